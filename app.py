@@ -1,0 +1,69 @@
+"""Tandem: base and fine-tuned retrieval side by side. Start it with `python app.py`."""
+
+import atexit
+import logging
+import os
+import socket
+import sys
+
+# Nothing is told to anyone: both libraries read these when they are imported.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+from train.engines.local import LocalEngine  # noqa: E402
+from train.settings import Settings, SettingsError  # noqa: E402
+from ui.guard import MAX_BODY, middleware  # noqa: E402
+from ui.page import build_page  # noqa: E402
+from ui.showcase import Showcase  # noqa: E402
+from ui.theme import css, theme  # noqa: E402
+
+
+def main() -> int:
+    """Read the settings, build the page, serve it until it is stopped."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        print(f"Tandem cannot start: {error}", file=sys.stderr)
+        return 2
+    host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if settings.on_space else "127.0.0.1")
+    if _taken(host, settings.port):
+        print(f"Tandem cannot start: port {settings.port} is taken by another program. Set PORT to "
+              "a free one, for example PORT=7861.", file=sys.stderr)
+        return 1
+    engine = LocalEngine(settings.home)
+    atexit.register(engine.abandon)
+    showcase = Showcase(settings, engine)
+    page = build_page(showcase, settings)
+    showcase.open()
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
+    print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)
+    page.queue(default_concurrency_limit=4).launch(
+        server_name=host,
+        server_port=settings.port,
+        theme=theme(),
+        css=css(),
+        quiet=True,
+        footer_links=["api"],
+        enable_monitoring=False,
+        run_history=False,
+        ssr_mode=False,
+        max_file_size=MAX_BODY,
+        app_kwargs={"middleware": middleware()},
+    )
+    return 0
+
+
+def _taken(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

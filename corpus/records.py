@@ -1,0 +1,125 @@
+"""The nouns of retrieval: passages, queries, and which passage answers which query."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+SPLITS = ("train", "dev", "test")
+
+Qrels = Mapping[str, Mapping[str, int]]
+"""Query id -> passage id -> grade; a grade above 0 means relevant."""
+
+
+class CorpusError(ValueError):
+    """Data that cannot be used: the message says what was wrong, where, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One searchable text."""
+
+    id: str
+    text: str
+    title: str = ""
+    topic: str = ""
+    model_line: str = ""
+    source: str = ""
+
+    @property
+    def content(self) -> str:
+        """What a model encodes: title and text, joined as BEIR joins them."""
+        return f"{self.title} {self.text}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question."""
+
+    id: str
+    text: str
+    topic: str = ""
+    model_line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One training example: a query and a passage that answers it."""
+
+    query: Query
+    passage: Passage
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Passages, queries, and the qrels of each split.
+
+    The whole of `passages` is searched, whatever the split: a test query competes against
+    passages that were trained on, as it does in use.
+    """
+
+    name: str
+    passages: tuple[Passage, ...]
+    queries: Mapping[str, Query]
+    qrels: Mapping[str, Qrels] = field(default_factory=dict)
+
+    @cached_property
+    def passage(self) -> Mapping[str, Passage]:
+        """Passages by id."""
+        return {passage.id: passage for passage in self.passages}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the passages, as hex: what an index of this corpus depends on."""
+        return _digest(
+            [passage.id, passage.title, passage.text] for passage in self.passages
+        )
+
+    @cached_property
+    def split_fingerprints(self) -> dict[str, str]:
+        """SHA-256 of each split's judged queries, as hex: what a figure on it depends on."""
+        return {
+            split: _digest(
+                [query_id, self.queries[query_id].text, sorted(relevant.items())]
+                for query_id, relevant in sorted(qrels.items())
+            )
+            for split, qrels in self.qrels.items()
+        }
+
+    def pairs(self, split: str) -> list[Pair]:
+        """Each relevant (query, passage) of a split, in the order of the qrels."""
+        return [
+            Pair(self.queries[query_id], self.passage[passage_id])
+            for query_id, relevant in self.qrels.get(split, {}).items()
+            for passage_id, grade in relevant.items()
+            if grade > 0
+        ]
+
+    def relevant(self, text: str) -> frozenset[str]:
+        """Ids of the passages known to answer this question; empty for a question of one's own.
+
+        Upper and lower case, spacing, and a closing question mark do not matter.
+        """
+        return self._answers.get(_normal(text), frozenset())
+
+    @cached_property
+    def _answers(self) -> dict[str, frozenset[str]]:
+        answers: dict[str, set[str]] = {}
+        for qrels in self.qrels.values():
+            for query_id, relevant in qrels.items():
+                known = answers.setdefault(_normal(self.queries[query_id].text), set())
+                known.update(passage_id for passage_id, grade in relevant.items() if grade > 0)
+        return {text: frozenset(known) for text, known in answers.items()}
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip("?!. ")
+
+
+def _digest(rows: Iterator[list[object]]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, ensure_ascii=False).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,55 @@
+"""Train, dev and test, cut so that no test passage was trained on."""
+
+import random
+from collections.abc import Mapping
+
+from .records import SPLITS, Qrels
+
+SHARES = (0.8, 0.1, 0.1)
+
+
+def split_by_passage(qrels: Qrels, seed: int = 42) -> dict[str, dict[str, dict[str, int]]]:
+    """Cut judged queries into train, dev and test, 80/10/10 by number of passages.
+
+    Queries that share a passage, and passages that share a query, stay together. The same
+    qrels and seed give the same splits, in whatever order the queries come.
+    """
+    groups = _connected(qrels)
+    random.Random(seed).shuffle(groups)
+    passages = sum(len(group_passages) for _, group_passages in groups)
+    bounds = [SHARES[0] * passages, (SHARES[0] + SHARES[1]) * passages]
+    splits: dict[str, dict[str, dict[str, int]]] = {split: {} for split in SPLITS}
+    seen = 0
+    for query_ids, group_passages in groups:
+        place = sum(seen >= bound for bound in bounds)
+        for query_id in query_ids:
+            splits[SPLITS[place]][query_id] = dict(qrels[query_id])
+        seen += len(group_passages)
+    return splits
+
+
+def _connected(qrels: Qrels) -> list[tuple[list[str], set[str]]]:
+    """Groups of queries linked through passages, each with its passages, in a fixed order."""
+    parent: dict[str, str] = {}
+
+    def root(passage_id: str) -> str:
+        parent.setdefault(passage_id, passage_id)
+        while parent[passage_id] != passage_id:
+            parent[passage_id] = parent[parent[passage_id]]
+            passage_id = parent[passage_id]
+        return passage_id
+
+    for relevant in qrels.values():
+        first, *others = sorted(relevant)
+        for other in others:
+            parent[root(other)] = root(first)
+    return _gather(qrels, {query_id: root(min(rel)) for query_id, rel in qrels.items()})
+
+
+def _gather(qrels: Qrels, roots: Mapping[str, str]) -> list[tuple[list[str], set[str]]]:
+    groups: dict[str, tuple[list[str], set[str]]] = {}
+    for query_id in sorted(qrels):
+        queries, passages = groups.setdefault(roots[query_id], ([], set()))
+        queries.append(query_id)
+        passages.update(qrels[query_id])
+    return sorted(groups.values(), key=lambda group: group[0])

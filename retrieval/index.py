@@ -1,0 +1,172 @@
+"""Build an index of a corpus, search it, and keep it on disk."""
+
+import os
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corpus.records import Corpus
+
+from .encoder import Encoder, Vectors, normalised
+
+CHUNK = 64
+"""Passages encoded between two reports of progress."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Every passage of a corpus, scored for one query.
+
+    scores: (passages,) float, in the order of `ids`, which is sorted: equal scores are ranked by
+    passage id. places: id -> its place in `ids`.
+    """
+
+    ids: Sequence[str]
+    scores: NDArray[np.floating]
+    places: Mapping[str, int]
+
+    def top(self, k: int) -> list[tuple[str, float]]:
+        """The k best (passage id, score), best first."""
+        k = min(k, len(self.ids))
+        if k <= 0:
+            return []
+        bound = np.partition(self.scores, -k)[-k]
+        candidates = np.flatnonzero(self.scores >= bound)
+        best = candidates[np.argsort(-self.scores[candidates], kind="stable")][:k]
+        return [(self.ids[place], float(self.scores[place])) for place in best]
+
+    def rank(self, passage_id: str) -> int | None:
+        """The rank of a passage from 1, or None if the index has not got it."""
+        place = self.places.get(passage_id)
+        if place is None:
+            return None
+        score = self.scores[place]
+        better = np.count_nonzero(self.scores > score)
+        equal_before = np.count_nonzero(self.scores[:place] == score)
+        return int(better + equal_before) + 1
+
+    def score(self, passage_id: str) -> float:
+        """The score of a passage."""
+        return float(self.scores[self.places[passage_id]])
+
+
+class Searcher(Protocol):
+    """One side of a comparison: a model with an index, or a lexical ranking."""
+
+    @property
+    def name(self) -> str:
+        """What the side is called."""
+
+    def search_many(self, queries: Sequence[str]) -> list[Ranking]:
+        """Rank every passage for each query."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """The vectors of a corpus under one model.
+
+    vectors: (passages, dim) float32, rows of length 1, in the order of `ids`, which is sorted.
+    """
+
+    encoder: Encoder
+    ids: tuple[str, ...]
+    vectors: Vectors
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.encoder.name
+
+    def search_many(self, queries: Sequence[str]) -> list[Ranking]:
+        """Rank every passage for each query."""
+        scores = self.encoder.encode_queries(queries) @ self.vectors.T
+        return [Ranking(self.ids, row, self._places) for row in scores]
+
+    def truncated(self, dim: int) -> "Index":
+        """The same index with shorter vectors: cutting and normalising again is all it takes."""
+        return Index(self.encoder.at(dim), self.ids, normalised(self.vectors[:, :dim]))
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {passage_id: place for place, passage_id in enumerate(self.ids)}
+
+
+def build_index(
+    encoder: Encoder,
+    corpus: Corpus,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Index:
+    """Encode a corpus, or read its vectors from `cache` if this model encoded it before.
+
+    progress: called with how many passages are encoded, and of how many.
+    """
+    parts = index_in_parts(encoder, corpus, cache)
+    while True:
+        try:
+            progress(*next(parts))
+        except StopIteration as finished:
+            index: Index = finished.value
+            return index
+
+
+def index_in_parts(
+    encoder: Encoder, corpus: Corpus, cache: Path | None = None
+) -> Generator[tuple[int, int], None, Index]:
+    """Build an index, yielding (passages encoded, passages) as it goes; returns the index."""
+    passages = sorted(corpus.passages, key=lambda passage: passage.id)
+    ids = tuple(passage.id for passage in passages)
+    path = cache and _cache_path(cache, encoder, corpus)
+    vectors = _read_vectors(path, len(ids)) if path else None
+    if vectors is None:
+        vectors = yield from _encode([passage.content for passage in passages], encoder)
+        if path:
+            _write_vectors(path, vectors)
+    return Index(encoder, ids, vectors)
+
+
+def store_index(index: Index, corpus: Corpus, cache: Path) -> None:
+    """Keep the vectors of an index for the next `build_index`."""
+    _write_vectors(_cache_path(cache, index.encoder, corpus), index.vectors)
+
+
+def _encode(texts: list[str], encoder: Encoder) -> Generator[tuple[int, int], None, Vectors]:
+    """Encode in order of length, so that a batch has little padding."""
+    order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+    parts: list[Vectors] = []
+    for start in range(0, len(order), CHUNK):
+        chunk = order[start : start + CHUNK]
+        parts.append(encoder.encode_passages([texts[place] for place in chunk]))
+        yield start + len(chunk), len(order)
+    stacked = np.concatenate(parts)
+    vectors = np.empty_like(stacked)
+    vectors[order] = stacked
+    return vectors
+
+
+def _cache_path(cache: Path, encoder: Encoder, corpus: Corpus) -> Path:
+    model, _, dim = encoder.fingerprint.partition("@")
+    return cache / f"{model[:24]}-{corpus.fingerprint[:24]}-{dim or 'full'}.npy"
+
+
+def _read_vectors(path: Path, passages: int) -> Vectors | None:
+    try:
+        vectors: Vectors = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None  # not there, or damaged: it is encoded again
+    whole = vectors.ndim == 2 and len(vectors) == passages and vectors.dtype == np.float32
+    return vectors if whole else None
+
+
+def _write_vectors(path: Path, vectors: Vectors) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(descriptor, "wb") as file:
+        np.save(file, vectors, allow_pickle=False)
+    os.replace(name, path)

@@ -1,0 +1,1 @@
+"""Making a fine-tuned model, watching it being made, and publishing it."""

@@ -1,0 +1,213 @@
+"""Command line: `python -m train fit` and `python -m train evaluate`.
+
+Exit status 0 success, 1 failed, 2 wrong use. `--json` prints one JSON object on standard output;
+everything else goes to standard error.
+"""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from corpus.read import BUILT_IN, load_corpus
+from corpus.records import SPLITS, Corpus
+from retrieval.encoder import EMBEDDED_MODEL, load_encoder
+from retrieval.evidence import Evidence, Judged, judge, means
+from retrieval.index import build_index
+from retrieval.metrics import METRICS, PRIMARY
+
+from .recipe import RECIPES, Recipe, RecipeError, named_recipe
+from .record import Run, RunError, open_run
+from .settings import Settings
+
+log = logging.getLogger("train")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        result, status = options.command(options)
+    except RecipeError as error:
+        parser.error(str(error))
+    except (ValueError, OSError) as error:
+        log.error("%s", error)
+        return 1
+    if options.json:
+        sys.stdout.write(json.dumps(result) + "\n")
+    else:
+        sys.stdout.write(options.as_text(result) + "\n")
+    return int(status)
+
+
+def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
+    """Fine-tune into a run directory."""
+    run = open_run(options.out)
+    recipe = _recipe(run, options)
+    record = run.record()
+    if record["status"] == "running":
+        raise RunError(f"{run.folder} is running already: wait for it, or choose another --out.")
+    if not options.resume and record["status"] != "queued":
+        raise RunError(
+            f"{run.folder} holds a run that is {record['status']}: choose another --out, or give "
+            "--resume."
+        )
+    return run_fit(run, recipe, options)
+
+
+def run_fit(
+    run: Run, recipe: Recipe, options: argparse.Namespace
+) -> tuple[dict[str, Any], int]:
+    """Fit, write each event to the run directory, and record how it ended."""
+    from .fit import fit
+
+    stop_asked = _stop_on_signals()
+    try:
+        corpus = load_corpus(options.data, options.seed)
+        _check_same_data(run, corpus, options.resume)
+        for event in fit(recipe, corpus, run, options.base, seed=options.seed,
+                         cache=Settings.from_env().cache, resume=options.resume,
+                         should_stop=stop_asked.__len__):
+            run.append(event)
+            log.info("%s", _line(event))
+    except Exception as error:
+        # Whatever it was, whoever watches must learn of it: the record keeps the sentence, and
+        # an error nobody foresaw keeps its trace on standard error.
+        sentence = str(error) or type(error).__name__
+        run.append({"type": "error", "text": sentence})
+        run.update(status="failed", error=sentence, process=None)
+        if not isinstance(error, ValueError | OSError):
+            raise
+        log.error("%s", sentence)
+    record = run.record()
+    result = {
+        "run": str(run.folder),
+        "status": record["status"],
+        "seconds": record.get("seconds"),
+        "cpu_seconds": record.get("cpu_seconds"),
+        "steps": record.get("steps_done"),
+        "metrics": record.get("metrics"),
+    }
+    return result, 0 if record["status"] in ("done", "stopped") else 1
+
+
+def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
+    """Measure one model, or two against each other."""
+    corpus = load_corpus(options.data)
+    cache = Settings.from_env().cache
+
+    def measured(model: str) -> dict[str, Judged]:
+        encoder = load_encoder(model_of(model))
+        log.info("Measuring %s on %s …", model, options.split)
+        return judge(build_index(encoder, corpus, cache), corpus, options.split)
+
+    tuned = measured(options.model)
+    if options.against is None:
+        return {"split": options.split, "queries": len(tuned), "passages": len(corpus.passages),
+                "model": means(tuned)}, 0
+    evidence = Evidence(options.split, len(corpus.passages), measured(options.against), tuned)
+    return evidence.as_json(), 0
+
+
+def model_of(model: str) -> str:
+    """The model a run directory holds, or the model named."""
+    if not (Path(model) / "run.json").is_file():
+        return model
+    run = Run(Path(model))
+    if not run.has_model:
+        raise RunError(f"{model} is {run.record()['status']} and holds no model.")
+    return str(run.model)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    fit = commands.add_parser("fit", help="fine-tune a model")
+    fit.add_argument("--data", default=BUILT_IN, help=f"`{BUILT_IN}`, a BEIR folder, or pairs")
+    fit.add_argument("--base", default=EMBEDDED_MODEL, help="Hub id or folder of the base model")
+    fit.add_argument("--recipe", default="tandem", help=f"one of {', '.join(RECIPES)}")
+    fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                     help="replace a hyperparameter of the recipe")
+    fit.add_argument("--out", type=Path, required=True, metavar="RUN_DIR")
+    fit.add_argument("--seed", type=int, default=42)
+    fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    fit.set_defaults(command=fit_command, as_text=_fit_text)
+    evaluate = commands.add_parser("evaluate", help="measure a model, or two")
+    evaluate.add_argument("--model", required=True, metavar="MODEL|RUN_DIR")
+    evaluate.add_argument("--against", metavar="MODEL|RUN_DIR", help="the base to compare with")
+    evaluate.add_argument("--data", default=BUILT_IN)
+    evaluate.add_argument("--split", default="test", choices=SPLITS)
+    evaluate.set_defaults(command=evaluate_command, as_text=_evidence_text)
+    for command in (fit, evaluate):
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _recipe(run: Run, options: argparse.Namespace) -> Recipe:
+    """The recipe asked for; a resumed run keeps the one it was started with."""
+    if options.resume and (recorded := run.record().get("recipe")):
+        options.seed = run.record()["seed"]
+        options.base = run.record()["base_model"]["name"]
+        return Recipe(**recorded)
+    values: dict[str, str] = {}
+    for setting in options.set:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise RecipeError(f"--set takes key=value, not {setting!r:.60}.")
+        values[key.strip()] = value.strip()
+    return named_recipe(options.recipe).with_values(values)
+
+
+def _check_same_data(run: Run, corpus: Corpus, resume: bool) -> None:
+    recorded = run.record().get("fingerprints", {}).get("corpus")
+    if resume and recorded and recorded != corpus.fingerprint:
+        raise RunError(f"{run.folder} was started on other data: resume it with the same --data.")
+
+
+def _stop_on_signals() -> list[int]:
+    """A list that is no longer empty once somebody asked this process to stop."""
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: asked.append(received))
+    return asked
+
+
+def _line(event: Mapping[str, Any]) -> str:
+    kind = event["type"]
+    if kind == "step":
+        left = event["left_s"]
+        return (f"step {event['step']}/{event['steps']}  loss {event['loss']:.4f}"
+                + (f"  {left:.0f} s left" if left is not None else ""))
+    if kind == "eval":
+        return f"epoch {event['epoch']}: dev {PRIMARY} {event['metrics'][PRIMARY]:.4f}"
+    return " ".join(str(value) for value in event.values())
+
+
+def _fit_text(result: Mapping[str, Any]) -> str:
+    metrics = result["metrics"]
+    head = f"{result['run']}: {result['status']}"
+    return f"{head}\n{_evidence_text(metrics['test'])}" if metrics else head
+
+
+def _evidence_text(result: Mapping[str, Any]) -> str:
+    if "model" in result:
+        return "\n".join(f"{name:14}{result['model'][name]:8.4f}" for name in METRICS)
+    rows = [f"{'':14}{'base':>8}{'tuned':>8}{'diff':>9}  95 % interval"]
+    for name in METRICS:
+        gap = result["difference"][name]
+        rows.append(
+            f"{name:14}{result['base'][name]:8.4f}{result['tuned'][name]:8.4f}"
+            f"{gap['value']:+9.4f}  {gap['low']:+.4f} to {gap['high']:+.4f}"
+        )
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

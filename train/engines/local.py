@@ -1,0 +1,101 @@
+"""Runs on this machine, each in a process of its own, at low priority."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retrieval.encoder import EMBEDDED_MODEL
+
+from ..record import Run, mark_interrupted
+
+HOUSE = Path(__file__).resolve().parents[2]
+NICENESS = 19
+"""The lowest priority there is: whoever asks a question goes first."""
+
+
+@dataclass
+class LocalEngine:
+    """Starts `python -m train fit` and asks it to stop; the run directory tells the rest."""
+
+    home: Path
+    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(
+        self, run: Run, data: str, base: str = EMBEDDED_MODEL, recipe: str = "tandem",
+        resume: bool = False,
+    ) -> None:
+        """Start or resume a run; returns at once."""
+        command = [sys.executable, "-m", "train", "fit", "--data", _place(data), "--base",
+                   _place(base), "--recipe", recipe, "--out", str(run.folder.resolve()), "--json"]
+        with (run.folder / "process.log").open("ab") as log:
+            child = subprocess.Popen(
+                command + (["--resume"] if resume else []),
+                cwd=HOUSE,
+                env=os.environ | {
+                    "TANDEM_HOME": str(self.home.resolve()),
+                    "OMP_NUM_THREADS": str(spare_cores()),
+                    "TOKENIZERS_PARALLELISM": "false",
+                },
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
+            )
+        with contextlib.suppress(OSError):  # a platform that has no priorities trains all the same
+            os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+        self.children[run.id] = child
+        threading.Thread(target=self._wait, args=(run, child), daemon=True).start()
+
+    def stop(self, run: Run) -> bool:
+        """Ask a run to stop and keep its best checkpoint; False if it is not running here."""
+        child = self.children.get(run.id)
+        process = run.record().get("process") or {}
+        pid = child.pid if child and child.poll() is None else process.get("pid")
+        if pid is None or mark_interrupted(run):
+            return False
+        os.kill(pid, signal.SIGTERM)
+        return True
+
+    def abandon(self) -> None:
+        """End what runs here because the app ends; it is resumed at the next start."""
+        for child in self.children.values():
+            if child.poll() is None:
+                child.kill()
+
+    def _wait(self, run: Run, child: subprocess.Popen[bytes]) -> None:
+        """Record the end of a process that could not record it itself."""
+        status = child.wait()
+        record = run.record()
+        if record["status"] == "queued":
+            run.update(status="failed", error=f"Training could not be started: {_last_line(run)}")
+        elif record["status"] == "running":
+            run.update(status="interrupted", process=None,
+                       error=f"Its process ended early ({_reason(status)}). It can be resumed.")
+
+
+def spare_cores() -> int:
+    """How many cores a run may use: all but one, which answers questions."""
+    return max(1, len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity")
+               else (os.cpu_count() or 2) - 1)
+
+
+def _place(name: str) -> str:
+    """A path as the child, which starts in the house, must read it; a name as it is."""
+    path = Path(name)
+    return str(path.resolve()) if path.exists() else name
+
+
+def _last_line(run: Run) -> str:
+    lines = (run.folder / "process.log").read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1][:300] if lines else "its process said nothing."
+
+
+def _reason(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    if -status == signal.SIGKILL:
+        return "killed, perhaps for want of memory"
+    return signal.Signals(-status).name

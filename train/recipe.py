@@ -1,0 +1,132 @@
+"""How a run trains: every hyperparameter, validated once, and the named recipes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+SCHEDULES = ("linear", "cosine", "constant")
+BATCHINGS = ("shuffled", "like_length")
+KEEPS = ("best", "last")
+
+
+class RecipeError(ValueError):
+    """A hyperparameter that cannot be used: the message gives the allowed range."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyperparameters of a fine-tune with multiple negatives ranking loss.
+
+    batch_size: pairs a step, each other's negatives. batching: `shuffled`, or `like_length`
+    (batches of texts of like length, so that little is padded). dropout: None keeps the model's
+    own. max_seq_length: tokens, None keeps the model's own. keep: which checkpoint becomes the
+    result, the `best` by ndcg@10 on dev or the `last`. scale: of the cosine in the loss.
+    """
+
+    name: str = "tandem"
+    epochs: int = 3
+    batch_size: int = 32
+    learning_rate: float = 5e-5
+    schedule: str = "cosine"
+    warmup: float = 0.1
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    scale: float = 20.0
+    dropout: float | None = 0.0
+    batching: str = "like_length"
+    max_seq_length: int | None = None
+    truncate_dim: int | None = None
+    keep: str = "best"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot train."""
+        for name, allowed, is_allowed in RULES:
+            value = getattr(self, name)
+            if not is_allowed(value):
+                raise RecipeError(f"{name} must be {allowed}, not {value!r:.60}.")
+
+    def with_values(self, values: Mapping[str, str]) -> "Recipe":
+        """The recipe with some hyperparameters replaced, given as text (`--set key=value`)."""
+        changes = {name: _parsed(name, text) for name, text in values.items()}
+        return replace(self, **changes)
+
+
+def _whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high
+
+
+def _real(low: float, high: float, above: bool = False) -> Callable[[Any], bool]:
+    def allowed(v: Any) -> bool:
+        if isinstance(v, bool) or not isinstance(v, int | float):
+            return False
+        return (low < v if above else low <= v) and v <= high
+
+    return allowed
+
+
+def _or_none(allowed: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda v: v is None or allowed(v)
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[Any], bool]:
+    return lambda v: v in choices
+
+
+RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("epochs", "a whole number from 1 to 100", _whole(1, 100)),
+    ("batch_size", "a whole number from 2 to 4096", _whole(2, 4096)),
+    ("learning_rate", "above 0 and at most 0.01", _real(0, 0.01, above=True)),
+    ("schedule", f"one of {', '.join(SCHEDULES)}", _one_of(SCHEDULES)),
+    ("warmup", "a share of the steps from 0 to 0.9", _real(0, 0.9)),
+    ("weight_decay", "from 0 to 1", _real(0, 1)),
+    ("max_grad_norm", "above 0 and at most 100", _real(0, 100, above=True)),
+    ("scale", "from 1 to 200", _real(1, 200)),
+    ("dropout", "from 0 to 0.9, or none for the model's own", _or_none(_real(0, 0.9))),
+    ("batching", f"one of {', '.join(BATCHINGS)}", _one_of(BATCHINGS)),
+    ("max_seq_length", "from 8 to 8192 tokens, or none for the model's own",
+     _or_none(_whole(8, 8192))),
+    ("truncate_dim", "from 8 to 8192, or none for all dimensions", _or_none(_whole(8, 8192))),
+    ("keep", f"one of {', '.join(KEEPS)}", _one_of(KEEPS)),
+)
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(),
+        Recipe(name="quick", epochs=1),
+        # The ancestor's, to the letter: DESIGN section 7.
+        Recipe(
+            name="seed",
+            epochs=3,
+            batch_size=8,
+            learning_rate=2e-5,
+            schedule="cosine",
+            warmup=0.1,
+            dropout=None,
+            batching="shuffled",
+            keep="last",
+        ),
+    )
+}
+
+
+def named_recipe(name: str) -> Recipe:
+    """A recipe by its name."""
+    if name not in RECIPES:
+        raise RecipeError(f"There is no recipe {name!r:.60}: take one of {', '.join(RECIPES)}.")
+    return RECIPES[name]
+
+
+def _parsed(name: str, text: str) -> Any:
+    kinds = {field.name: str(field.type) for field in fields(Recipe) if field.name != "name"}
+    if name not in kinds:
+        raise RecipeError(f"A recipe has no {name!r:.60}: it has {', '.join(kinds)}.")
+    if "None" in kinds[name] and text.lower() in ("none", ""):
+        return None
+    try:
+        if "int" in kinds[name]:
+            return int(text)
+        return float(text) if "float" in kinds[name] else text
+    except ValueError:
+        allowed = next(allowed for rule, allowed, _ in RULES if rule == name)
+        raise RecipeError(f"{name} must be {allowed}, not {text!r:.60}.") from None

@@ -1,0 +1,230 @@
+"""The run directory: what whoever trains writes, and whoever watches reads.
+
+Files are written beside and renamed, so that a reader never sees half of one; events are
+appended, and a last line that is not whole yet is left for the next look.
+"""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+ACTIVE = ("queued", "running")
+STATUSES = (*ACTIVE, "done", "stopped", "failed", "interrupted")
+USABLE = ("done", "stopped")
+"""A run in one of these has a model, if it got as far as a first checkpoint."""
+
+
+class RunError(ValueError):
+    """A run directory that cannot be used: the message says which, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory, as a handle: everything is read from disk when it is asked for."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The run's name: its folder's."""
+        return self.folder.name
+
+    @property
+    def model(self) -> Path:
+        """Where the tuned model is saved."""
+        return self.folder / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the state to resume from is kept."""
+        return self.folder / "checkpoints"
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a tuned model is there to be used."""
+        return (self.model / "modules.json").is_file()
+
+    def record(self) -> dict[str, Any]:
+        """`run.json`; RunError when it is missing, damaged, or from a newer Tandem."""
+        path = self.folder / "run.json"
+        try:
+            record = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{self.folder} is not a run: it has no run.json.") from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} cannot be read: {error}.") from None
+        if not isinstance(record, dict) or record.get("status") not in STATUSES:
+            raise RunError(f"{path} is not a run record: it has no known status.")
+        if not isinstance(record.get("schema"), int) or record["schema"] > SCHEMA:
+            raise RunError(
+                f"{path} was written by a newer Tandem (schema {record.get('schema')!r}, this one "
+                f"reads up to {SCHEMA}). Update Tandem."
+            )
+        return record
+
+    def update(self, **changes: Any) -> dict[str, Any]:
+        """Change some of `run.json`."""
+        path = self.folder / "run.json"
+        record = self.record() if path.exists() else {"schema": SCHEMA}
+        record.update(changes)
+        write_json(path, record)
+        return record
+
+    def append(self, event: Mapping[str, Any]) -> None:
+        """Add one line to `events.jsonl`, with the time."""
+        line = json.dumps({"time": round(time.time(), 3), **event}, ensure_ascii=False)
+        with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """All whole events so far; a line that is cut off or damaged is left out."""
+        try:
+            lines = (self.folder / "events.jsonl").read_bytes().split(b"\n")[:-1]
+        except OSError:
+            return []
+        return [event for line in lines if (event := _event(line)) is not None]
+
+    def per_query(self) -> list[dict[str, Any]]:
+        """`per_query.jsonl`; empty before the test split was measured."""
+        try:
+            lines = (self.folder / "per_query.jsonl").read_bytes().split(b"\n")
+        except OSError:
+            return []
+        return [row for line in lines if (row := _event(line)) is not None]
+
+    def write_per_query(self, rows: list[dict[str, Any]]) -> None:
+        """Write `per_query.jsonl`."""
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_text(self.folder / "per_query.jsonl", text)
+
+    def delete(self) -> None:
+        """Remove the run and everything in it."""
+        shutil.rmtree(self.folder)
+
+
+def create_run(runs: Path, name: str) -> Run:
+    """A new, empty, queued run directory: `runs/<utc>-<slug>`."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"
+    runs.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    for suffix in ("", *(f"-{i}" for i in range(2, 100))):
+        folder = runs / f"{stamp}-{slug}{suffix}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        run = Run(folder)
+        run.update(status="queued", created=now())
+        return run
+    raise RunError(f"{runs} already has a hundred runs of this second: wait one.")
+
+
+def open_run(folder: Path) -> Run:
+    """A run directory by its path, new if nothing is there; RunError if something else is."""
+    run = Run(folder)
+    if folder.exists() and any(folder.iterdir()):
+        run.record()
+        return run
+    folder.mkdir(parents=True, exist_ok=True)
+    run.update(status="queued", created=now())
+    return run
+
+
+def list_runs(runs: Path) -> list[Run]:
+    """All readable runs, the newest first."""
+    folders = sorted((path.parent for path in runs.glob("*/run.json")), reverse=True)
+    return [run for run in map(Run, folders) if _readable(run)]
+
+
+def mark_interrupted(run: Run) -> bool:
+    """Say so when a run's process is gone; True if it was."""
+    record = run.record()
+    if record["status"] != "running" or _alive(record.get("process")):
+        return False
+    run.update(status="interrupted", process=None,
+               error="Its process ended before the run did. It can be resumed.")
+    return True
+
+
+def this_process() -> dict[str, Any]:
+    """Which process this is, such that a later one with the same number is not taken for it."""
+    return {"pid": os.getpid(), "started": _process_start(os.getpid())}
+
+
+def _alive(process: Mapping[str, Any] | None) -> bool:
+    if not process:
+        return False
+    try:
+        os.kill(process["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return _process_start(process["pid"]) == process["started"]
+
+
+def _process_start(pid: int) -> str | None:
+    """When a process started, in ticks since boot (proc(5)); None where there is no /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    state, *rest = stat.rpartition(")")[2].split()
+    return None if state == "Z" else rest[18]
+
+
+def now() -> str:
+    """The time in UTC, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON beside, then rename."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text beside, then rename."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _readable(run: Run) -> bool:
+    try:
+        run.record()
+    except RunError:
+        return False
+    return True
+
+
+def latest(events: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:
+    """The last event of a kind."""
+    return next((event for event in reversed(events) if event.get("type") == kind), None)
+
+
+def of_kind(events: list[dict[str, Any]], kind: str) -> Iterator[dict[str, Any]]:
+    """The events of a kind, in order."""
+    return (event for event in events if event.get("type") == kind)

@@ -1,0 +1,76 @@
+"""What the environment says, read once and checked once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpus.read import BUILT_IN
+from retrieval.encoder import EMBEDDED_MODEL
+
+TRAINERS = ("open", "login", "owner", "off")
+ENGINES = ("auto", "local")
+
+
+class SettingsError(ValueError):
+    """An environment variable that cannot be used: the message names it and what it may be."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How Tandem runs.
+
+    home: where runs and caches are kept. data: the corpus shown (`porsche`, a folder, a file).
+    base_model, tuned_model: Hub ids or folders; the tuned one may be a run directory. train: who
+    may start and stop a fine-tune. engine: where it runs. recipe: what the first start trains with.
+    """
+
+    home: Path = Path(".tandem")
+    data: str = BUILT_IN
+    base_model: str = EMBEDDED_MODEL
+    tuned_model: str | None = None
+    train: str = "open"
+    engine: str = "auto"
+    recipe: str = "tandem"
+    port: int = 7860
+    on_space: bool = False
+
+    @property
+    def runs(self) -> Path:
+        """Where run directories are."""
+        return self.home / "runs"
+
+    @property
+    def cache(self) -> Path:
+        """Where indexes are kept."""
+        return self.home / "cache"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
+        """Read TANDEM_* and PORT; SettingsError says which variable is wrong."""
+        given = {name: value.strip() for name, value in env.items() if value.strip()}
+        on_space = given.get("SYSTEM") == "spaces"
+        return cls(
+            home=Path(given.get("TANDEM_HOME", ".tandem")),
+            data=given.get("TANDEM_DATA", BUILT_IN),
+            base_model=given.get("TANDEM_BASE_MODEL", EMBEDDED_MODEL),
+            tuned_model=given.get("TANDEM_TUNED_MODEL"),
+            train=_choice(given, "TANDEM_TRAIN", TRAINERS, "login" if on_space else "open"),
+            engine=_choice(given, "TANDEM_ENGINE", ENGINES, "auto"),
+            recipe=given.get("TANDEM_RECIPE", "tandem"),
+            port=_port(given.get("PORT", "7860")),
+            on_space=on_space,
+        )
+
+
+def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:
+    value = env.get(name, default)
+    if value not in choices:
+        raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
+
+
+def _port(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:6]) <= 65535:
+        raise SettingsError(f"PORT must be a number from 1 to 65535, not {value!r:.40}.")
+    return int(value)

@@ -1,0 +1,305 @@
+"""Escaped HTML from domain objects: pure functions, every value through `html.escape`."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+from retrieval.compare import Comparison, Found, Hit
+from retrieval.evidence import Difference, Evidence
+from retrieval.match import Span, matching_spans
+from retrieval.metrics import METRICS, PRIMARY
+
+from .showcase import Progress
+
+SIDES = {"base": "Base", "tuned": "Fine-tuned", "lexical": "BM25"}
+AREA = {"base": "b", "tuned": "t", "lexical": "x"}
+
+
+def header() -> str:
+    """The page's name and what it is for."""
+    return (
+        '<header class="t t-head"><h1>Tandem</h1><p class="t-soft">What fine-tuning changed: '
+        "one question, two models, side by side.</p></header>"
+    )
+
+
+def state(progress: Progress) -> str:
+    """How far the page is: loading, training, ready, or what went wrong."""
+    left = f" · {_left(progress.left_s)}" if progress.left_s is not None else ""
+    detail = f" · {escape(progress.detail)}" if progress.detail else ""
+    bar = ""
+    if progress.share is not None:
+        bar = (f'<progress max="100" value="{100 * progress.share:.0f}" '
+               f'aria-label="{escape(progress.text)}"></progress>')
+    role = "alert" if progress.kind == "failed" else "status"
+    text = f"<strong>{escape(progress.text)}</strong>"
+    if progress.kind == "ready":
+        text = escape(progress.text)
+    return (
+        f'<div class="t"><div class="t-state" data-kind="{progress.kind}" role="{role}">'
+        f'<p>{text}<span class="t-soft">{detail}{left}</span></p>{bar}{_curve(progress)}'
+        "</div></div>"
+    )
+
+
+def _curve(progress: Progress) -> str:
+    if not progress.curve:
+        return ""
+    points = [
+        f"<span>{'Base' if epoch == 0 else f'epoch {epoch}'} <b>{value:.3f}</b></span>"
+        for epoch, value in progress.curve
+    ]
+    return f'<p class="t-curve t-soft">{PRIMARY} on dev: {" ".join(points)}</p>'
+
+
+def _left(seconds: float) -> str:
+    if seconds < 5:
+        return "a few seconds left"
+    if seconds < 90:
+        return f"about {5 * round(seconds / 5)} s left"
+    return f"about {seconds / 60:.0f} min left"
+
+
+def empty() -> str:
+    """What to do first."""
+    return (
+        '<div class="t"><p class="t-empty">Ask a question in your own words, or take one of the '
+        "examples: Base and Fine-tuned will show what they find, side by side.</p></div>"
+    )
+
+
+def error(sentence: str) -> str:
+    """What went wrong, in place of a result."""
+    return f'<div class="t"><p class="t-error" role="alert">{escape(sentence)}</p></div>'
+
+
+def comparison(result: Comparison, training: bool = False) -> str:
+    """Both lists side by side, tied by lines, under a sentence that says what happened."""
+    slots = _slots(result)
+    sides = {"base": result.base, "tuned": result.tuned, "lexical": result.lexical}
+    columns = "".join(
+        _column(side, found, result.query, slots)
+        for side, found in sides.items()
+        if found is not None
+    )
+    if result.tuned is None:
+        columns += _no_tuned(training)
+    third = " data-third" if result.lexical else ""
+    return (
+        f'<div class="t"><p class="t-say" data-mood="{_mood(result)}" role="status">'
+        f"{escape(result.sentence)}</p>"
+        f'<div class="t-pair"{third}>{columns}{_lines(result, slots)}</div>{_key(result)}</div>'
+    )
+
+
+def _mood(result: Comparison) -> str:
+    if result.tuned is None or not result.base.answer_rank or not result.tuned.answer_rank:
+        return "same"
+    return _way(result.base.answer_rank - result.tuned.answer_rank)
+
+
+def _slots(result: Comparison) -> dict[str, int]:
+    """A number for each passage shown, the same on every side: what ties them together."""
+    slots: dict[str, int] = {}
+    for found in (result.base, result.tuned, result.lexical):
+        for hit in [*found.hits, *filter(None, [found.answer])] if found else []:
+            slots.setdefault(hit.passage_id, len(slots))
+    return slots
+
+
+def _column(side: str, found: Found, query: str, slots: Mapping[str, int]) -> str:
+    area, label = AREA[side], SIDES[side]
+    items = "".join(f"<li>{_card(side, hit, query, slots)}</li>" for hit in found.hits)
+    model = found.name.rsplit("/", 1)[-1] if side == "base" else ""
+    head = (
+        f'<div class="t-side" data-side="{side}" style="grid-area:h{area}"><h2>{label} '
+        f'<small class="t-soft">{escape(model)}</small></h2>'
+        f'<small class="t-soft">{found.seconds * 1000:.0f} ms</small></div>'
+    )
+    below = ""
+    if found.answer and found.answer.rank > len(found.hits):
+        below = (
+            f'<div class="t-below" style="grid-area:a{area}"><p class="t-soft">… and further down, '
+            f"the known answer:</p>{_card(side, found.answer, query, slots)}</div>"
+        )
+    return (
+        f'{head}<ol class="t-list" style="grid-area:l{area}" aria-label="{label}">{items}</ol>'
+        f"{below}"
+    )
+
+
+def _card(side: str, hit: Hit, query: str, slots: Mapping[str, int]) -> str:
+    answer = " data-answer" if hit.relevant else ""
+    star = '<span class="t-chip t-star">★ answer</span>' if hit.relevant else ""
+    return (
+        f'<article class="t-card" data-slot="{slots[hit.passage_id]}" data-side="{side}"{answer} '
+        f'tabindex="-1"><div class="t-top"><span class="t-rank">{hit.rank:,}</span>'
+        f'<span class="t-title">{_marked(hit.title or hit.passage_id, query)}</span>{star}'
+        f"{_movement(side, hit)}</div>{_score(hit.score, side)}"
+        f'<details><summary><span class="t-text">{_marked(hit.text, query, hit.nearest)}</span>'
+        "</summary></details></article>"
+    )
+
+
+def _movement(side: str, hit: Hit) -> str:
+    """How the passage moved, as a button that leads to it on the other side."""
+    if hit.movement is None or hit.other_rank is None:
+        return ""
+    other = SIDES["base" if side == "tuned" else "tuned"]
+    if hit.movement == 0:
+        text, said = "=", f"same rank in {other}"
+    else:
+        arrow = "▲" if hit.movement > 0 else "▼"
+        text = f"{arrow}{abs(hit.movement):,}"
+        said = f"{'up' if hit.movement > 0 else 'down'} {abs(hit.movement):,}; " \
+               f"rank {hit.other_rank:,} in {other}"
+    return (
+        f'<button type="button" class="t-chip" data-go="{side}" data-way="{_way(hit.movement)}" '
+        f'title="{said}" aria-label="{said}">{text}</button>'
+    )
+
+
+def _score(score: float, side: str) -> str:
+    width = 100 * min(1, max(0, score if side != "lexical" else score / 20))
+    return (
+        f'<div class="t-score"><span class="t-bar" aria-hidden="true"><i style="width:{width:.1f}%">'
+        f'</i></span><span><span class="t-seen">score </span>{score:.3f}</span></div>'
+    )
+
+
+def _marked(text: str, query: str, nearest: Span | None = None) -> str:
+    """A text with the query's words marked, and its nearest sentence underlined."""
+    edges = {0, len(text)}
+    words = matching_spans(query, text)
+    for start, end in [*words, *filter(None, [nearest])]:
+        edges |= {start, end}
+    cuts = sorted(edges)
+    parts: list[str] = []
+    for start, end in zip(cuts, cuts[1:], strict=False):
+        part = escape(text[start:end])
+        if any(a <= start < b for a, b in words):
+            part = f"<mark>{part}</mark>"
+        if nearest and nearest[0] <= start < nearest[1]:
+            part = f'<span class="t-near">{part}</span>'
+        parts.append(part)
+    return "".join(parts)
+
+
+def _lines(result: Comparison, slots: Mapping[str, int]) -> str:
+    """A line from each passage in the left list to itself in the right one."""
+    if result.tuned is None or not result.base.hits:
+        return ""
+    rows = len(result.base.hits)
+    right = {hit.passage_id: place for place, hit in enumerate(result.tuned.hits)}
+    paths = []
+    for place, hit in enumerate(result.base.hits):
+        if hit.passage_id not in right:
+            continue
+        y1, y2 = place + 0.5, right[hit.passage_id] + 0.5
+        answer = " data-answer" if hit.relevant else ""
+        paths.append(
+            f'<path d="M0 {y1}C50 {y1} 50 {y2} 100 {y2}" data-way="{_way(place - y2 + 0.5)}" '
+            f'data-slot="{slots[hit.passage_id]}"{answer}/>'
+        )
+    return (
+        f'<svg class="t-lines" style="grid-area:ln" viewBox="0 0 100 {rows}" '
+        f'preserveAspectRatio="none" aria-hidden="true">{"".join(paths)}</svg>'
+    )
+
+
+def _no_tuned(training: bool) -> str:
+    text = (
+        "The fine-tuned model is being made right now: this column fills by itself when it is done."
+        if training
+        else "There is no fine-tuned model yet."
+    )
+    return (
+        '<div class="t-side" data-side="tuned" style="grid-area:ht"><h2>Fine-tuned</h2></div>'
+        f'<p class="t-empty" style="grid-area:lt;align-self:start">{text}</p>'
+    )
+
+
+def _key(result: Comparison) -> str:
+    parts = ["<span><mark>word</mark> of the question</span>",
+             '<span><span class="t-near">sentence</span> nearest to it</span>']
+    if result.known:
+        parts.append("<span>★ the known answer</span>")
+    if result.tuned:
+        parts.append("<span>▲▼ ranks moved, Base to Fine-tuned; press one to follow it</span>")
+    return f'<p class="t-key">{"".join(parts)}</p>'
+
+
+def scoreboard(evidence: Evidence | None, about: str) -> str:
+    """The fifteen metrics of both sides with their differences, under the verdict."""
+    if evidence is None:
+        return (
+            f'<div class="t"><p class="t-empty">Nothing is measured yet. {escape(about)}</p></div>'
+        )
+    figures = evidence.as_json()
+    span = max(
+        (max(abs(gap.low), abs(gap.high)) for gap in evidence.differences.values()), default=1
+    )
+    rows = "".join(
+        _metric_row(name, figures["base"][name], figures["tuned"][name],
+                    evidence.differences[name], span or 1)
+        for name in (PRIMARY, *(name for name in METRICS if name != PRIMARY))
+    )
+    mood = _way(evidence.differences[PRIMARY].value) if "No clear" not in evidence.verdict else ""
+    return (
+        f'<div class="t"><p class="t-say" data-mood="{mood}">{escape(evidence.verdict)}</p>'
+        f"{_outcomes(evidence)}"
+        '<div class="t-scroll" tabindex="0" role="region" aria-label="Metrics"><table '
+        'class="t-table"><thead><tr><th scope="col">Metric</th><th scope="col">Base</th>'
+        '<th scope="col">Fine-tuned</th><th scope="col">Difference</th><th scope="col" '
+        'class="t-wide">0 and the 95 % interval</th><th scope="col" class="t-wide">Interval</th>'
+        f'</tr></thead><tbody>{rows}</tbody></table></div><p class="t-key">'
+        f"<span>{PRIMARY} decides; the others are for reading. Interval: paired bootstrap over "
+        f"{len(evidence.base):,} questions of the test split, searched among "
+        f"{evidence.passages:,} passages.</span><span>{escape(about)}</span></p></div>"
+    )
+
+
+def _metric_row(name: str, base: float, tuned: float, gap: Difference, span: float) -> str:
+    primary = " data-primary" if name == PRIMARY else ""
+    way = {"better": "up", "worse": "down"}.get(gap.outcome, "")
+    return (
+        f'<tr{primary}><th scope="row">{name}</th><td>{base:.3f}</td><td>{tuned:.3f}</td>'
+        f'<td data-way="{way}">{gap.value:+.3f}</td><td class="t-wide">{_forest(gap, span, way)}'
+        f'</td><td class="t-wide">{gap.low:+.3f} to {gap.high:+.3f}</td></tr>'
+    )
+
+
+def _forest(gap: Difference, span: float, way: str) -> str:
+    def x(value: float) -> float:
+        return 50 + 48 * value / span
+
+    colour = {"up": "var(--t-up)", "down": "var(--t-down)"}.get(way, "var(--t-soft)")
+    return (
+        '<svg class="t-forest" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true">'
+        '<line x1="50" x2="50" y1="0" y2="12" stroke="var(--t-line)" '
+        'vector-effect="non-scaling-stroke"/>'
+        f'<line x1="{x(gap.low):.1f}" x2="{x(gap.high):.1f}" y1="6" y2="6" stroke="{colour}" '
+        'stroke-width="2" vector-effect="non-scaling-stroke"/>'
+        f'<line x1="{x(gap.value):.1f}" x2="{x(gap.value):.1f}" y1="2" y2="10" '
+        f'stroke="{colour}" stroke-width="3" vector-effect="non-scaling-stroke"/></svg>'
+    )
+
+
+def _outcomes(evidence: Evidence) -> str:
+    outcomes = evidence.outcomes
+    said = f"{outcomes['won']:,} questions won, {outcomes['lost']:,} lost, {outcomes['tied']:,} tied"
+    return (
+        f'<p class="t-soft">{said} by Fine-tuned, in {PRIMARY}.</p>'
+        f'<div class="t-wins" role="img" aria-label="{said}">'
+        f'{_wins([("up", "won"), ("same", "tied"), ("down", "lost")], outcomes)}</div>'
+    )
+
+
+def _wins(order: Iterable[tuple[str, str]], outcomes: Mapping[str, Any]) -> str:
+    return "".join(
+        f'<i data-way="{way}" style="flex:{outcomes[name]}"></i>' for way, name in order
+    )
+
+
+def _way(gain: float) -> str:
+    return "up" if gain > 0 else "down" if gain < 0 else "same"
