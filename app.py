@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+import signal
 import socket
 import sys
 
@@ -34,6 +35,7 @@ def main() -> int:
         return 1
     engine = LocalEngine(settings.home)
     atexit.register(engine.abandon)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's stop, like Ctrl-C
     showcase = Showcase(settings, engine)
     page = build_page(showcase, settings)
     showcase.open()

@@ -215,9 +215,10 @@ def ordinal(rank: int) -> str:
 
 
 def _alone(base: Found) -> str:
+    found = "This is what Base finds"
     if base.answer_rank:
-        return f"Base puts the answer {ordinal(base.answer_rank)}. There is no fine-tuned model yet."
-    return "This is what Base finds. There is no fine-tuned model yet."
+        found = f"Base puts the answer {ordinal(base.answer_rank)}"
+    return f"{found}. There is no fine-tuned model yet."
 
 
 def _of_answer(base: int, tuned: int) -> str:
@@ -231,7 +232,7 @@ def _of_lists(base: Found, tuned: Found) -> str:
         return "There is nothing to find."
     first, k = tuned.hits[0], len(base.hits)
     shared = len({h.passage_id for h in base.hits} & {h.passage_id for h in tuned.hits})
-    overlap = f"{shared} of the first {k} passages are the same" if k > 1 else ""
+    overlap = f"they share {shared or 'none'} of the first {k}" if k > 1 else ""
     if first.passage_id == base.hits[0].passage_id:
         return f"Both put the same passage first{f'; {overlap}' if overlap else ''}."
     place = ordinal(first.other_rank or 0)

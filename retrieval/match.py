@@ -10,7 +10,7 @@ Span = tuple[int, int]
 
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
-SUFFIXES = ("ing", "ed", "es", "s")
+SUFFIXES = ("ing", "ed", "es", "s", "e")
 STOP_WORDS = frozenset(
     """a about after all also am an and any are as at be because been before being between both
     but by can could did do does doing don't each else ever for from get gets getting got had has

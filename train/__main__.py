@@ -74,7 +74,7 @@ def run_fit(
         _check_same_data(run, corpus, options.resume)
         for event in fit(recipe, corpus, run, options.base, seed=options.seed,
                          cache=Settings.from_env().cache, resume=options.resume,
-                         should_stop=stop_asked.__len__):
+                         should_stop=lambda: bool(stop_asked)):
             run.append(event)
             log.info("%s", _line(event))
     except Exception as error:

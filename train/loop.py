@@ -76,7 +76,7 @@ class Loop:
                 f"The loss became {value.item()} at step {self.step + 1}: lower the learning rate "
                 f"(it is {self.recipe.learning_rate:g})."
             )
-        value.backward()
+        torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
         self.optimizer.step()
         self.schedule.step()

@@ -169,7 +169,7 @@ def _alive(process: Mapping[str, Any] | None) -> bool:
         return False
     except PermissionError:
         pass
-    return _process_start(process["pid"]) == process["started"]
+    return bool(_process_start(process["pid"]) == process["started"])
 
 
 def _process_start(pid: int) -> str | None:

@@ -50,12 +50,12 @@ class CompareTab:
     """What other parts of the page listen to or fill."""
 
     question: gr.Textbox
-    version: gr.State
+    version: gr.Number
 
 
 def compare_tab(showcase: Showcase) -> CompareTab:
     """Build the tab inside the current Blocks."""
-    with gr.Row(equal_height=True):
+    with gr.Row(elem_id="ask-row"):
         question = gr.Textbox(
             label="Your question",
             placeholder="Ask about a Porsche, in your own words",
@@ -65,16 +65,17 @@ def compare_tab(showcase: Showcase) -> CompareTab:
         )
         ask = gr.Button("Compare", variant="primary", scale=1, min_width=110)
     with gr.Row(elem_id="examples"):
-        win = gr.Button("A win", size="sm")
-        regression = gr.Button("A regression", size="sm")
-        surprise = gr.Button("Surprise me", size="sm")
+        win = gr.Button("A win", size="sm", elem_classes="t-choose")
+        regression = gr.Button("A regression", size="sm", elem_classes="t-choose")
+        surprise = gr.Button("Surprise me", size="sm", elem_classes="t-choose")
         examples = [gr.Button("", size="sm", visible=False) for _ in range(EXAMPLES)]
     with gr.Accordion("Options", open=False), gr.Row():
         k = gr.Slider(1, MAX_K, value=DEFAULT_K, step=1, label="Passages a side (k)")
         dims = gr.Dropdown([ALL_DIMS], value=ALL_DIMS, label="Dimensions (truncate_dim)")
         lexical = gr.Checkbox(label="Show BM25, which matches words only")
     result = gr.HTML(markup.empty(), js_on_load=FOLLOW, elem_id="result")
-    version = gr.State(-1)
+    # Not a State: that tells nobody when an unqueued tick changes it.
+    version = gr.Number(-1, visible="hidden")
 
     gr.on(
         [question.change, question.submit, ask.click, k.release, k.change, dims.change,
@@ -112,11 +113,11 @@ def compare_endpoint(showcase: Showcase) -> Callable[..., dict[str, Any]]:
 
 
 def landing_question(showcase: Showcase) -> str:
-    """The question a visitor finds: a test question the models rank differently, if there is one."""
-    try:
-        return a_win(showcase) if showcase.evidence else _example_queries(showcase)[0].text
-    except (gr.Error, IndexError):
-        return ""
+    """The question a visitor finds: the test question Fine-tuned gained most on, if it did."""
+    corpus, evidence = showcase.corpus, showcase.evidence
+    if corpus and evidence and (best := max(evidence.gaps, key=evidence.gaps.__getitem__)):
+        return corpus.queries[best].text
+    return next((query.text for query in _example_queries(showcase)), "")
 
 
 def a_win(showcase: Showcase) -> str:

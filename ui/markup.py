@@ -109,7 +109,9 @@ def _slots(result: Comparison) -> dict[str, int]:
 
 def _column(side: str, found: Found, query: str, slots: Mapping[str, int]) -> str:
     area, label = AREA[side], SIDES[side]
-    items = "".join(f"<li>{_card(side, hit, query, slots)}</li>" for hit in found.hits)
+    # A cosine is at most 1; BM25 has no bound, so its best hit fills the bar.
+    full = (found.hits[0].score or 1) if side == "lexical" and found.hits else 1.0
+    items = "".join(f"<li>{_card(side, hit, query, slots, full)}</li>" for hit in found.hits)
     model = found.name.rsplit("/", 1)[-1] if side == "base" else ""
     head = (
         f'<div class="t-side" data-side="{side}" style="grid-area:h{area}"><h2>{label} '
@@ -120,7 +122,7 @@ def _column(side: str, found: Found, query: str, slots: Mapping[str, int]) -> st
     if found.answer and found.answer.rank > len(found.hits):
         below = (
             f'<div class="t-below" style="grid-area:a{area}"><p class="t-soft">… and further down, '
-            f"the known answer:</p>{_card(side, found.answer, query, slots)}</div>"
+            f"the known answer:</p>{_card(side, found.answer, query, slots, full)}</div>"
         )
     return (
         f'{head}<ol class="t-list" style="grid-area:l{area}" aria-label="{label}">{items}</ol>'
@@ -128,14 +130,14 @@ def _column(side: str, found: Found, query: str, slots: Mapping[str, int]) -> st
     )
 
 
-def _card(side: str, hit: Hit, query: str, slots: Mapping[str, int]) -> str:
+def _card(side: str, hit: Hit, query: str, slots: Mapping[str, int], full: float) -> str:
     answer = " data-answer" if hit.relevant else ""
     star = '<span class="t-chip t-star">★ answer</span>' if hit.relevant else ""
     return (
         f'<article class="t-card" data-slot="{slots[hit.passage_id]}" data-side="{side}"{answer} '
         f'tabindex="-1"><div class="t-top"><span class="t-rank">{hit.rank:,}</span>'
         f'<span class="t-title">{_marked(hit.title or hit.passage_id, query)}</span>{star}'
-        f"{_movement(side, hit)}</div>{_score(hit.score, side)}"
+        f"{_movement(side, hit)}</div>{_score(hit.score, full)}"
         f'<details><summary><span class="t-text">{_marked(hit.text, query, hit.nearest)}</span>'
         "</summary></details></article>"
     )
@@ -159,10 +161,10 @@ def _movement(side: str, hit: Hit) -> str:
     )
 
 
-def _score(score: float, side: str) -> str:
-    width = 100 * min(1, max(0, score if side != "lexical" else score / 20))
+def _score(score: float, full: float) -> str:
+    width = f"{100 * min(1, max(0, score / full)):.1f}%"
     return (
-        f'<div class="t-score"><span class="t-bar" aria-hidden="true"><i style="width:{width:.1f}%">'
+        f'<div class="t-score"><span class="t-bar" aria-hidden="true"><i style="width:{width}">'
         f'</i></span><span><span class="t-seen">score </span>{score:.3f}</span></div>'
     )
 
@@ -287,7 +289,9 @@ def _forest(gap: Difference, span: float, way: str) -> str:
 
 def _outcomes(evidence: Evidence) -> str:
     outcomes = evidence.outcomes
-    said = f"{outcomes['won']:,} questions won, {outcomes['lost']:,} lost, {outcomes['tied']:,} tied"
+    said = (
+        f"{outcomes['won']:,} questions won, {outcomes['lost']:,} lost, {outcomes['tied']:,} tied"
+    )
     return (
         f'<p class="t-soft">{said} by Fine-tuned, in {PRIMARY}.</p>'
         f'<div class="t-wins" role="img" aria-label="{said}">'

@@ -8,7 +8,7 @@ import gradio as gr
 from train.settings import Settings
 
 from . import markup
-from .compare import DEFAULT_K, compare_endpoint, compare_tab, landing_question
+from .compare import compare_endpoint, compare_tab, landing_question
 from .guard import refuse_strangers
 from .scoreboard import scoreboard_endpoint, scoreboard_tab
 from .showcase import Showcase
@@ -21,7 +21,7 @@ def build_page(showcase: Showcase, settings: Settings) -> gr.Blocks:
     """All tabs and endpoints; launching is the caller's."""
     with gr.Blocks(title="Tandem", analytics_enabled=False) as page:
         gr.HTML(markup.header(), js_on_load=None)
-        with gr.Row(equal_height=True):
+        with gr.Row(elem_id="state-row"):
             state = gr.HTML(markup.state(showcase.progress), js_on_load=None, elem_id="state")
             action = gr.Button("Stop", size="sm", scale=0, min_width=130, visible=False)
         with gr.Tab("Compare", id="compare"):

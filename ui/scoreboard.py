@@ -9,7 +9,7 @@ from . import markup
 from .showcase import NotReadyError, Showcase
 
 
-def scoreboard_tab(showcase: Showcase, version: gr.State) -> None:
+def scoreboard_tab(showcase: Showcase, version: gr.Number) -> None:
     """Build the tab inside the current Blocks; it follows `version`."""
     board = gr.HTML(markup.scoreboard(None, ""), js_on_load=None, elem_id="scoreboard")
 

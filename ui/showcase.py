@@ -18,6 +18,7 @@ from retrieval.evidence import Evidence, judge
 from retrieval.index import Index, build_index
 from retrieval.lexical import LexicalIndex, build_lexical_index
 from train.engines.local import LocalEngine
+from train.recipe import named_recipe
 from train.record import (
     ACTIVE,
     USABLE,
@@ -29,7 +30,6 @@ from train.record import (
     mark_interrupted,
     of_kind,
 )
-from train.recipe import named_recipe
 from train.settings import Settings
 
 log = logging.getLogger("tandem")

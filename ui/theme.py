@@ -46,6 +46,7 @@ CSS = """
   --t-mark:#6a5510; --t-near:#8db4ff; }
 .gradio-container { max-width:1320px !important; }
 .gradio-container main { padding-inline:clamp(.6rem, 2.5vw, 2rem) !important; }
+.html-container:has(.t) { padding:0 !important; }
 .t { color:var(--t-ink); line-height:1.5; overflow-wrap:anywhere; }
 .t h1 { font-size:clamp(1.5rem, 4vw, 2rem); font-weight:700; margin:0; letter-spacing:-.02em; }
 .t h2 { font-size:1.05rem; font-weight:700; margin:0; }
@@ -58,7 +59,11 @@ CSS = """
 .t-state[data-kind=ready] { border:0; background:none; padding:0 0 0 .1rem; }
 .t-state[data-kind=failed] { border-color:var(--t-down); }
 .t-state strong { font-weight:700; }
-.t-state progress { width:100%; height:.55rem; accent-color:var(--t-accent); }
+.t-state progress { width:100%; height:.55rem; appearance:none; border:0; border-radius:.3rem;
+  background:var(--t-line); overflow:hidden; }
+.t-state progress::-webkit-progress-bar { background:var(--t-line); }
+.t-state progress::-webkit-progress-value { background:var(--t-accent); }
+.t-state progress::-moz-progress-bar { background:var(--t-accent); }
 .t-curve { display:flex; flex-wrap:wrap; gap:.2rem 1rem; font-size:.9rem; }
 
 .t-say { font-size:clamp(1.1rem, 2.4vw, 1.4rem); font-weight:700; letter-spacing:-.01em;
@@ -86,7 +91,8 @@ CSS = """
 @keyframes t-flash { from { background:var(--t-mark); } }
 @media (prefers-reduced-motion:reduce) { .t-card[data-target] { animation:none; } }
 .t-top { display:flex; align-items:baseline; gap:.5rem; min-width:0; }
-.t-rank { font-weight:700; font-variant-numeric:tabular-nums; color:var(--t-soft); min-width:1.2em; }
+.t-rank { font-weight:700; font-variant-numeric:tabular-nums; color:var(--t-soft);
+  min-width:1.2em; }
 .t-title { font-weight:700; flex:1 1 auto; min-width:0; }
 .t-chip { border:0; border-radius:1rem; padding:.12rem .6rem; font-size:.85rem; font-weight:700;
   white-space:nowrap; font-family:inherit; background:var(--t-tint); color:var(--t-soft); }
@@ -105,11 +111,12 @@ button.t-chip:hover { text-decoration:underline; }
 .t-text { display:-webkit-box; -webkit-box-orient:vertical; -webkit-line-clamp:3; overflow:hidden;
   font-size:.95rem; }
 details[open] .t-text { display:block; }
-.t-text mark { background:var(--t-mark); color:inherit; border-radius:.2rem; padding:0 .1em; }
+.t mark { background:var(--t-mark); color:inherit; border-radius:.2rem; padding:0 .1em; }
 .t-near { text-decoration:underline; text-decoration-color:var(--t-near);
   text-decoration-thickness:2px; text-underline-offset:3px; }
 .t-lines { width:100%; height:100%; overflow:visible; }
-.t-lines path { fill:none; stroke:var(--t-line); stroke-width:1.5; vector-effect:non-scaling-stroke; }
+.t-lines path { fill:none; stroke:var(--t-line); stroke-width:1.5;
+  vector-effect:non-scaling-stroke; }
 .t-lines path[data-way=up] { stroke:var(--t-up); stroke-width:2; }
 .t-lines path[data-way=down] { stroke:var(--t-down); stroke-width:2; }
 .t-lines path[data-answer] { stroke:var(--t-gold); stroke-width:4; }
@@ -142,15 +149,22 @@ details[open] .t-text { display:block; }
   margin:.8rem 0; }
 .t-figure { font-size:1.6rem; font-weight:700; font-variant-numeric:tabular-nums; }
 .t-seen { position:absolute; width:1px; height:1px; overflow:hidden; clip-path:inset(50%); }
-#examples { gap:.4rem; }
+#state-row, #ask-row { align-items:center; gap:.6rem; }
+#state-row button, #ask-row button { align-self:center; height:auto; min-height:2.6rem; }
+#examples { gap:.4rem; justify-content:flex-start; }
+#examples button.t-choose { background:var(--t-card); border:1.5px solid var(--t-accent);
+  color:var(--t-accent); font-weight:700; }
 #examples button { flex:0 1 auto; min-width:0; white-space:normal; text-align:left; }
 
 @media (max-width:820px) {
+  #state-row, #ask-row { flex-direction:column; align-items:stretch; }
+  #state-row > *, #ask-row > * { width:100%; }
   .t-pair, .t-pair[data-third] { grid-template-columns:minmax(0,1fr);
-    grid-template-areas:"ht" "lt" "at" "hb" "lb" "ab" "hx" "lx" "ax"; }
+    grid-template-areas:"hb" "lb" "ab" "ht" "lt" "at" "hx" "lx" "ax"; }
   .t-lines { display:none; }
   .t-list { grid-auto-rows:auto; }
-  .t-side { margin-top:.5rem; }
+  .t-side { margin-top:.5rem; position:sticky; top:0; z-index:2; padding-top:.3rem;
+    background:var(--body-background-fill); }
   .t-table th, .t-table td { padding:.35rem .4rem; font-size:.9rem; }
   .t-table .t-wide { display:none; }
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from retrieval.encoder import EMBEDDED_MODEL
 
-from ..record import Run, mark_interrupted
+from ..record import ACTIVE, Run, mark_interrupted
 
 HOUSE = Path(__file__).resolve().parents[2]
 NICENESS = 19
@@ -51,10 +51,11 @@ class LocalEngine:
 
     def stop(self, run: Run) -> bool:
         """Ask a run to stop and keep its best checkpoint; False if it is not running here."""
-        child = self.children.get(run.id)
-        process = run.record().get("process") or {}
-        pid = child.pid if child and child.poll() is None else process.get("pid")
-        if pid is None or mark_interrupted(run):
+        child, record = self.children.get(run.id), run.record()
+        if record["status"] not in ACTIVE or mark_interrupted(run):
+            return False
+        pid = (record.get("process") or {}).get("pid") or (child.pid if child else None)
+        if pid is None:
             return False
         os.kill(pid, signal.SIGTERM)
         return True

@@ -1,0 +1,47 @@
+# make demo · make test · make bench
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.demo
+	@$(BIN)/python app.py
+
+test: $(VENV)/.test
+	@command -v chromium >/dev/null || $(MAKE) --no-print-directory chromium
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.demo
+	$(BIN)/python -m bench.quality
+
+$(VENV)/.demo: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Tandem needs Python 3.11 or newer: make demo PYTHON=python3.12"; exit 1; }
+	@echo "Installing what requirements.txt pins into $(VENV) (once, some minutes) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo requirements-dev.txt
+	@echo "Installing what the tests need ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# The tests drive Debian's Chromium; elsewhere, put any `chromium` on the PATH.
+.PHONY: chromium
+chromium:
+	@echo "Installing Chromium from Debian's packages ..."
+	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq chromium >/dev/null
+
+clean:
+	rm -rf $(VENV) .tandem

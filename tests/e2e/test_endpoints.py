@@ -1,0 +1,190 @@
+"""The app as other programs use it, and as those who mean it ill do."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from e2e.conftest import HOUSE, App
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def client(trained):
+    return Client(trained.url, verbose=False)
+
+
+def test_compare_gives_the_contracted_object(client):
+    result = client.predict("how do I open the roof", 3, 128, api_name="/compare")
+    assert set(result) >= {"query", "base", "tuned", "known_answer", "latency_ms", "sentence"}
+    assert set(result["latency_ms"]) == {"base", "tuned"}
+    assert [hit["rank"] for hit in result["base"]] == [1, 2, 3]
+    for hit in result["tuned"]:
+        assert set(hit) == {"rank", "passage_id", "score", "title", "text", "movement", "relevant"}
+
+
+def test_k_and_truncate_dim_have_defaults(client):
+    assert len(client.predict("roof", api_name="/compare")["base"]) == 5
+
+
+def test_scoreboard_gives_the_evidence_with_its_verdict(client):
+    result = client.predict(api_name="/scoreboard")
+    assert set(result) >= {"split", "queries", "passages", "base", "tuned", "difference", "verdict"}
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (("",), "Type a question first"),
+    (("x" * 100_000,), "100,000 characters; at most 2,000"),
+    (("roof", 0), "k must be a whole number from 1 to 50, not 0"),
+    (("roof", -1), "not -1"), (("roof", 10_000), "not 10000"), (("roof", "x"), "not 'x'"),
+    (("roof", 5, 999_999), "truncate_dim must be between 1 and 384, not 999999"),
+    (("roof", 5, "x"), "truncate_dim must be a whole number"),
+    (("roof", 5, -3), "truncate_dim must be a whole number"),
+])
+def test_bad_input_gets_a_sentence_and_the_app_goes_on(client, arguments, said):
+    with pytest.raises(AppError, match=said):
+        client.predict(*arguments, api_name="/compare")
+    assert client.predict("roof", api_name="/compare")["base"]
+
+
+@pytest.mark.parametrize("query", ["<b>&amp;", "${x}", "{{x}}", "🚗", "السيارة", "\ud83d", "\x00"])
+def test_odd_questions_are_answered(trained, query):
+    body = json.dumps({"data": [query, 5, None]}).encode()
+    started = post(trained, "/gradio_api/call/compare", body)
+    event = json.loads(started.read())["event_id"]
+    stream = urllib.request.urlopen(f"{trained.url}/gradio_api/call/compare/{event}", timeout=20)
+    assert b"event: complete" in stream.read()
+
+
+def post(app, path, body, **headers):
+    request = urllib.request.Request(
+        app.url + path, body, {"content-type": "application/json"} | headers)
+    return urllib.request.urlopen(request, timeout=20)
+
+
+def test_a_body_over_the_limit_is_refused(trained):
+    body = json.dumps({"data": ["x" * 2_000_000]}).encode()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        post(trained, "/gradio_api/call/compare", body)
+    assert caught.value.code == 413
+    assert "at most 1,000,000 bytes" in caught.value.read().decode()
+
+
+def test_every_answer_has_security_headers_and_monitoring_is_closed(trained):
+    answer = urllib.request.urlopen(trained.url, timeout=10)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(f"{trained.url}/monitoring/summary", timeout=10)
+
+
+def test_another_site_cannot_start_or_stop_training(trained):
+    from gradio_client import Client as Any
+
+    config = Any(trained.url, verbose=False).config
+    acts = [d for d in config["dependencies"] if d["targets"] and d["targets"][0][1] == "click"
+            and not d["inputs"] and not d["outputs"]]
+    assert len(acts) == 1
+    body = json.dumps({"data": [], "fn_index": acts[0]["id"], "session_hash": "x"}).encode()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        post(trained, "/gradio_api/run/predict", body, origin="https://evil.example")
+    assert "another site" in caught.value.read().decode()
+
+
+def answers(app):
+    return Client(app.url, verbose=False)
+
+
+def wait_for_base(client):
+    import time
+
+    for _ in range(200):
+        try:
+            return client.predict("roof", api_name="/compare")
+        except AppError as error:
+            if "still being loaded" not in str(error):
+                raise
+        time.sleep(0.2)
+    raise AssertionError("the base model never came")
+
+
+def test_a_second_start_shows_the_kept_run_and_trains_nothing(trained, sample_folder):
+    kept = sorted((trained.home / "runs").iterdir())
+    app = App(trained.home, TANDEM_DATA=str(sample_folder))
+    try:
+        client = answers(app)
+        wait_for_base(client)
+        end = [None]
+        for _ in range(100):
+            end = client.predict("roof", api_name="/compare")["tuned"]
+            if end:
+                break
+        assert end
+        assert sorted((trained.home / "runs").iterdir()) == kept
+    finally:
+        app.stop()
+
+
+def test_a_tuned_model_that_is_set_is_shown_and_measured_and_nothing_trains(
+    trained, sample_folder, tmp_path
+):
+    model = next((trained.home / "runs").iterdir()) / "model"
+    app = App(tmp_path / "home", TANDEM_DATA=str(sample_folder), TANDEM_TUNED_MODEL=str(model))
+    try:
+        client = answers(app)
+        wait_for_base(client)
+        for _ in range(100):
+            if client.predict("roof", api_name="/compare")["tuned"]:
+                break
+        before = answers(trained).predict(api_name="/scoreboard")
+        for _ in range(100):
+            try:
+                after = client.predict(api_name="/scoreboard")
+                break
+            except AppError:
+                continue
+        assert after["tuned"] == pytest.approx(before["tuned"], abs=1e-9)
+        assert not (tmp_path / "home" / "runs").exists()
+    finally:
+        app.stop()
+
+
+@pytest.mark.parametrize("env, said", [
+    ({"TANDEM_BASE_MODEL": "./no-such-model"}, "There is no model folder at ./no-such-model"),
+    ({"TANDEM_DATA": "./no-such-corpus"}, "There is no corpus at no-such-corpus"),
+])
+def test_what_cannot_be_had_is_said_on_the_page_and_the_app_goes_on(tmp_path, page, env, said):
+    app = App(tmp_path / "home", **env)
+    try:
+        page.goto(app.url)
+        page.get_by_text(said).first.wait_for(timeout=30_000)
+        with pytest.raises(AppError, match=said.split(" at ")[0]):
+            answers(app).predict("roof", api_name="/compare")
+    finally:
+        app.stop()
+
+
+def test_an_app_that_ends_takes_its_training_with_it(sample_folder, tmp_path):
+    import time
+
+    app = App(tmp_path / "home", TANDEM_DATA=str(sample_folder), TANDEM_RECIPE="tandem")
+    runs = tmp_path / "home" / "runs"
+    try:
+        for _ in range(200):
+            if list(runs.glob("*/events.jsonl")):
+                break
+            time.sleep(0.2)
+    finally:
+        app.stop()
+    (record,) = runs.glob("*/run.json")
+    pid = json.loads(record.read_text())["process"]["pid"]
+    time.sleep(1)
+    assert not os.path.exists(f"/proc/{pid}/stat") or " Z " in open(f"/proc/{pid}/stat").read()
+
+

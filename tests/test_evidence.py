@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from corpus.records import Corpus
+from fakes import PASSAGES, QUERIES, HashingEncoder
+from retrieval.evidence import Evidence, Judged, judge, means, paired_differences
+from retrieval.index import build_index
+from retrieval.metrics import METRICS, PRIMARY, query_metrics
+
+
+def side(ranks):
+    return {f"q{i}": Judged({"p": rank}, query_metrics({"p": rank}, {"p": 1}))
+            for i, rank in enumerate(ranks)}
+
+
+def test_judged_ranks_and_metrics_of_a_split(corpus):
+    judged = judge(build_index(HashingEncoder(), corpus), corpus, "dev")
+    assert set(judged) == {"q3"}
+    assert set(judged["q3"].ranks) == {"p2"}
+    assert means(judged)["mrr@10"] == pytest.approx(1 / judged["q3"].ranks["p2"])
+
+
+def test_a_split_without_queries_is_refused_by_name():
+    empty = Corpus("none", PASSAGES, QUERIES, {"test": {}})
+    with pytest.raises(ValueError, match="The test split of none has no queries"):
+        judge(build_index(HashingEncoder(), empty), empty, "test")
+
+
+def test_a_model_that_always_wins_is_better_and_the_reverse_worse():
+    low, high = side([5] * 40), side([1] * 40)
+    won, lost = Evidence("test", 9, low, high), Evidence("test", 9, high, low)
+    assert won.verdict.startswith("Fine-tuned is better: +0.613 ndcg@10")
+    assert lost.verdict.startswith("Fine-tuned is worse")
+    assert won.outcomes == {"won": 40, "lost": 0, "tied": 0}
+
+
+def test_the_same_model_twice_shows_no_clear_difference():
+    same = Evidence("test", 9, side([1, 2, 3]), side([1, 2, 3]))
+    assert same.verdict.startswith("No clear difference")
+    gap = same.differences[PRIMARY]
+    assert (gap.value, gap.low, gap.high, gap.p) == (0, 0, 0, 1)
+
+
+def test_sides_with_other_queries_are_not_compared():
+    with pytest.raises(ValueError, match="different queries"):
+        Evidence("test", 9, side([1, 2]), side([1]))
+
+
+def test_same_seed_same_interval():
+    rng = np.random.default_rng(0)
+    base, tuned = rng.random((2, 50, len(METRICS)))
+    assert paired_differences(base, tuned, 1) == paired_differences(base, tuned, 1)
+    assert paired_differences(base, tuned, 1) != paired_differences(base, tuned, 2)
+
+
+def test_interval_and_p_agree_with_the_normal_theory_where_it_holds():
+    gaps = np.random.default_rng(3).normal(0.02, 0.2, 400)
+    base = np.zeros((400, len(METRICS)))
+    tuned = base + gaps[:, None]
+    found = paired_differences(base, tuned)[PRIMARY]
+    error = gaps.std(ddof=1) / 20
+    assert found.low == pytest.approx(gaps.mean() - 1.96 * error, abs=0.1 * error)
+    assert found.high == pytest.approx(gaps.mean() + 1.96 * error, abs=0.1 * error)
+    from scipy import stats
+
+    assert found.p == pytest.approx(stats.ttest_1samp(gaps, 0).pvalue, abs=0.02)
+
+
+def test_interval_covers_a_true_difference_about_95_times_in_100():
+    rng, covered = np.random.default_rng(4), 0
+    trials = 150
+    for trial in range(trials):
+        gaps = rng.choice([-0.5, 0, 0, 0.3, 1], size=120)
+        tuned = np.repeat(gaps[:, None], len(METRICS), axis=1)
+        found = paired_differences(np.zeros_like(tuned), tuned, trial)[PRIMARY]
+        covered += found.low <= 0.16 <= found.high
+    assert 0.89 <= covered / trials <= 0.99
+
+
+def test_rows_of_a_run_give_back_the_same_evidence():
+    base, tuned = side([2, 1, 9]), side([1, 1, 30])
+    rows = [{"split": "test", "query_id": q,
+             "base": {"ranks": dict(base[q].ranks), "metrics": dict(base[q].metrics)},
+             "tuned": {"ranks": dict(tuned[q].ranks), "metrics": dict(tuned[q].metrics)}}
+            for q in base]
+    read = Evidence.from_rows(rows, "test", 9)
+    assert read.as_json() == Evidence("test", 9, base, tuned).as_json()
+    with pytest.raises(ValueError, match="not measured its dev split"):
+        Evidence.from_rows(rows, "dev", 9)

@@ -1,0 +1,257 @@
+"""Real fits of the embedded model, small, each in a process of its own as engines start them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import write_beir, write_lines
+from corpus.read import load_corpus
+from retrieval.encoder import EMBEDDED_MODEL, load_encoder
+from retrieval.evidence import judge, means
+from retrieval.index import build_index
+from retrieval.metrics import METRICS
+from train.engines.local import LocalEngine
+from train.record import Run, create_run
+
+HOUSE = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.slow
+
+
+def command(*arguments, home, **options):
+    # One thread each, so that the same seed gives the same numbers.
+    env = os.environ | {"TANDEM_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    return subprocess.run([sys.executable, "-m", "train", *map(str, arguments)], cwd=HOUSE, env=env,
+                          capture_output=True, text=True, timeout=400, **options)
+
+
+def fit(data, out, home, *more):
+    return command("fit", "--data", data, "--recipe", "quick", "--set", "batch_size=16",
+                   "--out", out, "--json", *more, home=home)
+
+
+@pytest.fixture(scope="session")
+def fitted(sample_folder, tmp_path_factory):
+    """A run of one epoch: its folder, what the command printed, and its home."""
+    home = tmp_path_factory.mktemp("home")
+    done = fit(sample_folder, home / "runs" / "one", home, "--seed", "7")
+    assert done.returncode == 0, done.stderr[-2000:]
+    return home / "runs" / "one", json.loads(done.stdout), home
+
+
+def test_fit_prints_one_object_with_the_contracted_keys(fitted):
+    _, printed, _ = fitted
+    assert set(printed) >= {"run", "status", "seconds", "cpu_seconds", "steps", "metrics"}
+    assert printed["status"] == "done"
+    for split in ("dev", "test"):
+        assert set(printed["metrics"][split]) >= {"base", "tuned"}
+        assert set(printed["metrics"][split]["tuned"]) == set(METRICS)
+
+
+def test_the_run_directory_holds_what_the_contract_says(fitted):
+    folder, printed, _ = fitted
+    record = Run(folder).record()
+    assert set(record) >= {"status", "recipe", "metrics", "base_model", "fingerprints", "seed",
+                           "versions", "published", "device", "schema"}
+    assert record["seed"] == 7
+    assert record["recipe"]["batch_size"] == 16
+    assert record["metrics"] == printed["metrics"]
+    assert not (folder / "checkpoints").exists()
+    assert not [path for path in (folder / "model").rglob("*") if path.suffix in (".bin", ".pt")]
+    assert (folder / "model" / "model.safetensors").is_file()
+
+
+def test_events_tell_the_run_from_baseline_to_done(fitted):
+    events = Run(fitted[0]).events()
+    kinds = [event["type"] for event in events]
+    assert kinds[-1] == "done"
+    assert {"phase", "step", "loss", "eval"} <= set(kinds)
+    evals = [event for event in events if event["type"] == "eval"]
+    assert [event["epoch"] for event in evals] == [0, 1]
+    steps = [event for event in events if event["type"] == "step"]
+    assert steps[-1]["step"] <= steps[-1]["steps"] == evals[-1]["step"]
+    assert all(event["left_s"] >= 0 for event in steps)
+
+
+def test_recorded_ranks_and_metrics_are_those_of_the_saved_model(fitted, sample_folder):
+    folder, printed, _ = fitted
+    corpus = load_corpus(sample_folder)
+    judged = judge(build_index(load_encoder(str(folder / "model")), corpus), corpus, "test")
+    rows = {row["query_id"]: row for row in Run(folder).per_query() if row["split"] == "test"}
+    assert set(rows) == set(judged)
+    for query_id, row in rows.items():
+        assert row["tuned"]["ranks"] == judged[query_id].ranks
+    assert printed["metrics"]["test"]["tuned"] == pytest.approx(means(judged), abs=1e-9)
+
+
+def test_base_metrics_agree_with_the_evaluator_on_the_real_model(fitted, sample_folder, encoder):
+    from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+
+    corpus = load_corpus(sample_folder)
+    qrels = corpus.qrels["test"]
+    theirs = InformationRetrievalEvaluator(
+        {q: corpus.queries[q].text for q in qrels},
+        {p.id: p.content for p in corpus.passages},
+        {q: set(rel) for q, rel in qrels.items()},
+    )(encoder.model)
+    ours = fitted[1]["metrics"]["test"]["base"]
+    for name in METRICS:
+        assert ours[name] == pytest.approx(theirs[f"cosine_{name}"], abs=1e-9), name
+
+
+def test_training_moved_the_model_and_made_it_fit_its_training_questions(
+    fitted, sample_folder, encoder
+):
+    corpus = load_corpus(sample_folder)
+    tuned = load_encoder(str(fitted[0] / "model"))
+    base = means(judge(build_index(encoder, corpus), corpus, "train"))["ndcg@10"]
+    learned = means(judge(build_index(tuned, corpus), corpus, "train"))["ndcg@10"]
+    assert learned > base + 0.02
+
+
+def test_same_seed_same_machine_same_per_query(fitted, sample_folder, tmp_path):
+    done = fit(sample_folder, tmp_path / "again", tmp_path, "--seed", "7")
+    assert done.returncode == 0, done.stderr[-2000:]
+    again = (tmp_path / "again" / "per_query.jsonl").read_bytes()
+    assert again == (fitted[0] / "per_query.jsonl").read_bytes()
+
+
+def test_evaluate_two_models_prints_the_contracted_object(fitted, sample_folder):
+    folder, printed, home = fitted
+    done = command("evaluate", "--model", folder, "--against", EMBEDDED_MODEL, "--data",
+                   sample_folder, "--split", "test", "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert set(result) >= {"split", "queries", "passages", "base", "tuned", "difference"}
+    assert set(result["difference"]["ndcg@10"]) == {"value", "low", "high", "p"}
+    assert result["tuned"] == pytest.approx(printed["metrics"]["test"]["tuned"], abs=1e-9)
+    assert result["difference"] == printed["metrics"]["test"]["difference"]
+
+
+def test_evaluate_one_model_prints_one_side(sample_folder, tmp_path):
+    done = command("evaluate", "--model", EMBEDDED_MODEL, "--data", sample_folder, "--split", "dev",
+                   "--json", home=tmp_path)
+    result = json.loads(done.stdout)
+    assert result["split"] == "dev"
+    assert set(result["model"]) == set(METRICS)
+
+
+def wait_for(what, seconds=120):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "nothing came of it"
+        time.sleep(0.2)
+
+
+def test_a_killed_run_is_interrupted_and_resumed_to_the_same_result(sample_folder, tmp_path):
+    engine = LocalEngine(tmp_path)
+    run = create_run(tmp_path / "runs", "killed")
+    more = ("--recipe", "tandem", "--set", "batch_size=16", "--set", "epochs=2")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "train", "fit", "--data", str(sample_folder), "--out",
+         str(run.folder), *more], cwd=HOUSE, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        env=os.environ | {"TANDEM_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"})
+    wait_for((run.checkpoints / "state.pt").exists)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    from train.record import mark_interrupted
+
+    assert mark_interrupted(run)
+    engine.start(run, str(sample_folder), resume=True)
+    wait_for(lambda: run.record()["status"] not in ("running", "queued", "interrupted"))
+    assert run.record()["status"] == "done", run.record()
+    assert any("Resumed at step" in event.get("text", "") for event in run.events())
+    whole = command("fit", "--data", sample_folder, "--out", tmp_path / "whole", *more,
+                    home=tmp_path)
+    assert whole.returncode == 0, whole.stderr[-2000:]
+    resumed, unbroken = (run_.record()["metrics"]["test"]["tuned"]["ndcg@10"]
+                         for run_ in (run, Run(tmp_path / "whole")))
+    assert resumed == pytest.approx(unbroken, abs=0.02)
+
+
+def test_stop_ends_within_five_seconds_and_keeps_the_best_checkpoint(sample_folder, tmp_path):
+    engine = LocalEngine(tmp_path)
+    run = create_run(tmp_path / "runs", "stopped")
+    engine.start(run, str(sample_folder), recipe="tandem")
+    wait_for((run.checkpoints / "best" / "vectors.npy").exists)
+    time.sleep(1)
+    asked = time.monotonic()
+    assert engine.stop(run)
+    wait_for(lambda: run.record()["status"] != "running")
+    took = time.monotonic() - asked
+    assert run.record()["status"] in ("stopped", "done")
+    assert run.has_model
+    assert run.record()["metrics"]["test"]["tuned"]
+    assert took < 5
+    assert not engine.stop(run)
+
+
+def test_a_run_stopped_before_its_first_checkpoint_says_so(sample_folder, tmp_path):
+    engine = LocalEngine(tmp_path)
+    run = create_run(tmp_path / "runs", "early")
+    engine.start(run, str(sample_folder))
+    wait_for(lambda: any(event["type"] == "phase" for event in run.events()))
+    assert engine.stop(run)
+    wait_for(lambda: run.record()["status"] not in ("running", "queued"))
+    assert run.record()["status"] == "stopped"
+    assert "before its first checkpoint" in run.record()["error"]
+    assert not run.has_model
+
+
+@pytest.mark.parametrize("arguments, status, said", [
+    (["fit", "--recipe", "best"], 2, "There is no recipe 'best'"),
+    (["fit", "--set", "epochs=0"], 2, "epochs must be a whole number from 1 to 100"),
+    (["fit", "--set", "epochs"], 2, "--set takes key=value"),
+    (["fit", "--seed", "x"], 2, "invalid int value"),
+    (["fit", "--data", "nothing.jsonl"], 1, "There is no corpus at nothing.jsonl"),
+    (["fit", "--base", "./nothing"], 1, "There is no model folder at ./nothing"),
+    (["dance"], 2, "invalid choice: 'dance'"),
+    (["evaluate", "--model", "./nothing"], 1, "There is no model folder"),
+    (["evaluate", "--model", EMBEDDED_MODEL, "--split", "all"], 2, "invalid choice: 'all'"),
+])
+def test_wrong_use_and_failure_have_their_exit_status_and_a_sentence(
+    tmp_path, arguments, status, said
+):
+    out = ["--out", str(tmp_path / "run")] if arguments[0] == "fit" else []
+    done = command(*arguments, *out, "--json", home=tmp_path)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_run_is_kept_with_its_error_and_not_overwritten(tmp_path):
+    path = write_lines(tmp_path / "few.jsonl", [{"anchor": "a?", "positive": "A."}] * 3)
+    done = command("fit", "--data", path, "--out", tmp_path / "run", "--json", home=tmp_path)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["status"] == "failed"
+    assert "has no judged queries in its dev split" in Run(tmp_path / "run").record()["error"]
+    assert Run(tmp_path / "run").events()[-1]["type"] == "error"
+    again = command("fit", "--data", path, "--out", tmp_path / "run", home=tmp_path)
+    assert again.returncode == 1
+    assert "choose another --out" in again.stderr
+
+
+def test_a_loss_that_is_no_number_fails_with_what_to_change(porsche, tmp_path):
+    data = write_beir(porsche, tmp_path / "data", passages=40)
+    done = command("fit", "--data", data, "--out", tmp_path / "run", "--set", "learning_rate=0.01",
+                   "--set", "max_grad_norm=100", "--set", "schedule=constant", "--set",
+                   "scale=200", "--set", "weight_decay=1", "--json", home=tmp_path)
+    record = Run(tmp_path / "run").record()
+    # So wild a rate either diverges, which must be said, or trains to nonsense, which is measured.
+    assert (done.returncode, record["status"]) in ((1, "failed"), (0, "done"))
+    if record["status"] == "failed":
+        assert "lower the learning rate" in record["error"]
+
+
+def test_truncated_training_saves_a_model_that_knows_its_dims(porsche, tmp_path):
+    data = write_beir(porsche, tmp_path / "data", passages=40)
+    done = fit(data, tmp_path / "run", tmp_path, "--set", "truncate_dim=64")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert load_encoder(str(tmp_path / "run" / "model")).dim == 64
+    shutil.rmtree(tmp_path / "run" / "model")

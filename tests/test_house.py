@@ -1,0 +1,129 @@
+"""The rules of the house that a machine can check."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+HOUSE = Path(__file__).resolve().parents[1]
+ROOMS = ("corpus", "retrieval", "train", "ui", "app")
+"""In the order of their storeys: a room imports from those below it only."""
+
+
+def files(room):
+    return [HOUSE / "app.py"] if room == "app" else sorted((HOUSE / room).rglob("*.py"))
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_go_one_way(room):
+    above = set(ROOMS[ROOMS.index(room) + 1 :])
+    for path in files(room):
+        assert not above & set(imported(path)), path
+
+
+@pytest.mark.parametrize("room", ["corpus", "retrieval", "train"])
+def test_only_the_page_imports_gradio(room):
+    assert not [path for path in files(room) if "gradio" in imported(path)]
+
+
+def test_importing_the_domain_loads_no_torch():
+    code = ("import sys;"
+            "import corpus.read, corpus.split, retrieval.compare, retrieval.evidence,"
+            " retrieval.lexical, train.recipe, train.record, train.fit, train.settings;"
+            "sys.exit('torch' in sys.modules or 'sentence_transformers' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def pinned():
+    text = (HOUSE / "requirements.txt").read_text("utf-8")
+    return dict(re.findall(r"^([\w-]+)(?:\[\w+\])?(==[\w.]+|>=\S+)\s+#", text, re.M))
+
+
+def test_every_dependency_is_pinned_and_justified():
+    lines = [line for line in (HOUSE / "requirements.txt").read_text("utf-8").splitlines()
+             if line and not line.startswith("#")]
+    assert len(pinned()) == len(lines)
+    assert pinned()["torch"] == ">=2.11,<=2.13.0"
+
+
+def front_matter():
+    text = (HOUSE / "README.md").read_text("utf-8")
+    return yaml.safe_load(text.split("---")[1])
+
+
+def test_the_front_matter_is_what_a_space_needs():
+    space = front_matter()
+    assert space["sdk"] == "gradio"
+    assert f"=={space['sdk_version']}" == pinned()["gradio"]
+    assert (HOUSE / space["app_file"]).is_file()
+    assert space["python_version"] in ("3.12", "3.12.12")  # what ZeroGPU has and we admit
+    assert space["license"] == "apache-2.0"
+    assert space["hf_oauth"] is True
+    assert space["hf_oauth_scopes"] == ["contribute-repos"]
+    assert space["models"] == ["sentence-transformers/all-MiniLM-L6-v2"]
+    assert 0 < len(space["short_description"]) <= 60
+    assert len(space["title"]) > 0 and space["emoji"]
+    colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {space["colorFrom"], space["colorTo"]} <= colours
+
+
+def test_the_front_matter_is_read_by_the_hubs_own_client():
+    from huggingface_hub import SpaceCard
+
+    card = SpaceCard.load(HOUSE / "README.md")
+    assert card.data.to_dict()["sdk"] == "gradio"
+
+
+def test_the_readme_shows_a_picture_first_and_the_two_commands():
+    body = (HOUSE / "README.md").read_text("utf-8").split("---", 2)[2]
+    picture = re.search(r"!\[[^\]]+\]\(([^)]+)\)", body)
+    assert picture and (HOUSE / picture.group(1)).is_file()
+    assert picture.start() < body.index("make demo") < body.index("make test")
+
+
+def test_no_host_of_a_registry_and_no_path_of_a_machine_is_committed():
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=HOUSE, capture_output=True, text=True)
+    if tracked.returncode:
+        names = [str(p.relative_to(HOUSE)) for room in ROOMS for p in files(room)]
+    else:
+        names = tracked.stdout.rstrip("\0").split("\0")
+    machine = re.compile(r"(?<![\w.])/(?:work|root|home)/\w+|pypi\.org|files\.pythonhosted")
+    for name in names:
+        path = HOUSE / name
+        if path.suffix in (".py", ".md", ".toml", ".txt", "") and path.is_file():
+            text = path.read_text("utf-8", "ignore")
+            assert path == Path(__file__).resolve() or not machine.search(text), name
+
+
+def test_the_licence_is_apache():
+    assert "Apache License" in (HOUSE / "LICENSE").read_text("utf-8")
+
+
+def test_a_taken_port_and_a_bad_setting_are_said_in_a_sentence():
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for env, said, status in (({"PORT": port}, f"port {port} is taken", 1),
+                                  ({"PORT": "x"}, "PORT must be a number", 2)):
+            done = subprocess.run([sys.executable, "app.py"], cwd=HOUSE, env=os.environ | env,
+                                  capture_output=True, text=True, timeout=120)
+            assert done.returncode == status
+            assert said in done.stderr
+            assert "Traceback" not in done.stderr

@@ -1,0 +1,130 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from corpus.records import Corpus, Passage, Query
+from fakes import HashingEncoder, small_corpus
+from retrieval.compare import compare
+from retrieval.evidence import Evidence
+from retrieval.index import build_index
+from retrieval.lexical import build_lexical_index
+from test_evidence import side
+from ui import markup
+from ui.showcase import Progress
+
+HOSTILE = '<img src=x onerror=alert(1)> ${alert(1)} {{7*7}} "quoted" \'single\' & </article>'
+
+
+class Tags(HTMLParser):
+    """Checks that tags are closed in order, and keeps what was opened."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.opened, self.stack = [], []
+        self.feed(html)
+        assert not self.stack, self.stack
+
+    def handle_starttag(self, tag, attrs):
+        self.opened.append((tag, dict(attrs)))
+        if tag not in ("br", "img"):
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.opened.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+
+def compared(query="What are the yellow calipers?", k=5, lexical=False, corpus=None):
+    corpus = corpus or small_corpus()
+    base = build_index(HashingEncoder("a/base", salt="other", dim=3), corpus)
+    tuned = build_index(HashingEncoder("tuned"), corpus)
+    return compare(query, corpus, base, tuned, k, build_lexical_index(corpus) if lexical else None)
+
+
+def test_the_known_answer_is_marked_on_both_sides():
+    html = markup.comparison(compared(k=6))
+    assert html.count("★ answer") == 2
+    assert html.count("data-answer") == 3  # two cards and the line between them
+
+
+def test_a_known_answer_below_the_list_is_shown_all_the_same():
+    result = compared(k=1)
+    assert result.base.answer_rank > 1
+    html = markup.comparison(result)
+    assert "further down" in html
+    assert html.count("★ answer") == 2
+
+
+def test_each_moved_passage_says_where_it_came_from():
+    result = compared()
+    html = markup.comparison(result)
+    moved = [hit for hit in result.tuned.hits if hit.movement]
+    assert moved
+    for hit in moved:
+        way = "up" if hit.movement > 0 else "down"
+        assert f'aria-label="{way} {abs(hit.movement)}; rank {hit.other_rank} in Base"' in html
+
+
+def test_a_line_joins_each_passage_that_is_in_both_lists():
+    result = compared()
+    both = {h.passage_id for h in result.base.hits} & {h.passage_id for h in result.tuned.hits}
+    assert markup.comparison(result).count("<path") == len(both) > 0
+
+
+def test_words_and_nearest_sentence_are_marked():
+    html = markup.comparison(compared())
+    assert "<mark>yellow</mark>" in html
+    assert re.search(r'class="t-near">[^<]*They are marked by ', html)
+
+
+@pytest.mark.parametrize("where", ["title", "text", "query"])
+def test_nothing_of_the_data_becomes_markup(where):
+    passage = Passage("p1", "Plain words. More words here.", "Title")
+    query = "plain words"
+    if where == "query":
+        query = HOSTILE
+    else:
+        passage = replace(passage, **{where: f"plain {HOSTILE}"})
+    corpus = Corpus("h", (passage, Passage("p2", "Other.")), {"q": Query("q", query)},
+                    {"test": {"q": {"p1": 1}}})
+    html = markup.comparison(compared(query, corpus=corpus, lexical=True))
+    assert "img" not in {tag for tag, _ in Tags(html).opened}
+    assert not [a for _, attrs in Tags(html).opened for a in attrs if a.startswith("on")]
+
+
+def test_errors_states_and_the_board_escape_what_they_are_given():
+    for html in (markup.error(HOSTILE), markup.scoreboard(None, HOSTILE),
+                 markup.state(Progress("failed", HOSTILE, HOSTILE, 0.5)),
+                 markup.scoreboard(Evidence("test", 3, side([1]), side([2])), HOSTILE)):
+        assert "img" not in {tag for tag, _ in Tags(html).opened}
+
+
+def test_markup_is_well_formed():
+    for html in (markup.header(), markup.empty(), markup.comparison(compared(lexical=True)),
+                 markup.comparison(compared(k=1))):
+        Tags(html)
+
+
+def test_without_a_tuned_model_its_column_says_that_it_is_being_made():
+    corpus = small_corpus()
+    alone = compare("calipers", corpus, build_index(HashingEncoder(), corpus), None)
+    assert "being made right now" in markup.comparison(alone, training=True)
+    assert "no fine-tuned model yet" in markup.comparison(alone, training=False)
+
+
+def test_the_board_shows_fifteen_metrics_and_the_primary_first():
+    html = markup.scoreboard(Evidence("test", 9, side([5, 1, 3]), side([1, 2, 3])), "")
+    assert len(re.findall(r'<th scope="row">', html)) == 15
+    assert re.search(r'<tr data-primary><th scope="row">([^<]+)', html).group(1) == "ndcg@10"
+
+
+def test_the_state_shows_progress_time_left_and_the_curve_so_far():
+    html = markup.state(Progress("training", "Fine-tuning", "step 3 of 9", 1 / 3, 42,
+                                 ((0, 0.5), (1, 0.61))))
+    assert 'value="33"' in html
+    assert "about 40 s left" in html
+    assert "Base <b>0.500</b>" in html and "epoch 1 <b>0.610</b>" in html

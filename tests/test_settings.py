@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from train.settings import Settings, SettingsError
+
+
+def test_an_empty_environment_gives_the_defaults():
+    settings = Settings.from_env({})
+    assert settings == Settings()
+    assert settings.runs == Path(".tandem/runs")
+
+
+def test_empty_values_are_as_good_as_none():
+    assert Settings.from_env({"TANDEM_HOME": "", "PORT": " "}) == Settings()
+
+
+def test_on_a_space_training_asks_for_a_login():
+    assert Settings.from_env({"SYSTEM": "spaces"}).train == "login"
+    assert Settings.from_env({"SYSTEM": "spaces", "TANDEM_TRAIN": "off"}).train == "off"
+
+
+@pytest.mark.parametrize("env, said", [
+    ({"PORT": "x"}, "PORT must be a number from 1 to 65535, not 'x'"),
+    ({"PORT": "0"}, "PORT"), ({"PORT": "99999"}, "PORT"), ({"PORT": "²"}, "PORT"),
+    ({"PORT": "9" * 5000}, "PORT"),
+    ({"TANDEM_TRAIN": "maybe"}, "TANDEM_TRAIN must be one of open, login, owner, off"),
+    ({"TANDEM_ENGINE": "cloud"}, "TANDEM_ENGINE must be one of"),
+])
+def test_a_bad_variable_is_named_with_what_it_may_be(env, said):
+    with pytest.raises(SettingsError, match=said):
+        Settings.from_env(env)
