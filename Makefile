@@ -20,7 +20,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.demo
-	$(BIN)/python -m bench.quality
+	$(BIN)/python -m bench.quality --out bench/quality.json
 
 $(VENV)/.demo: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from .words import folded
+
 SPLITS = ("train", "dev", "test")
 
 Qrels = Mapping[str, Mapping[str, int]]
@@ -14,6 +16,9 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 class CorpusError(ValueError):
     """Data that cannot be used: the message says what was wrong, where, and what to do."""
+
+    kind = "unreadable_row"
+    """What the data check calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +106,16 @@ class Corpus:
 
         Upper and lower case, spacing, and a closing question mark do not matter.
         """
-        return self._answers.get(_normal(text), frozenset())
+        return self._answers.get(folded(text), frozenset())
 
     @cached_property
     def _answers(self) -> dict[str, frozenset[str]]:
         answers: dict[str, set[str]] = {}
         for qrels in self.qrels.values():
             for query_id, relevant in qrels.items():
-                known = answers.setdefault(_normal(self.queries[query_id].text), set())
+                known = answers.setdefault(folded(self.queries[query_id].text), set())
                 known.update(passage_id for passage_id, grade in relevant.items() if grade > 0)
         return {text: frozenset(known) for text, known in answers.items()}
-
-
-def _normal(text: str) -> str:
-    return " ".join(text.casefold().split()).rstrip("?!. ")
 
 
 def _digest(rows: Iterator[list[object]]) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpus.records import Corpus
+from corpus.words import content_words
 
 from .index import Ranking
-from .match import content_words
 
 if TYPE_CHECKING:
     import bm25s

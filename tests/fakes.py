@@ -49,8 +49,8 @@ class HashingEncoder:
 PASSAGES = (
     Passage("p1", "The front luggage compartment of the Boxster holds 150 litres.",
             "Boxster: luggage"),
-    Passage("p2", "PDK shifts with two clutches. Paddles sit behind the wheel.", "911: PDK gearbox"),
-    Passage("p3", "A Taycan charges at up to 270 kW. Preheat the battery.", "Taycan: fast charging"),
+    Passage("p2", "PDK shifts with two clutches. Paddles sit behind the wheel.", "911: PDK"),
+    Passage("p3", "A Taycan charges at up to 270 kW. Preheat the battery.", "Taycan: charging"),
     Passage("p4", "The Cayenne tows up to 3,500 kg when braked.", "Cayenne: trailer load"),
     Passage("p5", "Ceramic brakes are lighter. They are marked by yellow calipers.", "911: PCCB"),
     Passage("p6", "The roof of the Targa opens in 19 seconds.", "911 Targa: roof"),

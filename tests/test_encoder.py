@@ -50,7 +50,7 @@ def test_a_truncate_dim_the_model_has_not_is_refused(encoder, dim):
 
 def test_weights_with_a_wrong_hash_are_refused(monkeypatch):
     monkeypatch.setattr(room, "EMBEDDED_SHA256", "0" * 64)
-    with pytest.raises(ModelError, match="is not the published model: its weights have SHA-256 53aa"):
+    with pytest.raises(ModelError, match="not the published model: its weights have SHA-256 53aa"):
         load_encoder(EMBEDDED_MODEL)
 
 

@@ -1,4 +1,5 @@
 from fakes import HashingEncoder
+
 from retrieval.match import matching_spans, nearest_sentences, sentence_spans
 
 

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-
 from conftest import write_lines
+
 from corpus.read import load_corpus
 from corpus.records import CorpusError
 

@@ -1,6 +1,6 @@
 import pytest
 
-from train.recipe import RECIPES, Recipe, RecipeError, named_recipe
+from train.recipe import RECIPES, Recipe, RecipeError, first_start_recipe, named_recipe
 
 
 def test_seed_is_the_ancestors_to_the_letter():
@@ -8,6 +8,7 @@ def test_seed_is_the_ancestors_to_the_letter():
     assert (seed.batch_size, seed.epochs, seed.learning_rate) == (8, 3, 2e-5)
     assert (seed.schedule, seed.warmup, seed.scale) == ("cosine", 0.1, 20.0)
     assert (seed.keep, seed.dropout, seed.batching) == ("last", None, "shuffled")
+    assert seed.precision == "fp32"
 
 
 def test_tandem_starts_from_what_measured_best():
@@ -43,3 +44,9 @@ def test_an_unknown_recipe_and_hyperparameter_are_refused_with_the_known_ones():
         named_recipe("best")
     with pytest.raises(RecipeError, match="learning_rate"):
         Recipe().with_values({"lr": "1"})
+
+
+def test_a_first_start_takes_one_epoch_where_three_would_keep_people_waiting():
+    assert first_start_recipe("auto", 400).name == "tandem"
+    assert first_start_recipe("auto", 2000).name == "quick"
+    assert first_start_recipe("seed", 2000).name == "seed"

@@ -25,6 +25,7 @@ def test_on_a_space_training_asks_for_a_login():
     ({"PORT": "0"}, "PORT"), ({"PORT": "99999"}, "PORT"), ({"PORT": "²"}, "PORT"),
     ({"PORT": "9" * 5000}, "PORT"),
     ({"TANDEM_TRAIN": "maybe"}, "TANDEM_TRAIN must be one of open, login, owner, off"),
+    ({"TANDEM_RECIPE": "best"}, "TANDEM_RECIPE must be one of auto, tandem, quick, seed"),
     ({"TANDEM_ENGINE": "cloud"}, "TANDEM_ENGINE must be one of"),
 ])
 def test_a_bad_variable_is_named_with_what_it_may_be(env, said):

@@ -48,6 +48,9 @@ class Loop:
             for module in model.modules():
                 if isinstance(module, torch.nn.Dropout):
                     module.p = recipe.dropout
+        self.precision = _precision(model, recipe)
+        if self.precision == "bf16":
+            _train_in_bf16(model)
         self.loss = _loss(model, recipe)
         self.optimizer = torch.optim.AdamW(
             model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
@@ -138,6 +141,37 @@ class Loop:
         if self.recipe.schedule == "cosine":
             return max(0.0, 0.5 * (1 + math.cos(math.pi * done)))
         return max(0.0, 1 - done) if self.recipe.schedule == "linear" else 1.0
+
+
+def _precision(model: "SentenceTransformer", recipe: Recipe) -> str:
+    """`bf16` or `fp32`: what `auto` means on this device."""
+    import torch
+
+    if recipe.precision != "auto":
+        return recipe.precision
+    if model.device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    # A CPU without either instruction set would only emulate it, and be slower than in fp32.
+    supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" if model.device.type == "cpu" and supported else "fp32"
+
+
+def _train_in_bf16(model: "SentenceTransformer") -> None:
+    """Have the transformer multiply in bf16 while it trains; what comes out of it is fp32."""
+    import torch
+
+    transformer = model[0]
+    plain = transformer.forward
+
+    def forward(features: dict[str, Any], **options: Any) -> dict[str, Any]:
+        if not transformer.training:  # what is measured is what is saved
+            return dict(plain(features, **options))
+        with torch.autocast(model.device.type, torch.bfloat16):
+            found = dict(plain(features, **options))
+        found["token_embeddings"] = found["token_embeddings"].float()
+        return found
+
+    transformer.forward = forward
 
 
 def _loss(model: "SentenceTransformer", recipe: Recipe) -> "torch.nn.Module":

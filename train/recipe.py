@@ -7,6 +7,7 @@ from typing import Any
 SCHEDULES = ("linear", "cosine", "constant")
 BATCHINGS = ("shuffled", "like_length")
 KEEPS = ("best", "last")
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 class RecipeError(ValueError):
@@ -21,6 +22,8 @@ class Recipe:
     (batches of texts of like length, so that little is padded). dropout: None keeps the model's
     own. max_seq_length: tokens, None keeps the model's own. keep: which checkpoint becomes the
     result, the `best` by ndcg@10 on dev or the `last`. scale: of the cosine in the loss.
+    precision: of the matrix products in training; `auto` takes bf16 where the device computes it
+    in hardware. Weights, the loss, and all measuring stay in fp32.
     """
 
     name: str = "tandem"
@@ -37,6 +40,7 @@ class Recipe:
     max_seq_length: int | None = None
     truncate_dim: int | None = None
     keep: str = "best"
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse what cannot train."""
@@ -87,6 +91,7 @@ RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
      _or_none(_whole(8, 8192))),
     ("truncate_dim", "from 8 to 8192, or none for all dimensions", _or_none(_whole(8, 8192))),
     ("keep", f"one of {', '.join(KEEPS)}", _one_of(KEEPS)),
+    ("precision", f"one of {', '.join(PRECISIONS)}", _one_of(PRECISIONS)),
 )
 
 RECIPES = {
@@ -105,9 +110,26 @@ RECIPES = {
             dropout=None,
             batching="shuffled",
             keep="last",
+            precision="fp32",
         ),
     )
 }
+
+
+AUTO = "auto"
+FIRST_START_PAIRS = 600
+"""The most pairs that three epochs and their measuring take about three minutes for, on one core
+of a small machine (bench/RESULTS.md); with more, a first start makes do with one epoch."""
+
+
+def first_start_recipe(name: str, pairs: int) -> Recipe:
+    """The recipe of a first start: the one named, or for `auto` what does not keep people waiting.
+
+    pairs: how many there are to train on.
+    """
+    if name != AUTO:
+        return named_recipe(name)
+    return RECIPES["tandem" if pairs <= FIRST_START_PAIRS else "quick"]
 
 
 def named_recipe(name: str) -> Recipe:

@@ -8,6 +8,8 @@ from pathlib import Path
 from corpus.read import BUILT_IN
 from retrieval.encoder import EMBEDDED_MODEL
 
+from .recipe import AUTO, RECIPES
+
 TRAINERS = ("open", "login", "owner", "off")
 ENGINES = ("auto", "local")
 
@@ -22,7 +24,8 @@ class Settings:
 
     home: where runs and caches are kept. data: the corpus shown (`porsche`, a folder, a file).
     base_model, tuned_model: Hub ids or folders; the tuned one may be a run directory. train: who
-    may start and stop a fine-tune. engine: where it runs. recipe: what the first start trains with.
+    may start and stop a fine-tune. engine: where it runs. recipe: what the first start trains with,
+    `auto` for what is done in about three minutes.
     """
 
     home: Path = Path(".tandem")
@@ -31,7 +34,7 @@ class Settings:
     tuned_model: str | None = None
     train: str = "open"
     engine: str = "auto"
-    recipe: str = "tandem"
+    recipe: str = AUTO
     port: int = 7860
     on_space: bool = False
 
@@ -57,7 +60,7 @@ class Settings:
             tuned_model=given.get("TANDEM_TUNED_MODEL"),
             train=_choice(given, "TANDEM_TRAIN", TRAINERS, "login" if on_space else "open"),
             engine=_choice(given, "TANDEM_ENGINE", ENGINES, "auto"),
-            recipe=given.get("TANDEM_RECIPE", "tandem"),
+            recipe=_choice(given, "TANDEM_RECIPE", (AUTO, *RECIPES), AUTO),
             port=_port(given.get("PORT", "7860")),
             on_space=on_space,
         )

@@ -18,7 +18,7 @@ from retrieval.evidence import Evidence, judge
 from retrieval.index import Index, build_index
 from retrieval.lexical import LexicalIndex, build_lexical_index
 from train.engines.local import LocalEngine
-from train.recipe import named_recipe
+from train.recipe import first_start_recipe
 from train.record import (
     ACTIVE,
     USABLE,
@@ -204,7 +204,8 @@ class Showcase:
         resume = run is not None and run.record()["status"] == "interrupted"
         if run is None or not resume:
             run = create_run(self.settings.runs, self._require_corpus().name)
-        recipe = named_recipe(self.settings.recipe)
+        pairs = len(self._require_corpus().pairs("train"))
+        recipe = first_start_recipe(self.settings.recipe, pairs)
         self.engine.start(run, self.settings.data, self.settings.base_model, recipe.name,
                           resume=resume)
         self._watch(run)

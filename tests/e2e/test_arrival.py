@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
-
 from e2e.test_page import BASE, TUNED
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
 

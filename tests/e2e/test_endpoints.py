@@ -2,16 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 
 import pytest
+from e2e.conftest import App
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-
-from e2e.conftest import HOUSE, App
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,1 @@
+"""Benchmarks, run by hand: they print a table and write JSON; RESULTS.md keeps what was found."""
