@@ -238,12 +238,11 @@ def scoreboard(evidence: Evidence | None, about: str) -> str:
             f'<div class="t"><p class="t-empty">Nothing is measured yet. {escape(about)}</p></div>'
         )
     figures = evidence.as_json()
-    span = max(
-        (max(abs(gap.low), abs(gap.high)) for gap in evidence.differences.values()), default=1
-    )
+    gaps = evidence.differences.values()
+    low, high = min(0.0, *(gap.low for gap in gaps)), max(0.0, *(gap.high for gap in gaps))
     rows = "".join(
         _metric_row(name, figures["base"][name], figures["tuned"][name],
-                    evidence.differences[name], span or 1)
+                    evidence.differences[name], (low, high))
         for name in (PRIMARY, *(name for name in METRICS if name != PRIMARY))
     )
     mood = _way(evidence.differences[PRIMARY].value) if "No clear" not in evidence.verdict else ""
@@ -253,37 +252,42 @@ def scoreboard(evidence: Evidence | None, about: str) -> str:
         '<div class="t-scroll" tabindex="0" role="region" aria-label="Metrics"><table '
         'class="t-table"><thead><tr><th scope="col">Metric</th><th scope="col">Base</th>'
         '<th scope="col">Fine-tuned</th><th scope="col">Difference</th><th scope="col" '
-        'class="t-wide">0 and the 95 % interval</th><th scope="col" class="t-wide">Interval</th>'
-        f'</tr></thead><tbody>{rows}</tbody></table></div><p class="t-key">'
+        'class="t-wide">from 0 (no difference)</th><th scope="col" class="t-wide">95 % '
+        f'interval</th></tr></thead><tbody>{rows}</tbody></table></div><p class="t-key">'
         f"<span>{PRIMARY} decides; the others are for reading. Interval: paired bootstrap over "
         f"{len(evidence.base):,} questions of the test split, searched among "
         f"{evidence.passages:,} passages.</span><span>{escape(about)}</span></p></div>"
     )
 
 
-def _metric_row(name: str, base: float, tuned: float, gap: Difference, span: float) -> str:
+def _metric_row(
+    name: str, base: float, tuned: float, gap: Difference, bounds: tuple[float, float]
+) -> str:
     primary = " data-primary" if name == PRIMARY else ""
     way = {"better": "up", "worse": "down"}.get(gap.outcome, "")
     return (
         f'<tr{primary}><th scope="row">{name}</th><td>{base:.3f}</td><td>{tuned:.3f}</td>'
-        f'<td data-way="{way}">{gap.value:+.3f}</td><td class="t-wide">{_forest(gap, span, way)}'
+        f'<td data-way="{way}">{gap.value:+.3f}</td><td class="t-wide">{_forest(gap, bounds, way)}'
         f'</td><td class="t-wide">{gap.low:+.3f} to {gap.high:+.3f}</td></tr>'
     )
 
 
-def _forest(gap: Difference, span: float, way: str) -> str:
-    def x(value: float) -> float:
-        return 50 + 48 * value / span
+def _forest(gap: Difference, bounds: tuple[float, float], way: str) -> str:
+    """An interval as a line with a tick at the difference, beside a line at no difference."""
+    low, high = bounds
+
+    def x(value: float) -> str:
+        return f"{3 + 94 * (value - low) / ((high - low) or 1):.1f}"
+
+    def line(x1: float, x2: float, y1: int, y2: int, stroke: str, width: int) -> str:
+        return (f'<line x1="{x(x1)}" x2="{x(x2)}" y1="{y1}" y2="{y2}" stroke="{stroke}" '
+                f'stroke-width="{width}" vector-effect="non-scaling-stroke"/>')
 
     colour = {"up": "var(--t-up)", "down": "var(--t-down)"}.get(way, "var(--t-soft)")
     return (
         '<svg class="t-forest" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true">'
-        '<line x1="50" x2="50" y1="0" y2="12" stroke="var(--t-line)" '
-        'vector-effect="non-scaling-stroke"/>'
-        f'<line x1="{x(gap.low):.1f}" x2="{x(gap.high):.1f}" y1="6" y2="6" stroke="{colour}" '
-        'stroke-width="2" vector-effect="non-scaling-stroke"/>'
-        f'<line x1="{x(gap.value):.1f}" x2="{x(gap.value):.1f}" y1="2" y2="10" '
-        f'stroke="{colour}" stroke-width="3" vector-effect="non-scaling-stroke"/></svg>'
+        f'{line(0, 0, 0, 12, "var(--t-soft)", 1)}{line(gap.low, gap.high, 6, 6, colour, 2)}'
+        f"{line(gap.value, gap.value, 2, 10, colour, 3)}</svg>"
     )
 
 

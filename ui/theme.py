@@ -45,7 +45,8 @@ CSS = """
   --t-down-bg:#4a1d1d; --t-gold:#e0a83a; --t-gold-ink:#ffdf9a; --t-gold-bg:#43310d;
   --t-mark:#6a5510; --t-near:#8db4ff; }
 .gradio-container { max-width:1320px !important; }
-.gradio-container main { padding-inline:clamp(.6rem, 2.5vw, 2rem) !important; }
+.gradio-container .main.app { padding-inline:clamp(0rem, 2vw, 2rem) !important; }
+.gradio-container main.contain { padding-inline:clamp(.8rem, 2.5vw, 2rem) !important; }
 .html-container:has(.t) { padding:0 !important; }
 .t { color:var(--t-ink); line-height:1.5; overflow-wrap:anywhere; }
 .t h1 { font-size:clamp(1.5rem, 4vw, 2rem); font-weight:700; margin:0; letter-spacing:-.02em; }
@@ -132,22 +133,21 @@ details[open] .t-text { display:block; }
 .t-key mark { background:var(--t-mark); color:var(--t-ink); border-radius:.2rem; padding:0 .2em; }
 
 .t-scroll { overflow-x:auto; }
-.t-table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums; }
-.t-table th, .t-table td { text-align:right; padding:.4rem .7rem; white-space:nowrap;
+.t-table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums;
+  margin-top:.8rem !important; }
+.t .t-table, .t .t-table :is(tr, th, td) { border:0; }
+.t .t-table :is(th, td) { text-align:right; padding:.4rem .7rem; white-space:nowrap;
   border-bottom:1px solid var(--t-line); }
-.t-table th:first-child { text-align:left; }
+.t .t-table th:first-child { text-align:left; }
 .t-table thead th { color:var(--t-soft); font-size:.85rem; }
 .t-table tr[data-primary] th, .t-table tr[data-primary] td { font-weight:700;
   background:var(--t-tint); }
 .t-table [data-way=up] { color:var(--t-up); }
 .t-table [data-way=down] { color:var(--t-down); }
-.t-forest { width:9rem; height:1.2rem; vertical-align:middle; }
+.t-forest { width:min(22rem, 26vw); height:1.2rem; vertical-align:middle; }
 .t-wins { display:flex; height:1.1rem; border-radius:.4rem; overflow:hidden; margin:.3rem 0; }
 .t-wins i[data-way=up] { background:#2a9461; } .t-wins i[data-way=down] { background:#d1544d; }
 .t-wins i[data-way=same] { background:var(--t-line); }
-.t-card-row { display:grid; gap:.8rem; grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));
-  margin:.8rem 0; }
-.t-figure { font-size:1.6rem; font-weight:700; font-variant-numeric:tabular-nums; }
 .t-seen { position:absolute; width:1px; height:1px; overflow:hidden; clip-path:inset(50%); }
 #state-row, #ask-row { align-items:center; gap:.6rem; }
 #state-row button, #ask-row button { align-self:center; height:auto; min-height:2.6rem; }
@@ -165,7 +165,7 @@ details[open] .t-text { display:block; }
   .t-list { grid-auto-rows:auto; }
   .t-side { margin-top:.5rem; position:sticky; top:0; z-index:2; padding-top:.3rem;
     background:var(--body-background-fill); }
-  .t-table th, .t-table td { padding:.35rem .4rem; font-size:.9rem; }
+  .t .t-table :is(th, td) { padding:.35rem .4rem; font-size:.9rem; }
   .t-table .t-wide { display:none; }
 }
 """
