@@ -22,7 +22,8 @@ from ui.theme import css, theme  # noqa: E402
 def main() -> int:
     """Read the settings, build the page, serve it until it is stopped."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("httpx", "sentence_transformers"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         settings = Settings.from_env()
     except SettingsError as error:

@@ -181,7 +181,9 @@ def _load(
     place: str, model: str, revision: str | None, device: str | None, token: str | None
 ) -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()  # weights load in a second
     try:
         return SentenceTransformer(
             place,
