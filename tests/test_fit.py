@@ -65,6 +65,7 @@ def test_the_run_directory_holds_what_the_contract_says(fitted):
     assert not (folder / "checkpoints").exists()
     assert not [path for path in (folder / "model").rglob("*") if path.suffix in (".bin", ".pt")]
     assert (folder / "model" / "model.safetensors").is_file()
+    assert printed["metrics"]["test"]["verdict"] in (folder / "model" / "README.md").read_text()
 
 
 def test_events_tell_the_run_from_baseline_to_done(fitted):

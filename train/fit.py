@@ -18,9 +18,10 @@ from retrieval.evidence import Evidence, Judged, judge, means
 from retrieval.index import Index, index_in_parts, store_index
 from retrieval.metrics import PRIMARY
 
+from .card import model_card
 from .loop import Loop
 from .recipe import Recipe
-from .record import Run, now, this_process
+from .record import Run, now, this_process, write_text
 
 Event = dict[str, Any]
 REPORT_EVERY = 0.5
@@ -80,6 +81,7 @@ class _Fit:
     encode_seconds: float | None = None
     step_seconds: float | None = None
     earlier: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
     def events(self) -> Iterator[Event]:
@@ -113,7 +115,8 @@ class _Fit:
         state = self.run.checkpoints / "state.pt"
         if self.resume and state.exists():
             kept = loop.load(state)
-            self.best, self.earlier = kept["best"], kept["seconds"]
+            self.best, self.earlier, self.history = (
+                kept["best"], kept["seconds"], kept["history"])
             yield {"type": "log", "text": f"Resumed at step {loop.step} of {loop.steps}."}
         yield {"type": "phase", "phase": "train", **self._progress(loop)}
         while loop.epoch < self.recipe.epochs:
@@ -123,7 +126,7 @@ class _Fit:
             dev = judge(index, self.corpus, "dev")
             yield self._evaluated(loop.epoch, loop.step, dev)
             self._keep(encoder, index.vectors, dev)
-            loop.save(state, best=self.best, seconds=self._elapsed())
+            loop.save(state, best=self.best, seconds=self._elapsed(), history=self.history)
 
     def _train_epoch(self, loop: Loop) -> Iterator[Event]:
         losses: list[float] = []
@@ -249,7 +252,9 @@ class _Fit:
             "base": record["base_model"]["fingerprint"],
             "tuned": fingerprint(self.run.model),
         }
-        self.run.update(metrics=metrics, fingerprints=fingerprints, **self._ending(status, loop))
+        record = self.run.update(metrics=metrics, fingerprints=fingerprints,
+                                 history=self.history, **self._ending(status, loop))
+        write_text(self.run.model / "README.md", model_card(record))
         shutil.rmtree(self.run.checkpoints, ignore_errors=True)
         return {"type": "done", "status": status,
                 PRIMARY: {side: metrics["test"][side][PRIMARY] for side in ("base", "tuned")}}
@@ -272,6 +277,7 @@ class _Fit:
         }
 
     def _evaluated(self, epoch: int, step: int, dev: dict[str, Judged]) -> Event:
+        self.history.append({"epoch": epoch, "step": step, PRIMARY: means(dev)[PRIMARY]})
         return {"type": "eval", "split": "dev", "epoch": epoch, "step": step,
                 "metrics": means(dev)}
 
