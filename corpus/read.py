@@ -17,12 +17,14 @@ from .rows import (
     each,
     encodable,
     json_lines,
+    label_field,
     lines_of,
     refuse,
     rows_of,
     text_field,
 )
 from .split import split_by_passage
+from .words import folded
 
 BUILT_IN = "porsche"
 ANCHOR_NAMES = ("anchor", "question", "query")
@@ -30,7 +32,8 @@ POSITIVE_NAMES = ("positive", "answer", "passage", "context", "document")
 QRELS_HEADER = "query-id\tcorpus-id"
 GRADE = re.compile(r"-?[0-9]{1,9}")
 
-Qrels = dict[str, dict[str, int]]
+Grades = dict[str, dict[str, int]]
+"""Query id -> passage id -> grade, while it is being read."""
 
 
 class PairRow(NamedTuple):
@@ -74,11 +77,11 @@ def read_beir(folder: Path, name: str, on_bad_row: OnBadRow = refuse) -> Corpus:
     passages = tuple(each(json_lines(places[0], on_bad_row), _beir_passage, on_bad_row))
     if not passages:
         raise NoPairsError(f"{places[0]} holds no passages: add at least one.")
-    rows = json_lines(places[1], on_bad_row)
-    queries = {query.id: query for query in each(rows, _beir_query, on_bad_row)}
+    asked = tuple(each(json_lines(places[1], on_bad_row), _beir_query, on_bad_row))
+    for place, texts in zip(places, (passages, asked), strict=True):
+        _refuse_repeated(place, [text.id for text in texts])
+    queries = {query.id: query for query in asked}
     known = {passage.id for passage in passages}
-    if len(known) < len(passages):
-        raise CorpusError(f"{places[0]}: {_repeated(passages)} stands twice as _id.")
     files = {split: folder / "qrels" / f"{split}.tsv" for split in SPLITS}
     single = folder / "qrels.tsv"
     if any(path.exists() for path in files.values()):
@@ -95,18 +98,21 @@ def read_beir(folder: Path, name: str, on_bad_row: OnBadRow = refuse) -> Corpus:
 
 
 def read_pairs(path: Path, seed: int = 42, on_bad_row: OnBadRow = refuse) -> Corpus:
-    """Read a file of pairs; equal positives become one passage, equal anchors one query."""
+    """Read a file of pairs; equal positives become one passage, equal anchors one query.
+
+    Anchors are equal when they differ in case, spacing or a closing question mark alone.
+    """
     if path.suffix not in ROW_SUFFIXES:
         raise CorpusError(
             f"{path.name}: pairs are read from {', '.join(ROW_SUFFIXES)}, not {path.suffix!r}."
         )
     passages: dict[str, Passage] = {}
     queries: dict[str, Query] = {}
-    qrels: Qrels = {}
+    qrels: Grades = {}
     first: dict[tuple[str, str], str] = {}
     for row in each(rows_of(path, on_bad_row), _pair_row, on_bad_row):
         passage = Passage(_id("p", row.positive), row.positive, topic=row.topic)
-        query = Query(_id("q", row.anchor), row.anchor, row.topic)
+        query = Query(_id("q", folded(row.anchor)), row.anchor, row.topic)
         passages.setdefault(passage.id, passage)
         queries.setdefault(query.id, query)
         qrels.setdefault(query.id, {})[passage.id] = 1
@@ -124,7 +130,7 @@ def _pair_row(row: Row) -> PairRow:
     where, fields = row
     anchor = text_field(fields, ANCHOR_NAMES, where)
     positive = text_field(fields, POSITIVE_NAMES, where)
-    topic = str(fields.get("topic") or fields.get("category") or "")
+    topic = label_field(fields, "topic", where) or label_field(fields, "category", where)
     negatives: list[str] = []
     for name in ("negative", "negatives"):
         values = fields.get(name) or []
@@ -137,25 +143,23 @@ def _pair_row(row: Row) -> PairRow:
 
 def _beir_passage(row: Row) -> Passage:
     where, fields = row
-    extra = {
-        name: encodable(str(fields.get(name) or ""), f"{where}: {name}")
-        for name in ("title", "topic", "model_line", "source")
-    }
+    names = ("title", "topic", "model_line", "source")
+    extra = {name: label_field(fields, name, where) for name in names}
     return Passage(text_field(fields, ("_id",), where), text_field(fields, ("text",), where),
                    **extra)
 
 
 def _beir_query(row: Row) -> Query:
     where, fields = row
-    extra = {name: str(fields.get(name) or "") for name in ("topic", "model_line")}
+    extra = {name: label_field(fields, name, where) for name in ("topic", "model_line")}
     return Query(text_field(fields, ("_id",), where), text_field(fields, ("text",), where),
                  **extra)
 
 
 def _qrels(
     path: Path, queries: Mapping[str, Query], passages: set[str], on_bad_row: OnBadRow
-) -> Qrels:
-    def judgement(line: tuple[str, str]) -> tuple[str, str, int]:
+) -> Grades:
+    def judgement(line: tuple[str, str]) -> tuple[str, str, str, int]:
         where, text = line
         columns = text.rstrip("\r").split("\t")
         if len(columns) != 3 or not GRADE.fullmatch(columns[2].strip()):
@@ -172,14 +176,17 @@ def _qrels(
             raise CorpusError(
                 f"{where} names passage {passage_id[:80]!r}, which corpus.jsonl has not."
             )
-        return query_id, passage_id, int(grade)
+        return where, query_id, passage_id, int(grade)
 
-    header = f"{path.name} line 1", QRELS_HEADER
-    lines = (line for line in lines_of(path)
-             if line[0] != header[0] or not line[1].startswith(header[1]))
-    qrels: Qrels = {}
-    for query_id, passage_id, grade in each(lines, judgement, on_bad_row):
-        qrels.setdefault(query_id, {})[passage_id] = grade
+    lines = (line for line in lines_of(path) if not line[1].startswith(QRELS_HEADER))
+    qrels: Grades = {}
+    for where, query_id, passage_id, grade in each(lines, judgement, on_bad_row):
+        grades = qrels.setdefault(query_id, {})
+        if passage_id in grades:
+            on_bad_row(RepeatedPairError(
+                f"{where} judges {query_id[:80]!r} with {passage_id[:80]!r} again"
+            ))
+        grades[passage_id] = grade
     return {query_id: rel for query_id, rel in qrels.items() if max(rel.values()) > 0}
 
 
@@ -187,5 +194,7 @@ def _id(kind: str, text: str) -> str:
     return kind + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _repeated(passages: tuple[Passage, ...]) -> str:
-    return repr(Counter(passage.id for passage in passages).most_common(1)[0][0])
+def _refuse_repeated(path: Path, ids: list[str]) -> None:
+    for name, times in Counter(ids).most_common(1):
+        if times > 1:
+            raise CorpusError(f"{path}: {name[:80]!r} stands {times} times as _id.")

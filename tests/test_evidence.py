@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from fakes import PASSAGES, QUERIES, HashingEncoder
 
 from corpus.records import Corpus
+from fakes import PASSAGES, QUERIES, HashingEncoder
 from retrieval.evidence import Evidence, Judged, judge, means, paired_differences
 from retrieval.index import build_index
 from retrieval.metrics import METRICS, PRIMARY, query_metrics

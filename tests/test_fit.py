@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import write_beir, write_lines
 
+from conftest import write_beir, write_lines
 from corpus.read import load_corpus
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder
 from retrieval.evidence import judge, means

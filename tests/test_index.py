@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from fakes import HashingEncoder, small_corpus
 
+from fakes import HashingEncoder, small_corpus
 from retrieval.index import Index, Ranking, build_index, store_index
 from retrieval.lexical import build_lexical_index
 

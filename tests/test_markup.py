@@ -3,14 +3,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from fakes import HashingEncoder, small_corpus
-from test_evidence import side
 
 from corpus.records import Corpus, Passage, Query
+from fakes import HashingEncoder, small_corpus
 from retrieval.compare import compare
 from retrieval.evidence import Evidence
 from retrieval.index import build_index
 from retrieval.lexical import build_lexical_index
+from test_evidence import side
 from ui import markup
 from ui.showcase import Progress
 

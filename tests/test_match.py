@@ -1,5 +1,4 @@
 from fakes import HashingEncoder
-
 from retrieval.match import matching_spans, nearest_sentences, sentence_spans
 
 

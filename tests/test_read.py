@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from conftest import write_lines
 
+from conftest import write_lines
 from corpus.read import load_corpus
 from corpus.records import CorpusError
 
@@ -31,7 +31,7 @@ def test_equal_positives_become_one_passage_and_equal_anchors_one_query(tmp_path
     path = write_lines(tmp_path / "pairs.jsonl", [
         {"question": "a?", "answer": "One."},
         {"question": "b?", "answer": "One."},
-        {"question": "a?", "answer": "Two."},
+        {"question": "A ?", "answer": "Two."},
     ])
     corpus = load_corpus(path)
     assert len(corpus.passages) == 2
@@ -73,7 +73,7 @@ def broken(tmp_path, name, content):
     ("a.jsonl", b"", "holds no pairs"),
     ("a.json", b'{"a": 1}', "must hold a list"),
     ("a.csv", b"x,y\n1,2\n", "has no anchor or question or query: it has x, y"),
-    ("a.csv", b"anchor,positive\n" + b"x" * 200_000 + b",1\n", "a.csv line 1"),
+    ("a.csv", b"anchor,positive\n" + b"x" * 200_000 + b",1\n", "a.csv line 2"),
     ("a.xml", b"<a/>", "not '.xml'"),
 ])
 def test_a_broken_file_is_refused_with_its_name_line_and_fault(tmp_path, name, content, said):
@@ -90,7 +90,8 @@ def test_a_broken_file_is_refused_with_its_name_line_and_fault(tmp_path, name, c
     ({"test": "q1\tp1\tyes"}, "whole-number score"),
     ({"corpus": [{"_id": "p1"}]}, "corpus.jsonl line 1 has no text"),
     ({"corpus": [{"text": "A."}]}, "corpus.jsonl line 1 has no _id"),
-    ({"corpus": [{"_id": "p1", "text": "A."}] * 2}, "'p1' stands twice"),
+    ({"corpus": [{"_id": "p1", "text": "A."}] * 2}, "'p1' stands 2 times as _id"),
+    ({"queries": [{"_id": "q1", "text": "A?"}] * 2}, "'q1' stands 2 times as _id"),
 ])
 def test_a_broken_beir_folder_is_refused_with_file_line_and_value(tmp_path, changes, said):
     with pytest.raises(CorpusError, match="jsonl|tsv") as caught:

@@ -2,9 +2,9 @@ import time
 from dataclasses import asdict
 
 import pytest
+
 from conftest import write_beir
 from fakes import HashingEncoder
-
 from retrieval.evidence import Evidence, judge
 from retrieval.index import build_index
 from train.recipe import Recipe

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from e2e.test_page import BASE, TUNED
 from playwright.sync_api import expect
+
+from e2e.test_page import BASE, TUNED
 
 pytestmark = pytest.mark.slow
 

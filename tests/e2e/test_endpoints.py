@@ -6,9 +6,10 @@ import urllib.error
 import urllib.request
 
 import pytest
-from e2e.conftest import App
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+
+from e2e.conftest import App
 
 pytestmark = pytest.mark.slow
 
