@@ -1,5 +1,4 @@
-"""The first start as a visitor meets it: when Base answers, when the second column fills, and how
-long a question takes while training runs beside it.
+"""The first start as a visitor meets it: until Base answers, until both do, a question meanwhile.
 
     python -m bench.first_start --data porsche --out FILE.json
 

@@ -78,8 +78,8 @@ def read_beir(folder: Path, name: str, on_bad_row: OnBadRow = refuse) -> Corpus:
     if not passages:
         raise NoPairsError(f"{places[0]} holds no passages: add at least one.")
     asked = tuple(each(json_lines(places[1], on_bad_row), _beir_query, on_bad_row))
-    for place, texts in zip(places, (passages, asked), strict=True):
-        _refuse_repeated(place, [text.id for text in texts])
+    _refuse_repeated(places[0], [passage.id for passage in passages])
+    _refuse_repeated(places[1], [query.id for query in asked])
     queries = {query.id: query for query in asked}
     known = {passage.id for passage in passages}
     files = {split: folder / "qrels" / f"{split}.tsv" for split in SPLITS}
