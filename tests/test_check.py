@@ -9,7 +9,6 @@ import pytest
 
 import corpus.near
 import corpus.tokens
-from conftest import write_lines
 from corpus.__main__ import main
 from corpus.check import KINDS, check_corpus, check_path, detectable_difference
 from corpus.near import near_duplicates
@@ -17,6 +16,7 @@ from corpus.records import SPLITS, Corpus, Passage, Query
 from corpus.words import WORD
 from corpus.writing import known_names, sentence_pattern
 from fakes import PASSAGES, small_corpus
+from samples import write_lines
 
 HOUSE = Path(__file__).resolve().parents[1]
 WORDS = [a + b + c for a in ("ba", "de", "ki", "lo", "mu") for b in ("nor", "sal", "tim", "ver")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import write_beir, write_lines
 from corpus.read import load_corpus
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder
 from retrieval.evidence import judge, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS
+from samples import write_beir, write_lines
 from train.engines.local import LocalEngine
 from train.record import Run, create_run
 

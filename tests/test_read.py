@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from conftest import write_lines
 from corpus.read import load_corpus
 from corpus.records import CorpusError
+from samples import write_lines
 
 
 def beir(tmp_path, corpus=None, queries=None, test="q1\tp1\t1"):

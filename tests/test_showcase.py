@@ -3,10 +3,10 @@ from dataclasses import asdict
 
 import pytest
 
-from conftest import write_beir
 from fakes import HashingEncoder
 from retrieval.evidence import Evidence, judge
 from retrieval.index import build_index
+from samples import write_beir
 from train.recipe import Recipe
 from train.record import Run, create_run
 from train.settings import Settings
