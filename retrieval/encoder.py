@@ -20,6 +20,8 @@ EMBEDDED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 BATCH_SIZE = 32
 """Passages a call: small batches of like length are the fastest on a CPU."""
+HUB_TIMEOUT = 10
+"""Seconds to wait for the Hub's first answer."""
 
 
 class ModelError(ValueError):
@@ -112,10 +114,13 @@ def load_encoder(
     """Load a model by Hub id or folder: safetensors only, no remote code.
 
     The embedded model comes from its package, without network, and its weights must have the
-    published hash. Raises ModelError with a sentence for a person.
+    published hash. token: who asks the Hub; None is the owner of this process (their HF_TOKEN), so
+    a model that a visitor names must come with the visitor's. Raises ModelError with a sentence
+    for a person.
     """
     folder = _embedded_folder() if model == EMBEDDED_MODEL and revision is None else _folder(model)
-    loaded = _load(str(folder or model), model, revision, device, token)
+    offline = folder is None and not _hub_answers(model, revision, token)
+    loaded = _load(str(folder or model), model, revision, device, token, offline)
     return SentenceTransformerEncoder(
         loaded, model, fingerprint(folder) if folder else _hub_fingerprint(loaded, model)
     )
@@ -178,8 +183,27 @@ def _folder(model: str) -> Path | None:
     return path
 
 
+def _hub_answers(model: str, revision: str | None, token: str | None) -> bool:
+    """Whether the Hub says anything about a model: asked once, since loading asks many times."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        HfApi().model_info(model, revision=revision, timeout=HUB_TIMEOUT, token=token)
+    except HfHubHTTPError:
+        return True  # a no is an answer; loading says which
+    except Exception:  # whatever the client's transport raises when nobody answers
+        return False
+    return True
+
+
 def _load(
-    place: str, model: str, revision: str | None, device: str | None, token: str | None
+    place: str,
+    model: str,
+    revision: str | None,
+    device: str | None,
+    token: str | None,
+    offline: bool,
 ) -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
@@ -190,14 +214,16 @@ def _load(
             place,
             revision=revision,
             device=device,
-            token=token or False,
+            token=token,
+            local_files_only=offline,
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
     except Exception as error:  # whatever a hub, a config or a tokenizer can raise
+        why = "the Hub does not answer and it is not in the cache." if offline else _reason(error)
         raise ModelError(
-            f"The model {model} could not be loaded: {_reason(error)} Check the name, the network, "
-            "and that its weights are safetensors."
+            f"The model {model} could not be loaded: {why} Check the name, the network, and that "
+            "its weights are safetensors."
         ) from None
 
 

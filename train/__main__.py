@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     except (ValueError, OSError) as error:
         log.error("%s", error)
+        if options.json:
+            sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
         return 1
     if options.json:
         sys.stdout.write(json.dumps(result) + "\n")

@@ -211,6 +211,7 @@ class _Fit:
         corpus = self.corpus
         self.run.update(
             status="running",
+            owner=None,
             error=None,
             started=now(),
             process=this_process(),
