@@ -77,12 +77,13 @@ def compare_tab(showcase: Showcase) -> CompareTab:
     # Not a State: that tells nobody when an unqueued tick changes it.
     version = gr.Number(-1, visible="hidden")
 
+    shown = gr.State(None)
     gr.on(
         [question.change, question.submit, ask.click, k.release, k.change, dims.change,
          lexical.change, version.change],
         _result(showcase),
-        [question, k, dims, lexical],
-        result,
+        [question, k, dims, lexical, shown],
+        [result, shown],
         js=REMEMBER,
         trigger_mode="always_last",
         concurrency_limit=4,
@@ -166,15 +167,18 @@ def _example_queries(showcase: Showcase) -> list[Query]:
     return list(chosen.values())[:EXAMPLES]
 
 
-def _result(showcase: Showcase) -> Callable[..., str]:
-    def result(question: str, k: int, dims: str, lexical: bool) -> str:
+def _result(showcase: Showcase) -> Callable[..., Any]:
+    def result(question: str, k: int, dims: str, lexical: bool, shown: Any) -> Any:
+        asked = (question, k, dims, lexical, showcase.version)
+        if asked == shown:  # drawing it again would only take the focus away
+            return gr.skip()
         if not question or not question.strip():
-            return markup.empty()
+            return markup.empty(), asked
         try:
             found = showcase.compare(question, k, dims, lexical)
         except ValueError as error:
-            return markup.error(str(error))
-        return markup.comparison(found, showcase.progress.kind == "training")
+            return markup.error(str(error)), None
+        return markup.comparison(found, showcase.progress.kind == "training"), asked
 
     return result
 

@@ -10,6 +10,7 @@ from train.settings import Settings
 
 MAX_BODY = 1_000_000
 """Bytes of a request's body; Gradio has no limit of its own for JSON."""
+MOST_DROPPED = 20 * MAX_BODY
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -36,7 +37,7 @@ class _TooLargeError(Exception):
 
 
 class _LimitBody:
-    """Refuse a body over MAX_BODY, declared or not, before it is read whole."""
+    """Refuse a body over MAX_BODY, whatever length it declares, before anybody reads it whole."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -48,7 +49,7 @@ class _LimitBody:
         seen = 0
         started = False
 
-        async def limited() -> Message:
+        async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
@@ -63,12 +64,22 @@ class _LimitBody:
 
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         try:
-            if declared.isdigit() and int(declared) > MAX_BODY:
+            if declared.isdigit() and int(declared[:20]) > MAX_BODY:
                 raise _TooLargeError
-            await self.app(scope, limited, noting)
+            await self.app(scope, counted, noting)
         except _TooLargeError:
             if not started:
+                await _drop(receive)
                 await _refuse(send)
+
+
+async def _drop(receive: Receive) -> None:
+    """Let a body go by unread, within bounds: who still writes cannot read why it is refused."""
+    dropped, more = 0, True
+    while more and dropped < MOST_DROPPED:
+        message = await receive()
+        dropped += len(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 class _AddHeaders:

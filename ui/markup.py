@@ -86,8 +86,8 @@ def comparison(result: Comparison, training: bool = False) -> str:
         columns += _no_tuned(training)
     third = " data-third" if result.lexical else ""
     return (
-        f'<div class="t"><p class="t-say" data-mood="{_mood(result)}" role="status">'
-        f"{escape(result.sentence)}</p>"
+        f'<div class="t" data-query="{escape(result.query)}"><p class="t-say" '
+        f'data-mood="{_mood(result)}" role="status">{escape(result.sentence)}</p>'
         f'<div class="t-pair"{third}>{columns}{_lines(result, slots)}</div>{_key(result)}</div>'
     )
 

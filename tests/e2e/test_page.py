@@ -21,6 +21,14 @@ def ask(page, text):
     page.get_by_label("Your question").press("Enter")
 
 
+def ask_and_see(page, text):
+    """Ask, and wait until what is shown answers this question and no earlier one."""
+    ask(page, text)
+    page.wait_for_function(
+        "text => document.querySelector('#result [data-query]')?.dataset.query === text", arg=text)
+    page.wait_for_function("document.querySelectorAll('#result .t-list').length === 2")
+
+
 def titles(page, cards):
     return [text.strip() for text in page.locator(f"{cards} .t-title").all_inner_texts()]
 
@@ -37,9 +45,8 @@ def open_page(page, app, path=""):
 
 def test_a_question_of_ones_own_shows_two_different_rankings(page, trained):
     open_page(page, trained)
-    ask(page, "how fast does it charge")
+    ask_and_see(page, "how fast does it charge")
     expect(page.locator(".t-say")).to_have_text(re.compile("Both|disagree"))
-    page.wait_for_function("document.querySelectorAll('#result .t-list').length === 2")
     assert titles(page, TUNED) == found(trained, "how fast does it charge")
     assert titles(page, BASE) == found(trained, "how fast does it charge", "base")
     questions = [q.text for q in load_corpus("porsche").queries.values()][:40]
@@ -50,7 +57,7 @@ def test_a_test_question_has_its_known_answer_marked_on_both_sides(page, trained
     corpus = load_corpus(sample_folder)
     query = corpus.queries[next(iter(corpus.qrels["test"]))]
     open_page(page, trained)
-    ask(page, query.text)
+    ask_and_see(page, query.text)
     expect(page.locator(".t-say")).to_contain_text("the answer")
     expect(page.get_by_text("★ answer")).to_have_count(2)
 
@@ -79,8 +86,7 @@ def test_typing_fast_ends_on_the_result_of_what_stands_in_the_box(page, trained)
 def test_a_movement_leads_to_the_passage_on_the_other_side(page, trained, sample_folder):
     open_page(page, trained)
     for query in list(load_corpus(sample_folder).queries.values())[:20]:
-        ask(page, query.text)
-        page.wait_for_timeout(400)
+        ask_and_see(page, query.text)
         for chip in page.locator(f"{TUNED} button[data-go]").all():
             slot = chip.evaluate("e => e.closest('[data-slot]').dataset.slot")
             other = page.locator(f'article[data-side="base"][data-slot="{slot}"]')
@@ -125,9 +131,7 @@ def test_a_win_a_regression_and_a_surprise_ask_a_test_question(page, trained, sa
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_questions_are_shown_as_text_and_run_nothing(page, trained, text):
     open_page(page, trained)
-    ask(page, text)
-    page.wait_for_timeout(700)
-    expect(page.locator(TUNED).first).to_be_visible()
+    ask_and_see(page, text)
     assert page.locator("#result img, #result script").count() == 0
     assert not page.errors
     page.goto(f"{trained.url}/?q={text}")
