@@ -8,17 +8,11 @@ from typing import Any
 from corpus.records import Corpus
 
 from .index import Index, Ranking, Searcher
+from .inputs import check_k, check_query
 from .match import Span, nearest_sentences
 
-MAX_QUERY = 2_000
-"""Characters of a question."""
-MAX_K = 50
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
             "tenth")
-
-
-class QueryError(ValueError):
-    """A question, or an option of it, that cannot be answered."""
 
 
 @dataclass(frozen=True)
@@ -109,32 +103,6 @@ class Comparison:
             },
             "sentence": self.sentence,
         }
-
-
-def check_query(query: object) -> str:
-    """The question, trimmed; QueryError when it is empty, too long, or no text."""
-    if not isinstance(query, str):
-        raise QueryError(f"The question must be text, not {type(query).__name__}.")
-    text = query.encode("utf-8", "replace").decode().strip()  # half an emoji cannot be encoded
-    if not text:
-        raise QueryError("Type a question first, or choose an example.")
-    if len(text) > MAX_QUERY:
-        raise QueryError(
-            f"The question has {len(text):,} characters; at most {MAX_QUERY:,} can be searched "
-            "for. Shorten it."
-        )
-    return text
-
-
-def check_k(k: object) -> int:
-    """How many hits to show; QueryError unless it is a whole number within 1 to MAX_K."""
-    try:
-        number = float(k)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = float("nan")
-    if isinstance(k, bool) or number != number or number not in range(1, MAX_K + 1):
-        raise QueryError(f"k must be a whole number from 1 to {MAX_K}, not {k!r:.40}.")
-    return int(number)
 
 
 def compare(

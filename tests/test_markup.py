@@ -12,7 +12,7 @@ from retrieval.index import build_index
 from retrieval.lexical import build_lexical_index
 from test_evidence import side
 from ui import markup
-from ui.showcase import Progress
+from ui.progress import Progress
 
 HOSTILE = '<img src=x onerror=alert(1)> ${alert(1)} {{7*7}} "quoted" \'single\' & </article>'
 

@@ -6,12 +6,14 @@ import pytest
 from fakes import HashingEncoder
 from retrieval.evidence import Evidence, judge
 from retrieval.index import build_index
+from retrieval.inputs import check_dim
 from samples import write_beir
 from train.recipe import Recipe
 from train.record import Run, create_run
 from train.settings import Settings
 from ui import showcase as room
-from ui.showcase import NotReadyError, Progress, Showcase, check_dim, progress_of
+from ui.progress import Progress, progress_of
+from ui.showcase import NotReadyError, Showcase
 
 
 class FakeEngine:

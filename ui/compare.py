@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from corpus.records import Query
-from retrieval.compare import MAX_K, MAX_QUERY
 from retrieval.evidence import Evidence
+from retrieval.inputs import MAX_K, MAX_QUERY
 
 from . import markup
 from .showcase import Showcase

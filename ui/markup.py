@@ -9,7 +9,7 @@ from retrieval.evidence import Difference, Evidence
 from retrieval.match import Span, matching_spans
 from retrieval.metrics import METRICS, PRIMARY
 
-from .showcase import Progress
+from .progress import Progress
 
 SIDES = {"base": "Base", "tuned": "Fine-tuned", "lexical": "BM25"}
 AREA = {"base": "b", "tuned": "t", "lexical": "x"}

@@ -16,6 +16,7 @@ from retrieval.compare import Comparison, compare
 from retrieval.encoder import load_encoder
 from retrieval.evidence import Evidence, judge
 from retrieval.index import Index, build_index
+from retrieval.inputs import check_dim
 from retrieval.lexical import LexicalIndex, build_lexical_index
 from train.engines.local import LocalEngine
 from train.recipe import first_start_recipe
@@ -25,12 +26,12 @@ from train.record import (
     Run,
     RunError,
     create_run,
-    latest,
     list_runs,
     mark_interrupted,
-    of_kind,
 )
 from train.settings import Settings
+
+from .progress import Progress, progress_of
 
 log = logging.getLogger("tandem")
 
@@ -40,24 +41,6 @@ WATCH_EVERY = 0.5
 
 class NotReadyError(ValueError):
     """What was asked for is not there yet: the message says what is being waited for."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the page is on its way to two models.
-
-    kind: `loading`, `waiting`, `training`, `ready`, `failed`, `off`. share: of the whole, 0 to 1.
-    curve: ndcg@10 on dev as (epoch, value), the base at epoch 0. version: changes whenever what
-    Compare and Scoreboard show has changed.
-    """
-
-    kind: str
-    text: str
-    detail: str = ""
-    share: float | None = None
-    left_s: float | None = None
-    curve: tuple[tuple[int, float], ...] = ()
-    version: int = 0
 
 
 @dataclass
@@ -270,46 +253,6 @@ class Showcase:
                 self._truncated.clear()
             self._truncated[key] = index.truncated(dim)
         return self._truncated[key]
-
-
-def check_dim(value: object) -> int | None:
-    """A truncate_dim, or None for all; ValueError unless it is a whole number above 0."""
-    if value in (None, "", 0, "all"):
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"truncate_dim must be a whole number of dimensions, not {value!r:.40}.")
-    try:
-        number = float(value)
-    except ValueError:
-        number = float("nan")
-    if number != number or number != number // 1 or number < 1:
-        raise ValueError(f"truncate_dim must be a whole number of dimensions, not {value!r:.40}.")
-    return int(number)
-
-
-def progress_of(record: dict[str, Any], events: list[dict[str, Any]]) -> Progress:
-    """A run in words and figures, from its record and events alone."""
-    if record["status"] == "queued" or not events:
-        return Progress("training", "Starting the fine-tune", share=0.0)
-    phase = latest(events, "phase") or {"phase": "load"}
-    curve = tuple(
-        (event["epoch"], event["metrics"]["ndcg@10"]) for event in of_kind(events, "eval")
-    )
-    known = [event for event in events if event.get("steps")]
-    step, steps, left = 0, record.get("steps") or 0, None
-    if known:
-        step, steps, left = (known[-1].get(name) for name in ("step", "steps", "left_s"))
-        if left is not None:
-            left = max(0.0, left - (time.time() - known[-1]["time"]))
-    text = {
-        "load": "Fine-tuning: loading the model",
-        "baseline": "Fine-tuning: measuring Base first",
-        "train": "Fine-tuning",
-        "evaluate": "Fine-tuning: measuring this epoch",
-        "test": "Fine-tuning: measuring the result",
-    }.get(str(phase.get("phase")), "Fine-tuning")
-    detail = f"step {step:,} of {steps:,}" if steps else ""
-    return Progress("training", text, detail, (step or 0) / steps if steps else 0.0, left, curve)
 
 
 def _described(record: dict[str, Any]) -> str:

@@ -1,0 +1,51 @@
+"""How far the page is on its way to two models."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from retrieval.metrics import PRIMARY
+from train.record import latest, of_kind
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the page is on its way to two models.
+
+    kind: `loading`, `waiting`, `training`, `ready`, `failed`, `off`. share: of the whole, 0 to 1.
+    curve: ndcg@10 on dev as (epoch, value), the base at epoch 0. version: changes whenever what
+    Compare and Scoreboard show has changed.
+    """
+
+    kind: str
+    text: str
+    detail: str = ""
+    share: float | None = None
+    left_s: float | None = None
+    curve: tuple[tuple[int, float], ...] = ()
+    version: int = 0
+
+
+def progress_of(record: dict[str, Any], events: list[dict[str, Any]]) -> Progress:
+    """A run in words and figures, from its record and events alone."""
+    if record["status"] == "queued" or not events:
+        return Progress("training", "Starting the fine-tune", share=0.0)
+    phase = latest(events, "phase") or {"phase": "load"}
+    curve = tuple(
+        (event["epoch"], event["metrics"][PRIMARY]) for event in of_kind(events, "eval")
+    )
+    known = [event for event in events if event.get("steps")]
+    step, steps, left = 0, record.get("steps") or 0, None
+    if known:
+        step, steps, left = (known[-1].get(name) for name in ("step", "steps", "left_s"))
+        if left is not None:
+            left = max(0.0, left - (time.time() - known[-1]["time"]))
+    text = {
+        "load": "Fine-tuning: loading the model",
+        "baseline": "Fine-tuning: measuring Base first",
+        "train": "Fine-tuning",
+        "evaluate": "Fine-tuning: measuring this epoch",
+        "test": "Fine-tuning: measuring the result",
+    }.get(str(phase.get("phase")), "Fine-tuning")
+    detail = f"step {step:,} of {steps:,}" if steps else ""
+    return Progress("training", text, detail, (step or 0) / steps if steps else 0.0, left, curve)
