@@ -77,7 +77,10 @@ def test_events_tell_the_run_from_baseline_to_done(fitted):
     assert [event["epoch"] for event in evals] == [0, 1]
     steps = [event for event in events if event["type"] == "step"]
     assert steps[-1]["step"] <= steps[-1]["steps"] == evals[-1]["step"]
-    assert all(event["left_s"] >= 0 for event in steps)
+    told = [event for event in events if event.get("left_s") is not None]
+    assert all(event["left_s"] >= 0 for event in told)
+    assert [event["share"] for event in told] == sorted(event["share"] for event in told)
+    assert told[-1]["share"] > 0.9
 
 
 def test_recorded_ranks_and_metrics_are_those_of_the_saved_model(fitted, sample_folder):

@@ -144,10 +144,10 @@ def test_the_version_rises_with_each_side_that_comes(settings):
 def test_progress_counts_down_between_two_steps():
     events = [{"type": "phase", "phase": "train", "time": 0},
               {"type": "eval", "epoch": 0, "metrics": {"ndcg@10": 0.5}, "time": 0},
-              {"type": "step", "step": 3, "steps": 12, "left_s": 60.0, "loss": 1.0,
+              {"type": "step", "step": 3, "steps": 12, "left_s": 60.0, "loss": 1.0, "share": 0.2,
                "time": time.time() - 10}]
-    progress = progress_of({"status": "running"}, events)
-    assert progress.share == 0.25
+    progress = progress_of({"status": "running", "steps": 12}, events)
+    assert (progress.share, progress.detail) == (0.2, "step 3 of 12")
     assert 49 < progress.left_s < 51
     assert progress.curve == ((0, 0.5),)
     assert progress_of({"status": "queued"}, []) == Progress(

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ class _Fit:
     best: float = float("-inf")
     encode_seconds: float | None = None
     step_seconds: float | None = None
+    share: float = 0.0
     earlier: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
@@ -121,8 +123,9 @@ class _Fit:
         yield {"type": "phase", "phase": "train", **self._progress(loop)}
         while loop.epoch < self.recipe.epochs:
             yield from self._train_epoch(loop)
-            yield {"type": "phase", "phase": "evaluate", **self._progress(loop)}
-            index = yield from self._index(encoder, "evaluate", None)
+            yield {"type": "phase", "phase": "evaluate", **self._progress(loop, 0.0)}
+            index = yield from self._index(encoder, "evaluate", None,
+                                           partial(self._progress, loop))
             dev = judge(index, self.corpus, "dev")
             yield self._evaluated(loop.epoch, loop.step, dev)
             self._keep(encoder, index.vectors, dev)
@@ -144,9 +147,16 @@ class _Fit:
             self._check_stop()
 
     def _index(
-        self, encoder: SentenceTransformerEncoder, phase: str, cache: Path | None
+        self,
+        encoder: SentenceTransformerEncoder,
+        phase: str,
+        cache: Path | None,
+        progress: Callable[[float], Event] = lambda encoded: {},
     ) -> Generator[Event, None, Index]:
-        """Encode the corpus, yielding how far it is."""
+        """Encode the corpus, yielding how far it is.
+
+        progress: what the share that is encoded means for the whole run.
+        """
         start = reported = time.monotonic()
         parts = index_in_parts(encoder, self.corpus, cache)
         while True:
@@ -158,19 +168,27 @@ class _Fit:
             self.encode_seconds = (time.monotonic() - start) / done * total
             if time.monotonic() - reported > REPORT_EVERY:
                 reported = time.monotonic()
-                yield {"type": "phase", "phase": phase, "done": done, "total": total}
+                yield {"type": "phase", "phase": phase, "done": done, "total": total,
+                       **progress(done / total)}
             self._check_stop()
 
-    def _progress(self, loop: Loop) -> dict[str, Any]:
-        """Step of steps, and the seconds left as far as they can be known."""
-        evaluations = self.recipe.epochs - loop.epoch
+    def _progress(self, loop: Loop, encoded: float | None = None) -> Event:
+        """Step of steps, and the share done and seconds left as far as they can be known.
+
+        encoded: while an epoch is measured, the share of the corpus that is encoded.
+        """
+        at = {"step": loop.step, "steps": loop.steps}
         if self.step_seconds is None:
-            return {"step": loop.step, "steps": loop.steps, "left_s": None}
+            return {**at, "share": 0.0, "left_s": None}
         encode = self.encode_seconds or (
             ENCODE_SHARE * self.step_seconds * len(self.corpus.passages) / self.recipe.batch_size
         )
-        left = (loop.steps - loop.step) * self.step_seconds + evaluations * encode
-        return {"step": loop.step, "steps": loop.steps, "left_s": round(left, 1)}
+        measuring = 0.0 if encoded is None else 1 - encoded
+        left = (loop.steps - loop.step) * self.step_seconds
+        left += (self.recipe.epochs - loop.epoch + measuring) * encode
+        whole = loop.steps * self.step_seconds + self.recipe.epochs * encode
+        self.share = max(self.share, round(1 - left / whole, 3))  # better estimates never go back
+        return {**at, "share": self.share, "left_s": round(left, 1)}
 
     @property
     def _kept(self) -> Path:

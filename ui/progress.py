@@ -34,12 +34,10 @@ def progress_of(record: dict[str, Any], events: list[dict[str, Any]]) -> Progres
     curve = tuple(
         (event["epoch"], event["metrics"][PRIMARY]) for event in of_kind(events, "eval")
     )
-    known = [event for event in events if event.get("steps")]
-    step, steps, left = 0, record.get("steps") or 0, None
-    if known:
-        step, steps, left = (known[-1].get(name) for name in ("step", "steps", "left_s"))
-        if left is not None:
-            left = max(0.0, left - (time.time() - known[-1]["time"]))
+    at = next((event for event in reversed(events) if "share" in event), None)
+    steps, left = record.get("steps") or 0, None
+    if at and at["left_s"] is not None:
+        left = max(0.0, at["left_s"] - (time.time() - at["time"]))
     text = {
         "load": "Fine-tuning: loading the model",
         "baseline": "Fine-tuning: measuring Base first",
@@ -47,5 +45,5 @@ def progress_of(record: dict[str, Any], events: list[dict[str, Any]]) -> Progres
         "evaluate": "Fine-tuning: measuring this epoch",
         "test": "Fine-tuning: measuring the result",
     }.get(str(phase.get("phase")), "Fine-tuning")
-    detail = f"step {step:,} of {steps:,}" if steps else ""
-    return Progress("training", text, detail, (step or 0) / steps if steps else 0.0, left, curve)
+    detail = f"step {at['step'] if at else 0:,} of {steps:,}" if steps else ""
+    return Progress("training", text, detail, at["share"] if at else 0.0, left, curve)
