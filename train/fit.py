@@ -97,6 +97,7 @@ class _Fit:
         self.run.update(base_model=_described(encoder), steps=loop.steps,
                         device=str(encoder.model.device))
         yield {"type": "phase", "phase": "baseline"}
+        base: dict[str, dict[str, Judged]] | None = None
         stopped = False
         try:
             base_index = yield from self._index(encoder, "baseline", self.cache)
@@ -105,7 +106,7 @@ class _Fit:
             yield from self._train(loop, encoder)
         except StopRequestedError:
             stopped = True
-        if not (self._kept / "vectors.npy").exists():
+        if base is None or not (self._kept / "vectors.npy").exists():
             yield self._nothing_kept()
             return
         yield {"type": "phase", "phase": "test"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from retrieval.encoder import EMBEDDED_MODEL
 
-from ..record import ACTIVE, Run, mark_interrupted
+from ..record import ACTIVE, Run, RunError, mark_interrupted
 
 HOUSE = Path(__file__).resolve().parents[2]
 NICENESS = 19
@@ -69,12 +69,16 @@ class LocalEngine:
     def _wait(self, run: Run, child: subprocess.Popen[bytes]) -> None:
         """Record the end of a process that could not record it itself."""
         status = child.wait()
-        record = run.record()
-        if record["status"] == "queued":
-            run.update(status="failed", error=f"Training could not be started: {_last_line(run)}")
-        elif record["status"] == "running":
-            run.update(status="interrupted", process=None,
-                       error=f"Its process ended early ({_reason(status)}). It can be resumed.")
+        with contextlib.suppress(RunError):  # the run may have been deleted meanwhile
+            recorded = run.record()["status"]
+            if recorded == "queued" and status == -signal.SIGTERM:
+                run.update(status="stopped", error="It was stopped before it began.")
+            elif recorded == "queued":
+                run.update(status="failed",
+                           error=f"Training could not be started: {_last_line(run)}")
+            elif recorded == "running":
+                run.update(status="interrupted", process=None, error="Its process ended early "
+                           f"({_reason(status)}). It can be resumed.")
 
 
 def spare_cores() -> int:

@@ -1,0 +1,66 @@
+import os
+import signal
+import time
+
+import pytest
+
+from train.engines.local import NICENESS, LocalEngine, spare_cores
+from train.record import create_run
+
+
+def wait_for(run, status, seconds=60):
+    end = time.monotonic() + seconds
+    while run.record()["status"] != status:
+        assert time.monotonic() < end, run.record()
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = LocalEngine(tmp_path)
+    yield engine
+    engine.abandon()
+
+
+def test_one_core_is_left_free_and_there_is_always_one_to_train_on():
+    assert 1 <= spare_cores() <= max(1, (os.cpu_count() or 2) - 1)
+
+
+def test_a_run_starts_in_a_process_of_its_own_at_the_lowest_priority(engine, tmp_path):
+    run = create_run(tmp_path / "runs", "a")
+    engine.start(run, "porsche")
+    child = engine.children[run.id]
+    assert os.getpriority(os.PRIO_PROCESS, child.pid) == NICENESS
+    assert os.getsid(child.pid) != os.getsid(0)
+
+
+def test_a_run_that_cannot_start_says_why(engine, tmp_path):
+    run = create_run(tmp_path / "runs", "a")
+    engine.start(run, "porsche", recipe="no-such-recipe")
+    wait_for(run, "failed")
+    assert "There is no recipe 'no-such-recipe'" in run.record()["error"]
+
+
+def test_a_run_stopped_as_it_starts_says_so(engine, tmp_path):
+    run = create_run(tmp_path / "runs", "a")
+    engine.start(run, "porsche")
+    assert engine.stop(run)
+    wait_for(run, "stopped")
+
+
+def test_a_run_killed_from_outside_is_interrupted_and_can_be_resumed(engine, tmp_path):
+    run = create_run(tmp_path / "runs", "a")
+    engine.start(run, "porsche")
+    wait_for(run, "running")
+    os.kill(engine.children[run.id].pid, signal.SIGKILL)
+    wait_for(run, "interrupted", 10)
+    assert "killed" in run.record()["error"] and "resumed" in run.record()["error"]
+    assert not engine.stop(run)
+
+
+def test_a_run_deleted_while_it_runs_harms_nobody(engine, tmp_path):
+    run = create_run(tmp_path / "runs", "a")
+    engine.start(run, "porsche")
+    run.delete()
+    engine.abandon()
+    engine.children[run.id].wait(10)
