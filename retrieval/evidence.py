@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corpus.check import POWER_FACTOR
 from corpus.records import Corpus
 
 from .index import Searcher
@@ -124,6 +125,17 @@ class Evidence:
         }
 
     @property
+    def detectable(self) -> float | None:
+        """The smallest difference in the primary metric that these queries show with 80 % power.
+
+        From the spread of this pair's differences; None for fewer than two queries.
+        """
+        gaps = list(self.gaps.values())
+        if len(gaps) < 2:
+            return None
+        return float(POWER_FACTOR * np.std(gaps, ddof=1) / np.sqrt(len(gaps)))
+
+    @property
     def verdict(self) -> str:
         """What the primary metric says, in a sentence for a person who decides."""
         gap, queries = self.differences[PRIMARY], len(self.base)
@@ -134,8 +146,15 @@ class Evidence:
         return {
             "better": f"Fine-tuned is better: {said}.",
             "worse": f"Fine-tuned is worse: {said}. Keep Base.",
-            NO_DIFFERENCE: f"No clear difference: {said}. More test questions could tell.",
+            NO_DIFFERENCE: f"No clear difference: {said}. {self._could_show}",
         }[gap.outcome]
+
+    @property
+    def _could_show(self) -> str:
+        if not self.detectable:
+            return "That is too little to tell: add test questions."
+        return (f"So many questions show a difference of {self.detectable:.3f} or more; a smaller "
+                "one takes more of them.")
 
     def as_json(self) -> dict[str, Any]:
         """The evidence as `train evaluate` prints it and the run record keeps it."""
@@ -147,6 +166,7 @@ class Evidence:
             "tuned": means(self.tuned),
             "difference": {name: gap.as_json() for name, gap in self.differences.items()},
             "outcomes": self.outcomes,
+            "detectable_difference": self.detectable,
             "verdict": self.verdict,
         }
 

@@ -41,6 +41,16 @@ def test_the_same_model_twice_shows_no_clear_difference():
     assert (gap.value, gap.low, gap.high, gap.p) == (0, 0, 0, 1)
 
 
+def test_how_large_a_difference_the_queries_could_have_shown_is_said():
+    rng = np.random.default_rng(5)
+    ranks = rng.integers(1, 9, (2, 100))
+    evidence = Evidence("test", 9, side(ranks[0]), side(ranks[1]))
+    gaps = np.array(list(evidence.gaps.values()))
+    assert evidence.detectable == pytest.approx(2.802 * gaps.std(ddof=1) / 10)
+    assert f"a difference of {evidence.detectable:.3f} or more" in evidence.verdict
+    assert "too little to tell" in Evidence("test", 9, side([2]), side([2])).verdict
+
+
 def test_sides_with_other_queries_are_not_compared():
     with pytest.raises(ValueError, match="different queries"):
         Evidence("test", 9, side([1, 2]), side([1]))
