@@ -11,6 +11,8 @@ from .index import Index, Ranking, Searcher
 from .inputs import check_k, check_query
 from .match import Span, nearest_sentences
 
+MOST_NEAREST = 10
+"""Hits whose nearest sentence is looked for: it costs an encoding of each of their sentences."""
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
             "tenth")
 
@@ -170,8 +172,9 @@ def _best_answer(corpus: Corpus, ranking: Ranking, known: frozenset[str]) -> Hit
 def _with_nearest(side: Searcher, query: str, hits: list[Hit]) -> list[Hit]:
     if not isinstance(side, Index):
         return hits
-    nearest = nearest_sentences(side.encoder, query, [hit.text for hit in hits])
-    return [replace(hit, nearest=span) for hit, span in zip(hits, nearest, strict=True)]
+    first, rest = hits[:MOST_NEAREST], hits[MOST_NEAREST:]
+    nearest = nearest_sentences(side.encoder, query, [hit.text for hit in first])
+    return [replace(hit, nearest=at) for hit, at in zip(first, nearest, strict=True)] + rest
 
 
 def ordinal(rank: int) -> str:

@@ -72,6 +72,16 @@ def test_the_lexical_side_is_ranked_and_does_not_move(corpus, base, tuned):
     assert result.lexical.hits[0].movement is None
 
 
+def test_the_nearest_sentence_is_looked_for_in_the_first_hits_only(corpus, tuned, monkeypatch):
+    from retrieval import compare as room
+
+    monkeypatch.setattr(room, "MOST_NEAREST", 1)
+    hits = compare("yellow calipers", corpus, tuned, None, k=6).base.hits
+    assert len(hits) == 6
+    assert hits[0].text[slice(*hits[0].nearest)] == "They are marked by yellow calipers."
+    assert {hit.nearest for hit in hits[1:]} == {None}
+
+
 def test_hits_have_the_contracted_fields(corpus, base, tuned):
     (hit, *_) = compare("calipers", corpus, base, tuned).as_json()["tuned"]
     assert set(hit) == {"rank", "passage_id", "score", "title", "text", "movement", "relevant"}
