@@ -28,6 +28,29 @@ class Judged:
     ranks: Mapping[str, int | None]
     metrics: Mapping[str, float]
 
+    @property
+    def best_rank(self) -> int | None:
+        """The rank of the answer that ranks best, or None if none was found."""
+        return min((rank for rank in self.ranks.values() if rank is not None), default=None)
+
+
+@dataclass(frozen=True)
+class QueryOutcome:
+    """One query on both sides: the best rank of an answer, and tuned minus base in ndcg@10."""
+
+    query_id: str
+    base_rank: int | None
+    tuned_rank: int | None
+    gap: float
+
+    @property
+    def outcome(self) -> str:
+        """`won`, `lost` or `tied` by tuned; `both miss` when neither has an answer in its ten."""
+        if self.gap:
+            return "won" if self.gap > 0 else "lost"
+        found = any(rank is not None and rank <= 10 for rank in (self.base_rank, self.tuned_rank))
+        return "tied" if found else "both miss"
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -113,6 +136,15 @@ class Evidence:
             query_id: self.tuned[query_id].metrics[PRIMARY] - base.metrics[PRIMARY]
             for query_id, base in self.base.items()
         }
+
+    @cached_property
+    def queries(self) -> tuple[QueryOutcome, ...]:
+        """Every query, the worst regressions first."""
+        outcomes = [
+            QueryOutcome(q, self.base[q].best_rank, self.tuned[q].best_rank, gap)
+            for q, gap in self.gaps.items()
+        ]
+        return tuple(sorted(outcomes, key=lambda query: (query.gap, query.query_id)))
 
     @property
     def outcomes(self) -> dict[str, int]:

@@ -51,6 +51,13 @@ def test_how_large_a_difference_the_queries_could_have_shown_is_said():
     assert "too little to tell" in Evidence("test", 9, side([2]), side([2])).verdict
 
 
+def test_queries_stand_with_the_worst_regression_first_and_say_how_they_went():
+    evidence = Evidence("test", 99, side([1, 5, 3, 40]), side([9, 1, 3, 80]))
+    assert [(q.query_id, q.outcome, q.base_rank, q.tuned_rank) for q in evidence.queries] == [
+        ("q0", "lost", 1, 9), ("q2", "tied", 3, 3), ("q3", "both miss", 40, 80),
+        ("q1", "won", 5, 1)]
+
+
 def test_sides_with_other_queries_are_not_compared():
     with pytest.raises(ValueError, match="different queries"):
         Evidence("test", 9, side([1, 2]), side([1]))

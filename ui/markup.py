@@ -235,7 +235,8 @@ def scoreboard(evidence: Evidence | None, about: str) -> str:
     """The fifteen metrics of both sides with their differences, under the verdict."""
     if evidence is None:
         return (
-            f'<div class="t"><p class="t-empty">Nothing is measured yet. {escape(about)}</p></div>'
+            '<div class="t"><p class="t-empty">Nothing is measured yet: there is no fine-tuned '
+            f"model. {escape(about)}</p></div>"
         )
     figures = evidence.as_json()
     gaps = evidence.differences.values()

@@ -24,10 +24,11 @@ def build_page(showcase: Showcase, settings: Settings) -> gr.Blocks:
         with gr.Row(elem_id="state-row"):
             state = gr.HTML(markup.state(showcase.progress), js_on_load=None, elem_id="state")
             action = gr.Button("Stop", size="sm", scale=0, min_width=130, visible=False)
-        with gr.Tab("Compare", id="compare"):
-            tab = compare_tab(showcase)
-        with gr.Tab("Scoreboard", id="scoreboard"):
-            scoreboard_tab(showcase, tab.version)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Compare", id="compare"):
+                tab = compare_tab(showcase)
+            with gr.Tab("Scoreboard", id="scoreboard"):
+                scoreboard_tab(showcase, tab.version, tabs, tab.question)
         seen = gr.State(None)
         timer = gr.Timer(TICK)
         timer.tick(_tick(showcase, settings), seen, [state, action, tab.version, seen],

@@ -138,7 +138,7 @@ details[open] .t-text { display:block; }
 .t .t-table, .t .t-table :is(tr, th, td) { border:0; }
 .t .t-table :is(th, td) { text-align:right; padding:.4rem .7rem; white-space:nowrap;
   border-bottom:1px solid var(--t-line); }
-.t .t-table th:first-child { text-align:left; }
+.t .t-table tr > :first-child { text-align:left !important; }
 .t-table thead th { color:var(--t-soft); font-size:.85rem; }
 .t-table tr[data-primary] th, .t-table tr[data-primary] td { font-weight:700;
   background:var(--t-tint); }
@@ -151,6 +151,7 @@ details[open] .t-text { display:block; }
 .t-seen { position:absolute; width:1px; height:1px; overflow:hidden; clip-path:inset(50%); }
 #state-row, #ask-row { align-items:center; gap:.6rem; }
 #state-row button, #ask-row button { align-self:center; height:auto; min-height:2.6rem; }
+#questions :is(th, td, span, input) { font-family:var(--font); }
 #examples { gap:.4rem; justify-content:flex-start; }
 #examples button.t-choose { background:var(--t-card); border:1.5px solid var(--t-accent);
   color:var(--t-accent); font-weight:700; }

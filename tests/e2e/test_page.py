@@ -172,6 +172,28 @@ def test_the_scoreboard_shows_the_verdict_and_fifteen_metrics(page, trained):
     expect(board.locator("tr[data-primary]")).to_contain_text(f"{evidence['tuned']['ndcg@10']:.3f}")
 
 
+def test_the_questions_table_filters_and_opens_a_question_in_compare(page, trained, sample_folder):
+    corpus = load_corpus(sample_folder)
+    outcomes = Client(trained.url, verbose=False).predict(api_name="/scoreboard")["outcomes"]
+    open_page(page, trained)
+    page.get_by_role("tab", name="Scoreboard").click()
+    table = page.locator("#questions")
+    expect(table).to_contain_text("Fine-tuned rank")
+    shown = [q.text for q in corpus.queries.values() if q.id in corpus.qrels["test"]]
+    expect(table).to_contain_text(shown[0])
+    page.get_by_role("radio", name="won", exact=True).check()
+    if outcomes["won"]:
+        cell = table.get_by_role("gridcell").filter(has_text=re.compile("[a-z]{3}")).first
+    else:
+        page.get_by_role("radio", name="all", exact=True).check()
+        cell = table.get_by_role("gridcell").filter(has_text=re.compile("[a-z]{3}")).first
+    text = cell.inner_text().strip()
+    assert text in shown
+    cell.click()
+    expect(page.get_by_label("Your question")).to_have_value(text)
+    expect(page.locator(".t-say")).to_contain_text("the answer")
+
+
 @pytest.mark.parametrize("width, scheme", [(320, "light"), (390, "dark"), (820, "light"),
                                            (1280, "dark"), (1920, "light")])
 def test_no_width_scrolls_sideways(page, trained, width, scheme):
