@@ -46,7 +46,7 @@ def open_page(page, app, path=""):
 def test_a_question_of_ones_own_shows_two_different_rankings(page, trained):
     open_page(page, trained)
     ask_and_see(page, "how fast does it charge")
-    expect(page.locator(".t-say")).to_have_text(re.compile("Both|disagree"))
+    expect(page.locator("#result .t-say")).to_have_text(re.compile("Both|disagree"))
     assert titles(page, TUNED) == found(trained, "how fast does it charge")
     assert titles(page, BASE) == found(trained, "how fast does it charge", "base")
     questions = [q.text for q in load_corpus("porsche").queries.values()][:40]
@@ -58,7 +58,7 @@ def test_a_test_question_has_its_known_answer_marked_on_both_sides(page, trained
     query = corpus.queries[next(iter(corpus.qrels["test"]))]
     open_page(page, trained)
     ask_and_see(page, query.text)
-    expect(page.locator(".t-say")).to_contain_text("the answer")
+    expect(page.locator("#result .t-say")).to_contain_text("the answer")
     expect(page.get_by_text("★ answer")).to_have_count(2)
 
 
@@ -99,6 +99,22 @@ def test_a_movement_leads_to_the_passage_on_the_other_side(page, trained, sample
     raise AssertionError("no passage moved within the lists of twenty questions")
 
 
+def test_pointing_at_a_passage_shows_where_it_is_on_the_other_side(page, trained, sample_folder):
+    open_page(page, trained)
+    for query in list(load_corpus(sample_folder).queries.values())[:20]:
+        ask_and_see(page, query.text)
+        slots = [page.locator(cards).evaluate_all("all => all.map(e => e.dataset.slot)")
+                 for cards in (BASE, TUNED)]
+        both = set(slots[0]) & set(slots[1])
+        if both:
+            slot = both.pop()
+            page.locator(f'article[data-side="base"][data-slot="{slot}"]').hover()
+            other = page.locator(f'article[data-side="tuned"][data-slot="{slot}"]')
+            expect(other).to_have_css("outline-style", "solid")
+            return
+    raise AssertionError("no passage is in both lists of twenty questions")
+
+
 def test_it_works_by_keyboard_alone(page, trained):
     open_page(page, trained)
     page.get_by_label("Your question").focus()
@@ -124,7 +140,7 @@ def test_a_win_a_regression_and_a_surprise_ask_a_test_question(page, trained, sa
         if kind and not outcomes[kind]:
             expect(page.get_by_text(f"Fine-tuned {kind} no question")).to_be_visible()
             continue
-        expect(page.locator(".t-say")).to_contain_text("the answer")
+        expect(page.locator("#result .t-say")).to_contain_text("the answer")
         assert page.get_by_label("Your question").input_value() in tests
 
 
@@ -191,7 +207,7 @@ def test_the_questions_table_filters_and_opens_a_question_in_compare(page, train
     assert text in shown
     cell.click()
     expect(page.get_by_label("Your question")).to_have_value(text)
-    expect(page.locator(".t-say")).to_contain_text("the answer")
+    expect(page.locator("#result .t-say")).to_contain_text("the answer")
 
 
 @pytest.mark.parametrize("width, scheme", [(320, "light"), (390, "dark"), (820, "light"),
