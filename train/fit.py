@@ -95,7 +95,7 @@ class _Fit:
             encoder.model.max_seq_length = self.recipe.max_seq_length
         loop = Loop(encoder.model, self.recipe, self.corpus, self.seed)
         self.run.update(base_model=_described(encoder), steps=loop.steps,
-                        device=str(encoder.model.device))
+                        device=str(encoder.model.device), precision=loop.precision)
         yield {"type": "phase", "phase": "baseline"}
         base: dict[str, dict[str, Judged]] | None = None
         stopped = False

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
+QUERY_PROMPTS = ("query",)
+PASSAGE_PROMPTS = ("document", "passage", "corpus")
+"""Under which names a model stores its prompts: those `encode_query` and `encode_document` take."""
+
+
 class TrainingError(ValueError):
     """Training that cannot go on: the message says why, and what to change."""
 
@@ -36,8 +41,7 @@ class Loop:
         }
         self.epoch = 0
         self.step = 0
-        self.steps_of_epoch = [len(self._batches(epoch)) for epoch in range(recipe.epochs)]
-        self.steps = sum(self.steps_of_epoch)
+        self.steps = sum(len(self._batches(epoch)) for epoch in range(recipe.epochs))
         if not self.steps:
             raise TrainingError(
                 f"{corpus.name} has {len(self.pairs)} training pairs and not two that can share a "
@@ -69,8 +73,8 @@ class Loop:
 
         value: torch.Tensor = self.loss(
             [
-                self._features([pair.query.text for pair in batch], "query"),
-                self._features([pair.passage.content for pair in batch], "document"),
+                self._features([pair.query.text for pair in batch], QUERY_PROMPTS),
+                self._features([pair.passage.content for pair in batch], PASSAGE_PROMPTS),
             ],
             torch.empty(0),
         )
@@ -125,8 +129,9 @@ class Loop:
             self.seed + epoch,
         )
 
-    def _features(self, texts: list[str], prompt: str) -> dict[str, Any]:
-        features = self.model.preprocess(texts, prompt=self.model.prompts.get(prompt) or None)
+    def _features(self, texts: list[str], prompt_names: tuple[str, ...]) -> dict[str, Any]:
+        stored = (self.model.prompts.get(name) for name in prompt_names)
+        features = self.model.preprocess(texts, prompt=next(filter(None, stored), None))
         return {
             name: value.to(self.model.device) if hasattr(value, "to") else value
             for name, value in features.items()
