@@ -4,13 +4,18 @@ import shutil
 import time
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from e2e.server import App
 
 # Without the last ones Chromium asks its maker's servers for this and that at every start.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update"]
+
+
+SLOWEST = 20_000
+"""Milliseconds a busy machine may take for what is a blink on an idle one."""
+expect.set_options(timeout=SLOWEST)
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +31,7 @@ def browser():
 def page(browser):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(SLOWEST)
     page.foreign, page.errors = [], []
     page.on("request", lambda r: page.foreign.append(r.url)
             if not r.url.startswith(("http://127.0.0.1", "data:", "blob:")) else None)
