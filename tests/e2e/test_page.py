@@ -135,13 +135,15 @@ def test_a_win_a_regression_and_a_surprise_ask_a_test_question(page, trained, sa
     outcomes = Client(trained.url, verbose=False).predict(api_name="/scoreboard")["outcomes"]
     open_page(page, trained)
     for name, kind in (("A win", "won"), ("A regression", "lost"), ("Surprise me", None)):
-        page.get_by_label("Your question").fill("")
+        box = page.get_by_label("Your question")
+        box.fill("")
         page.get_by_role("button", name=name).click()
         if kind and not outcomes[kind]:
             expect(page.get_by_text(f"Fine-tuned {kind} no question")).to_be_visible()
             continue
+        expect(box).not_to_have_value("")
         expect(page.locator("#result .t-say")).to_contain_text("the answer")
-        assert page.get_by_label("Your question").input_value() in tests
+        assert box.input_value() in tests
 
 
 @pytest.mark.parametrize("text", HOSTILE)
