@@ -104,7 +104,7 @@ def test_errors_states_and_the_board_escape_what_they_are_given():
 
 
 def test_markup_is_well_formed():
-    for html in (markup.header(), markup.empty(), markup.comparison(compared(lexical=True)),
+    for html in (markup.header(), markup.empty(), markup.waiting(), markup.comparison(compared(lexical=True)),
                  markup.comparison(compared(k=1))):
         Tags(html)
 

@@ -12,7 +12,7 @@ from retrieval.evidence import Evidence
 from retrieval.inputs import MAX_K, MAX_QUERY
 
 from . import markup
-from .showcase import Showcase
+from .showcase import NotReadyError, Showcase
 
 EXAMPLES = 4
 DEFAULT_K = 5
@@ -176,6 +176,8 @@ def _result(showcase: Showcase) -> Callable[..., Any]:
             return markup.empty(), asked
         try:
             found = showcase.compare(question, k, dims, lexical)
+        except NotReadyError:
+            return markup.waiting(), None
         except ValueError as error:
             return markup.error(str(error)), None
         return markup.comparison(found, showcase.progress.kind == "training"), asked

@@ -68,6 +68,14 @@ def empty() -> str:
     )
 
 
+def waiting() -> str:
+    """What stands in place of a result while the base model is not there yet."""
+    return (
+        '<div class="t"><p class="t-empty" role="status">The base model is getting ready: your '
+        "question is answered here as soon as it is.</p></div>"
+    )
+
+
 def error(sentence: str) -> str:
     """What went wrong, in place of a result."""
     return f'<div class="t"><p class="t-error" role="alert">{escape(sentence)}</p></div>'

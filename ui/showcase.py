@@ -75,11 +75,9 @@ class Showcase:
     ) -> Comparison:
         """One question through both sides, with vectors of `truncate_dim` where it is given."""
         if self.corpus is None or self.base is None:
-            raise NotReadyError(
-                self._progress.text
-                if self._progress.kind == "failed"
-                else "The base model is still being loaded: try again in a few seconds."
-            )
+            if self._progress.kind == "failed":
+                raise ValueError(self._progress.text)
+            raise NotReadyError("The base model is still being loaded: try again in a few seconds.")
         dim = check_dim(truncate_dim)
         return compare(
             query,

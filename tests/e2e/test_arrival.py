@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 def test_first_start_serves_base_trains_in_the_open_and_fills_the_column_by_itself(page, app):
     page.goto(app.url)
     state = page.locator("#state")
+    assert page.locator("#result [role=alert]").count() == 0  # waiting is no error
     expect(page.locator(BASE).first).to_be_visible(timeout=60_000)
     expect(page.locator("#result")).to_contain_text("being made right now")
     expect(state).to_contain_text("Fine-tuning", timeout=60_000)
