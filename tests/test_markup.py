@@ -104,8 +104,8 @@ def test_errors_states_and_the_board_escape_what_they_are_given():
 
 
 def test_markup_is_well_formed():
-    for html in (markup.header(), markup.empty(), markup.waiting(), markup.comparison(compared(lexical=True)),
-                 markup.comparison(compared(k=1))):
+    for html in (markup.header(), markup.empty(), markup.waiting(),
+                 markup.comparison(compared(lexical=True)), markup.comparison(compared(k=1))):
         Tags(html)
 
 
