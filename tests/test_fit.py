@@ -233,7 +233,9 @@ def test_a_failed_run_is_kept_with_its_error_and_not_overwritten(tmp_path):
     path = write_lines(tmp_path / "few.jsonl", [{"anchor": "a?", "positive": "A."}] * 3)
     done = command("fit", "--data", path, "--out", tmp_path / "run", "--json", home=tmp_path)
     assert done.returncode == 1
-    assert json.loads(done.stdout)["status"] == "failed"
+    printed = json.loads(done.stdout)
+    assert printed["status"] == "failed"
+    assert "dev split" in printed["error"]
     assert "has no judged queries in its dev split" in Run(tmp_path / "run").record()["error"]
     assert Run(tmp_path / "run").events()[-1]["type"] == "error"
     again = command("fit", "--data", path, "--out", tmp_path / "run", home=tmp_path)

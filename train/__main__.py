@@ -97,6 +97,7 @@ def run_fit(
         "cpu_seconds": record.get("cpu_seconds"),
         "steps": record.get("steps_done"),
         "metrics": record.get("metrics"),
+        "error": record.get("error"),
     }
     return result, 0 if record["status"] in ("done", "stopped") else 1
 
