@@ -87,7 +87,7 @@ def _connected(url: str) -> Client:
     for _ in range(300):
         try:
             return Client(url, verbose=False)
-        except Exception:
+        except Exception:  # whatever the client's transport raises while nobody listens
             time.sleep(0.2)
     raise SystemExit(f"Nothing answers at {url}.")
 

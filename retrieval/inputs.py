@@ -26,25 +26,28 @@ def check_query(query: object) -> str:
 
 def check_k(k: object) -> int:
     """How many hits to show; QueryError unless it is a whole number within 1 to MAX_K."""
-    try:
-        number = float(k)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = float("nan")
-    if isinstance(k, bool) or number != number or number not in range(1, MAX_K + 1):
+    number = _whole(k)
+    if number is None or not 1 <= number <= MAX_K:
         raise QueryError(f"k must be a whole number from 1 to {MAX_K}, not {k!r:.40}.")
-    return int(number)
+    return number
 
 
 def check_dim(value: object) -> int | None:
     """A truncate_dim, or None for all; QueryError unless it is a whole number above 0."""
     if value in (None, "", 0, "all"):
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    number = _whole(value)
+    if number is None or number < 1:
         raise QueryError(f"truncate_dim must be a whole number of dimensions, not {value!r:.40}.")
+    return number
+
+
+def _whole(value: object) -> int | None:
+    """The whole number that a number or a text is, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
     try:
         number = float(value)
-    except ValueError:
-        number = float("nan")
-    if number != number or number != number // 1 or number < 1:
-        raise QueryError(f"truncate_dim must be a whole number of dimensions, not {value!r:.40}.")
-    return int(number)
+    except (ValueError, OverflowError):
+        return None
+    return int(number) if number.is_integer() else None

@@ -106,7 +106,8 @@ def test_odd_questions_are_searched_like_any_other(corpus, base, tuned, query):
     assert len(compare(query, corpus, base, tuned).tuned.hits) == 5
 
 
-@pytest.mark.parametrize("k", [0, -1, 10_000, "x", None, 2.5, float("nan"), True, "", "9" * 500])
+@pytest.mark.parametrize("k", [0, -1, 10_000, "x", None, 2.5, float("nan"), True, "", "9" * 500,
+                               10**400, [5], float("inf")])
 def test_a_bad_k_is_refused_with_its_range_and_value(k):
     with pytest.raises(QueryError, match="k must be a whole number from 1 to 50, not"):
         check_k(k)

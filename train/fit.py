@@ -112,7 +112,7 @@ class _Fit:
         yield {"type": "phase", "phase": "test"}
         tuned_index = self._save_result()
         tuned = {split: judge(tuned_index, self.corpus, split) for split in ("dev", "test")}
-        yield self._finish(loop, base, tuned, tuned_index, "stopped" if stopped else "done")
+        yield self._finish(loop, base, tuned, "stopped" if stopped else "done")
 
     def _train(self, loop: Loop, encoder: SentenceTransformerEncoder) -> Iterator[Event]:
         state = self.run.checkpoints / "state.pt"
@@ -253,7 +253,6 @@ class _Fit:
         loop: Loop,
         base: dict[str, dict[str, Judged]],
         tuned: dict[str, dict[str, Judged]],
-        index: Index,
         status: str,
     ) -> Event:
         passages = len(self.corpus.passages)
@@ -297,9 +296,9 @@ class _Fit:
         }
 
     def _evaluated(self, epoch: int, step: int, dev: dict[str, Judged]) -> Event:
-        self.history.append({"epoch": epoch, "step": step, PRIMARY: means(dev)[PRIMARY]})
-        return {"type": "eval", "split": "dev", "epoch": epoch, "step": step,
-                "metrics": means(dev)}
+        metrics = means(dev)
+        self.history.append({"epoch": epoch, "step": step, PRIMARY: metrics[PRIMARY]})
+        return {"type": "eval", "split": "dev", "epoch": epoch, "step": step, "metrics": metrics}
 
     def _elapsed(self) -> float:
         return self.earlier + time.monotonic() - self.started

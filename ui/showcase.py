@@ -6,6 +6,7 @@ Everything slow happens in one background thread; the page asks how far it is.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ class Showcase:
             raise NotReadyError("No fine-tune is running, so there is none to stop.")
         self._progress = replace(self._progress, text="Stopping", left_s=None)
 
-    def _work(self, what: Any) -> None:
+    def _work(self, what: Callable[[], None]) -> None:
         def safely() -> None:
             try:
                 what()
