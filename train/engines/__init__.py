@@ -1,1 +1,49 @@
-"""Where a run runs."""
+"""Where a run runs: one interface, whatever is behind it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..record import Run
+
+
+class EngineError(ValueError):
+    """A run that an engine cannot start, stop or reach: the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Flavor:
+    """One of the machines an engine offers.
+
+    usd_per_hour: None where nobody pays. memory_gb: of the GPU, or of the machine without one.
+    """
+
+    name: str
+    title: str
+    usd_per_hour: float | None = None
+    gpus: int = 0
+    memory_gb: float | None = None
+
+
+class Engine(Protocol):
+    """Starts and stops runs. Everything else is read from the run directory, whoever wrote it.
+
+    A run directory handed over holds its request (`train.request`). token: the Hub token of whoever
+    asks, for the engines that are paid with it; it is never written anywhere.
+    """
+
+    name: str
+
+    def device(self, run: Run) -> str:
+        """What the run occupies: one run at a time on each device."""
+
+    def start(self, run: Run, token: str | None = None) -> None:
+        """Start a queued run or resume one that ended early; returns at once. EngineError."""
+
+    def stop(self, run: Run, token: str | None = None) -> bool:
+        """Ask a run to stop and keep its best checkpoint; False if it is not running."""
+
+    def look(self, run: Run) -> None:
+        """Bring the record of an active run up to date: interrupted when what ran it is gone."""
+
+    def abandon(self) -> None:
+        """The app ends: end what cannot outlive it, let go of what can."""
