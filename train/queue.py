@@ -94,14 +94,20 @@ class Queue:
             ahead += self._device(other) == device
         return 0
 
+    def look_at(self, run: Run) -> None:
+        """Bring the record of one run up to date."""
+        engine = self.engines.get(engine_name(run.record()))
+        if engine is not None:
+            engine.look(run)
+
     def look(self) -> None:
         """Bring the records of active runs up to date, and start whoever's turn it is."""
         with self._lock:
             busy: set[str] = set()
             for run in self._active():
-                self._look_at(run, busy)
+                self._move_on(run, busy)
 
-    def _look_at(self, run: Run, busy: set[str]) -> None:
+    def _move_on(self, run: Run, busy: set[str]) -> None:
         engine = self.engines.get(engine_name(run.record()))
         if engine is None:
             run.update(status="failed", error=_no_engine(engine_name(run.record())))
