@@ -25,6 +25,7 @@ from train.record import ACTIVE, USABLE, Run, RunError, known_run, list_runs
 from train.request import Request
 from train.settings import Settings
 
+from .markup import duration
 from .pair import Pair
 from .progress import Progress, progress_of
 
@@ -271,12 +272,7 @@ def described(record: dict[str, Any]) -> str:
     epochs = f"{recipe['epochs']} {'epoch' if recipe['epochs'] == 1 else 'epochs'}"
     stopped = "stopped early, " if record["status"] == "stopped" else ""
     return (f"Fine-tuned on {pairs:,} pairs, {epochs} of recipe {recipe['name']} ({stopped}"
-            f"{minutes(record['seconds'])})")
-
-
-def minutes(seconds: float) -> str:
-    """A duration, as short as it can be said."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+            f"{duration(record['seconds'])})")
 
 
 def _error(run: Run) -> str:
