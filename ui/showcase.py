@@ -14,22 +14,15 @@ from typing import Any
 from corpus.read import load_corpus
 from corpus.records import Corpus
 from retrieval.compare import Comparison, compare
-from retrieval.encoder import load_encoder
+from retrieval.encoder import load_encoder, split_revision
 from retrieval.evidence import Evidence, judge
 from retrieval.index import Index, build_index
 from retrieval.inputs import check_dim
 from retrieval.lexical import LexicalIndex, build_lexical_index
 from train.engines.local import LocalEngine
 from train.recipe import first_start_recipe
-from train.record import (
-    ACTIVE,
-    USABLE,
-    Run,
-    RunError,
-    create_run,
-    list_runs,
-    mark_interrupted,
-)
+from train.record import ACTIVE, USABLE, Run, RunError, list_runs, mark_interrupted
+from train.request import Request, placed
 from train.settings import Settings
 
 from .progress import Progress, progress_of
@@ -167,12 +160,12 @@ class Showcase:
 
     def _run_of_this_pair(self) -> Run | None:
         """The newest run of this base on this corpus, one with a model first."""
-        corpus, base = self._require_corpus(), self.settings.base_model
+        corpus, (base, _) = self._require_corpus(), split_revision(self.settings.base_model)
         runs = [
             run
             for run in list_runs(self.settings.runs)
             if run.record().get("fingerprints", {}).get("corpus") in (None, corpus.fingerprint)
-            and run.record().get("base_model", {"name": base})["name"] == base
+            and run.record().get("base_model", {"name": base})["name"] in (base, placed(base))
         ]
         for run in runs:
             mark_interrupted(run)
@@ -185,11 +178,11 @@ class Showcase:
         run = run or self._run_of_this_pair()
         resume = run is not None and run.record()["status"] == "interrupted"
         if run is None or not resume:
-            run = create_run(self.settings.runs, self._require_corpus().name)
-        pairs = len(self._require_corpus().pairs("train"))
-        recipe = first_start_recipe(self.settings.recipe, pairs)
-        self.engine.start(run, self.settings.data, self.settings.base_model, recipe.name,
-                          resume=resume)
+            recipe = first_start_recipe(
+                self.settings.recipe, len(self._require_corpus().pairs("train")))
+            base, revision = split_revision(self.settings.base_model)
+            run = Request(self.settings.data, base, revision, recipe).create(self.settings.runs)
+        self.engine.start(run)
         self._watch(run)
 
     def _watch(self, run: Run) -> None:
