@@ -1,5 +1,6 @@
 """What somebody can do about runs, from the page or from a program: allowed first, then done."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -8,7 +9,9 @@ from typing import Any
 
 from corpus.check import Report, check_path
 from corpus.read import load_corpus
+from corpus.records import Corpus
 from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.evidence import Evidence
 from retrieval.metrics import PRIMARY
 from train.engines.offers import Offer, automatic, offers
 from train.queue import engine_name
@@ -23,6 +26,7 @@ from .visitor import RefusedError, Visitor
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
 MOST_REPORTS = 16
+MOST_CORPORA = 4
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Acts:
 
     house: House
     _reports: OrderedDict[str, Report] = field(default_factory=OrderedDict)
+    _corpora: OrderedDict[str, Corpus] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self, data: str) -> Report:
@@ -61,6 +66,36 @@ class Acts:
         return offers(self.house.queue.engines,
                       lambda engine: self.house.door.why_not(visitor, engine),
                       self.house.settings.engine)
+
+    def corpus(self, source: str, seed: int = 42) -> Corpus:
+        """The data of a run, read once."""
+        opening = self.house.showcase.corpus
+        if opening is not None and source == self.house.settings.data:
+            return opening
+        key = f"{seed} {source}"
+        with self._lock:
+            if key not in self._corpora:
+                self._corpora[key] = load_corpus(source, seed)
+                if len(self._corpora) > MOST_CORPORA:
+                    self._corpora.popitem(last=False)
+            return self._corpora[key]
+
+    def counts(self, request: Request) -> dict[str, Any]:
+        """What can be said of a run without measuring anything."""
+        corpus, recipe = self.corpus(request.data, request.seed), request.recipe
+        pairs = len(corpus.pairs("train"))
+        return {"pairs": pairs, "passages": len(corpus.passages),
+                "steps": recipe.epochs * math.ceil(pairs / recipe.batch_size)}
+
+    def flavors(self, visitor: Visitor, engine: str) -> list[tuple[str, str]]:
+        """The machines an engine offers, as choices; none where there is nothing to choose."""
+        return []
+
+    def priced(
+        self, visitor: Visitor, request: Request, measured: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], str]:
+        """An estimate of this machine, turned into one of where the run goes, and its cost."""
+        return measured, ""
 
     def request(self, visitor: Visitor, wish: Wish) -> Request:
         """A wish, checked: what the run will be asked to do."""
@@ -88,8 +123,7 @@ class Acts:
         if not visitor.is_owner and len(mine) >= MOST_WAITING:
             raise RefusedError(f"You have {len(mine)} runs waiting or running already: wait until "
                                "one is done, or stop one.")
-        corpus = load_corpus(request.data, request.seed)
-        pairs = len(corpus.pairs("train"))
+        pairs = len(self.corpus(request.data, request.seed).pairs("train"))
         most = self.house.settings.max_pairs
         if most is not None and pairs > most:
             raise RefusedError(f"There are {pairs:,} training pairs; at most {most:,} are trained "
@@ -146,6 +180,22 @@ class Acts:
                                "start.")
         self.house.queue.delete(run)
         self.house.showcase.forget(run.id)
+
+    def beside(self, visitor: Visitor, left: str, right: str) -> Evidence:
+        """Two runs on the same test questions: the left one stands as base, the right as tuned.
+
+        ValueError when they were not measured on the same questions.
+        """
+        records = [self.run(visitor, run_id).record() for run_id in (left, right)]
+        prints = [record.get("fingerprints", {}) for record in records]
+        same = [(known.get("corpus"), (known.get("splits") or {}).get("test")) for known in prints]
+        if same[0] != same[1]:
+            raise ValueError("The two runs were measured on different data: they cannot be "
+                             "compared.")
+        sides = [Evidence.from_rows(self.run(visitor, run_id).per_query(), "test",
+                                    record["data"].get("passages", 0))
+                 for run_id, record in zip((left, right), records, strict=True)]
+        return Evidence("test", sides[0].passages, sides[0].tuned, sides[1].tuned)
 
     def status(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
         """A run in figures, for programs: its record, how far it is, and its curves."""

@@ -70,6 +70,11 @@ class Showcase:
         """What is known of the opening pair."""
         return self.pair.evidence if self.pair else None
 
+    @property
+    def opening_run(self) -> str:
+        """The id of the run whose pair the page opens with; empty where none made it."""
+        return self.pair.run_id if self.pair else ""
+
     def pair_of(self, run_id: str = "") -> Pair:
         """The opening pair, or the pair of a finished run.
 
