@@ -1,9 +1,9 @@
 """What every request passes through: limits, headers, and a mark to know a browser by."""
 
 import secrets
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.middleware import Middleware
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from train.settings import Settings
@@ -127,8 +127,6 @@ class _KnowBrowser:
 
 
 def _has_mark(scope: Scope) -> bool:
+    # Read as Request.cookies does: for http.cookies one odd cookie hides those after it.
     sent = dict(scope["headers"]).get(b"cookie", b"").decode("latin-1")
-    try:
-        return BROWSER_COOKIE in SimpleCookie(sent)
-    except CookieError:
-        return False
+    return bool(cookie_parser(sent).get(BROWSER_COOKIE))
