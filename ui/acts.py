@@ -1,30 +1,35 @@
 """What somebody can do about runs, from the page or from a program: allowed first, then done."""
 
+import contextlib
 import math
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from corpus.check import Report, check_path
 from corpus.read import load_corpus
 from corpus.records import Corpus
-from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.encoder import EMBEDDED_MODEL, split_revision
 from retrieval.evidence import Evidence
 from retrieval.metrics import PRIMARY
+from train.engines import EngineError
 from train.engines.offers import Offer, automatic, offers
 from train.queue import engine_name
-from train.recipe import named_recipe
+from train.recipe import RecipeError, named_recipe
 from train.record import ACTIVE, Run, RunError, known_run, list_runs
 from train.request import Request
 
-from .run_state import RunState, run_state
+from .run_state import RunState, recorded_state, run_state
 from .shared import House
 from .visitor import RefusedError, Visitor
 
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
+HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(@[\w./-]+)?", re.ASCII)
 MOST_REPORTS = 16
 MOST_CORPORA = 4
 
@@ -102,14 +107,35 @@ class Acts:
         recipe = named_recipe(wish.recipe or "tandem").with_values(
             {name: text for name, text in wish.values.items() if text.strip()})
         source = self.house.uploads.source(wish.data)
-        engine = wish.engine
-        if engine in ("", "auto"):
-            chosen, why = automatic(self.offers(visitor))
-            if chosen is None:
-                raise RefusedError(why)
-            engine = chosen
-        return Request(source, wish.base.strip() or EMBEDDED_MODEL, recipe=recipe, seed=wish.seed,
-                       owner=visitor.key, engine=engine, flavor=wish.flavor or None)
+        if isinstance(wish.seed, bool) or not isinstance(wish.seed, int) \
+                or not 0 <= wish.seed < 2**31:
+            raise RecipeError(f"seed must be a whole number from 0 to 2147483647, not "
+                              f"{wish.seed!r:.60}.")
+        base, revision = split_revision(self._base(visitor, wish.base.strip()))
+        return Request(source, base, revision, recipe, wish.seed, visitor.key,
+                       self._engine(visitor, wish.engine), wish.flavor or None)
+
+    def _base(self, visitor: Visitor, base: str) -> str:
+        """A base model that this visitor may name: no folder of this machine but the owner's."""
+        if base in ("", EMBEDDED_MODEL, self.house.settings.base_model) or visitor.is_owner:
+            return base or EMBEDDED_MODEL
+        if not HUB_ID.fullmatch(base) or Path(base).exists():
+            raise RefusedError(f"{base!r:.80} is no Hub id: name a base model as owner/name, or "
+                               "owner/name@revision.")
+        return base
+
+    def _engine(self, visitor: Visitor, engine: str) -> str:
+        """The engine that was named, if it is offered here, or the one that `auto` takes."""
+        offered = self.offers(visitor)
+        if engine not in ("", "auto"):
+            if engine not in {offer.engine for offer in offered}:
+                raise EngineError(f"There is no engine {engine!r:.40} here: take one of auto, "
+                                  f"{', '.join(offer.engine for offer in offered)}.")
+            return engine
+        chosen, why = automatic(offered)
+        if chosen is None:
+            raise RefusedError(why)
+        return chosen
 
     def start(self, visitor: Visitor, wish: Wish) -> Run:
         """Queue a new run."""
@@ -144,7 +170,19 @@ class Acts:
 
     def runs(self, visitor: Visitor) -> list[Run]:
         """The runs this visitor may see, the newest first."""
-        return [run for run in list_runs(self.house.settings.runs) if self.sees(visitor, run)]
+        seen: list[Run] = []
+        for run in list_runs(self.house.settings.runs):
+            with contextlib.suppress(RunError):  # deleted just now
+                seen += [run] if self.sees(visitor, run) else []
+        return seen
+
+    def listed(self, visitor: Visitor) -> list[RunState]:
+        """The runs this visitor may see as their records have them, the newest first."""
+        states: list[RunState] = []
+        for run in self.runs(visitor):
+            with contextlib.suppress(RunError):
+                states.append(recorded_state(run))
+        return states
 
     def newest(self, visitor: Visitor) -> Run | None:
         """The run for somebody who has chosen none: an active one, their own before another's."""
@@ -173,9 +211,7 @@ class Acts:
     def delete(self, visitor: Visitor, run_id: str) -> None:
         """Remove a run and everything in it."""
         run = self._own(visitor, run_id)
-        if self.house.showcase.run == run and self.house.showcase.pair and (
-            self.house.showcase.pair.run_id == run.id
-        ):
+        if self.house.showcase.opening_run == run.id:
             raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
                                "start.")
         self.house.queue.delete(run)
