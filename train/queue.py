@@ -208,7 +208,8 @@ class Queue:
 
 def engine_name(record: Mapping[str, Any]) -> str:
     """Which engine a run was asked to run on; those of the command line have none of their own."""
-    return str((record.get("engine") or {}).get("name", "local"))
+    engine = record.get("engine")
+    return str(engine.get("name", "local")) if isinstance(engine, Mapping) else "local"
 
 
 def make_room(runs: Path, max_disk: int | None) -> None:
