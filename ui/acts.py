@@ -29,7 +29,7 @@ from .visitor import RefusedError, Visitor
 
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
-HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(@[\w./-]+)?", re.ASCII)
+HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?(@[\w./-]+)?", re.ASCII)
 MOST_REPORTS = 16
 MOST_CORPORA = 4
 
