@@ -210,6 +210,7 @@ details[open] .t-text { display:block; }
   .t-pair, .t-pair[data-third] { grid-template-columns:minmax(0,1fr);
     grid-template-areas:"hb" "lb" "ab" "ht" "lt" "at" "hx" "lx" "ax"; }
   .t-lines { display:none; }
+  .tab-container button { padding-inline:.45rem; font-size:.9rem; }
   .t-list { grid-auto-rows:auto; }
   .t-side { margin-top:.5rem; position:sticky; top:0; z-index:2; padding-top:.3rem;
     background:var(--body-background-fill); }
