@@ -109,7 +109,8 @@ class Acts:
                 raise RefusedError(why)
             engine = chosen
         return Request(source, wish.base.strip() or EMBEDDED_MODEL, recipe=recipe, seed=wish.seed,
-                       owner=visitor.key, engine=engine, flavor=wish.flavor or None)
+                       owner=visitor.key, engine=engine, flavor=wish.flavor or None,
+                       data_name=self.house.uploads.title(wish.data))
 
     def start(self, visitor: Visitor, wish: Wish) -> Run:
         """Queue a new run."""
