@@ -14,6 +14,7 @@ from retrieval.encoder import EMBEDDED_MODEL
 from retrieval.evidence import Evidence
 from retrieval.metrics import PRIMARY
 from train.engines.offers import Offer, automatic, offers
+from train.fit import check_trainable
 from train.queue import engine_name
 from train.recipe import named_recipe
 from train.record import ACTIVE, Run, RunError, known_run, list_runs
@@ -83,6 +84,7 @@ class Acts:
     def counts(self, request: Request) -> dict[str, Any]:
         """What can be said of a run without measuring anything."""
         corpus, recipe = self.corpus(request.data, request.seed), request.recipe
+        check_trainable(corpus)
         pairs = len(corpus.pairs("train"))
         return {"pairs": pairs, "passages": len(corpus.passages),
                 "steps": recipe.epochs * math.ceil(pairs / recipe.batch_size)}
@@ -124,7 +126,7 @@ class Acts:
         if not visitor.is_owner and len(mine) >= MOST_WAITING:
             raise RefusedError(f"You have {len(mine)} runs waiting or running already: wait until "
                                "one is done, or stop one.")
-        pairs = len(self.corpus(request.data, request.seed).pairs("train"))
+        pairs = self.counts(request)["pairs"]
         most = self.house.settings.max_pairs
         if most is not None and pairs > most:
             raise RefusedError(f"There are {pairs:,} training pairs; at most {most:,} are trained "
