@@ -159,7 +159,7 @@ def _training(record: Mapping[str, Any]) -> str:
     text = f"""## Training
 
 {training_log(record)}
-{record["seconds"]:,.0f} s on {device} ({record["cpu_seconds"]:,.0f} CPU seconds), measuring included.
+{record["seconds"]:,.0f} s on {device} ({record["cpu_seconds"]:,.0f} CPU seconds), with measuring.
 
 ### Hyperparameters
 
