@@ -55,7 +55,7 @@ class Landing:
         api, repo_id = self.hub.api, self.target.repo_id
         return self.hub.committing().once(lambda: api.create_commit(
             repo_id, operations, commit_message=self.message, parent_commit=self.target.head,
-            create_pr=self.pull_request, num_threads=2))
+            create_pr=self.pull_request, repo_type=self.target.repo_type, num_threads=2))
 
     def _find(self, before: dict[str, str], why: Failure) -> tuple[str, str | None] | None:
         """The commit, if it is there; None if it surely is not."""
@@ -70,7 +70,7 @@ class Landing:
                 why.retry_after) from None
 
     def _find_commit(self) -> tuple[str, None] | None:
-        head = look(self.hub.committing(), self.target.repo_id).head
+        head = look(self.hub.committing(), self.target.repo_id, self.target.repo_type).head
         if head is None or head == self.target.head:
             return None
         for revision in self._since(head):
@@ -82,7 +82,8 @@ class Landing:
         """The commits after the one that was built upon, the oldest first."""
         hub, repo_id = self.hub.committing(), self.target.repo_id
         listed = hub.ask("looking for the commit", lambda: [
-            commit.commit_id for commit in hub.api.list_repo_commits(repo_id)[:NEWEST]])
+            commit.commit_id for commit in hub.api.list_repo_commits(
+                repo_id, repo_type=self.target.repo_type)[:NEWEST]])
         newer = listed[: listed.index(self.target.head)] if self.target.head in listed else [head]
         return reversed(newer)
 
@@ -97,7 +98,7 @@ class Landing:
     def _pulls(self) -> dict[str, str]:
         hub, repo_id = self.hub.committing(), self.target.repo_id
         refs = hub.ask("looking at the pull requests", lambda: hub.api.list_repo_refs(
-            repo_id, include_pull_requests=True))
+            repo_id, repo_type=self.target.repo_type, include_pull_requests=True))
         return {ref.ref: ref.target_commit for ref in refs.pull_requests or []}
 
     def _is_ours(self, revision: str) -> bool:

@@ -38,6 +38,7 @@ class Target:
     repo_id: str
     head: str | None = None
     private: bool | None = None
+    repo_type: str = "model"
 
     @property
     def exists(self) -> bool:
@@ -129,7 +130,7 @@ def check_may_write(
     if not account.may_write(repo_id):
         raise PublishError(_not_there(repo_id, account), "forbidden")
     if target.exists:
-        _check_existing(hub, target, private, repo_type)
+        _check_existing(hub, target, private)
     return target
 
 
@@ -138,14 +139,14 @@ def look(hub: Hub, repo_id: str, repo_type: str = "model") -> Target:
     found = hub.attempt(lambda: hub.api.repo_info(repo_id, repo_type=repo_type))
     if isinstance(found, Failure):
         if found.kind == "not_found":
-            return Target(repo_id)
+            return Target(repo_id, repo_type=repo_type)
         raise PublishError(found.sentence(f"looking at {repo_id}"), found.kind, False,
                            found.retry_after)
-    return Target(repo_id, str(found.sha), bool(found.private))
+    return Target(repo_id, str(found.sha), bool(found.private), repo_type)
 
 
-def _check_existing(hub: Hub, target: Target, private: bool, repo_type: str) -> None:
-    repo_id = target.repo_id
+def _check_existing(hub: Hub, target: Target, private: bool) -> None:
+    repo_id, repo_type = target.repo_id, target.repo_type
     if private and not target.private:
         raise PublishError(
             f"{repo_id} is public, and you asked for a private one. Make it private in its "

@@ -13,12 +13,12 @@ from typing import Any
 from corpus.records import Corpus
 
 from .card_data import CardEdits, title_of
-from .hub import Hub, Meter, MeteredFile
-from .hub_errors import PASSING, Failure, PublishError
-from .landing import Landing
-from .may_write import Target, check_may_write, check_repo_id, look
+from .hub import Hub
+from .hub_errors import PublishError
+from .may_write import Target, check_may_write, check_repo_id
 from .parcel import CARD, Parcel, pack
 from .record import Run, now
+from .sending import create, send
 from .there import There, reconcile_card
 from .verify import Verified, ask_again, download
 
@@ -92,7 +92,6 @@ class _Publishing:
     corpus: Callable[[], Corpus | None]
     cache: Path | None
     folder: Path
-    new: bool = False
     private: bool | None = None
 
     def events(self) -> Iterator[Event]:
@@ -119,9 +118,11 @@ class _Publishing:
             yield from self._finish(parcel, str(target.head), None, changed=False)
             return
         if not target.exists:
-            target, self.new = self._create(), True
+            target = create(hub, target, wish.private)
         self.private = target.private
-        revision, pull = yield from self._send(target, parcel, changed, stale)
+        items = [item for item in parcel.items if item.path in changed]
+        message = f"Publish {title_of(self.run.record())}"
+        revision, pull = yield from send(hub, target, items, stale, message, wish.pull_request)
         yield from self._finish(parcel, revision, pull, changed=True)
 
     def _unchanged_since(self, target: Target, parcel: Parcel) -> dict[str, Any] | None:
@@ -141,66 +142,6 @@ class _Publishing:
             ):
                 return dict(entry)
         return None
-
-    def _create(self) -> Target:
-        """Make the repository; when the answer is lost, look whether it is there."""
-        wish, hub = self.wish, self.hub
-        found = hub.attempt(lambda: hub.api.create_repo(
-            wish.to, private=wish.private, repo_type="model", exist_ok=False))
-        target = look(hub, wish.to) if not isinstance(found, Failure) or found.kind in (
-            *PASSING, "conflict", "not_the_hub") else Target(wish.to)
-        if isinstance(found, Failure) and not target.exists:
-            raise PublishError(_nothing(found.sentence(f"creating {wish.to}")),
-                               "refused_name" if found.status == 400 else found.kind, False,
-                               found.retry_after)
-        if wish.private and not target.private:
-            raise PublishError(f"{wish.to} was created, but it is public: nothing was sent. Make "
-                               "it private in its settings on the Hub.", "public")
-        return target
-
-    def _send(
-        self, target: Target, parcel: Parcel, paths: set[str], stale: tuple[str, ...]
-    ) -> Generator[Event, None, tuple[str, str | None]]:
-        """Upload what the Hub has not got, then commit; the commit, and the pull request."""
-        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
-        items = [item for item in parcel.items if item.path in paths]
-        files = [MeteredFile(item.file, item.path) for item in items]
-        try:
-            adds = [CommitOperationAdd(file.path_in_repo, file) for file in files]
-            meter = Meter(total=sum(item.bytes for item in items))
-            for file in files:
-                file.meter = meter
-            yield {"type": "phase", "phase": "upload", "files": len(items), "total": meter.total}
-            yield from self._upload(adds, meter)
-            yield {"type": "phase", "phase": "commit"}
-            for file in files:
-                file.meter = None
-            deletes = [CommitOperationDelete(path) for path in stale]
-            message = f"Publish {title_of(self.run.record())}"
-            landing = Landing(self.hub, target, items, message, self.wish.pull_request)
-            return landing.commit([*adds, *deletes])
-        finally:
-            for file in files:
-                file.close()
-
-    def _upload(self, adds: list[Any], meter: Meter) -> Iterator[Event]:
-        hub, wish = self.hub, self.wish
-        watched = hub.watch(lambda: hub.api.preupload_lfs_files(
-            wish.to, adds, num_threads=2, free_memory=False,
-            create_pr=wish.pull_request), meter)
-        while True:
-            try:
-                next(watched)
-            except StopIteration as finished:
-                found = finished.value
-                break
-            yield {"type": "progress", "phase": "upload", "done": meter.done, "total": meter.total}
-        if isinstance(found, Failure):
-            kept = f" The empty repository {wish.to} is kept for the next try." if self.new else ""
-            raise PublishError(_nothing(found.sentence("uploading the weights")) + kept,
-                               found.kind, False, found.retry_after)
-        yield {"type": "progress", "phase": "upload", "done": meter.total, "total": meter.total}
 
     def _finish(
         self, parcel: Parcel, revision: str, pull: str | None, changed: bool
@@ -247,7 +188,3 @@ def result_of(entry: Mapping[str, Any]) -> Event:
     """What the command line prints of an entry of `published`."""
     return {key: entry[key] for key in ("repo", "url", "revision", "pull_request", "verified",
                                         "files", "commit_url", "note") if key in entry}
-
-
-def _nothing(sentence: str) -> str:
-    return f"{sentence} Nothing was published."

@@ -53,11 +53,12 @@ class There:
         repo_id, commit = target.repo_id, revision or target.head
         listed = hub.ask(f"listing {repo_id}", lambda: [
             (entry.path, entry.lfs.sha256 if entry.lfs else entry.blob_id)
-            for entry in hub.api.list_repo_tree(repo_id, recursive=True, revision=commit)
+            for entry in hub.api.list_repo_tree(repo_id, recursive=True, revision=commit,
+                                                repo_type=target.repo_type)
             if isinstance(entry, RepoFile)
         ])
         files = dict(listed)
-        if revision is not None:
+        if revision is not None or target.repo_type != "model":
             return cls(files)
         texts = {path: _text(hub, target, path) for path in (CARD, RECORD) if path in files}
         return cls(files, _record(texts.get(RECORD)), texts.get(CARD))

@@ -1,5 +1,6 @@
 """Whether what is on the Hub is what was measured: downloaded again, hashed, and asked again."""
 
+import contextlib
 import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -7,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from corpus.records import Corpus
+from corpus.read import load_corpus
+from corpus.records import Corpus, CorpusError
 from retrieval.encoder import ModelError, load_encoder
 from retrieval.index import build_index
 
@@ -131,6 +133,16 @@ def ask_again(
             f"The model that came back ranks {len(rows) - same} of {len(rows)} test questions "
             "otherwise than the run recorded. Do not use it; train again.", "differs", True)
     return Verified(hashes, len(rows), same)
+
+
+def corpus_of(run: Run) -> Corpus | None:
+    """The data of a run, if it is still where it was and can be read."""
+    record = run.record()
+    data = record["data"]
+    for source in filter(None, (data.get("source"), data["name"])):
+        with contextlib.suppress(CorpusError, OSError):
+            return load_corpus(source, record["seed"])
+    return None
 
 
 def _near(found: int | None, recorded: int | None) -> bool:
