@@ -163,19 +163,19 @@ class Acts:
 
     def stop(self, visitor: Visitor, run_id: str) -> Run:
         """Stop a run; its best checkpoint so far becomes the result."""
-        run = self._own(visitor, run_id)
+        run = self.own(visitor, run_id)
         self.house.queue.stop(run, visitor.token)
         return run
 
     def resume(self, visitor: Visitor, run_id: str) -> Run:
         """Queue a run again that ended early."""
-        run = self._own(visitor, run_id)
+        run = self.own(visitor, run_id)
         self.house.door.check_start(visitor, engine_name(run.record()))
         return self.house.queue.resume(run, visitor.token)
 
     def delete(self, visitor: Visitor, run_id: str) -> None:
         """Remove a run and everything in it."""
-        run = self._own(visitor, run_id)
+        run = self.own(visitor, run_id)
         if self.house.showcase.run == run and self.house.showcase.pair and (
             self.house.showcase.pair.run_id == run.id
         ):
@@ -215,7 +215,8 @@ class Acts:
             "metrics": record.get("metrics"), "published": record.get("published") or [],
         }
 
-    def _own(self, visitor: Visitor, run_id: str) -> Run:
+    def own(self, visitor: Visitor, run_id: str) -> Run:
+        """A run by its id, if this visitor may act on it."""
         run = self.run(visitor, run_id)
         self.house.door.check_owns(visitor, run)
         return run

@@ -17,6 +17,7 @@ from train.request import Request
 from . import data_markup, markup
 from .acts import Acts, Wish
 from .plan import Planner, plan_key
+from .publishing import Publishing
 from .recipe_form import NAMES, changed, placeholders, recipe_choices, recipe_fields
 from .run_panel import run_panel
 from .shared import House, Shared
@@ -45,7 +46,9 @@ class Form:
                 *self.texts]
 
 
-def finetune_tab(house: House, acts: Acts, planner: Planner, shared: Shared, tab: gr.Tab) -> None:
+def finetune_tab(
+    house: House, acts: Acts, planner: Planner, publishing: Publishing, shared: Shared, tab: gr.Tab
+) -> None:
     """Build the tab inside the current Blocks."""
     with gr.Row(elem_id="finetune"):
         with gr.Column(scale=5, min_width=320):
@@ -54,7 +57,7 @@ def finetune_tab(house: House, acts: Acts, planner: Planner, shared: Shared, tab
                            js_on_load=None, elem_id="plan")
             start = gr.Button("Start the fine-tune", variant="primary", elem_id="start")
         with gr.Column(scale=6, min_width=320):
-            run_panel(house, acts, shared)
+            run_panel(house, acts, publishing, shared)
     # What is wrong is said at once; what must be measured comes after.
     key = gr.Textbox(visible="hidden")
     gr.on([tab.select, *(field.change for field in form.inputs)], _plan(house, acts, planner),
