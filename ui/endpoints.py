@@ -43,16 +43,19 @@ def add_endpoints(house: House, acts: Acts, publishing: Publishing) -> None:
         engine: str = "auto",
         flavor: str = "",
         seed: int = 42,
+        publish_to: str = "",
     ) -> dict[str, Any]:
         """Start a fine-tune; it waits in the queue until its device is free.
 
-        settings: hyperparameters to replace in the recipe. Gives the run's id and status.
+        settings: hyperparameters to replace in the recipe. publish_to: owner/name, to publish it
+        there (private) when it is done. Gives the run's id and status.
         """
         with _as_gradio_error():
             visitor = house.door.visitor(request)
             values = {str(name): "none" if value is None else str(value)
                       for name, value in (settings or {}).items()}
-            run = acts.start(visitor, RunWish(data, recipe, base, values, engine, flavor, seed))
+            wish = RunWish(data, recipe, base, values, engine, flavor, seed)
+            run = publishing.start_and_publish(acts, visitor, wish, publish_to)
             return acts.status(visitor, run.id)
 
     def status(request: gr.Request, run: str = "") -> dict[str, Any]:

@@ -7,11 +7,20 @@ from typing import Any
 from .publishing import PHASES, Publication
 
 
-def publication(at: Publication | None, published: Sequence[Mapping[str, Any]]) -> str:
-    """How far a publication is, how it ended, and where the run has been published before."""
+def publication(
+    at: Publication | None, published: Sequence[Mapping[str, Any]], wanted: str = ""
+) -> str:
+    """How far a publication is, how it ended, and where the run has been published before.
+
+    wanted: where the run was to be published when it is done, if that has not happened.
+    """
     parts = [_now(at)] if at is not None else []
-    parts += [_before(entry) for entry in reversed(published)
-              if at is None or entry.get("revision") != at.result.get("revision")]
+    if at is None and not published and wanted:
+        parts.append(f'<p class="t-soft">It was to be published to {escape(wanted)} when done: '
+                     "press Publish.</p>")
+    if at is None or not at.active:  # what is on its way stands there as not verified yet
+        parts += [_before(entry) for entry in reversed(published)
+                  if at is None or entry.get("revision") != at.result.get("revision")]
     return f'<div class="t t-published">{"".join(parts)}</div>' if parts else ""
 
 

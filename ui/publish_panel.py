@@ -149,12 +149,13 @@ def _look(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any
         except ValueError:
             run = None
         at = publishing.of(run_id) if run else None
-        published = (run.record().get("published") or []) if run else []
+        record = run.record() if run else {}
+        published = record.get("published") or []
         seen = (run_id, at, len(published), sum(bool(entry.get("verified")) for entry in published))
         if seen == drawn:
             return gr.skip()
         active = at is not None and at.active
-        return (publication(at, published),
+        return (publication(at, published, record.get("publish_to") or ""),
                 gr.Button("Publishing …" if active else "Publish", interactive=not active),
                 gr.Button(visible=active, interactive=True),
                 gr.Radio(visible=at is not None and at.kind == "edited"), seen)

@@ -16,7 +16,10 @@ from train.record import ACTIVE, USABLE, Run, RunError
 from train.there import EditedCardError
 from train.verify import corpus_of
 
+from .acts import Acts
+from .acts import Wish as RunWish
 from .shared import House
+from .visitor import Visitor
 
 log = logging.getLogger("tandem")
 
@@ -73,6 +76,18 @@ class Publishing:
     def check(self, wish: Wish, token: str | None) -> None:
         """Whether somebody may publish there, asked before anything is trained. PublishError."""
         check_may_write(self.make_hub(token), wish.to, wish.private, wish.pull_request)
+
+    def start_and_publish(
+        self, acts: Acts, visitor: Visitor, wish: RunWish, to: str, private: bool = True
+    ) -> Run:
+        """Start a run; with `to`, publish it there when it is done, if that may be done at all."""
+        if not to.strip():
+            return acts.start(visitor, wish)
+        publication = Wish(to, private)
+        self.check(publication, visitor.token)
+        run = acts.start(visitor, wish)
+        self.when_done(run, publication, visitor.token)
+        return run
 
     def start(self, run: Run, wish: Wish, token: str | None, edits: CardEdits | None) -> None:
         """Publish a run, now; returns at once."""

@@ -195,6 +195,7 @@ details[open] .t-text { display:block; }
 #run-stop, #runs-sure button.stop { background:var(--t-down-bg); color:var(--t-down); }
 #runs-sure { border:1px solid var(--t-down); border-radius:.7rem; padding:.5rem .9rem; }
 #runs :is(th, td, span, input) { font-family:var(--font); }
+.t-run .t-say { font-size:1.1rem; }
 .t-good { border:1px solid var(--t-up); border-radius:.7rem; background:var(--t-up-bg);
   color:var(--t-up); padding:.7rem 1rem; }
 .t-good a { color:inherit; text-decoration:underline; }
