@@ -61,6 +61,7 @@ class SentenceTransformerEncoder:
 
     revision: the commit of the Hub it is from, None for one that is not. prompts: what the model
     puts before a `query` and a `passage`, empty where it puts nothing. prompted: whether it does.
+    max_tokens: how much of a text is read, None for what the model is set to.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class SentenceTransformerEncoder:
         *,
         revision: str | None = None,
         prompted: bool = True,
+        max_tokens: int | None = None,
     ) -> None:
         """Wrap a loaded model; `truncate_dim` keeps that many dimensions of each vector."""
         self.model = model
@@ -81,9 +83,14 @@ class SentenceTransformerEncoder:
         self.prompts = {"query": _stored(model, QUERY_PROMPTS),
                         "passage": _stored(model, PASSAGE_PROMPTS)}
         self.prompted = prompted
+        self.max_tokens = max_tokens
+        if max_tokens is not None:
+            model.max_seq_length = max_tokens
         self.weights_fingerprint = fingerprint
-        if not prompted and self.prompts["passage"]:  # then passages have other vectors
-            fingerprint = hashlib.sha256(f"{fingerprint} without prompts".encode()).hexdigest()
+        bare = not prompted and bool(self.prompts["passage"])
+        if bare or max_tokens is not None:  # then passages have other vectors
+            how = f"{fingerprint} bare={bare} max_tokens={max_tokens}"
+            fingerprint = hashlib.sha256(how.encode()).hexdigest()
         self.fingerprint = f"{fingerprint}@{self.dim}"
 
     @property
@@ -97,17 +104,21 @@ class SentenceTransformerEncoder:
         full = self.model.get_embedding_dimension() or 0
         if truncate_dim is not None and not 1 <= truncate_dim <= full:
             raise ValueError(f"truncate_dim must be between 1 and {full}, not {truncate_dim}.")
-        return SentenceTransformerEncoder(
-            self.model, self.name, self.weights_fingerprint, truncate_dim,
-            revision=self.revision, prompted=self.prompted,
-        )
+        return self._with(truncate_dim=truncate_dim)
 
     def with_prompts(self, prompted: bool) -> "SentenceTransformerEncoder":
         """The same model with its prompts, or without."""
+        return self._with(prompted=prompted)
+
+    def cut_at(self, max_tokens: int | None) -> "SentenceTransformerEncoder":
+        """The same model, reading so many tokens of a text from now on; None for its own length."""
+        return self if max_tokens is None else self._with(max_tokens=max_tokens)
+
+    def _with(self, **changes: Any) -> "SentenceTransformerEncoder":
+        now: dict[str, Any] = {"truncate_dim": self.truncate_dim, "revision": self.revision,
+                               "prompted": self.prompted, "max_tokens": self.max_tokens}
         return SentenceTransformerEncoder(
-            self.model, self.name, self.weights_fingerprint, self.truncate_dim,
-            revision=self.revision, prompted=prompted,
-        )
+            self.model, self.name, self.weights_fingerprint, **now | changes)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors of questions, with the model's query prompt where it has one."""
