@@ -165,7 +165,7 @@ def load_encoder(
     offline = folder is None and not _hub_answers(model, revision, token)
     loaded = _load(str(folder or model), model, revision, device, token, offline)
     if not any(loaded.prompts.values()):
-        loaded.prompts = dict(loaded.prompts) | PRESCRIBED.get(model, {})
+        loaded.prompts = {**loaded.prompts, **PRESCRIBED.get(model, {})}
     return SentenceTransformerEncoder(
         loaded, model, fingerprint(folder) if folder else _hub_fingerprint(loaded, model),
         revision=None if folder else _commit(model, revision),

@@ -19,7 +19,7 @@ from retrieval.evidence import Evidence, Judged, judge, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS, PRIMARY
 
-from .carry_out import begun, carry_out, taken_up
+from .carry_out import Limits, begun, carry_out, taken_up
 from .lock import held
 from .recipe import RECIPES, RecipeError, named_recipe
 from .record import USABLE, Run, RunError, mark_interrupted, open_run
@@ -57,13 +57,15 @@ def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Fine-tune into a run directory."""
     stop = Stop().on_signals()
     asked = None if options.resume else _request(options)  # wrong use leaves no folder behind
+    settings = Settings.from_env()
     run = open_run(options.out)
     with held(run):
         mark_interrupted(run)
         request = taken_up(run, options.data) if options.resume else None
         if run.record()["status"] != "done" or not options.resume:
             carry_out(run, request or begun(run, asked or _request(options)),
-                      resume=request is not None, stop=stop, cache=Settings.from_env().cache,
+                      resume=request is not None, stop=stop, cache=settings.cache,
+                      limits=Limits(settings.max_pairs, settings.max_minutes),
                       tell=lambda event: log.info("%s", _line(event)))
     record = run.record()
     result = {

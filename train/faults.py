@@ -27,6 +27,12 @@ def sentence(error: Exception, run: Run, recipe: Recipe) -> str:
     return str(error) or type(error).__name__
 
 
+def foreseen(error: Exception, run: Run) -> bool:
+    """Whether the sentence says all there is to say, so that nobody needs the trace."""
+    return (isinstance(error, ValueError | OSError) or is_disk_full(error, run)
+            or is_out_of_memory(error))
+
+
 def is_disk_full(error: Exception, run: Run) -> bool:
     """Whether an error means that a file could not be written for want of room.
 

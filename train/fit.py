@@ -127,7 +127,7 @@ class _Fit:
             encoder = load_encoder(self.base, self.revision)
             check_fits(encoder.model, self.recipe)
         encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
-        self.stored = dict(encoder.model.prompts)
+        self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
         device = encoder.model.device
         self.run.update(base_model=self.run.record()["base_model"] | _described(encoder),
                         device=device_name(device))
