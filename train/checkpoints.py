@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 EVERY = 60.0
 """Seconds of training after which a state is kept, in mid-epoch too."""
+ROOM = 1 << 16
+"""Bytes set aside: on a full disk, room for the record to say so."""
 MOST = 0.05
 """The share of its time that a run spends on keeping states: of a large model they are kept less
 often."""
@@ -43,9 +45,10 @@ class Checkpoints:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(exist_ok=True)
         self.remove_parts()
+        (self.folder / "room.part").write_bytes(b"\0" * ROOM)
 
     def remove_parts(self) -> None:
-        """Remove what was being written when a process ended."""
+        """Remove what was being written when a process ended, and the room set aside."""
         for part in self.folder.glob("*.part"):
             if part.is_dir():
                 shutil.rmtree(part, ignore_errors=True)

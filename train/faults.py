@@ -44,8 +44,9 @@ def is_disk_full(error: Exception, run: Run) -> bool:
         text = str(cause).lower()
         if "no space left" in text or "disk quota" in text:
             return True
-        wrote = isinstance(cause, RuntimeError) and ("write" in text or "file" in text)
-        if wrote and shutil.disk_usage(run.folder).free < LEFT:
+        unexplained = isinstance(cause, RuntimeError) or (
+            isinstance(cause, OSError) and cause.errno is None)
+        if unexplained and shutil.disk_usage(run.folder).free < LEFT:
             return True
     return False
 
@@ -70,4 +71,5 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _said(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error).splitlines()[0])[:200]
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(said).splitlines()[0][:200]
