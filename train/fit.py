@@ -16,9 +16,9 @@ from retrieval.fair import Side, as_other, fairer, other_way
 from retrieval.index import Index, index_in_parts
 from retrieval.metrics import PRIMARY
 
-from .account import Spent, described, ending, write_beginning
 from .checkpoints import Checkpoints
 from .faults import is_out_of_memory
+from .ledger import Spent, described, ending, write_beginning
 from .loop import Loop
 from .machine import device_name, memory_used, most_memory
 from .pace import Pace
