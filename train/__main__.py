@@ -21,12 +21,14 @@ from retrieval.index import build_index
 from retrieval.metrics import METRICS, PRIMARY
 
 from .carry_out import Limits, begun, carry_out, taken_up
+from .follow import follow
 from .lock import held
 from .recipe import RECIPES, RecipeError, named_recipe
 from .record import USABLE, Run, RunError, mark_interrupted, open_run
 from .request import Request
 from .settings import Settings
 from .stopping import Stop
+from .team import Team, join_team
 
 log = logging.getLogger("train")
 
@@ -55,7 +57,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Fine-tune into a run directory."""
+    """Fine-tune into a run directory; in one of several processes, help the main one."""
+    team = join_team()
+    if not team.is_main:
+        sys.exit(follow(team))
+    try:
+        return _fit(options, team)
+    finally:
+        team.leave()
+
+
+def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     stop = Stop().on_signals()
     asked = None if options.resume else _request(options)  # wrong use leaves no folder behind
     settings = Settings.from_env()
@@ -67,7 +79,7 @@ def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
             carry_out(run, request or begun(run, asked or _request(options)),
                       resume=request is not None, stop=stop, cache=settings.cache,
                       limits=Limits(settings.max_pairs, settings.max_minutes),
-                      tell=lambda event: log.info("%s", _line(event)))
+                      tell=lambda event: log.info("%s", _line(event)), team=team)
     record = run.record()
     result = {
         "run": str(run.folder),

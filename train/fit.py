@@ -18,6 +18,7 @@ from retrieval.metrics import PRIMARY
 
 from .checkpoints import Checkpoints
 from .faults import is_out_of_memory
+from .follow import order_for
 from .ledger import Spent, described, ending, write_beginning
 from .loop import Loop
 from .machine import device_name, memory_used, most_memory
@@ -26,6 +27,7 @@ from .recipe import Recipe
 from .record import Run
 from .result import make_model, prompted_best, write_result
 from .stopping import Stop, StopRequestedError
+from .team import Team
 from .trainable import TrainingError, check_fits
 
 Event = dict[str, Any]
@@ -47,18 +49,21 @@ def fit(
     resume: bool = False,
     stop: Stop | None = None,
     max_minutes: float | None = None,
+    team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> Iterator[Event]:
     """Fine-tune `base` on a corpus into a run directory, yielding events as it goes.
 
     The base model is measured first, then trained and measured on dev after each epoch; the
     checkpoint the recipe keeps is measured on test once, against the base, on the same queries.
     When `stop` is asked, `max_minutes` are over, or the loss is no number any more, the best
-    checkpoint so far becomes the result. Raises CorpusError, ModelError, RecipeError,
+    checkpoint so far becomes the result. In a team of processes this is the main one; the others
+    `follow`. Raises CorpusError, ModelError, RecipeError,
     TrainingError or OSError; the caller records them.
     """
     check_trainable(corpus)
     yield from _Fit(
-        recipe, corpus, run, base, revision, seed, cache, resume, stop or Stop(), max_minutes
+        recipe, corpus, run, base, revision, seed, cache, resume, stop or Stop(), max_minutes,
+        team,
     ).events()
 
 
@@ -84,6 +89,7 @@ class _Fit:
     resume: bool
     stop: Stop
     max_minutes: float | None
+    team: Team
     best: float = float("-inf")
     history: list[dict[str, Any]] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
@@ -147,7 +153,7 @@ class _Fit:
         Event, None, str
     ]:
         """Train to the end or until there is no gain; returns how it ended."""
-        with self.stop.interrupts():
+        with self.stop.interrupts(self.team.size == 1):
             loop = self._loop(base, encoder)
         yield {"type": "started", "step": loop.step, "steps": loop.steps,
                "resumed": loop.step > 0, "device": self.run.record()["device"]}
@@ -175,13 +181,16 @@ class _Fit:
         """The loop, where the last state left it."""
         if not encoder.prompted:  # it is trained the way it was measured best
             encoder.model.prompts, encoder.model.default_prompt_name = {}, None
-        loop = Loop(encoder.model, self.recipe, self.corpus, self.seed, base)
-        if self.resume and self.kept.state.exists():
-            kept = loop.load(self.kept.state)
+        state = self.kept.state if self.resume and self.kept.state.exists() else None
+        order_for(encoder, self.recipe, self.corpus, self.seed, state).give(self.team)
+        loop = Loop(encoder.model, self.recipe, self.corpus, self.seed, base, self.team)
+        if state:
+            kept = loop.load(state)
             self.best, self.history = kept["best"], kept["history"]
             self.spent.earlier, self.spent.earlier_cpu = kept["seconds"], kept["cpu_seconds"]
         self.loop = loop
-        self.run.update(steps=loop.steps, precision=loop.precision)
+        self.run.update(steps=loop.steps, precision=loop.precision,
+                        processes=self.team.size)
         return loop
 
     def _train_epoch(self, loop: Loop) -> Iterator[Event]:
@@ -190,7 +199,7 @@ class _Fit:
         start, first = time.monotonic(), loop.step
         epoch = loop.train_epoch()
         while True:
-            with self.stop.interrupts():
+            with self.stop.interrupts(self.team.size == 1):
                 loss = next(epoch, None)
             if loss is None:
                 return
