@@ -29,6 +29,12 @@ class HashingEncoder:
             raise ValueError(f"truncate_dim must be between 1 and {self._dim}")
         return HashingEncoder(self.name, truncate_dim or self._dim, self._salt)
 
+    def cut_at(self, tokens: int | None) -> "HashingEncoder":
+        return self
+
+    def with_prompts(self, used: bool) -> "HashingEncoder":
+        return self
+
     def encode_queries(self, texts) -> Vectors:
         return self._encode(texts)
 

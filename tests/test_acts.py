@@ -149,14 +149,14 @@ def test_an_engine_that_is_there_but_not_offered_is_refused(make_house, data):
 @pytest.mark.parametrize("base", ["/etc", "..", "~/model", "./x", "corpus/porsche", "a/b/c", "-x",
                                   "https://evil.example/x", "a b", "--json", "x\ny"])
 def test_a_visitor_names_no_folder_of_the_machine_as_base(acts, ben, data, base):
-    with pytest.raises(RefusedError, match="is no Hub id"):
+    with pytest.raises(RefusedError, match="must be a Hub id, owner/name, not"):
         acts.start(ben, Wish(data, base=base))
     assert runs(acts) == []
 
 
 @pytest.mark.parametrize("base, name, revision", [
     ("", "sentence-transformers/all-MiniLM-L6-v2", None),
-    ("owner/some.model-v1", "owner/some.model-v1", None), ("bert-base", "bert-base", None),
+    ("owner/some.model-v1", "owner/some.model-v1", None),
     (" owner/name@e785744 ", "owner/name", "e785744"),
 ])
 def test_a_base_is_a_hub_id_with_or_without_a_revision(acts, ben, data, base, name, revision):
@@ -217,6 +217,13 @@ def test_a_run_on_an_upload_is_shown_to_its_owner_only(acts, ada, ben, tmp_path,
                     lambda who=who: acts.stop(who, mine.id)):
             with pytest.raises(RunError, match="There is no run"):
                 act()
+
+
+def test_the_id_of_a_run_on_an_upload_cannot_be_guessed_from_the_files_name(acts, ben, tmp_path):
+    ids = [acts.start(ben, Wish(of_upload(acts, tmp_path))).id for _ in range(2)]
+    marks = {run_id.rpartition("-")[2] for run_id in ids}
+    assert all("Z-mine-tandem-" in run_id for run_id in ids)
+    assert len(marks) == 2 and {len(mark) for mark in marks} == {12}
 
 
 @pytest.mark.parametrize("status, name", [("running", "stop"), ("failed", "resume"),

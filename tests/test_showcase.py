@@ -59,8 +59,8 @@ def settings(porsche, tmp_path):
 def hashing(monkeypatch):
     monkeypatch.setattr(room, "WATCH_EVERY", 0.01)
     monkeypatch.setattr(waiting_room, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(room, "load_encoder", lambda name, revision=None: HashingEncoder(
-        name, dim=3 if name == "base" else 64))
+    monkeypatch.setattr(room, "load_encoder", lambda name, revision=None, token=None:
+                        HashingEncoder(name, salt="" if "model" in name else "untrained"))
 
 
 @pytest.fixture
@@ -185,13 +185,13 @@ def finished(settings, data=None, **changes):
 
 
 def chosen(opened, settings, **changes):
-    """A showcase that opens with base alone, both sides with vectors of one length."""
-    return opened(replace(settings, train="off", base_model="wide", **changes), Machine(), "off")
+    """A showcase that opens with base alone."""
+    return opened(replace(settings, train="off", **changes), Machine(), "off")
 
 
 def test_the_pair_of_another_run_is_shown_to_whoever_chose_it_alone(settings, opened):
     showcase = chosen(opened, settings)
-    run = finished(settings, base_model={"name": "wide"})
+    run = finished(settings)
     version = showcase.version
     assert not showcase.is_loaded(run.id)
     pair = showcase.pair_of(run.id)
@@ -216,9 +216,9 @@ def test_a_base_is_cut_to_the_dimensions_that_the_run_was_trained_for(
     settings, opened, monkeypatch
 ):
     showcase = chosen(opened, settings)
-    run = finished(settings, base_model={"name": "wide"})
-    monkeypatch.setattr(room, "load_encoder", lambda name, revision=None: HashingEncoder(
-        name, dim=16))
+    run = finished(settings)
+    monkeypatch.setattr(room, "load_encoder", lambda name, revision=None, token=None:
+                        HashingEncoder(name, dim=16))
     pair = showcase.pair_of(run.id)
     assert pair.base.encoder.dim == pair.tuned.encoder.dim == 16
 
@@ -257,7 +257,7 @@ def test_a_run_without_a_model_has_no_pair(settings, opened):
 def test_only_so_many_pairs_are_kept_those_used_last(settings, opened, monkeypatch):
     monkeypatch.setattr(room, "MOST_PAIRS", 2)
     showcase = chosen(opened, settings)
-    runs = [finished(settings, base_model={"name": "wide"}) for _ in range(3)]
+    runs = [finished(settings) for _ in range(3)]
     for number in (0, 1, 0, 2):
         showcase.pair_of(runs[number].id)
     assert [showcase.is_loaded(run.id) for run in runs] == [True, False, True]
@@ -286,7 +286,7 @@ def test_a_run_without_a_model_that_the_owner_names_is_said(settings, opened):
 
 
 def test_what_nobody_foresaw_is_said_and_nobody_waits_for_it(settings, opened, monkeypatch):
-    def broken(name, revision=None):
+    def broken(name):
         raise KeyError("weights")
 
     monkeypatch.setattr(room, "load_encoder", broken)

@@ -4,9 +4,7 @@ All state is on disk: a run that waits is a run directory that is `queued`, so a
 forgets nothing but the tokens, which are kept in memory only.
 """
 
-import contextlib
 import logging
-import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -219,26 +217,17 @@ def make_room(runs: Path, max_disk: int | None) -> None:
     """
     if max_disk is None:
         return
-    used = _size(runs)
+    used = sum(run.size() for run in list_runs(runs))
     for run in reversed(list_runs(runs)):
         if used <= max_disk:
             return
         if _record(run)["status"] not in (*ACTIVE, None) and run.checkpoints.is_dir():
-            used -= _size(run.checkpoints)
-            shutil.rmtree(run.checkpoints, ignore_errors=True)
+            used -= run.remove_checkpoints()
     if used > max_disk:
         raise EngineError(
             f"The runs take {used / 1e9:.1f} GB of disk, more than the {max_disk / 1e9:.1f} GB of "
             "TANDEM_MAX_DISK_GB: delete runs that are not needed any more."
         )
-
-
-def _size(folder: Path) -> int:
-    size = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # another run replaces its files meanwhile
-            size += path.lstat().st_size if path.is_file() else 0
-    return size
 
 
 def _record(run: Run) -> dict[str, Any]:

@@ -4,6 +4,7 @@ An engine is handed a run directory and nothing else, so whoever takes it up, no
 or on another machine, finds there all that it needs.
 """
 
+import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ class Request:
     data: `porsche`, a BEIR folder or a file of pairs. base: a Hub id or a folder; revision: which
     commit of the Hub id, None for the newest. owner: the Hub name or the browser that asks, None
     for the owner of this Tandem. engine: where it runs; flavor: on which of the engine's machines.
+    data_name: what the data is called, where its file name says nothing.
     """
 
     data: str = BUILT_IN
@@ -32,10 +34,21 @@ class Request:
     owner: str | None = None
     engine: str = "local"
     flavor: str | None = None
+    data_name: str = ""
+
+    @property
+    def called(self) -> str:
+        """What the data is called."""
+        return self.data_name or Path(self.data).stem
 
     def create(self, runs: Path) -> Run:
         """A new run directory in `runs` that is queued with this request."""
-        run = create_run(runs, f"{Path(self.data).stem}-{self.recipe.name}")
+        # Whoever knows the id of a run on data that somebody brought can look at it: nobody may
+        # guess it from what they called their file.
+        name = f"{self.called}-{self.recipe.name}"
+        if self.data_name:
+            name = f"{self.called[:18]}-{self.recipe.name}-{secrets.token_hex(6)}"
+        run = create_run(runs, name)
         run.update(**self.as_record())
         return run
 
@@ -46,7 +59,7 @@ class Request:
             "recipe": asdict(self.recipe),
             "seed": self.seed,
             "base_model": {"name": placed(self.base), "revision": self.revision},
-            "data": {"source": placed(self.data), "name": Path(self.data).stem},
+            "data": {"source": placed(self.data), "name": self.called},
             "engine": {"name": self.engine, "flavor": self.flavor},
         }
 
@@ -71,6 +84,7 @@ def request_of(run: Run) -> Request:
             owner=record.get("owner"),
             engine=engine["name"],
             flavor=engine.get("flavor"),
+            data_name=record["data"].get("name", ""),
         )
     except (KeyError, TypeError) as error:
         raise RunError(

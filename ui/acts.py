@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -16,8 +15,10 @@ from corpus.records import Corpus
 from retrieval.encoder import EMBEDDED_MODEL, split_revision
 from retrieval.evidence import Evidence
 from retrieval.metrics import PRIMARY
+from train.card_data import is_repo_id
 from train.engines import EngineError
 from train.engines.offers import Offer, automatic, offers
+from train.fit import check_trainable
 from train.queue import engine_name
 from train.recipe import RecipeError, named_recipe
 from train.record import ACTIVE, Run, RunError, known_run, list_runs
@@ -29,7 +30,6 @@ from .visitor import RefusedError, Visitor
 
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
-HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?(@[\w./-]+)?", re.ASCII)
 MOST_REPORTS = 16
 MOST_CORPORA = 4
 
@@ -88,6 +88,7 @@ class Acts:
     def counts(self, request: Request) -> dict[str, Any]:
         """What can be said of a run without measuring anything."""
         corpus, recipe = self.corpus(request.data, request.seed), request.recipe
+        check_trainable(corpus)
         pairs = len(corpus.pairs("train"))
         return {"pairs": pairs, "passages": len(corpus.passages),
                 "steps": recipe.epochs * math.ceil(pairs / recipe.batch_size)}
@@ -111,18 +112,19 @@ class Acts:
                 or not 0 <= wish.seed < 2**31:
             raise RecipeError(f"seed must be a whole number from 0 to 2147483647, not "
                               f"{wish.seed!r:.60}.")
-        base, revision = split_revision(self._base(visitor, wish.base.strip()))
+        base, revision = self._base(visitor, wish.base.strip() or EMBEDDED_MODEL)
         return Request(source, base, revision, recipe, wish.seed, visitor.key,
-                       self._engine(visitor, wish.engine), wish.flavor or None)
+                       self._engine(visitor, wish.engine), wish.flavor or None,
+                       data_name=self.house.uploads.title(wish.data))
 
-    def _base(self, visitor: Visitor, base: str) -> str:
-        """A base model that this visitor may name: no folder of this machine but the owner's."""
-        if base in ("", EMBEDDED_MODEL, self.house.settings.base_model) or visitor.is_owner:
-            return base or EMBEDDED_MODEL
-        if not HUB_ID.fullmatch(base) or Path(base).exists():
-            raise RefusedError(f"{base!r:.80} is no Hub id: name a base model as owner/name, or "
-                               "owner/name@revision.")
-        return base
+    def _base(self, visitor: Visitor, named: str) -> tuple[str, str | None]:
+        """A base model as somebody named it. Folders of this machine are for its owner alone."""
+        base, revision = split_revision(named)
+        known = split_revision(self.house.settings.base_model)
+        is_folder = Path(base).exists() or not is_repo_id(base)
+        if (base, revision) != known and is_folder and not visitor.is_owner:
+            raise RefusedError(f"The base model must be a Hub id, owner/name, not {named!r:.80}.")
+        return base, revision
 
     def _engine(self, visitor: Visitor, engine: str) -> str:
         """The engine that was named, if it is offered here, or the one that `auto` takes."""
@@ -149,7 +151,7 @@ class Acts:
         if not visitor.is_owner and len(mine) >= MOST_WAITING:
             raise RefusedError(f"You have {len(mine)} runs waiting or running already: wait until "
                                "one is done, or stop one.")
-        pairs = len(self.corpus(request.data, request.seed).pairs("train"))
+        pairs = self.counts(request)["pairs"]
         most = self.house.settings.max_pairs
         if most is not None and pairs > most:
             raise RefusedError(f"There are {pairs:,} training pairs; at most {most:,} are trained "
@@ -198,19 +200,19 @@ class Acts:
 
     def stop(self, visitor: Visitor, run_id: str) -> Run:
         """Stop a run; its best checkpoint so far becomes the result."""
-        run = self._own(visitor, run_id)
+        run = self.own(visitor, run_id)
         self.house.queue.stop(run, visitor.token)
         return run
 
     def resume(self, visitor: Visitor, run_id: str) -> Run:
         """Queue a run again that ended early."""
-        run = self._own(visitor, run_id)
+        run = self.own(visitor, run_id)
         self.house.door.check_start(visitor, engine_name(run.record()))
         return self.house.queue.resume(run, visitor.token)
 
     def delete(self, visitor: Visitor, run_id: str) -> None:
         """Remove a run and everything in it."""
-        run = self._own(visitor, run_id)
+        run = self.own(visitor, run_id)
         if self.house.showcase.opening_run == run.id:
             raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
                                "start.")
@@ -248,7 +250,8 @@ class Acts:
             "metrics": record.get("metrics"), "published": record.get("published") or [],
         }
 
-    def _own(self, visitor: Visitor, run_id: str) -> Run:
+    def own(self, visitor: Visitor, run_id: str) -> Run:
+        """A run by its id, if this visitor may act on it."""
         run = self.run(visitor, run_id)
         self.house.door.check_owns(visitor, run)
         return run
