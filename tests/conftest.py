@@ -1,5 +1,6 @@
 """What several tests share."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,26 +48,29 @@ def ask_fake_hub(token):
     return Account(names[token], f"id-{names[token]}", (names[token],))
 
 
-@pytest.fixture
-def make_house(tmp_path, monkeypatch):
-    """Makes what stands behind the page, over an empty home, with fakes for what is slow."""
+def house_in(home, engines=None, ask=ask_fake_hub, **chosen):
+    """What stands behind the page, with fakes for what is slow."""
     from train.account import Accounts
     from train.queue import Queue
     from train.settings import Settings
-    from ui import visitor
     from ui.shared import House
     from ui.showcase import Showcase
     from ui.uploads import Uploads
+    from ui.visitor import Door
+
+    settings = Settings(home=home, **chosen)
+    queue = Queue(settings.runs, engines or {"local": FakeEngine()}, settings.max_disk)
+    return House(settings, Showcase(settings, queue), queue, Door(settings, Accounts(ask)),
+                 Uploads(settings))
+
+
+@pytest.fixture
+def make_house(tmp_path, monkeypatch):
+    """Makes a house over an empty home, on a machine where nobody signed in to the Hub."""
+    from ui import visitor
 
     monkeypatch.setattr(visitor, "_local_token", lambda: None)
-
-    def make(engines=None, ask=ask_fake_hub, **chosen):
-        settings = Settings(**{"home": tmp_path / "home"} | chosen)
-        queue = Queue(settings.runs, engines or {"local": FakeEngine()}, settings.max_disk)
-        return House(settings, Showcase(settings, queue), queue,
-                     visitor.Door(settings, Accounts(ask)), Uploads(settings))
-
-    return make
+    return partial(house_in, tmp_path / "home")
 
 
 @pytest.fixture
