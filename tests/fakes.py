@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,9 +51,14 @@ class HashingEncoder:
     def _one(self, text: str) -> np.ndarray:
         total = np.zeros(64, np.float32)
         for word in re.findall(r"\w+", text.lower()):
-            seed = int.from_bytes(hashlib.sha256((self._salt + word).encode()).digest()[:4], "big")
-            total += np.random.default_rng(seed).standard_normal(64).astype(np.float32)
+            total += direction(self._salt + word)
         return total[: self.dim]
+
+
+@cache
+def direction(word: str) -> np.ndarray:
+    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
+    return np.random.default_rng(seed).standard_normal(64).astype(np.float32)
 
 
 PASSAGES = (
