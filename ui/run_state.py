@@ -19,6 +19,7 @@ PHASES = {
     "train": "training",
     "evaluate": "measuring on dev",
     "test": "measuring the result on test",
+    "machine": "waiting for a machine",
     "upload": "sending the data",
     "download": "fetching the result",
 }
@@ -59,6 +60,8 @@ class RunState:
     device: str = ""
     seconds: float | None = None
     error: str = ""
+    note: str = ""
+    flavor: str = ""
     log: tuple[str, ...] = ()
     verdict: str = ""
     mood: str = ""
@@ -100,6 +103,8 @@ def recorded_state(run: Run, place: int = 0) -> RunState:
         device=str(record.get("device", "")),
         seconds=record.get("seconds"),
         error=record.get("error") or "",
+        note=record.get("note") or "",
+        flavor=str((record.get("engine") or {}).get("flavor") or ""),
         has_model=run.has_model,
         prompts=prompts_said(record),
         **_outcome(record),

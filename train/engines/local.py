@@ -80,6 +80,9 @@ class LocalEngine:
         """Mark a run as interrupted whose process is gone; a queued one has none yet."""
         mark_interrupted(run)
 
+    def visit(self, run: Run, token: str | None = None) -> None:
+        """Nothing: a process of this machine needs nobody's name."""
+
     def abandon(self) -> None:
         """End what runs here because the app ends; it is resumed at the next start."""
         for child in self.children.values():
