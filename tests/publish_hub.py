@@ -112,8 +112,8 @@ class LoopbackHub:
     def count(self, pattern):
         return sum(bool(re.search(pattern, request)) for request, _ in self.asked)
 
-    def may_read(self, repo, account):
-        return not repo.private or self.may_write(repo.owner, account)
+    def may_read(self, repo, account, name):
+        return not repo.private or self.may_write(repo.owner, account, name)
 
     def may_write(self, owner, account, repo_id=None):
         if account is None:
@@ -131,6 +131,7 @@ class LoopbackHub:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one piece, or the client waits for each
 
     def __getattr__(self, name):
         if name.startswith("do_"):
@@ -147,7 +148,6 @@ class Handler(BaseHTTPRequestHandler):
         request = f"{self.command} {self.path}"
         bearer = (self.headers.get("authorization") or "").removeprefix("Bearer ")
         self.hub.asked.append((request, bearer))
-        self.account = self.hub.tokens.get(bearer)
         self.fault = self.hub.fault_for(request)
         length = int(self.headers.get("content-length") or 0)
         if self.fault and self.fault.drop == "middle" and self.command == "PUT":
@@ -165,6 +165,7 @@ class Handler(BaseHTTPRequestHandler):
             if re.search(hook, request):
                 del self.hub.before[hook]
                 action()
+        self.account = self.hub.tokens.get(bearer)
         if bearer and self.account is None and not self.at.startswith("/_lfs"):
             return self.error(401, "Invalid username or password.", **{
                 "x-error-message": "Invalid credentials in Authorization header"})
@@ -204,7 +205,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def find(self, kind, name):
         repo = self.hub.repos.get((KINDS[kind], name))
-        return repo if repo and self.hub.may_read(repo, self.account) else None
+        return repo if repo and self.hub.may_read(repo, self.account, name) else None
 
     def info(self, kind, name, revision=None):
         repo = self.find(kind, name)

@@ -90,7 +90,8 @@ def _edits(record: Mapping[str, Any], options: argparse.Namespace) -> CardEdits:
     try:
         return CardEdits(**kept | {key: value for key, value in given.items() if value})
     except CardError as error:
-        options.parser.error(str(error))
+        parser: argparse.ArgumentParser = options.parser
+        parser.error(str(error))
 
 
 def _line(event: Mapping[str, Any]) -> str:
