@@ -1,4 +1,4 @@
-"""Command line: `python -m train fit`, `estimate` and `evaluate`.
+"""Command line: `python -m train fit`, `estimate`, `evaluate` and `publish`.
 
 Exit status 0 success, 1 failed, 2 wrong use. `--json` prints one JSON object on standard output;
 everything else goes to standard error.
@@ -23,6 +23,7 @@ from retrieval.metrics import METRICS, PRIMARY
 from .carry_out import Limits, begun, carry_out, taken_up
 from .follow import follow
 from .lock import held
+from .publish_command import add_publish
 from .recipe import RECIPES, RecipeError, named_recipe
 from .record import USABLE, Run, RunError, mark_interrupted, open_run
 from .request import Request
@@ -161,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data", default=BUILT_IN)
     evaluate.add_argument("--split", default="test", choices=SPLITS)
     evaluate.set_defaults(command=evaluate_command, as_text=_evidence_text)
+    add_publish(commands)
     for command in (fit, before, evaluate):
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

@@ -17,6 +17,7 @@ from retrieval.index import Index, index_in_parts
 from retrieval.metrics import PRIMARY
 
 from .checkpoints import Checkpoints
+from .data_facts import base_facts, facts
 from .faults import is_out_of_memory
 from .follow import order_for
 from .ledger import Spent, described, ending, write_beginning
@@ -133,8 +134,11 @@ class _Fit:
         encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
         self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
         device = encoder.model.device
-        self.run.update(base_model=self.run.record()["base_model"] | described(encoder),
-                        device=device_name(device))
+        record = self.run.record()
+        self.run.update(
+            base_model=record["base_model"] | described(encoder) | base_facts(encoder.model),
+            data=record["data"] | facts(self.corpus, encoder.model.tokenizer),
+            device=device_name(device))
         yield {"type": "phase", "phase": "baseline"}
         side: Side = (yield from self._index(encoder, "baseline", self.cache)), encoder
         if other := other_way(encoder):

@@ -57,7 +57,7 @@ def write_beginning(
         recipe=asdict(recipe),
         seed=seed,
         base_model=record.get("base_model", {}) | {"name": base},
-        data=record.get("data", {}) | {"name": corpus.name, "passages": len(corpus.passages)},
+        data={"name": corpus.name} | record.get("data", {}) | {"passages": len(corpus.passages)},
         splits={
             split: {"queries": len(qrels), "pairs": len(corpus.pairs(split))}
             for split, qrels in corpus.qrels.items()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..lock import holder
 from ..record import ACTIVE, Run, RunError, mark_interrupted
-from ..request import request_of
+from ..request import Request, request_of
 from . import EngineError
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ class LocalEngine:
     def start(self, run: Run, token: str | None = None) -> None:
         """Start a queued run or resume one that ended early; returns at once. EngineError."""
         try:
-            request_of(run)
+            request = request_of(run)
             status = run.record()["status"]
         except RunError as error:
             raise EngineError(str(error)) from None
@@ -48,7 +48,7 @@ class LocalEngine:
             child = subprocess.Popen(
                 [sys.executable, "-m", "train.launch", str(run.folder.resolve())],
                 cwd=HOUSE,
-                env=os.environ | {
+                env=_environment(request, token) | {
                     "TANDEM_HOME": str(self.home.resolve()),
                     "OMP_NUM_THREADS": str(spare_cores()),
                     "TOKENIZERS_PARALLELISM": "false",
@@ -103,6 +103,15 @@ class LocalEngine:
             elif recorded == "running":
                 run.update(status="interrupted", process=None, error="Its process ended early "
                            f"({_reason(status)}). It can be resumed.")
+
+
+def _environment(request: Request, token: str | None) -> dict[str, str]:
+    """This process' environment; a visitor's run asks the Hub as the visitor, not as the owner."""
+    environment = dict(os.environ)
+    if request.owner is not None:
+        environment |= {"HF_TOKEN": token or "", "HF_TOKEN_PATH": os.devnull}
+        environment.pop("HUGGING_FACE_HUB_TOKEN", None)
+    return environment
 
 
 def spare_cores() -> int:
