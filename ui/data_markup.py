@@ -77,8 +77,9 @@ def engine_note(found: Sequence[Offer], chosen: str | None, why: str) -> str:
     """Which engine `auto` takes and why, and why others cannot be chosen."""
     parts = [f"<p>Automatic takes <b>{escape(_title(found, chosen))}</b>: {escape(why)}.</p>"
              if chosen else f"<p>{escape(why)}</p>"]
-    parts += [f'<p class="t-soft">{escape(offer.title)}: {escape(offer.refusal or offer.about)}</p>'
-              for offer in found]
+    if len(found) > 1:
+        parts += [f'<p class="t-soft">{escape(offer.title)}: '
+                  f"{escape(offer.refusal or offer.about)}</p>" for offer in found]
     return f'<div class="t">{"".join(parts)}</div>'
 
 

@@ -1,6 +1,6 @@
 """The Fine-tune tab: data, recipe, engine, what will happen; beside it, the run that is watched."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from corpus.rows import ROW_SUFFIXES
 from retrieval.encoder import EMBEDDED_MODEL
 from train.engines.offers import automatic
 from train.presets import PRESETS, preset_of
+from train.request import Request
 
 from . import data_markup, markup
 from .acts import Acts, Wish
-from .plan import Planner
+from .plan import Planner, plan_key
+from .publishing import Publishing
 from .recipe_form import NAMES, changed, placeholders, recipe_choices, recipe_fields
 from .run_panel import run_panel
 from .shared import House, Shared
@@ -44,20 +46,34 @@ class Form:
                 *self.texts]
 
 
-def finetune_tab(house: House, acts: Acts, planner: Planner, shared: Shared, tab: gr.Tab) -> None:
+def finetune_tab(
+    house: House, acts: Acts, planner: Planner, publishing: Publishing, shared: Shared, tab: gr.Tab
+) -> None:
     """Build the tab inside the current Blocks."""
     with gr.Row(elem_id="finetune"):
         with gr.Column(scale=5, min_width=320):
             form, form_kept = _form(house, acts, shared)
             plan = gr.HTML(data_markup.note("Open this tab to see what will happen."),
                            js_on_load=None, elem_id="plan")
+            with gr.Accordion("Publish it when it is done", open=False):
+                to = gr.Textbox(label="Repository", placeholder="you/name-of-the-model",
+                                info="Whether you may write there is asked before the run starts. "
+                                "Leave it empty to decide later.", max_length=200,
+                                elem_id="then-publish")
+                private = gr.Checkbox(True, label="Private")
             start = gr.Button("Start the fine-tune", variant="primary", elem_id="start")
         with gr.Column(scale=6, min_width=320):
-            run_panel(house, acts, shared)
+            run_panel(house, acts, publishing, shared)
+    # What is wrong is said at once; what must be measured comes after.
+    key = gr.Textbox(visible="hidden")
     gr.on([tab.select, *(field.change for field in form.inputs)], _plan(house, acts, planner),
-          [shared.nonce, *form.inputs], plan, trigger_mode="always_last", concurrency_limit=2,
+          [shared.nonce, *form.inputs], [plan, key], trigger_mode="always_last", queue=False,
           show_progress="hidden", api_visibility="private")
-    start.click(_start(house, acts), [shared.nonce, *form.inputs], [shared.watched, plan],
+    key.change(_measure(house, acts, planner), [shared.nonce, key, *form.inputs], plan,
+               trigger_mode="always_last", concurrency_limit=2, show_progress="hidden",
+               api_visibility="private")
+    start.click(_start(house, acts, publishing), [shared.nonce, to, private, *form.inputs],
+                [shared.watched, plan],
                 concurrency_limit=4, api_visibility="private")
     gr.on([field.change for field in form.inputs], lambda *values: list(values), form.inputs,
           form_kept, queue=False, show_progress="hidden", api_visibility="private")
@@ -206,28 +222,47 @@ def _wish(values: tuple[Any, ...]) -> Wish:
                 str(flavor or ""), int(seed) if isinstance(seed, int | float) else 42)
 
 
-def _plan(house: House, acts: Acts, planner: Planner) -> Callable[..., Iterator[str]]:
-    def plan(request: gr.Request, nonce: str, *values: Any) -> Iterator[str]:
-        visitor: Visitor = house.door.looks(request, nonce)
+def _plan(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
+    """What can be said at once: what is wrong, or how many pairs and steps there are."""
+    def plan(request: gr.Request, nonce: str, *values: Any) -> Any:
+        visitor = house.door.looks(request, nonce)
         try:
             asked = acts.request(visitor, _wish(values))
-            where = next((offer.title for offer in acts.offers(visitor)
-                          if offer.engine == asked.engine), asked.engine)
             known = planner.known(asked)
-            if known is None:
-                yield data_markup.plan(acts.counts(asked), where)
-                known = planner.plan(asked)
-            yield data_markup.plan(*acts.priced(visitor, asked, known), where)
+            return _planned(acts, visitor, asked, known or acts.counts(asked)), plan_key(asked)
         except (ValueError, OSError) as error:
-            yield markup.error(str(error))
+            return markup.error(str(error)), ""
 
     return plan
 
 
-def _start(house: House, acts: Acts) -> Callable[..., Any]:
-    def start(request: gr.Request, nonce: str, *values: Any) -> Any:
+def _measure(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
+    """What takes some seconds: the time, by trying. A later wish is not overwritten."""
+    def measure(request: gr.Request, nonce: str, key: str, *values: Any) -> Any:
+        visitor = house.door.looks(request, nonce)
         try:
-            run = acts.start(house.door.visitor(request, nonce), _wish(values))
+            asked = acts.request(visitor, _wish(values))
+            if plan_key(asked) != key:
+                return gr.skip()
+            return _planned(acts, visitor, asked, planner.plan(asked))
+        except (ValueError, OSError) as error:
+            return markup.error(str(error)) if key else gr.skip()
+
+    return measure
+
+
+def _planned(acts: Acts, visitor: Visitor, asked: Request, said: Mapping[str, Any]) -> str:
+    where = next((offer.title for offer in acts.offers(visitor) if offer.engine == asked.engine),
+                 asked.engine)
+    said, cost = acts.priced(visitor, asked, said)
+    return data_markup.plan(said, where, cost)
+
+
+def _start(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+    def start(request: gr.Request, nonce: str, to: str, private: bool, *values: Any) -> Any:
+        try:
+            visitor = house.door.visitor(request, nonce)
+            run = publishing.start_and_publish(acts, visitor, _wish(values), to, private)
         except (ValueError, OSError) as error:
             return gr.skip(), markup.error(str(error))
         gr.Info("The fine-tune is queued. It goes on when this page is closed.", duration=5)

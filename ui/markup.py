@@ -280,7 +280,8 @@ def scoreboard(
         '<div class="t-scroll" tabindex="0" role="region" aria-label="Metrics"><table '
         'class="t-table"><thead><tr><th scope="col">Metric</th><th scope="col">'
         f'{escape(names[0])}</th><th scope="col">{escape(names[1])}</th>'
-        '<th scope="col">Difference</th><th scope="col" class="t-wide">from 0 (no difference)</th><th scope="col" class="t-wide">95 % '
+        '<th scope="col">Difference</th><th scope="col" class="t-wide">from 0 (no difference)'
+        '</th><th scope="col" class="t-wide">95 % '
         f'interval</th></tr></thead><tbody>{rows}</tbody></table></div><p class="t-key">'
         f"<span>{PRIMARY} decides; the others are for reading. Interval: paired bootstrap over "
         f"{len(evidence.base):,} questions of the test split, searched among "

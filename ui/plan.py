@@ -5,16 +5,18 @@ kept, so that looking again costs nothing.
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from retrieval.encoder import EMBEDDED_MODEL
+from train.engines.local import spare_cores
 from train.request import Request
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -29,20 +31,24 @@ class PlanError(ValueError):
 
 @dataclass
 class Planner:
-    """Estimates of runs on this machine, one measured at a time."""
+    """Estimates of runs on this machine, one measured at a time.
+
+    command: what measures a request, printing one JSON object.
+    """
 
     home: Path
+    command: Callable[[Request], Sequence[str]] = lambda request: estimate_command(request)
     _kept: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def known(self, request: Request) -> dict[str, Any] | None:
         """An estimate that was measured before."""
-        return self._kept.get(_key(request))
+        return self._kept.get(plan_key(request))
 
     def plan(self, request: Request) -> dict[str, Any]:
         """What `python -m train estimate` says of a request; takes some seconds. PlanError."""
+        key = plan_key(request)
         with self._lock:
-            key = _key(request)
             if key not in self._kept:
                 self._kept[key] = self._measured(request)
                 if len(self._kept) > MOST_KEPT:
@@ -50,13 +56,12 @@ class Planner:
             return self._kept[key]
 
     def _measured(self, request: Request) -> dict[str, Any]:
-        import os
-
         try:
             done = subprocess.run(
-                estimate_command(request), cwd=HOUSE, capture_output=True, text=True,
+                self.command(request), cwd=HOUSE, capture_output=True, text=True,
                 timeout=MEASURE_WITHIN, check=False, stdin=subprocess.DEVNULL,
                 env=os.environ | {"TANDEM_HOME": str(self.home.resolve()),
+                                  "OMP_NUM_THREADS": str(spare_cores()),
                                   "TOKENIZERS_PARALLELISM": "false"},
             )
         except subprocess.TimeoutExpired:
@@ -82,6 +87,7 @@ def estimate_command(request: Request) -> Sequence[str]:
             *(part for setting in settings for part in ("--set", setting)), "--json"]
 
 
-def _key(request: Request) -> str:
+def plan_key(request: Request) -> str:
+    """What an estimate depends on."""
     return json.dumps([request.data, request.base, request.revision, asdict(request.recipe)],
                       sort_keys=True)

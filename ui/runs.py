@@ -18,8 +18,13 @@ HEADERS = ["Started", "Status", "Data", "Base", "Recipe", f"{PRIMARY} before", "
 NOBODY = "None chosen"
 LOOK_EVERY = 3.0
 # A download button downloads what it had when it was pressed, so it is pressed once it is filled.
-SAVE_ZIP = """() => setTimeout(
-  () => document.querySelector('#zip-save')?.click(), 300)"""
+SAVE_ZIP = """async () => {
+  for (let tries = 0; tries < 100; tries++) {
+    await new Promise((done) => setTimeout(done, 100));
+    const button = document.querySelector('#zip-save');
+    if (button && button.innerText.includes('.zip')) return void button.click();
+  }
+}"""
 
 
 def runs_tab(house: House, acts: Acts, shared: Shared, tab: gr.Tab) -> None:

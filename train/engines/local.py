@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..lock import holder
 from ..record import ACTIVE, Run, RunError, mark_interrupted
-from ..request import request_of
+from ..request import Request, request_of
 from . import EngineError
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -21,11 +21,13 @@ NICENESS = 19
 
 @dataclass
 class LocalEngine:
-    """Starts `python -m train fit` and asks it to stop; the run directory tells the rest."""
+    """Starts `python -m train.launch` and asks it to stop; the run directory tells the rest."""
 
     home: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
     name: str = "local"
+    abandoned: bool = False
 
     def device(self, run: Run) -> str:
         """This machine: whatever it has, a run uses all of it."""
@@ -34,7 +36,7 @@ class LocalEngine:
     def start(self, run: Run, token: str | None = None) -> None:
         """Start a queued run or resume one that ended early; returns at once. EngineError."""
         try:
-            request_of(run)
+            request = request_of(run)
             status = run.record()["status"]
         except RunError as error:
             raise EngineError(str(error)) from None
@@ -44,10 +46,9 @@ class LocalEngine:
             run.update(status="queued", error=None)
         with (run.folder / "process.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "train", "fit", "--out", str(run.folder.resolve()),
-                 "--resume", "--json"],
+                [sys.executable, "-m", "train.launch", str(run.folder.resolve())],
                 cwd=HOUSE,
-                env=os.environ | {
+                env=_environment(request, token) | {
                     "TANDEM_HOME": str(self.home.resolve()),
                     "OMP_NUM_THREADS": str(spare_cores()),
                     "TOKENIZERS_PARALLELISM": "false",
@@ -58,6 +59,7 @@ class LocalEngine:
         with contextlib.suppress(OSError):  # a platform that has no priorities trains all the same
             os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
         self.children[run.id] = child
+        self.asked.discard(run.id)
         threading.Thread(target=self._wait, args=(run, child), daemon=True).start()
 
     def stop(self, run: Run, token: str | None = None) -> bool:
@@ -70,6 +72,7 @@ class LocalEngine:
             pid = child.pid
         if pid is None:
             return False
+        self.asked.add(run.id)
         with contextlib.suppress(ProcessLookupError):  # it ended just now
             os.kill(pid, signal.SIGTERM)
         return True
@@ -80,6 +83,7 @@ class LocalEngine:
 
     def abandon(self) -> None:
         """End what runs here because the app ends; it is resumed at the next start."""
+        self.abandoned = True
         for child in self.children.values():
             if child.poll() is None:
                 child.kill()
@@ -91,14 +95,23 @@ class LocalEngine:
             return  # another process had the run before this one, and has it still
         with contextlib.suppress(RunError):  # the run may have been deleted meanwhile
             recorded = run.record()["status"]
-            if recorded == "queued" and status == -signal.SIGTERM:
+            if recorded == "queued" and run.id in self.asked:
                 run.update(status="stopped", error="It was stopped before it began.")
-            elif recorded == "queued":
-                run.update(status="failed",
-                           error=f"Training could not be started: {_last_line(run)}")
+            elif recorded == "queued" and not self.abandoned:
+                run.update(status="failed", error="Training could not be started: "
+                           + (_last_line(run) if status >= 0 else f"{_reason(status)}."))
             elif recorded == "running":
                 run.update(status="interrupted", process=None, error="Its process ended early "
                            f"({_reason(status)}). It can be resumed.")
+
+
+def _environment(request: Request, token: str | None) -> dict[str, str]:
+    """This process' environment; a visitor's run asks the Hub as the visitor, not as the owner."""
+    environment = dict(os.environ)
+    if request.owner is not None:
+        environment |= {"HF_TOKEN": token or "", "HF_TOKEN_PATH": os.devnull}
+        environment.pop("HUGGING_FACE_HUB_TOKEN", None)
+    return environment
 
 
 def spare_cores() -> int:
@@ -118,4 +131,4 @@ def _reason(status: int) -> str:
         return f"exit status {status}"
     if -status == signal.SIGKILL:
         return "killed, perhaps for want of memory"
-    return signal.Signals(-status).name
+    return f"by {signal.Signals(-status).name}"
