@@ -15,6 +15,8 @@ def evaluation(record: Mapping[str, Any]) -> str:
     parts = ["## Evaluation\n"]
     for split in ("test", "dev"):
         parts += [f"### {SPLIT_NAMES[split]}\n", measured(record["metrics"][split])]
+    if record.get("prompts"):
+        parts += ["### Prompts\n", _prompts(record["prompts"])]
     parts += ["### What it cost elsewhere (retention)\n", _retention(record.get("retention"))]
     if record.get("speed"):
         parts += ["### Speed and size\n", _plain_table(record["speed"])]
@@ -41,6 +43,21 @@ def measured(figures: Mapping[str, Any]) -> str:
         f"\n{PRIMARY} is the primary metric. Intervals: paired bootstrap over questions; p: paired "
         "randomisation test, for one metric by itself.\n"
     )
+
+
+def _prompts(prompts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Each side is shown the way it does better: with its prompts, or without."""
+    rows = [
+        [SIDES[side], f"{choice['with']:.4f}", f"{choice['without']:.4f}",
+         "with" if choice["used"] else "without"]
+        for side in SIDES if (choice := prompts.get(side))
+    ]
+    return (f"Each model was measured on dev with the prompts its authors prescribe and without "
+            f"them ({PRIMARY}), and is shown above the way it does better:\n\n"
+            + table(["model", "with", "without", "shown"], rows))
+
+
+SIDES = {"base": "base", "tuned": "fine-tuned"}
 
 
 def _gap(gap: Mapping[str, float]) -> list[str]:
