@@ -10,13 +10,14 @@ import sys
 import time
 
 import pytest
+from huggingface_hub import DatasetCard
 
 from fakes import HashingEncoder
 from finished import finished_run, questions
 from publish_hub import ME, MINE, Commit, loopback
 from tiny import tiny_model_for
 from train.card_data import CardEdits
-from train.hub import Hub, Patience
+from train.hub import Hub, Patience, drained
 from train.hub_errors import PublishError
 from train.may_write import check_may_write, check_repo_id, namespaces
 from train.publish import Wish, publish, write_dry
@@ -300,13 +301,13 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage, answer", [
+    (stage, answer) for stage in STAGES for answer in ANSWERS
+    if (stage, answer) != ("look", "404")  # that is how the Hub says that a repository is new
+])
 def test_whatever_the_hub_answers_nothing_is_published_and_trying_again_works(
         run, hub, trusting, stage, answer):
     how, kinds = ANSWERS[answer]
-    if stage == "look" and answer == "404":
-        pytest.skip("that is how the Hub says that a repository is new")
     hub.fail(STAGES[stage], times=99, **how)
     error = refused(run, hub)
     assert error.kind in kinds
@@ -580,6 +581,30 @@ def test_a_model_that_ranks_otherwise_than_recorded_is_not_verified(run, hub):
     assert error.published is True and "otherwise than the run recorded" in str(error)
 
 
+def test_a_run_as_it_was_really_trained_is_published_and_ranks_as_it_did(hub, tmp_path):
+    """Fit, record, card, sanitising, weights and prompts, from one end to the other."""
+    from train.fit import fit
+    from train.recipe import Recipe
+    from train.record import open_run
+    from train.request import Request
+
+    corpus, run = questions(), open_run(tmp_path / "trained")
+    base = tiny_model_for(corpus, tmp_path / "base", prompts={"query": "query: "})
+    recipe = Recipe(epochs=2, batch_size=8, learning_rate=1e-3, truncate_dim=16)
+    run.update(**Request(data=str(tmp_path / "car_parts.jsonl"), base=str(base),
+                         recipe=recipe).as_record())
+    for event in fit(recipe, corpus, run, str(base)):
+        run.append(event)
+    result = done(run, hub, corpus=corpus, edits=CardEdits(license="mit", language=("en",)))
+    assert result["verified"]
+    (entry,) = run.record()["published"]
+    assert (entry["checked"]["questions"], entry["checked"]["same"]) == (20, 20)
+    card = hub.repos["model", TO].text("README.md")
+    assert "training loss" in card and "truncate_dim=16" in card and "loss:MatryoshkaLoss" in card
+    assert str(tmp_path) not in card + hub.repos["model", TO].text("run.json")
+    assert run.record()["data"]["samples"][0]["anchor"] in card
+
+
 def test_without_the_data_the_hashes_are_compared_the_model_loads_and_it_is_said(run, hub):
     result = done(run, hub)
     assert result["verified"] and "the data of the run is not here" in result["note"]
@@ -652,6 +677,44 @@ def test_a_dry_run_writes_what_would_be_sent_and_asks_nobody(run, hub, trusting,
     done(run, hub)
     assert {path: data for path, (data, _) in content(hub).items()
             if path != ".gitattributes"} == there
+
+
+# beside the model
+
+
+def test_the_data_is_published_as_a_data_set_that_can_be_read_again(hub, tmp_path):
+    from corpus.read import load_corpus
+    from train.extras import publish_data
+
+    corpus = questions()
+    who = Hub(ME, hub.endpoint, QUICK)
+    result = drained(publish_data(corpus, "me/parts", who, licence="cc-by-4.0", language=["en"]))
+    repo = hub.repos["dataset", "me/parts"]
+    assert repo.private and len(repo.commits) == 2 and result["revision"] == repo.head.oid
+    assert result["url"] == f"{hub.endpoint}/datasets/me/parts"
+    for path, (data, _) in repo.head.files.items():
+        (tmp_path / "data" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / path).write_bytes(data)
+    again = load_corpus(tmp_path / "data")
+    assert again.fingerprint == corpus.fingerprint
+    assert again.split_fingerprints == corpus.split_fingerprints
+    card = DatasetCard((tmp_path / "data" / "README.md").read_text("utf-8")).data.to_dict()
+    assert card["license"] == "cc-by-4.0" and card["language"] == ["en"]
+    assert [config["config_name"] for config in card["configs"]] == ["corpus", "queries", "qrels"]
+    assert not drained(publish_data(corpus, "me/parts", who, licence="cc-by-4.0",
+                                    language=["en"]))["changed"]
+    with pytest.raises(PublishError, match="holds something else"):
+        hub.repo("me/other", kind="dataset", files={"x.csv": b"1"})
+        drained(publish_data(corpus, "me/other", who, licence="cc-by-4.0"))
+    with pytest.raises(PublishError, match="licence"):
+        drained(publish_data(corpus, "me/third", who, licence="mine"))
+
+
+def test_a_model_is_added_to_a_collection(hub):
+    from train.extras import add_to_collection
+
+    add_to_collection(Hub(ME, hub.endpoint, QUICK), "me/parts-1234567890", TO)
+    assert hub.collections == {"me/parts-1234567890": [TO]}
 
 
 # the traps of huggingface_hub, by their numbers in STYLE
@@ -753,6 +816,21 @@ def test_the_command_prints_what_was_published(run, hub, trusting, monkeypatch, 
     assert printed["repo"] == TO and printed["verified"] is True
     assert set(printed["files"][0]) == {"path", "sha256", "bytes"}
     assert hub.repos["model", TO].private
+
+
+def test_the_command_publishes_data_and_fills_a_collection_beside_the_model(
+        run, hub, trusting, monkeypatch, capsys):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.endpoint)
+    monkeypatch.setattr("train.publish_command.corpus_of", lambda run: questions())
+    monkeypatch.setenv("HF_TOKEN", ME)
+    assert command(run, "--to", TO, "--with-data", "me/parts", "--data-license", "mit",
+                   "--collection", "me/x-1", "--public", "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["data_set"]["repo"] == "me/parts" and printed["collection"] == "me/x-1"
+    assert hub.collections == {"me/x-1": [TO]}
+    assert hub.repos["dataset", "me/parts"].private is False
+    with pytest.raises(SystemExit):
+        command(run, "--to", TO, "--with-data", "me/parts")
 
 
 def test_the_command_without_a_token_fails_with_a_sentence(run, monkeypatch, capsys):
