@@ -20,6 +20,8 @@ from train.card_data import CardEdits
 from train.hub import Hub, Patience, drained
 from train.hub_errors import PublishError
 from train.may_write import check_may_write, check_repo_id, namespaces
+from train.onnx_export import PATH as ONNX
+from train.onnx_export import can_export, export_int8, run_by_onnx, write_int8
 from train.publish import Wish, publish, write_dry
 from train.record import Run
 from train.there import EditedCardError
@@ -715,6 +717,65 @@ def test_a_model_is_added_to_a_collection(hub):
 
     add_to_collection(Hub(ME, hub.endpoint, QUICK), "me/parts-1234567890", TO)
     assert hub.collections == {"me/parts-1234567890": [TO]}
+
+
+@pytest.fixture
+def pretended_onnx(monkeypatch):
+    """An export that only copies, for what is decided around it."""
+    def write(model, file):
+        file.write_bytes(b"onnx")
+
+    monkeypatch.setattr("train.onnx_export.can_export", lambda: True)
+    monkeypatch.setattr("train.onnx_export.write_int8", write)
+
+
+def test_an_onnx_export_that_ranks_as_well_goes_with_the_model_and_stands_on_the_card(
+        run, hub, trusting, pretended_onnx, monkeypatch):
+    monkeypatch.setattr("train.onnx_export.run_by_onnx", lambda model, file: None)
+    exported = drained(export_int8(run, questions()))
+    assert exported.full == exported.int8
+    done(run, hub, extra={ONNX: exported.file})
+    card = hub.repos["model", TO].text("README.md")
+    assert content(hub)[ONNX][0] == b"onnx" and f"{exported.full:.4f}" in card and ONNX in card
+    assert drained(export_int8(run, questions())) == exported  # taken again, not made again
+    assert done(run, hub)["changed"]  # without it: its file and its words go
+    assert ONNX not in content(hub) and ONNX not in hub.repos["model", TO].text("README.md")
+
+
+def test_an_onnx_export_that_ranks_otherwise_is_not_offered(run, pretended_onnx, monkeypatch):
+    import torch
+
+    def spoil(model, file):
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.zero_()
+
+    monkeypatch.setattr("train.onnx_export.run_by_onnx", spoil)
+    with pytest.raises(PublishError, match="not offered"):
+        drained(export_int8(run, questions()))
+    assert "onnx" not in run.record()
+
+
+def test_without_the_packages_an_onnx_export_says_what_to_install(run, monkeypatch):
+    monkeypatch.setattr("train.onnx_export.can_export", lambda: False)
+    with pytest.raises(PublishError, match="requirements-onnx.txt"):
+        drained(export_int8(run, questions()))
+
+
+@pytest.mark.skipif(not can_export(), reason="requirements-onnx.txt is not installed")
+def test_a_real_onnx_export_computes_nearly_what_the_model_does(run, tmp_path, capfd):
+    import numpy as np
+
+    from retrieval.encoder import load_encoder
+
+    texts = [query.text for query in questions().queries.values()]
+    whole, small = load_encoder(str(run.model)), load_encoder(str(run.model))
+    write_int8(whole.model, tmp_path / "model.onnx")
+    run_by_onnx(small.model, tmp_path / "model.onnx")
+    a, b = whole.encode_queries(texts), small.encode_queries(texts)
+    assert a.shape == b.shape and not np.array_equal(a, b)
+    assert (a * b).sum(axis=1).min() > 0.97
+    assert "torch.onnx" not in capfd.readouterr().out  # it would spoil --json
 
 
 # the traps of huggingface_hub, by their numbers in STYLE

@@ -19,7 +19,9 @@ def evaluation(record: Mapping[str, Any]) -> str:
         parts += ["### Prompts\n", _prompts(record["prompts"])]
     parts += ["### What it cost elsewhere (retention)\n", _retention(record.get("retention"))]
     if record.get("speed"):
-        parts += ["### Speed and size\n", _plain_table(record["speed"])]
+        parts += ["### Speed\n", _plain_table(record["speed"])]
+    if record.get("onnx"):
+        parts += ["### For a CPU\n", _onnx(record["onnx"])]
     return "\n".join(parts)
 
 
@@ -83,6 +85,13 @@ def _retention(retention: Any) -> str:
     sentences = [str(part["verdict"]) for part in parts if part.get("verdict")]
     return "\n".join([*sentences, *([""] if sentences else []), table(
         ["data", "metric", "base", "fine-tuned", "difference", "95 % interval"], rows)])
+
+
+def _onnx(onnx: Mapping[str, Any]) -> str:
+    """The export for serving on a CPU, and how it did."""
+    return (f"`{onnx['file']}` ({onnx['bytes']:,} bytes) is the transformer with weights in int8, "
+            f"for ONNX Runtime: {onnx['int8']:.4f} {onnx['metric']} on {onnx['split']}, where fp32 "
+            f"has {onnx['fp32']:.4f}. Pooling and prompts are as above.\n")
 
 
 def _plain_table(values: Mapping[str, Any], before: str = "") -> str:

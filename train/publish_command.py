@@ -6,18 +6,20 @@ import shutil
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .card_data import CardEdits, CardError
 from .extras import add_to_collection, publish_data
 from .hub import Hub
 from .hub_errors import PublishError
 from .may_write import check_repo_id
+from .onnx_export import PATH, export_int8
 from .publish import ON_EDITED, Wish, publish, write_dry
 from .record import Run
 from .settings import Settings
 from .verify import corpus_of
 
+T = TypeVar("T")
 log = logging.getLogger("train")
 DRY_RUN = "dry-run"
 """Where, in the run directory, a dry run writes what would be sent."""
@@ -46,6 +48,8 @@ def add_publish(commands: Any) -> None:
     parser.add_argument("--description")
     parser.add_argument("--private-data", action="store_true", default=None,
                         help="no text of the data on the card")
+    parser.add_argument("--onnx", action="store_true",
+                        help="also as int8 ONNX for a CPU, if it ranks as well")
     parser.add_argument("--with-data", type=_repo_id, metavar="OWNER/NAME",
                         help="the data as a data set of its own, afterwards")
     parser.add_argument("--data-license", help="of the data; needed with --with-data")
@@ -61,7 +65,8 @@ def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what matters is said here
     run = Run(options.run)
     record = run.record()
-    wish = Wish(options.to, options.private, options.pr, options.on_edited, options.over)
+    wish = Wish(options.to, options.private, options.pr, options.on_edited, options.over,
+                _onnx(run) if options.onnx else {})
     edits = _edits(record, options)
     if options.dry_run:
         folder = run.folder / DRY_RUN
@@ -79,6 +84,15 @@ def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
         else:
             teller.tell(event)
     return result | _beside(run, wish, hub, options), 0
+
+
+def _onnx(run: Run) -> dict[str, Path]:
+    corpus = corpus_of(run)
+    if corpus is None:
+        raise PublishError("An ONNX export is measured on the data of the run, which is not here "
+                           "any more. Publish without --onnx.", "onnx")
+    exported = _Teller().drained(export_int8(run, corpus, Settings.from_env().cache))
+    return {PATH: exported.file}
 
 
 def _beside(run: Run, wish: Wish, hub: Hub, options: argparse.Namespace) -> dict[str, Any]:
@@ -113,13 +127,13 @@ class _Teller:
             log.info("%s", line)
             self.last = line
 
-    def drained(self, events: Generator[dict[str, Any], None, dict[str, Any]]) -> dict[str, Any]:
+    def drained(self, events: Generator[dict[str, Any], None, T]) -> T:
         """Log all; returns what came of them."""
         while True:
             try:
                 self.tell(next(events))
             except StopIteration as finished:
-                result: dict[str, Any] = finished.value
+                result: T = finished.value
                 return result
 
 
