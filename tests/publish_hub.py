@@ -84,6 +84,7 @@ class LoopbackHub:
     def __init__(self):
         self.repos, self.store, self.faults, self.asked = {}, {}, [], []
         self.uploads, self.collections = [], {}
+        self.part_size, self.parts = None, {}
         self.tokens = {ME: {"name": MINE, "type": "user", "orgs": [
             {"name": "team", "roleInOrg": "write"}, {"name": "readers", "roleInOrg": "read"}],
             "auth": {"type": "access_token", "accessToken": {"role": "write"}}}}
@@ -262,11 +263,26 @@ class Handler(BaseHTTPRequestHandler):
         for asked in json.loads(self.body)["objects"]:
             there = asked["oid"] in self.hub.store
             place = {"href": f"{self.hub.endpoint}/_lfs/{asked['oid']}?sig=x"}
+            if self.hub.part_size:
+                place["header"] = {"chunk_size": str(self.hub.part_size)} | {
+                    f"{number + 1:05}": f"{place['href']}&part={number}"
+                    for number in range(-(-asked["size"] // self.hub.part_size))}
             objects.append(asked | ({} if there else {"actions": {"upload": place, "verify": {
                 "href": f"{self.hub.endpoint}/_lfs/verify"}}}))
         return self.json({"transfer": "basic", "objects": objects})
 
     def put(self, oid):
+        if "part" in self.query:
+            self.hub.parts[oid, int(self.query["part"][0])] = self.body
+            return self.send(200, b"", {"etag": f'"{len(self.body)}"'})
+        return self.keep(oid)
+
+    def complete(self, oid):
+        asked = json.loads(self.body)["parts"]
+        self.body = b"".join(self.hub.parts[oid, number] for number in range(len(asked)))
+        return self.keep(oid)
+
+    def keep(self, oid):
         if hashlib.sha256(self.body).hexdigest() != oid:
             return self.error(400, "not what was announced")
         self.hub.store[oid] = self.body
@@ -405,6 +421,7 @@ ROUTES = (
     (f"GET /api/{KIND}/{NAME}/refs", "refs"),
     (rf"POST /{PREFIX}{NAME}\.git/info/lfs/objects/batch", "batch"),
     ("PUT /_lfs/([0-9a-f]+)", "put"),
+    ("POST /_lfs/([0-9a-f]+)", "complete"),
     ("POST /_lfs/verify", "verified"),
     (f"GET /{PREFIX}{NAME}/resolve/([^/]+|refs/pr/[0-9]+)/(.+)", "resolve"),
     (f"POST /api/spaces/{NAME}/hardware", "hardware"),

@@ -361,6 +361,17 @@ def test_weights_cut_off_in_the_middle_are_sent_again_by_themselves(run, hub, tr
     assert hub.count(UPLOAD) == 2 and weights_sent(hub, run) == 1
 
 
+def test_weights_that_the_hub_wants_in_parts_are_sent_in_parts_and_counted_once(
+        run, hub, trusting):
+    hub.part_size = 50_000
+    hub.fail(UPLOAD + ".*part=1", times=1, drop="middle")
+    events = events_of(run, hub, patience=Patience(10, 2, 0.01, 2))
+    size = (run.model / "model.safetensors").stat().st_size
+    assert hub.count(UPLOAD) == 1 + -(-size // 50_000) and weights_sent(hub, run) == 1
+    sent = [e["done"] for e in events if e.get("phase") == "upload" and "done" in e]
+    assert max(sent) <= sum(f["bytes"] for f in events[-1]["files"]) and events[-1]["verified"]
+
+
 def test_weights_that_are_cut_off_every_time_leave_nothing_published(run, hub, trusting):
     hub.fail(UPLOAD, times=99, drop="middle")
     error = refused(run, hub, patience=Patience(0.5, 1, 0.01, 2))
