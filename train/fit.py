@@ -97,6 +97,7 @@ class _Fit:
     prompts: dict[str, Any] = field(default_factory=dict)
     judged: dict[str, dict[str, Judged]] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
+    loss: float | None = None
     loop: Loop | None = None
 
     def __post_init__(self) -> None:
@@ -206,6 +207,7 @@ class _Fit:
             with self.stop.interrupts(self.team.size == 1):
                 loss = next(epoch, None)
             if loss is None:
+                self.loss = float(np.mean(losses)) if losses else None
                 return
             losses.append(loss)
             self.pace.step_seconds = (time.monotonic() - start) / (loop.step - first)
@@ -302,5 +304,6 @@ class _Fit:
 
     def _evaluated(self, epoch: int, step: int, dev: dict[str, Judged]) -> Event:
         metrics = means(dev)
-        self.history.append({"epoch": epoch, "step": step, PRIMARY: metrics[PRIMARY]})
+        at = {"epoch": epoch, "step": step, PRIMARY: metrics[PRIMARY]}
+        self.history.append(at if self.loss is None else at | {"loss": self.loss})
         return {"type": "eval", "split": "dev", "epoch": epoch, "step": step, "metrics": metrics}
