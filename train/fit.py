@@ -25,7 +25,7 @@ from .loop import Loop
 from .machine import device_name, memory_used, most_memory
 from .pace import Pace
 from .recipe import Recipe
-from .record import Run
+from .record import Run, RunError
 from .result import make_model, prompted_best, write_result
 from .stopping import Stop, StopRequestedError
 from .team import Team
@@ -115,6 +115,8 @@ class _Fit:
             ended_by = yield from self._train(*base)
         except StopRequestedError as asked:
             ended_by = str(asked) or "stop"
+            yield {"type": "log", "text": "Stopping: the best checkpoint so far becomes the result."
+                   if self.kept.has_best else "Stopping."}
         except TrainingError as diverged:
             if is_out_of_memory(diverged) or not (self.judged and self.kept.has_best):
                 raise
@@ -128,17 +130,19 @@ class _Fit:
     def _baseline(self) -> Generator[Event, None, Side]:
         """Load the base and measure it, with its prompts and without; the better way."""
         yield {"type": "phase", "phase": "load"}
-        with self.stop.interrupts():
-            encoder = load_encoder(self.base, self.revision)
-            check_fits(encoder.model, self.recipe)
-        encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
-        self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
-        device = encoder.model.device
         record = self.run.record()
+        with self.stop.interrupts():
+            # A visitor's run may name any model: it is asked for in nobody's name.
+            token = None if record.get("owner") is None else False
+            encoder = load_encoder(self.base, self.revision, token=token)
+            check_fits(encoder.model, self.recipe)
+            encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
+            about = facts(self.corpus, encoder.model.tokenizer)
+        self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
         self.run.update(
             base_model=record["base_model"] | described(encoder) | base_facts(encoder.model),
-            data=record["data"] | facts(self.corpus, encoder.model.tokenizer),
-            device=device_name(device))
+            data=record["data"] | about,
+            device=device_name(encoder.model.device))
         yield {"type": "phase", "phase": "baseline"}
         side: Side = (yield from self._index(encoder, "baseline", self.cache)), encoder
         if other := other_way(encoder):
@@ -189,13 +193,26 @@ class _Fit:
         order_for(encoder, self.recipe, self.corpus, self.seed, state).give(self.team)
         loop = Loop(encoder.model, self.recipe, self.corpus, self.seed, base, self.team)
         if state:
-            kept = loop.load(state)
+            kept = self._read(state, loop)
             self.best, self.history = kept["best"], kept["history"]
             self.spent.earlier, self.spent.earlier_cpu = kept["seconds"], kept["cpu_seconds"]
         self.loop = loop
         self.run.update(steps=loop.steps, precision=loop.precision,
                         processes=self.team.size)
         return loop
+
+    def _read(self, state: Path, loop: Loop) -> dict[str, Any]:
+        try:
+            return loop.load(state)
+        except Exception as error:  # whatever reading half a file can raise
+            if is_out_of_memory(error):
+                raise
+            state.unlink()
+            raise RunError(
+                f"What was kept to resume from cannot be read ({type(error).__name__}), perhaps "
+                "because the machine went down while it was written. It was removed: resume once "
+                "more to train from the beginning."
+            ) from error
 
     def _train_epoch(self, loop: Loop) -> Iterator[Event]:
         losses: list[float] = []
@@ -252,7 +269,7 @@ class _Fit:
         if time.monotonic() - self.looked < MEMORY_EVERY:
             return {}
         self.looked = time.monotonic()
-        return {"memory": memory_used(loop.model.device)}
+        return memory_used(loop.model.device)
 
     def _keep_state(self, loop: Loop) -> None:
         self.kept.keep_state(loop, best=self.best, history=self.history,

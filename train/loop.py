@@ -11,6 +11,7 @@ from retrieval.index import Index
 from .batches import epoch_batches
 from .gradient import Gradient
 from .losses import Answers
+from .machine import settle
 from .negatives import mine
 from .recipe import Recipe
 from .team import Team
@@ -135,6 +136,7 @@ class Loop:
         }
         beside = path.with_suffix(".part")
         torch.save(state, beside)
+        settle(beside)
         beside.replace(path)
 
     def load(self, path: Path) -> dict[str, Any]:
