@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from retrieval.metrics import PRIMARY
 from tiny import tiny_model_for
 from train import launch
-from train.carry_out import carry_out
 from train.recipe import named_recipe
 from train.record import create_run
 from train.request import Request
@@ -48,25 +46,6 @@ def wait_for(run, what):
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_model_that_one_makes(request_for, tmp_path):
-    one, two = (request_for().create(tmp_path / name) for name in ("one", "two"))
-    child = start(two)
-    carry_out(one, request_for())
-    assert child.wait(SECONDS) == 0, log_of(two)
-    alone, together = one.record(), two.record()
-    assert (together["status"], together["processes"], alone["processes"]) == ("done", 2, 1)
-    assert together["steps_done"] == alone["steps_done"]
-    figures = [[at[PRIMARY] for at in record["history"]] for record in (alone, together)]
-    assert figures[1] == pytest.approx(figures[0], abs=0.02)
-    for split in ("dev", "test"):
-        found = [record["metrics"][split]["tuned"][PRIMARY] for record in (alone, together)]
-        assert found[1] == pytest.approx(found[0], abs=0.02)
-    kinds = [event["type"] for event in two.events()]  # the other process writes none
-    assert kinds.count("started") == kinds.count("done") == 1
-    assert kinds.count("eval") == len(together["history"])
-
-
-@pytest.mark.slow
 def test_a_stop_ends_all_processes_and_keeps_the_best_so_far(request_for, tmp_path):
     run = request_for(epochs=100).create(tmp_path)
     child = start(run)
@@ -76,6 +55,7 @@ def test_a_stop_ends_all_processes_and_keeps_the_best_so_far(request_for, tmp_pa
     record = run.record()
     assert (record["status"], record["ended_by"]) == ("stopped", "stop")
     assert run.has_model and 0 < record["steps_done"] < record["steps"]
+    assert record["processes"] == 2
 
 
 def test_a_batch_is_shared_by_as_many_gpus_as_are_worth_it():
