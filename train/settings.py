@@ -11,7 +11,7 @@ from retrieval.encoder import EMBEDDED_MODEL
 from .recipe import AUTO, RECIPES
 
 TRAINERS = ("open", "login", "owner", "off")
-ENGINES = ("auto", "local")
+ENGINES = ("auto", "local", "zerogpu", "jobs")
 
 
 class SettingsError(ValueError):
@@ -25,8 +25,11 @@ class Settings:
     home: where runs and caches are kept. data: the corpus shown (`porsche`, a folder, a file).
     base_model, tuned_model: Hub ids or folders; the tuned one may be a run directory. train: who
     may start and stop a fine-tune. engine: where it runs. recipe: what the first start trains with,
-    `auto` for what is done in about three minutes. max_pairs, max_minutes: what a fine-tune may
+    `auto` for what is done in about three minutes. max_disk: bytes that all runs may take.
+    max_upload: bytes of a file that somebody brings. max_pairs, max_minutes: what a fine-tune may
     take, None for as much as it wants.
+    zero_gpu: whether the Space has ZeroGPU. space_owner: the Hub name of the user or organisation
+    the Space belongs to; space_creator: the Hub's id of who made it.
     """
 
     home: Path = Path(".tandem")
@@ -39,12 +42,22 @@ class Settings:
     max_pairs: int | None = None
     max_minutes: int | None = None
     port: int = 7860
+    max_disk: int | None = None
+    max_upload: int = 50_000_000
     on_space: bool = False
+    zero_gpu: bool = False
+    space_owner: str | None = None
+    space_creator: str | None = None
 
     @property
     def runs(self) -> Path:
         """Where run directories are."""
         return self.home / "runs"
+
+    @property
+    def uploads(self) -> Path:
+        """Where the data that visitors bring is kept."""
+        return self.home / "uploads"
 
     @property
     def cache(self) -> Path:
@@ -67,7 +80,12 @@ class Settings:
             max_pairs=_limit(given, "TANDEM_MAX_PAIRS", 10_000 if on_space else None),
             max_minutes=_limit(given, "TANDEM_MAX_MINUTES", 60 if on_space else None),
             port=_port(given.get("PORT", "7860")),
+            max_disk=_bytes(given, "TANDEM_MAX_DISK_GB", "giga", 1e9),
+            max_upload=_bytes(given, "TANDEM_MAX_UPLOAD_MB", "mega", 1e6) or cls.max_upload,
             on_space=on_space,
+            zero_gpu=on_space and _is_true(given.get("SPACES_ZERO_GPU", "")),
+            space_owner=given.get("SPACE_AUTHOR_NAME") if on_space else None,
+            space_creator=given.get("SPACE_CREATOR_USER_ID") if on_space else None,
         )
 
 
@@ -88,6 +106,23 @@ def _limit(env: Mapping[str, str], name: str, default: int | None) -> int | None
         raise SettingsError(f"{name} must be a whole number from 1 to 1,000,000,000, or none for "
                             f"no limit, not {value!r:.40}.")
     return int(value[:12])
+
+
+def _bytes(env: Mapping[str, str], name: str, unit: str, size: float) -> int | None:
+    value = env.get(name)
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise SettingsError(f"{name} must be a number of {unit}bytes above 0, not {value!r:.40}.")
+    return max(1, int(number * size))
+
+
+def _is_true(value: str) -> bool:
+    return value.lower() in ("1", "true", "t", "yes", "on")
 
 
 def _port(value: str) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .faults import is_out_of_memory
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def memory_watched(recipe: Recipe, step: int) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         small = recipe.mini_batch_size
         raise TrainingError(
@@ -90,17 +91,6 @@ def memory_watched(recipe: Recipe, step: int) -> Iterator[None]:
                "set mini_batch_size, which takes a batch in parts")
             + "."
         ) from error
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    import torch
-
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and "memory" in text and (
-        "allocate" in text or "not enough" in text
-    )
 
 
 def _positions(model: "SentenceTransformer") -> int | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..lock import holder
 from ..record import ACTIVE, Run, RunError, mark_interrupted
-from ..request import request_of
+from ..request import Request, request_of
 from . import EngineError
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -27,6 +27,7 @@ class LocalEngine:
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     name: str = "local"
+    abandoned: bool = False
 
     def device(self, run: Run) -> str:
         """This machine: whatever it has, a run uses all of it."""
@@ -35,7 +36,7 @@ class LocalEngine:
     def start(self, run: Run, token: str | None = None) -> None:
         """Start a queued run or resume one that ended early; returns at once. EngineError."""
         try:
-            request_of(run)
+            request = request_of(run)
             status = run.record()["status"]
         except RunError as error:
             raise EngineError(str(error)) from None
@@ -47,7 +48,7 @@ class LocalEngine:
             child = subprocess.Popen(
                 [sys.executable, "-m", "train.launch", str(run.folder.resolve())],
                 cwd=HOUSE,
-                env=os.environ | {
+                env=_environment(request, token) | {
                     "TANDEM_HOME": str(self.home.resolve()),
                     "OMP_NUM_THREADS": str(spare_cores()),
                     "TOKENIZERS_PARALLELISM": "false",
@@ -82,6 +83,7 @@ class LocalEngine:
 
     def abandon(self) -> None:
         """End what runs here because the app ends; it is resumed at the next start."""
+        self.abandoned = True
         for child in self.children.values():
             if child.poll() is None:
                 child.kill()
@@ -95,12 +97,21 @@ class LocalEngine:
             recorded = run.record()["status"]
             if recorded == "queued" and run.id in self.asked:
                 run.update(status="stopped", error="It was stopped before it began.")
-            elif recorded == "queued":
-                run.update(status="failed",
-                           error=f"Training could not be started: {_last_line(run)}")
+            elif recorded == "queued" and not self.abandoned:
+                run.update(status="failed", error="Training could not be started: "
+                           + (_last_line(run) if status >= 0 else f"{_reason(status)}."))
             elif recorded == "running":
                 run.update(status="interrupted", process=None, error="Its process ended early "
                            f"({_reason(status)}). It can be resumed.")
+
+
+def _environment(request: Request, token: str | None) -> dict[str, str]:
+    """This process' environment; a visitor's run asks the Hub as the visitor, not as the owner."""
+    environment = dict(os.environ)
+    if request.owner is not None:
+        environment |= {"HF_TOKEN": token or "", "HF_TOKEN_PATH": os.devnull}
+        environment.pop("HUGGING_FACE_HUB_TOKEN", None)
+    return environment
 
 
 def spare_cores() -> int:
@@ -120,4 +131,4 @@ def _reason(status: int) -> str:
         return f"exit status {status}"
     if -status == signal.SIGKILL:
         return "killed, perhaps for want of memory"
-    return signal.Signals(-status).name
+    return f"by {signal.Signals(-status).name}"
