@@ -187,7 +187,7 @@ class Loop:
 
     def _check_teaches(self, corpus: Corpus) -> None:
         """Refuse pairs of which no two have different answers."""
-        answers = {self.answers.text[pair.passage.id] for pair in self.pairs}
+        answers = {self.answers.text(pair.passage.id) for pair in self.pairs}
         if len(self.pairs) > 1 and len(answers) == 1:
             raise TrainingError(
                 f"All {len(self.pairs)} training pairs of {corpus.name} have the same passage: "
