@@ -100,6 +100,7 @@ def _form(house: House, acts: Acts, shared: Shared) -> tuple[Form, gr.BrowserSta
     base = gr.Dropdown(_bases(house), value=house.settings.base_model, allow_custom_value=True,
                        label="Base model", info="A preset, or any Hub id (id@revision for one "
                        "commit); safetensors only.", elem_id="base")
+    base_said = gr.HTML(js_on_load=None, elem_id="base-said")
     with gr.Accordion("Advanced: every hyperparameter", open=False):
         seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
         texts = recipe_fields()
@@ -112,6 +113,8 @@ def _form(house: House, acts: Acts, shared: Shared) -> tuple[Form, gr.BrowserSta
     form = Form(data, recipe, base, engine, flavor, seed, texts)
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
     _listen(house, acts, shared, form, source, bring, file, check, about, kept)
+    base.change(_as_prescribed, base, [texts[NAMES.index("truncate_dim")], base_said],
+                queue=False, show_progress="hidden", api_visibility="private")
     return form, kept
 
 
@@ -127,8 +130,6 @@ def _listen(
     gr.on([form.data.change, shared.nonce.change], _check(acts), form.data, check,
           trigger_mode="always_last", concurrency_limit=2, **quiet)
     form.recipe.change(placeholders, form.recipe, form.texts, queue=False, **quiet)
-    form.base.change(_as_prescribed, form.base, form.texts[NAMES.index("truncate_dim")],
-                     queue=False, **quiet)
     gr.on([shared.nonce.change, form.engine.change], _engines(house, acts),
           [shared.nonce, form.engine], [form.engine, form.flavor, about], queue=True, **quiet)
     shared.nonce.change(_restore(house), kept, [source, *form.inputs], queue=False, **quiet)
@@ -146,9 +147,12 @@ def _bases(house: House) -> list[tuple[str, str]]:
 
 
 def _as_prescribed(base: str) -> Any:
-    """A preset brings the dimensions its authors mean it to be used with."""
+    """A preset brings the dimensions and the prompt its authors mean it to be used with."""
     preset = preset_of(str(base).partition("@")[0])
-    return gr.skip() if preset is None else str(preset.truncate_dim or "")
+    if preset is None:
+        return gr.skip(), ""
+    prompt = data_markup.prompt_note(preset.query_prompt) if preset.query_prompt else ""
+    return str(preset.truncate_dim or ""), prompt
 
 
 def _what_pairs_are() -> str:

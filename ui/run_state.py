@@ -63,6 +63,7 @@ class RunState:
     verdict: str = ""
     mood: str = ""
     test: tuple[float, float] | None = None
+    prompts: str = ""
     has_model: bool = False
 
     @property
@@ -95,6 +96,7 @@ def run_state(run: Run, place: int = 0) -> RunState:
         seconds=record.get("seconds"),
         error=record.get("error") or "",
         has_model=run.has_model,
+        prompts=prompts_said(record),
         **_outcome(record),
     )
     return _with_events(state, run.events())
@@ -143,6 +145,16 @@ def _points(
         if y(event) is not None
     }
     return tuple(sorted((x, value) for x, value in found.items() if math.isfinite(value)))
+
+
+def prompts_said(record: Mapping[str, Any]) -> str:
+    """With or without its prompts: how each side did better on dev, and was measured."""
+    sides = {"Base": "base", "Fine-tuned": "tuned"}
+    judged = record.get("prompts") or {}
+    return ", ".join(
+        f"{name} {'with' if judged[side].get('used') else 'without'}"
+        for name, side in sides.items() if side in judged
+    )
 
 
 def _outcome(record: Mapping[str, Any]) -> dict[str, Any]:

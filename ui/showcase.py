@@ -28,6 +28,7 @@ from train.settings import Settings
 from .markup import duration
 from .pair import Pair
 from .progress import Progress, progress_of
+from .run_state import prompts_said
 
 log = logging.getLogger("tandem")
 
@@ -291,9 +292,10 @@ def described(record: dict[str, Any]) -> str:
     """What made a fine-tuned model, in a line."""
     recipe, pairs = record["recipe"], record["splits"]["train"]["pairs"]
     epochs = f"{recipe['epochs']} {'epoch' if recipe['epochs'] == 1 else 'epochs'}"
+    said = prompts_said(record)
     stopped = "stopped early, " if record["status"] == "stopped" else ""
     return (f"Fine-tuned on {pairs:,} pairs, {epochs} of recipe {recipe['name']} ({stopped}"
-            f"{duration(record['seconds'])})")
+            f"{duration(record['seconds'])}){f'. Prompts: {said}' if said else ''}")
 
 
 def _error(run: Run) -> str:
