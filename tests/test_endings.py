@@ -91,14 +91,14 @@ def test_so_many_evaluations_without_gain_end_a_run_that_is_patient_no_longer(fi
 
 
 def diverging(monkeypatch, step):
-    honest = Loop._train
+    honest = Loop.take_step
 
     def train(self, batch):
         if self.step == step:
             raise TrainingError(f"The loss became nan at step {step + 1}: lower the learning rate.")
         return honest(self, batch)
 
-    monkeypatch.setattr(Loop, "_train", train)
+    monkeypatch.setattr(Loop, "take_step", train)
 
 
 def test_a_loss_that_is_no_number_fails_the_run_while_nothing_is_kept(fitted, monkeypatch):

@@ -1,7 +1,7 @@
 """One run from start to end: baseline, training, the best checkpoint, the test split once."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,9 @@ import numpy as np
 
 from corpus.records import SPLITS, Corpus, CorpusError
 from retrieval.encoder import SentenceTransformerEncoder, load_encoder
-from retrieval.evidence import Judged, judge, means
-from retrieval.fair import Side, as_other, fairer, other_way
-from retrieval.index import Index, index_in_parts
+from retrieval.evidence import Judged, means
+from retrieval.fair import Side
+from retrieval.index import Index
 from retrieval.metrics import PRIMARY
 
 from .checkpoints import Checkpoints
@@ -23,6 +23,7 @@ from .follow import order_for
 from .ledger import Spent, described, ending, write_beginning
 from .loop import Loop
 from .machine import device_name, memory_used, most_memory
+from .measure import Event, Measure
 from .pace import Pace
 from .recipe import Recipe
 from .record import Run, RunError
@@ -31,7 +32,6 @@ from .stopping import Stop, StopRequestedError
 from .team import Team
 from .trainable import TrainingError, check_fits
 
-Event = dict[str, Any]
 MEMORY_EVERY = 5.0
 """Seconds between two looks at the memory."""
 ENDINGS = ("finished", "patience", "stop", "time limit", "loss")
@@ -102,6 +102,7 @@ class _Fit:
     def __post_init__(self) -> None:
         self.kept = Checkpoints(self.run)
         self.pace = Pace(self.recipe, len(self.corpus.passages))
+        self.measure = Measure(self.corpus, self.pace, self.stop, self._check_time)
         self.looked = time.monotonic() - MEMORY_EVERY
 
     def events(self) -> Iterator[Event]:
@@ -144,17 +145,12 @@ class _Fit:
             data=record["data"] | about,
             device=device_name(encoder.model.device))
         yield {"type": "phase", "phase": "baseline"}
-        side: Side = (yield from self._index(encoder, "baseline", self.cache)), encoder
-        if other := other_way(encoder):
-            again = as_other(side[0], other) or (
-                yield from self._index(other, "baseline", self.cache))
-            with self.stop.interrupts():
-                side, self.prompts["base"] = fairer(side, (again, other), self.corpus)
+        side, choice = yield from self.measure.base(encoder, self.cache)
+        if choice:
+            self.prompts["base"] = choice
             self.run.update(prompts=self.prompts)
-        with self.stop.interrupts():
-            judged = {split: judge(side[0], self.corpus, split) for split in ("dev", "test")}
-        self.judged = judged
-        yield self._evaluated(0, 0, judged["dev"])
+        self.judged = self.measure.judged(side[0], "dev", "test")
+        yield self._evaluated(0, 0, self.judged["dev"])
         return side
 
     def _train(self, base: Index, encoder: SentenceTransformerEncoder) -> Generator[
@@ -173,10 +169,9 @@ class _Fit:
                 return "patience"
             yield from self._train_epoch(loop)
             yield {"type": "phase", "phase": "evaluate", **self._progress(loop, 0.0)}
-            index = yield from self._index(encoder, "evaluate", None,
-                                           partial(self._progress, loop))
-            with self.stop.interrupts():
-                dev = judge(index, self.corpus, "dev")
+            index = yield from self.measure.index(
+                encoder, "evaluate", progress=partial(self._progress, loop))
+            dev = self.measure.judged(index, "dev")["dev"]
             yield self._evaluated(loop.epoch, loop.step, dev)
             value = means(dev)[PRIMARY]
             if self.recipe.keep == "last" or value > self.best:
@@ -234,32 +229,6 @@ class _Fit:
                        **self._memory(loop)}
             if self.kept.due():
                 self._keep_state(loop)
-            self._check_time()
-
-    def _index(
-        self,
-        encoder: SentenceTransformerEncoder,
-        phase: str,
-        cache: Path | None,
-        progress: Callable[[float], Event] = lambda encoded: {},
-    ) -> Generator[Event, None, Index]:
-        """Encode the corpus, yielding how far it is.
-
-        progress: what the share that is encoded means for the whole run.
-        """
-        start = time.monotonic()
-        parts = index_in_parts(encoder, self.corpus, cache)
-        while True:
-            try:
-                with self.stop.interrupts():
-                    done, total = next(parts)
-            except StopIteration as finished:
-                index: Index = finished.value
-                return index
-            self.pace.encode_seconds = (time.monotonic() - start) / done * total
-            if self.pace.due():
-                yield {"type": "phase", "phase": phase, "done": done, "total": total,
-                       **progress(done / total)}
             self._check_time()
 
     def _progress(self, loop: Loop, encoded: float | None = None) -> Event:

@@ -49,7 +49,7 @@ def most_memory() -> int:
 
 
 def settle(path: Path) -> None:
-    """Have the disk itself keep a file, or the files of a folder, so that a power cut harms none."""
+    """Have the disk itself keep a file, or the files of a folder: a power cut harms none."""
     for file in path.rglob("*") if path.is_dir() else (path,):
         if file.is_file():
             with file.open("rb") as opened:
