@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -251,6 +252,19 @@ def test_an_answer_of_50000_words_is_cut_and_trained_on(start, tmp_path):
     run, child = start(data=write_lines(tmp_path / "long.jsonl", rows))
     assert child.wait() == 0, child.said
     assert run.record()["status"] == "done"
+
+
+def test_another_thread_that_asks_to_stop_is_not_broken_off_itself():
+    from train.stopping import Stop, StopRequestedError
+
+    stop, said = Stop(), []
+    with stop.interrupts():
+        thread = threading.Thread(target=lambda: said.append(stop.ask()))
+        thread.start()
+        thread.join()
+    assert said == [None] and stop()
+    with pytest.raises(StopRequestedError), stop.interrupts():
+        pass
 
 
 def test_a_signal_breaks_off_what_takes_long():
