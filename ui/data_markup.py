@@ -68,9 +68,9 @@ def plan(said: Mapping[str, Any], where: str, cost: str = "") -> str:
 
 def prompt_note(prompt: str) -> str:
     """What a model's authors put before a question, and what Tandem does about it."""
-    return (f'<div class="t"><p class="t-soft">Its authors put <code>{escape(prompt)}</code> before '
-            "a question. Base and Fine-tuned are each judged with it and without; best is compared "
-            "with best.</p></div>")
+    return (f'<div class="t"><p class="t-soft">Its authors put <code>{escape(prompt)}</code> '
+            "before a question. Base and Fine-tuned are each judged with it and without; best is "
+            "compared with best.</p></div>")
 
 
 def _range(seconds: Mapping[str, float] | None) -> str:

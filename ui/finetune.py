@@ -10,8 +10,9 @@ import gradio as gr
 from corpus.read import BUILT_IN
 from corpus.rows import ROW_SUFFIXES
 from retrieval.encoder import EMBEDDED_MODEL
-from train.engines.offers import automatic
+from train.engines.offers import TITLES, automatic
 from train.presets import PRESETS, preset_of
+from train.recipe import RECIPES
 from train.request import Request
 
 from . import data_markup, markup
@@ -105,8 +106,10 @@ def _form(house: House, acts: Acts, shared: Shared) -> tuple[Form, gr.BrowserSta
         seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
         texts = recipe_fields()
     gr.Markdown("### 3 · Where it runs")
-    engine = gr.Radio([("Automatic", "auto")], value="auto", show_label=False, label="Engine",
-                      elem_id="engine")
+    # All of them from the start: what a reload restores must be among the choices.
+    engines = [(TITLES[name], name) for name in TITLES if name in house.queue.engines]
+    engine = gr.Radio([("Automatic", "auto"), *engines], value="auto", show_label=False,
+                      label="Engine", elem_id="engine")
     flavor = gr.Dropdown([], label="Machine", visible=False, elem_id="flavor")
     about = gr.HTML(js_on_load=None, elem_id="engine-note")
     gr.Markdown("### 4 · What will happen")
@@ -207,7 +210,7 @@ def _restore(house: House) -> Callable[[Any], Any]:
     """What stood in the form before a reload, unless it is of another version of the page."""
     def restore(kept: Any) -> Any:
         parts = 7 + len(placeholders("tandem"))
-        if not isinstance(kept, list) or len(kept) != parts - 1:
+        if not isinstance(kept, list) or len(kept) != parts - 1 or str(kept[1]) not in RECIPES:
             return [gr.skip()] * parts
         try:
             house.uploads.source(kept[0])
@@ -232,6 +235,7 @@ def _plan(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
         visitor = house.door.looks(request, nonce)
         try:
             asked = acts.request(visitor, _wish(values))
+            house.door.check_start(visitor, asked.engine)
             known = planner.known(asked)
             return _planned(acts, visitor, asked, known or acts.counts(asked)), plan_key(asked)
         except (ValueError, OSError) as error:
@@ -248,6 +252,7 @@ def _measure(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
             asked = acts.request(visitor, _wish(values))
             if plan_key(asked) != key:
                 return gr.skip()
+            house.door.check_start(visitor, asked.engine)  # measuring costs the owner too
             return _planned(acts, visitor, asked, planner.plan(asked))
         except (ValueError, OSError) as error:
             return markup.error(str(error)) if key else gr.skip()

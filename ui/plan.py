@@ -88,8 +88,9 @@ def estimate_command(request: Request) -> Sequence[str]:
     """The command line that estimates a request."""
     settings = [f"{name}={'none' if value is None else value}"
                 for name, value in asdict(request.recipe).items() if name != "name"]
-    return [sys.executable, "-m", "train", "estimate", "--data", request.data,
-            "--base", request.base or EMBEDDED_MODEL, "--recipe", request.recipe.name,
+    base = request.base if request.revision is None else f"{request.base}@{request.revision}"
+    return [sys.executable, "-m", "train", "estimate", f"--data={request.data}",
+            f"--base={base or EMBEDDED_MODEL}", "--recipe", request.recipe.name,
             *(part for setting in settings for part in ("--set", setting)), "--json"]
 
 

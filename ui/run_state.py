@@ -79,8 +79,13 @@ class RunState:
 
 def run_state(run: Run, place: int = 0) -> RunState:
     """Read a run. RunError when it is gone or cannot be read."""
+    return _with_events(recorded_state(run, place), run.events())
+
+
+def recorded_state(run: Run, place: int = 0) -> RunState:
+    """What the record alone says: enough for a list, which must not read the events of all runs."""
     record = run.record()
-    state = RunState(
+    return RunState(
         id=run.id,
         status=record["status"],
         data=str(record.get("data", {}).get("name", "")),
@@ -99,7 +104,6 @@ def run_state(run: Run, place: int = 0) -> RunState:
         prompts=prompts_said(record),
         **_outcome(record),
     )
-    return _with_events(state, run.events())
 
 
 def _with_events(state: RunState, events: Sequence[Event]) -> RunState:
@@ -144,7 +148,8 @@ def _points(
         for event in of_kind(list(events), kind)
         if y(event) is not None
     }
-    return tuple(sorted((x, value) for x, value in found.items() if math.isfinite(value)))
+    return tuple(sorted((x, value) for x, value in found.items()
+                        if math.isfinite(x) and math.isfinite(value)))
 
 
 def prompts_said(record: Mapping[str, Any]) -> str:

@@ -175,9 +175,8 @@ class Showcase:
 
     def _is_of_this_pair(self, run: Run, corpus: Corpus) -> bool:
         record = run.record()
-        fingerprint = record.get("fingerprints", {}).get("corpus")
         same_data = (
-            fingerprint == corpus.fingerprint if fingerprint
+            _is_on(record, corpus) if record.get("fingerprints", {}).get("corpus")
             else record.get("data", {}).get("source") in (None, placed(self.settings.data))
         )
         known = record.get("base_model")
@@ -249,9 +248,9 @@ class Showcase:
             raise RunError(f"{run.id} is {record['status']} and has no model to show.")
         pair, tuned = self._opened(), load_encoder(str(run.model))
         corpus, base = pair.corpus, pair.base
-        if record["fingerprints"]["corpus"] != corpus.fingerprint:
+        if not _is_on(record, corpus):
             corpus = load_corpus(record["data"]["source"], record["seed"])
-            if record["fingerprints"]["corpus"] != corpus.fingerprint:
+            if not _is_on(record, corpus):
                 raise RunError(f"The data of {run.id} has changed since: it cannot be compared on.")
         if how := self._another_base(record):
             base = build_index(how, corpus, self.settings.cache)
@@ -281,6 +280,14 @@ class Showcase:
 def _of_run(pair: Pair, tuned: Index, run: Run) -> Pair:
     evidence = Evidence.from_rows(run.per_query(), "test", len(tuned.ids))
     return pair.with_tuned(tuned, evidence, described(run.record()), run.id)
+
+
+def _is_on(record: dict[str, Any], corpus: Corpus) -> bool:
+    """Whether a run learned from these passages, and was measured on these test questions."""
+    known = record["fingerprints"]
+    measured = (known.get("splits") or {}).get("test")
+    return bool(known["corpus"] == corpus.fingerprint
+                and measured in (None, corpus.split_fingerprints.get("test")))
 
 
 def _measured(pair: Pair, tuned: Index) -> Evidence:
