@@ -96,7 +96,7 @@ def _details(record: Mapping[str, Any]) -> str:
 def _usage(record: Mapping[str, Any], repo: str | None) -> str:
     cut = record["recipe"].get("truncate_dim")
     given = f", truncate_dim={cut}" if cut else ""
-    prompts = record["base_model"].get("stored_prompts") or {}
+    prompts = _prompts(record)
     text = f"""## Usage
 
 ```
@@ -220,6 +220,15 @@ def _citations(record: Mapping[str, Any]) -> str:
 def _linked(record: Mapping[str, Any]) -> str:
     name = record["base_model"]["name"]
     return f"[{name}](https://huggingface.co/{name})" if is_repo_id(name) else f"`{_here(name)}`"
+
+
+def _prompts(record: Mapping[str, Any]) -> Mapping[str, str]:
+    """What the tuned model stores to put before a text: the base's prompts, where they help it."""
+    chosen = record.get("prompts") or {}
+    choice = chosen.get("tuned") or chosen.get("base")
+    if choice is not None and not choice["used"]:
+        return {}
+    return record["base_model"].get("stored_prompts") or {}
 
 
 def _dim(record: Mapping[str, Any]) -> int:

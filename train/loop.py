@@ -11,6 +11,7 @@ from retrieval.index import Index
 from .batches import epoch_batches
 from .gradient import Gradient
 from .losses import Answers
+from .machine import settle
 from .negatives import mine
 from .recipe import Recipe
 from .team import Team
@@ -87,7 +88,7 @@ class Loop:
             if not self.team.from_main(True):  # it has left: no more steps
                 self.epoch = self.recipe.epochs
                 return
-            yield self._train(batch)
+            yield self.take_step(batch)
         self.epoch, self.step_in_epoch = self.epoch + 1, 0
 
     def follow(self) -> None:
@@ -96,7 +97,8 @@ class Loop:
             for _ in self.train_epoch():
                 pass
 
-    def _train(self, batch: list[Pair]) -> float:
+    def take_step(self, batch: list[Pair]) -> float:
+        """Train on one batch; returns its loss. TrainingError when that cannot go on."""
         import torch
 
         passages = self._passages(batch)
@@ -135,6 +137,7 @@ class Loop:
         }
         beside = path.with_suffix(".part")
         torch.save(state, beside)
+        settle(beside)
         beside.replace(path)
 
     def load(self, path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How a run is stopped: between two steps, and in the middle of what takes long."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ class Stop:
         """Nobody asked yet."""
         self._asks = asked
         self._asked = False
-        self._interruptible = False
+        self._interruptible: int | None = None
 
     def __call__(self) -> bool:
         """Whether somebody asked."""
@@ -31,9 +32,12 @@ class Stop:
             raise StopRequestedError
 
     def ask(self) -> None:
-        """Ask to stop. A second time changes nothing."""
+        """Ask to stop. A second time changes nothing.
+
+        In the thread of the run, as a signal does it, it breaks off what may be broken off.
+        """
         again, self._asked = self._asked, True
-        if self._interruptible and not again:
+        if self._interruptible == threading.get_ident() and not again:
             raise StopRequestedError
 
     @contextmanager
@@ -42,12 +46,12 @@ class Stop:
 
         alone: whether nobody waits for a part of that work; otherwise it is done to its end.
         """
-        self._interruptible = alone
+        self._interruptible = threading.get_ident() if alone else None
         try:
             self.check()
             yield
         finally:
-            self._interruptible = False
+            self._interruptible = None
 
     def on_signals(self) -> "Stop":
         """Be asked by SIGTERM and SIGINT from now on."""
