@@ -171,15 +171,21 @@ def test_a_run_in_two_processes_makes_the_model_that_one_makes(run_with, tmp_pat
 
 
 @pytest.mark.slow
-def test_when_the_main_process_is_killed_the_others_end_and_the_run_says_so(run_with, tmp_path):
-    run, members = run_with(tmp_path, epochs=100)
-    wait_for(lambda: any(event["type"] == "step" for event in run.events()))
+def test_when_the_main_process_is_killed_the_others_end_and_all_can_go_on(run_with, tmp_path):
+    run, members = run_with(tmp_path, epochs=4)
+    wait_for(lambda: (run.checkpoints / "state.pt").exists())
     os.kill(members.processes[0].pid, signal.SIGKILL)
-    statuses = members.wait(20)
-    assert statuses == [-signal.SIGKILL, 1]
+    assert members.wait(20) == [-signal.SIGKILL, 1]
     assert "Traceback" not in members.said[1]
     assert mark_interrupted(run)
-    assert run.record()["status"] == "interrupted"
+    again = Members(fit, str(tmp_path / "home"), "fit", "--out", str(run.folder), "--resume",
+                    logs=tmp_path / "again")
+    assert again.wait() == [0, 0], again.said
+    record = run.record()
+    assert (record["status"], record["steps_done"]) == ("done", record["steps"])
+    assert [at["epoch"] for at in record["history"]] == list(range(5))
+    assert [event["resumed"] for event in run.events() if event["type"] == "started"] == [
+        False, True]
 
 
 @pytest.mark.slow

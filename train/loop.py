@@ -58,6 +58,9 @@ class Loop:
             for query, rel in corpus.qrels.get("train", {}).items()
         }
         self.passage = corpus.passage
+        # Nothing may be learned of what is measured on, not even that it is no answer.
+        self.held_out = {pair.passage.id for split in ("dev", "test")
+                         for pair in corpus.pairs(split)}
         self.answers = Answers(corpus)
         self._check_teaches(corpus)
         with team.together():
@@ -163,7 +166,7 @@ class Loop:
         if index is None:
             raise ValueError("Hard negatives and batches of neighbours need the base's index.")
         found = mine(self.pairs, self.relevant, index, recipe.negatives,
-                     recipe.negatives_margin, self.seed)
+                     recipe.negatives_margin, self.seed, self.held_out)
         mined = {_key(pair): passages for pair, passages in zip(self.pairs, found, strict=True)}
         if not near:
             return mined, None
