@@ -11,7 +11,7 @@ from pathlib import Path
 import children  # noqa: F401 - tells the server of forks what to import
 
 _context = multiprocessing.get_context("forkserver")
-SECONDS = 120
+SECONDS = 300
 
 
 class Members:

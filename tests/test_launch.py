@@ -17,7 +17,7 @@ from train.record import create_run
 from train.request import Request
 
 HOUSE = Path(__file__).resolve().parents[1]
-SECONDS = 150
+SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_stop_ends_all_processes_and_keeps_the_best_so_far(request_for, tmp_pa
     child = start(run)
     wait_for(run, lambda: len([e for e in run.events() if e["type"] == "eval"]) > 1)
     os.kill(run.record()["process"]["pid"], 15)  # as the engine does
-    assert child.wait(30) == 0, log_of(run)
+    assert child.wait(120) == 0, log_of(run)
     record = run.record()
     assert (record["status"], record["ended_by"]) == ("stopped", "stop")
     assert run.has_model and 0 < record["steps_done"] < record["steps"]

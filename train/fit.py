@@ -134,9 +134,7 @@ class _Fit:
         yield {"type": "phase", "phase": "load"}
         record = self.run.record()
         with self.stop.interrupts():
-            # A visitor's run may name any model: it is asked for in nobody's name.
-            token = None if record.get("owner") is None else False
-            encoder = load_encoder(self.base, self.revision, token=token)
+            encoder = load_encoder(self.base, self.revision, token=self._token)
             check_fits(encoder.model, self.recipe)
             encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
             about = facts(self.corpus, encoder.model.tokenizer)
@@ -153,6 +151,11 @@ class _Fit:
         self.judged = self.measure.judged(side[0], "dev", "test")
         yield self._evaluated(0, 0, self.judged["dev"])
         return side
+
+    @property
+    def _token(self) -> bool | None:
+        """A visitor's run may name any model: it is asked for in nobody's name."""
+        return None if self.run.record().get("owner") is None else False
 
     def _train(self, base: Index, encoder: SentenceTransformerEncoder) -> Generator[
         Event, None, str
@@ -186,7 +189,7 @@ class _Fit:
         if not encoder.prompted:  # it is trained the way it was measured best
             encoder.model.prompts, encoder.model.default_prompt_name = {}, None
         state = self.kept.state if self.resume and self.kept.state.exists() else None
-        order_for(encoder, self.recipe, self.corpus, self.seed, state).give(self.team)
+        order_for(encoder, self.recipe, self.corpus, self.seed, self._token, state).give(self.team)
         loop = Loop(encoder.model, self.recipe, self.corpus, self.seed, base, self.team)
         if state:
             kept = self._read(state, loop)
