@@ -111,19 +111,29 @@ def normalised(vectors: Vectors) -> Vectors:
 def load_encoder(
     model: str, revision: str | None = None, device: str | None = None, token: str | None = None
 ) -> SentenceTransformerEncoder:
-    """Load a model by Hub id or folder: safetensors only, no remote code.
+    """Load a model by Hub id (`ID` or `ID@REVISION`) or folder: safetensors only, no remote code.
 
     The embedded model comes from its package, without network, and its weights must have the
     published hash. token: who asks the Hub; None is the owner of this process (their HF_TOKEN), so
     a model that a visitor names must come with the visitor's. Raises ModelError with a sentence
     for a person.
     """
+    if revision is None:
+        model, revision = split_revision(model)
     folder = _embedded_folder() if model == EMBEDDED_MODEL and revision is None else _folder(model)
     offline = folder is None and not _hub_answers(model, revision, token)
     loaded = _load(str(folder or model), model, revision, device, token, offline)
     return SentenceTransformerEncoder(
         loaded, model, fingerprint(folder) if folder else _hub_fingerprint(loaded, model)
     )
+
+
+def split_revision(model: str) -> tuple[str, str | None]:
+    """`ID@REVISION` as (id, revision); a folder may have an @ in its name."""
+    name, at, revision = model.rpartition("@")
+    if not at or not name or not revision or Path(model).expanduser().exists():
+        return model, None
+    return name, revision
 
 
 def fingerprint(folder: Path) -> str:

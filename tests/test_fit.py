@@ -19,6 +19,7 @@ from retrieval.metrics import METRICS
 from samples import write_beir, write_lines
 from train.engines.local import LocalEngine
 from train.record import Run, create_run
+from train.request import Request
 
 HOUSE = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
@@ -167,7 +168,7 @@ def test_a_killed_run_is_interrupted_and_resumed_to_the_same_result(sample_folde
     from train.record import mark_interrupted
 
     assert mark_interrupted(run)
-    engine.start(run, str(sample_folder), resume=True)
+    engine.start(run)
     wait_for(lambda: run.record()["status"] not in ("running", "queued", "interrupted"))
     assert run.record()["status"] == "done", run.record()
     assert any("Resumed at step" in event.get("text", "") for event in run.events())
@@ -181,8 +182,8 @@ def test_a_killed_run_is_interrupted_and_resumed_to_the_same_result(sample_folde
 
 def test_stop_ends_within_five_seconds_and_keeps_the_best_checkpoint(sample_folder, tmp_path):
     engine = LocalEngine(tmp_path)
-    run = create_run(tmp_path / "runs", "stopped")
-    engine.start(run, str(sample_folder), recipe="tandem")
+    run = Request(str(sample_folder)).create(tmp_path / "runs")
+    engine.start(run)
     wait_for((run.checkpoints / "best" / "vectors.npy").exists)
     time.sleep(1)
     asked = time.monotonic()
@@ -198,8 +199,8 @@ def test_stop_ends_within_five_seconds_and_keeps_the_best_checkpoint(sample_fold
 
 def test_a_run_stopped_before_its_first_checkpoint_says_so(sample_folder, tmp_path):
     engine = LocalEngine(tmp_path)
-    run = create_run(tmp_path / "runs", "early")
-    engine.start(run, str(sample_folder))
+    run = Request(str(sample_folder)).create(tmp_path / "runs")
+    engine.start(run)
     wait_for(lambda: any(event["type"] == "phase" for event in run.events()))
     assert engine.stop(run)
     wait_for(lambda: run.record()["status"] not in ("running", "queued"))

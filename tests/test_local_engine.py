@@ -4,8 +4,10 @@ import time
 
 import pytest
 
+from train.engines import EngineError
 from train.engines.local import NICENESS, LocalEngine, spare_cores
 from train.record import create_run
+from train.request import Request
 
 
 def wait_for(run, status, seconds=60):
@@ -27,30 +29,39 @@ def test_one_core_is_left_free_and_there_is_always_one_to_train_on():
 
 
 def test_a_run_starts_in_a_process_of_its_own_at_the_lowest_priority(engine, tmp_path):
-    run = create_run(tmp_path / "runs", "a")
-    engine.start(run, "porsche")
+    run = Request().create(tmp_path / "runs")
+    engine.start(run)
     child = engine.children[run.id]
     assert os.getpriority(os.PRIO_PROCESS, child.pid) == NICENESS
     assert os.getsid(child.pid) != os.getsid(0)
 
 
 def test_a_run_that_cannot_start_says_why(engine, tmp_path):
-    run = create_run(tmp_path / "runs", "a")
-    engine.start(run, "porsche", recipe="no-such-recipe")
+    run = Request(data="nothing.jsonl").create(tmp_path / "runs")
+    engine.start(run)
     wait_for(run, "failed")
-    assert "There is no recipe 'no-such-recipe'" in run.record()["error"]
+    assert "There is no corpus at nothing.jsonl" in run.record()["error"]
+
+
+def test_a_run_directory_without_a_request_is_refused_and_left_alone(engine, tmp_path):
+    run = create_run(tmp_path / "runs", "a")
+    before = run.record()
+    with pytest.raises(EngineError, match="does not say what the run was asked to do"):
+        engine.start(run)
+    assert run.record() == before
+    assert [path.name for path in run.folder.iterdir()] == ["run.json"]
 
 
 def test_a_run_stopped_as_it_starts_says_so(engine, tmp_path):
-    run = create_run(tmp_path / "runs", "a")
-    engine.start(run, "porsche")
+    run = Request().create(tmp_path / "runs")
+    engine.start(run)
     assert engine.stop(run)
     wait_for(run, "stopped")
 
 
 def test_a_run_killed_from_outside_is_interrupted_and_can_be_resumed(engine, tmp_path):
-    run = create_run(tmp_path / "runs", "a")
-    engine.start(run, "porsche")
+    run = Request().create(tmp_path / "runs")
+    engine.start(run)
     wait_for(run, "running")
     os.kill(engine.children[run.id].pid, signal.SIGKILL)
     wait_for(run, "interrupted", 10)
@@ -59,8 +70,8 @@ def test_a_run_killed_from_outside_is_interrupted_and_can_be_resumed(engine, tmp
 
 
 def test_a_run_deleted_while_it_runs_harms_nobody(engine, tmp_path):
-    run = create_run(tmp_path / "runs", "a")
-    engine.start(run, "porsche")
+    run = Request().create(tmp_path / "runs")
+    engine.start(run)
     run.delete()
     engine.abandon()
     engine.children[run.id].wait(10)

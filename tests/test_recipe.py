@@ -1,6 +1,9 @@
+from dataclasses import fields
+
 import pytest
 
-from train.recipe import RECIPES, Recipe, RecipeError, first_start_recipe, named_recipe
+from train.presets import PRESETS, preset_of
+from train.recipe import RECIPES, RULES, Recipe, RecipeError, first_start_recipe, named_recipe
 
 
 def test_seed_is_the_ancestors_to_the_letter():
@@ -9,6 +12,8 @@ def test_seed_is_the_ancestors_to_the_letter():
     assert (seed.schedule, seed.warmup, seed.scale) == ("cosine", 0.1, 20.0)
     assert (seed.keep, seed.dropout, seed.batching) == ("last", None, "shuffled")
     assert seed.precision == "fp32"
+    assert (seed.negatives, seed.mask, seed.symmetric, seed.truncate_dim) == (0, False, False, None)
+    assert (seed.patience, seed.lora_rank, seed.mini_batch_size) == (None, None, None)
 
 
 def test_tandem_starts_from_what_measured_best():
@@ -32,11 +37,34 @@ def test_values_given_as_text_replace_hyperparameters():
     ("learning_rate", "inf", "above 0"), ("warmup", "-1", "from 0 to 0.9"),
     ("schedule", "stairs", "linear, cosine, constant"), ("dropout", "2", "from 0 to 0.9"),
     ("max_seq_length", "1", "from 8 to 8192"), ("keep", "worst", "best, last"),
+    ("patience", "0", "from 1 to 100"), ("negatives", "17", "from 0 to 16"),
+    ("negatives", "-1", "from 0 to 16"), ("negatives_margin", "1.1", "at most 1"),
+    ("mask", "maybe", "true or false"), ("symmetric", "2", "true or false"),
+    ("lora_rank", "0", "from 1 to 512"), ("lora_alpha", "0", "above 0"),
+    ("mini_batch_size", "0", "from 1 to 4096"), ("batching", "sorted", "neighbours"),
 ])
 def test_a_bad_value_is_refused_with_the_allowed_range(key, value, allowed):
     with pytest.raises(RecipeError) as caught:
         named_recipe("tandem").with_values({key: value})
     assert key in str(caught.value) and allowed in str(caught.value)
+
+
+@pytest.mark.parametrize("text, value", [
+    ("true", True), ("False", False), ("yes", True), ("no", False), ("1", True), ("0", False)])
+def test_a_switch_is_given_as_a_word(text, value):
+    assert Recipe().with_values({"symmetric": text}).symmetric is value
+
+
+def test_every_hyperparameter_can_be_given_as_text_and_has_a_rule():
+    values = {field.name: str(getattr(Recipe(), field.name))
+              for field in fields(Recipe) if field.name != "name"}
+    assert Recipe().with_values(values) == Recipe()
+    assert {name for name, _, _ in RULES} == set(values)
+
+
+def test_a_bad_value_is_refused_however_it_is_given():
+    with pytest.raises(RecipeError, match="mask must be true or false"):
+        Recipe(mask=1)  # as a record read from a file might hold it
 
 
 def test_an_unknown_recipe_and_hyperparameter_are_refused_with_the_known_ones():
@@ -50,3 +78,16 @@ def test_a_first_start_takes_one_epoch_where_three_would_keep_people_waiting():
     assert first_start_recipe("auto", 400).name == "tandem"
     assert first_start_recipe("auto", 2000).name == "quick"
     assert first_start_recipe("seed", 2000).name == "seed"
+
+
+def test_the_ancestors_base_is_a_preset_to_the_letter():
+    preset = PRESETS["mxbai-large"]
+    assert preset.base == "mixedbread-ai/mxbai-embed-large-v1"
+    assert preset.revision == "e7857440379da569f68f19e8403b69cd7be26e50"
+    assert preset.truncate_dim == 512
+    assert preset.query_prompt == "Represent this sentence for searching relevant passages: "
+
+
+def test_a_preset_is_found_by_its_name_and_by_its_model():
+    assert preset_of("minilm") is preset_of("sentence-transformers/all-MiniLM-L6-v2")
+    assert preset_of("somebody/else") is None

@@ -10,6 +10,7 @@ from retrieval.inputs import check_dim
 from samples import write_beir
 from train.recipe import Recipe
 from train.record import Run, create_run
+from train.request import Request, request_of
 from train.settings import Settings
 from ui import showcase as room
 from ui.progress import Progress, progress_of
@@ -22,14 +23,15 @@ class FakeEngine:
     def __init__(self, ends="done"):
         self.ends, self.started = ends, []
 
-    def start(self, run, data, base, recipe, resume=False):
-        self.started.append((run.id, recipe, resume))
+    def start(self, run, token=None):
+        request, resume = request_of(run), run.record()["status"] == "interrupted"
+        self.started.append((run.id, request.recipe.name, resume))
         if self.ends == "done":
-            finish(run, room.load_corpus(data))
+            finish(run, room.load_corpus(request.data))
         elif self.ends:
             run.update(status=self.ends, error="The loss became nan.")
 
-    def stop(self, run):
+    def stop(self, run, token=None):
         return run.record()["status"] == "running"
 
 
@@ -96,9 +98,8 @@ def test_a_run_on_another_corpus_or_base_is_not_taken_for_this_pair(settings, ch
 
 
 def test_an_interrupted_run_is_resumed(settings):
-    run = create_run(settings.runs, "half")
+    run = Request(settings.data, "base").create(settings.runs)
     run.update(status="running", process={"pid": 2**22 + 1, "started": "1"},
-               base_model={"name": "base"},
                fingerprints={"corpus": room.load_corpus(settings.data).fingerprint})
     engine = FakeEngine()
     opened(settings, engine, "ready")

@@ -7,22 +7,25 @@ everything else goes to standard error.
 import argparse
 import json
 import logging
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from corpus.read import BUILT_IN, load_corpus
-from corpus.records import SPLITS, Corpus
-from retrieval.encoder import EMBEDDED_MODEL, load_encoder
+from corpus.records import SPLITS
+from retrieval.encoder import EMBEDDED_MODEL, load_encoder, split_revision
 from retrieval.evidence import Evidence, Judged, judge, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS, PRIMARY
 
-from .recipe import RECIPES, Recipe, RecipeError, named_recipe
-from .record import Run, RunError, open_run
+from .carry_out import begun, carry_out, taken_up
+from .lock import held
+from .recipe import RECIPES, RecipeError, named_recipe
+from .record import USABLE, Run, RunError, mark_interrupted, open_run
+from .request import Request
 from .settings import Settings
+from .stopping import Stop
 
 log = logging.getLogger("train")
 
@@ -52,43 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Fine-tune into a run directory."""
+    stop = Stop().on_signals()
+    asked = None if options.resume else _request(options)  # wrong use leaves no folder behind
     run = open_run(options.out)
-    recipe = _recipe(run, options)
-    record = run.record()
-    if record["status"] == "running":
-        raise RunError(f"{run.folder} is running already: wait for it, or choose another --out.")
-    if not options.resume and record["status"] != "queued":
-        raise RunError(
-            f"{run.folder} holds a run that is {record['status']}: choose another --out, or give "
-            "--resume."
-        )
-    return run_fit(run, recipe, options)
-
-
-def run_fit(
-    run: Run, recipe: Recipe, options: argparse.Namespace
-) -> tuple[dict[str, Any], int]:
-    """Fit, write each event to the run directory, and record how it ended."""
-    from .fit import fit
-
-    stop_asked = _stop_on_signals()
-    try:
-        corpus = load_corpus(options.data, options.seed)
-        _check_same_data(run, corpus, options.resume)
-        for event in fit(recipe, corpus, run, options.base, seed=options.seed,
-                         cache=Settings.from_env().cache, resume=options.resume,
-                         should_stop=lambda: bool(stop_asked)):
-            run.append(event)
-            log.info("%s", _line(event))
-    except Exception as error:
-        # Whatever it was, whoever watches must learn of it: the record keeps the sentence, and
-        # an error nobody foresaw keeps its trace on standard error.
-        sentence = str(error) or type(error).__name__
-        run.append({"type": "error", "text": sentence})
-        run.update(status="failed", error=sentence, process=None)
-        if not isinstance(error, ValueError | OSError):
-            raise
-        log.error("%s", sentence)
+    with held(run):
+        mark_interrupted(run)
+        request = taken_up(run, options.data) if options.resume else None
+        if run.record()["status"] != "done" or not options.resume:
+            carry_out(run, request or begun(run, asked or _request(options)),
+                      resume=request is not None, stop=stop, cache=Settings.from_env().cache,
+                      tell=lambda event: log.info("%s", _line(event)))
     record = run.record()
     result = {
         "run": str(run.folder),
@@ -99,7 +75,7 @@ def run_fit(
         "metrics": record.get("metrics"),
         "error": record.get("error"),
     }
-    return result, 0 if record["status"] in ("done", "stopped") else 1
+    return result, 0 if record["status"] in USABLE else 1
 
 
 def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
@@ -134,14 +110,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     fit = commands.add_parser("fit", help="fine-tune a model")
-    fit.add_argument("--data", default=BUILT_IN, help=f"`{BUILT_IN}`, a BEIR folder, or pairs")
-    fit.add_argument("--base", default=EMBEDDED_MODEL, help="Hub id or folder of the base model")
+    fit.add_argument("--data", help=f"`{BUILT_IN}` (the default), a BEIR folder, or pairs")
+    fit.add_argument("--base", default=EMBEDDED_MODEL, metavar="MODEL[@REVISION]",
+                     help="Hub id or folder of the base model")
     fit.add_argument("--recipe", default="tandem", help=f"one of {', '.join(RECIPES)}")
     fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                      help="replace a hyperparameter of the recipe")
     fit.add_argument("--out", type=Path, required=True, metavar="RUN_DIR")
     fit.add_argument("--seed", type=int, default=42)
-    fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    fit.add_argument("--resume", action="store_true",
+                     help="go on from the last checkpoint, with what was asked for then")
     fit.set_defaults(command=fit_command, as_text=_fit_text)
     evaluate = commands.add_parser("evaluate", help="measure a model, or two")
     evaluate.add_argument("--model", required=True, metavar="MODEL|RUN_DIR")
@@ -154,33 +132,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _recipe(run: Run, options: argparse.Namespace) -> Recipe:
-    """The recipe asked for; a resumed run keeps the one it was started with."""
-    if options.resume and (recorded := run.record().get("recipe")):
-        options.seed = run.record()["seed"]
-        options.base = run.record()["base_model"]["name"]
-        return Recipe(**recorded)
+def _request(options: argparse.Namespace) -> Request:
+    """What the command line asks for."""
     values: dict[str, str] = {}
     for setting in options.set:
         key, equals, value = setting.partition("=")
         if not equals:
             raise RecipeError(f"--set takes key=value, not {setting!r:.60}.")
         values[key.strip()] = value.strip()
-    return named_recipe(options.recipe).with_values(values)
-
-
-def _check_same_data(run: Run, corpus: Corpus, resume: bool) -> None:
-    recorded = run.record().get("fingerprints", {}).get("corpus")
-    if resume and recorded and recorded != corpus.fingerprint:
-        raise RunError(f"{run.folder} was started on other data: resume it with the same --data.")
-
-
-def _stop_on_signals() -> list[int]:
-    """A list that is no longer empty once somebody asked this process to stop."""
-    asked: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: asked.append(received))
-    return asked
+    base, revision = split_revision(options.base)
+    return Request(
+        data=options.data or BUILT_IN,
+        base=base,
+        revision=revision,
+        recipe=named_recipe(options.recipe).with_values(values),
+        seed=options.seed,
+    )
 
 
 def _line(event: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from .card import model_card
 from .loop import Loop
 from .recipe import Recipe
 from .record import Run, now, this_process, write_text
+from .stopping import Stop, StopRequestedError
 
 Event = dict[str, Any]
 REPORT_EVERY = 0.5
@@ -32,30 +33,29 @@ ENCODE_SHARE = 1 / 3
 """What encoding costs of a training step on the same texts: no backward pass."""
 
 
-class StopRequestedError(Exception):
-    """Somebody asked the run to stop."""
-
-
 def fit(
     recipe: Recipe,
     corpus: Corpus,
     run: Run,
     base: str,
     *,
+    revision: str | None = None,
     seed: int = 42,
     cache: Path | None = None,
     resume: bool = False,
-    should_stop: Callable[[], bool] = lambda: False,
+    stop: Stop | None = None,
 ) -> Iterator[Event]:
     """Fine-tune `base` on a corpus into a run directory, yielding events as it goes.
 
     The base model is measured first, then trained and measured on dev after each epoch; the
     checkpoint the recipe keeps is measured on test once, against the base, on the same queries.
-    When `should_stop` turns true the best checkpoint so far becomes the result. Raises
+    When `stop` is asked the best checkpoint so far becomes the result. Raises
     CorpusError, ModelError, RecipeError or TrainingError; the caller records them.
     """
     check_trainable(corpus)
-    yield from _Fit(recipe, corpus, run, base, seed, cache, resume, should_stop).events()
+    yield from _Fit(
+        recipe, corpus, run, base, revision, seed, cache, resume, stop or Stop()
+    ).events()
 
 
 def check_trainable(corpus: Corpus) -> None:
@@ -74,10 +74,11 @@ class _Fit:
     corpus: Corpus
     run: Run
     base: str
+    revision: str | None
     seed: int
     cache: Path | None
     resume: bool
-    should_stop: Callable[[], bool]
+    stop: Stop
     best: float = float("-inf")
     encode_seconds: float | None = None
     step_seconds: float | None = None
@@ -90,11 +91,12 @@ class _Fit:
         """The whole run."""
         self._open()
         yield {"type": "phase", "phase": "load"}
-        encoder = load_encoder(self.base).at(self.recipe.truncate_dim)
+        encoder = load_encoder(self.base, self.revision).at(self.recipe.truncate_dim)
         if self.recipe.max_seq_length is not None:
             encoder.model.max_seq_length = self.recipe.max_seq_length
         loop = Loop(encoder.model, self.recipe, self.corpus, self.seed)
-        self.run.update(base_model=_described(encoder), steps=loop.steps,
+        asked = self.run.record()["base_model"]
+        self.run.update(base_model=asked | _described(encoder), steps=loop.steps,
                         device=str(encoder.model.device), precision=loop.precision)
         yield {"type": "phase", "phase": "baseline"}
         base: dict[str, dict[str, Judged]] | None = None
@@ -145,7 +147,7 @@ class _Fit:
                 reported = time.monotonic()
                 yield {"type": "step", **self._progress(loop), "loss": loss,
                        "examples_per_second": self.recipe.batch_size / self.step_seconds}
-            self._check_stop()
+            self.stop.check()
 
     def _index(
         self,
@@ -171,7 +173,7 @@ class _Fit:
                 reported = time.monotonic()
                 yield {"type": "phase", "phase": phase, "done": done, "total": total,
                        **progress(done / total)}
-            self._check_stop()
+            self.stop.check()
 
     def _progress(self, loop: Loop, encoded: float | None = None) -> Event:
         """Step of steps, and the share done and seconds left as far as they can be known.
@@ -230,22 +232,22 @@ class _Fit:
         corpus = self.corpus
         self.run.update(
             status="running",
-            owner=None,
             error=None,
             started=now(),
             process=this_process(),
             recipe=asdict(self.recipe),
             seed=self.seed,
-            base_model={"name": self.base},
-            data={"name": corpus.name, "passages": len(corpus.passages)},
+            base_model=self.run.record().get("base_model", {}) | {"name": self.base},
+            data=self.run.record().get("data", {})
+            | {"name": corpus.name, "passages": len(corpus.passages)},
             splits={
                 split: {"queries": len(qrels), "pairs": len(corpus.pairs(split))}
                 for split, qrels in corpus.qrels.items()
             },
+            published=self.run.record().get("published", []),
             fingerprints={"corpus": corpus.fingerprint, "splits": corpus.split_fingerprints},
             versions={"python": platform.python_version()}
             | {name: importlib.metadata.version(name) for name in LIBRARIES},
-            published=[],
         )
 
     def _finish(
@@ -302,10 +304,6 @@ class _Fit:
 
     def _elapsed(self) -> float:
         return self.earlier + time.monotonic() - self.started
-
-    def _check_stop(self) -> None:
-        if self.should_stop():
-            raise StopRequestedError
 
 
 def _described(encoder: SentenceTransformerEncoder) -> dict[str, Any]:

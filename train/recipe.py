@@ -5,9 +5,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 SCHEDULES = ("linear", "cosine", "constant")
-BATCHINGS = ("shuffled", "like_length")
+BATCHINGS = ("shuffled", "like_length", "neighbours")
 KEEPS = ("best", "last")
 PRECISIONS = ("auto", "fp32", "bf16")
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 class RecipeError(ValueError):
@@ -18,12 +19,25 @@ class RecipeError(ValueError):
 class Recipe:
     """Hyperparameters of a fine-tune with multiple negatives ranking loss.
 
-    batch_size: pairs a step, each other's negatives. batching: `shuffled`, or `like_length`
-    (batches of texts of like length, so that little is padded). dropout: None keeps the model's
-    own. max_seq_length: tokens, None keeps the model's own. keep: which checkpoint becomes the
-    result, the `best` by ndcg@10 on dev or the `last`. scale: of the cosine in the loss.
-    precision: of the matrix products in training; `auto` takes bf16 where the device computes it
-    in hardware. Weights, the loss, and all measuring stay in fp32.
+    batch_size: pairs a step, each other's negatives, over all processes together. batching:
+    `shuffled`, `like_length` (batches of texts of like length, so that little is padded), or
+    `neighbours` (batches of pairs that the base finds similar). dropout: None keeps the model's
+    own. max_seq_length: tokens, None keeps the model's own. truncate_dim: train these first
+    dimensions beside all of them. keep: which checkpoint becomes the result, the `best` by ndcg@10
+    on dev or the `last`. patience: so many evaluations on dev without a better one end the run.
+    scale: of the cosine in the loss.
+
+    negatives: passages a pair that the base takes for answers and that are none. negatives_margin:
+    one that scores above this share of the answer's score is left alone, it may be an answer that
+    nobody marked. mask: a passage known to answer a query, or equal in text to one that does, is
+    no negative of it. symmetric: each passage also looks for its query.
+
+    lora_rank, lora_alpha: train a low-rank change of each weight matrix instead of the matrix, for
+    models too large to train whole; it wants a learning rate about ten times higher. precision: of
+    the matrix products in training; `auto` takes bf16 where the device computes it in hardware.
+    Weights, the loss, and all measuring stay in fp32. mini_batch_size: texts a forward pass; a
+    batch is then encoded twice, in parts, with the gradient of the whole: for one that does not
+    fit in memory.
     """
 
     name: str = "tandem"
@@ -40,7 +54,15 @@ class Recipe:
     max_seq_length: int | None = None
     truncate_dim: int | None = None
     keep: str = "best"
+    patience: int | None = None
+    negatives: int = 0
+    negatives_margin: float = 0.95
+    mask: bool = True
+    symmetric: bool = False
+    lora_rank: int | None = None
+    lora_alpha: float = 32.0
     precision: str = "auto"
+    mini_batch_size: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot train."""
@@ -72,6 +94,10 @@ def _or_none(allowed: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda v: v is None or allowed(v)
 
 
+def _truth(v: Any) -> bool:
+    return isinstance(v, bool)
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[Any], bool]:
     return lambda v: v in choices
 
@@ -91,6 +117,18 @@ RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
      _or_none(_whole(8, 8192))),
     ("truncate_dim", "from 8 to 8192, or none for all dimensions", _or_none(_whole(8, 8192))),
     ("keep", f"one of {', '.join(KEEPS)}", _one_of(KEEPS)),
+    ("patience", "from 1 to 100 evaluations on dev, or none to train to the end",
+     _or_none(_whole(1, 100))),
+    ("negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
+    ("negatives_margin", "a share of the answer's score above 0 and at most 1",
+     _real(0, 1, above=True)),
+    ("mask", "true or false", _truth),
+    ("symmetric", "true or false", _truth),
+    ("lora_rank", "a whole number from 1 to 512, or none to train the whole model",
+     _or_none(_whole(1, 512))),
+    ("lora_alpha", "above 0 and at most 1024", _real(0, 1024, above=True)),
+    ("mini_batch_size", "from 1 to 4096 texts, or none for the whole batch at once",
+     _or_none(_whole(1, 4096))),
     ("precision", f"one of {', '.join(PRECISIONS)}", _one_of(PRECISIONS)),
 )
 
@@ -110,6 +148,7 @@ RECIPES = {
             dropout=None,
             batching="shuffled",
             keep="last",
+            mask=False,
             precision="fp32",
         ),
     )
@@ -146,9 +185,11 @@ def _parsed(name: str, text: str) -> Any:
     if "None" in kinds[name] and text.lower() in ("none", ""):
         return None
     try:
+        if "bool" in kinds[name]:
+            return TRUTHS[text.lower()]
         if "int" in kinds[name]:
             return int(text)
         return float(text) if "float" in kinds[name] else text
-    except ValueError:
+    except (ValueError, KeyError):
         allowed = next(allowed for rule, allowed, _ in RULES if rule == name)
         raise RecipeError(f"{name} must be {allowed}, not {text!r:.60}.") from None

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}")
+"""What a run may be called: nothing that leads out of the folder of all runs."""
 ACTIVE = ("queued", "running")
 STATUSES = (*ACTIVE, "done", "stopped", "failed", "interrupted")
 USABLE = ("done", "stopped")
@@ -143,6 +145,14 @@ def list_runs(runs: Path) -> list[Run]:
     """All readable runs, the newest first."""
     folders = sorted((path.parent for path in runs.glob("*/run.json")), reverse=True)
     return [run for run in map(Run, folders) if _readable(run)]
+
+
+def known_run(runs: Path, run_id: str) -> Run:
+    """A run by its id, as a page or a program names it; RunError unless it is one of `runs`."""
+    run = Run(runs / run_id)
+    if not RUN_ID.fullmatch(run_id) or not (run.folder / "run.json").is_file():
+        raise RunError(f"There is no run {run_id!r:.80}: it may have been deleted.")
+    return run
 
 
 def mark_interrupted(run: Run) -> bool:

@@ -45,10 +45,16 @@ class Request:
             "owner": self.owner,
             "recipe": asdict(self.recipe),
             "seed": self.seed,
-            "base_model": {"name": self.base, "revision": self.revision},
-            "data": {"source": self.data, "name": Path(self.data).stem},
+            "base_model": {"name": placed(self.base), "revision": self.revision},
+            "data": {"source": placed(self.data), "name": Path(self.data).stem},
             "engine": {"name": self.engine, "flavor": self.flavor},
         }
+
+
+def placed(name: str) -> str:
+    """A path, whole, so that it means the same in another folder; any other name as it is."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.exists() else name
 
 
 def request_of(run: Run) -> Request:

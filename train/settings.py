@@ -11,7 +11,7 @@ from retrieval.encoder import EMBEDDED_MODEL
 from .recipe import AUTO, RECIPES
 
 TRAINERS = ("open", "login", "owner", "off")
-ENGINES = ("auto", "local")
+ENGINES = ("auto", "local", "zerogpu", "jobs")
 
 
 class SettingsError(ValueError):
@@ -25,7 +25,10 @@ class Settings:
     home: where runs and caches are kept. data: the corpus shown (`porsche`, a folder, a file).
     base_model, tuned_model: Hub ids or folders; the tuned one may be a run directory. train: who
     may start and stop a fine-tune. engine: where it runs. recipe: what the first start trains with,
-    `auto` for what is done in about three minutes.
+    `auto` for what is done in about three minutes. max_disk: bytes that all runs may take.
+    max_upload: bytes of a file that somebody brings.
+    zero_gpu: whether the Space has ZeroGPU. space_owner: the Hub name of the user or organisation
+    the Space belongs to; space_creator: the Hub's id of who made it.
     """
 
     home: Path = Path(".tandem")
@@ -36,12 +39,22 @@ class Settings:
     engine: str = "auto"
     recipe: str = AUTO
     port: int = 7860
+    max_disk: int | None = None
+    max_upload: int = 50_000_000
     on_space: bool = False
+    zero_gpu: bool = False
+    space_owner: str | None = None
+    space_creator: str | None = None
 
     @property
     def runs(self) -> Path:
         """Where run directories are."""
         return self.home / "runs"
+
+    @property
+    def uploads(self) -> Path:
+        """Where the data that visitors bring is kept."""
+        return self.home / "uploads"
 
     @property
     def cache(self) -> Path:
@@ -62,7 +75,12 @@ class Settings:
             engine=_choice(given, "TANDEM_ENGINE", ENGINES, "auto"),
             recipe=_choice(given, "TANDEM_RECIPE", (AUTO, *RECIPES), AUTO),
             port=_port(given.get("PORT", "7860")),
+            max_disk=_bytes(given, "TANDEM_MAX_DISK_GB", "giga", 1e9),
+            max_upload=_bytes(given, "TANDEM_MAX_UPLOAD_MB", "mega", 1e6) or cls.max_upload,
             on_space=on_space,
+            zero_gpu=on_space and _is_true(given.get("SPACES_ZERO_GPU", "")),
+            space_owner=given.get("SPACE_AUTHOR_NAME") if on_space else None,
+            space_creator=given.get("SPACE_CREATOR_USER_ID") if on_space else None,
         )
 
 
@@ -71,6 +89,23 @@ def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default
     if value not in choices:
         raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
     return value
+
+
+def _bytes(env: Mapping[str, str], name: str, unit: str, size: float) -> int | None:
+    value = env.get(name)
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise SettingsError(f"{name} must be a number of {unit}bytes above 0, not {value!r:.40}.")
+    return max(1, int(number * size))
+
+
+def _is_true(value: str) -> bool:
+    return value.lower() in ("1", "true", "t", "yes", "on")
 
 
 def _port(value: str) -> int:

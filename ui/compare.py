@@ -1,17 +1,17 @@
 """The Compare tab: one question through both models, live."""
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
-from corpus.records import Query
-from retrieval.evidence import Evidence
+from corpus.records import Corpus, Query
 from retrieval.inputs import MAX_K, MAX_QUERY
 
 from . import markup
+from .pair import Pair
+from .shared import Shared
 from .showcase import NotReadyError, Showcase
 
 EXAMPLES = 4
@@ -19,12 +19,13 @@ DEFAULT_K = 5
 ALL_DIMS = "all"
 
 # The question stays in the address, so that a result can be shared and outlives a reload.
-REMEMBER = """(question, k, ...rest) => {
+REMEMBER = """(question, k, run, ...rest) => {
   const url = new URL(window.location.href);
   question ? url.searchParams.set('q', question) : url.searchParams.delete('q');
   k === 5 ? url.searchParams.delete('k') : url.searchParams.set('k', k);
+  run ? url.searchParams.set('run', run) : url.searchParams.delete('run');
   window.history.replaceState(null, '', url);
-  return [question, k, ...rest];
+  return [question, k, run, ...rest];
 }"""
 
 # A movement leads to the same passage on the other side.
@@ -45,24 +46,11 @@ element.addEventListener('click', (event) => {
 """
 
 
-@dataclass(frozen=True)
-class CompareTab:
-    """What other parts of the page listen to or fill."""
-
-    question: gr.Textbox
-    version: gr.Number
-
-
-def compare_tab(showcase: Showcase) -> CompareTab:
-    """Build the tab inside the current Blocks."""
+def compare_tab(showcase: Showcase, shared: Shared) -> None:
+    """Build the tab inside the current Blocks, around the question that all tabs share."""
+    question = shared.question
     with gr.Row(elem_id="ask-row"):
-        question = gr.Textbox(
-            label="Your question",
-            placeholder="Ask about a Porsche, in your own words",
-            max_length=MAX_QUERY,
-            scale=8,
-            elem_id="question",
-        )
+        question.render()
         ask = gr.Button("Compare", variant="primary", scale=1, min_width=110)
     with gr.Row(elem_id="examples"):
         win = gr.Button("A win", size="sm", elem_classes="t-choose")
@@ -74,15 +62,12 @@ def compare_tab(showcase: Showcase) -> CompareTab:
         dims = gr.Dropdown([ALL_DIMS], value=ALL_DIMS, label="Dimensions (truncate_dim)")
         lexical = gr.Checkbox(label="Show BM25, which matches words only")
     result = gr.HTML(markup.empty(), js_on_load=FOLLOW, elem_id="result")
-    # Not a State: that tells nobody when an unqueued tick changes it.
-    version = gr.Number(-1, visible="hidden")
-
     shown = gr.State(None)
     gr.on(
         [question.change, question.submit, ask.click, k.release, k.change, dims.change,
-         lexical.change, version.change],
+         lexical.change, shared.version.change, shared.run.change],
         _result(showcase),
-        [question, k, dims, lexical, shown],
+        [question, k, shared.run, dims, lexical, shown],
         [result, shown],
         js=REMEMBER,
         trigger_mode="always_last",
@@ -90,14 +75,25 @@ def compare_tab(showcase: Showcase) -> CompareTab:
         show_progress="hidden",
         api_visibility="private",
     )
-    version.change(_choices(showcase), None, [dims, *examples], queue=False,
-                   show_progress="hidden", api_visibility="private")
+    gr.on([shared.version.change, shared.run.change], _choices(showcase), shared.run,
+          [dims, *examples], queue=False, show_progress="hidden", api_visibility="private")
     for button in examples:
         button.click(None, button, question, js="(text) => text", api_visibility="private")
     for button, choose in ((win, a_win), (regression, a_regression), (surprise, a_surprise)):
-        button.click(_chooser(showcase, choose), None, question, queue=False,
+        button.click(_chooser(showcase, choose), shared.run, question, queue=False,
                      show_progress="hidden", api_visibility="private")
-    return CompareTab(question, version)
+
+
+def question_box() -> gr.Textbox:
+    """The box a question is typed into, to be rendered by the Compare tab."""
+    return gr.Textbox(
+        label="Your question",
+        placeholder="Ask in your own words",
+        max_length=MAX_QUERY,
+        scale=8,
+        elem_id="question",
+        render=False,
+    )
 
 
 def compare_endpoint(showcase: Showcase) -> Callable[..., dict[str, Any]]:
@@ -118,86 +114,94 @@ def landing_question(showcase: Showcase) -> str:
     corpus, evidence = showcase.corpus, showcase.evidence
     if corpus and evidence and (best := max(evidence.gaps, key=evidence.gaps.__getitem__)):
         return corpus.queries[best].text
-    return next((query.text for query in _example_queries(showcase)), "")
+    return next((query.text for query in _example_queries(corpus)), "")
 
 
-def a_win(showcase: Showcase) -> str:
+def a_win(pair: Pair) -> str:
     """A test question whose answer Fine-tuned ranks better."""
-    return _by_gap(showcase, lambda gap: gap > 0,
-                   "Fine-tuned won no question of the test split.")
+    return _by_gap(pair, lambda gap: gap > 0, "Fine-tuned won no question of the test split.")
 
 
-def a_regression(showcase: Showcase) -> str:
+def a_regression(pair: Pair) -> str:
     """A test question whose answer Fine-tuned ranks worse."""
-    return _by_gap(showcase, lambda gap: gap < 0,
-                   "Fine-tuned lost no question of the test split.")
+    return _by_gap(pair, lambda gap: gap < 0, "Fine-tuned lost no question of the test split.")
 
 
-def a_surprise(showcase: Showcase) -> str:
+def a_surprise(pair: Pair) -> str:
     """Any test question."""
-    queries = _test_queries(showcase)
+    queries = _test_queries(pair.corpus)
     if not queries:
-        raise gr.Error("The corpus has no test questions, or is still being read.",
-                       print_exception=False)
+        raise ValueError("The corpus has no test questions.")
     return random.choice(queries).text
 
 
-def _by_gap(showcase: Showcase, wanted: Callable[[float], bool], none: str) -> str:
-    evidence: Evidence | None = showcase.evidence
-    if evidence is None or showcase.corpus is None:
-        raise gr.Error("This needs a fine-tuned model: it is there when training is done.",
-                       print_exception=False)
-    found = [query_id for query_id, gap in evidence.gaps.items() if wanted(gap)]
+def _by_gap(pair: Pair, wanted: Callable[[float], bool], none: str) -> str:
+    if pair.evidence is None:
+        raise ValueError("This needs a fine-tuned model: it is there when training is done.")
+    found = [query_id for query_id, gap in pair.evidence.gaps.items() if wanted(gap)]
     if not found:
-        raise gr.Error(none, print_exception=False)
-    return showcase.corpus.queries[random.choice(found)].text
+        raise ValueError(none)
+    return pair.corpus.queries[random.choice(found)].text
 
 
-def _test_queries(showcase: Showcase) -> list[Query]:
-    corpus = showcase.corpus
-    return [corpus.queries[query_id] for query_id in corpus.qrels.get("test", {})] if corpus else []
+def _test_queries(corpus: Corpus) -> list[Query]:
+    return [corpus.queries[query_id] for query_id in corpus.qrels.get("test", {})]
 
 
-def _example_queries(showcase: Showcase) -> list[Query]:
+def _example_queries(corpus: Corpus | None) -> list[Query]:
     """Short test questions about different model lines: the same ones at every start."""
     chosen: dict[str, Query] = {}
-    for query in sorted(_test_queries(showcase), key=lambda query: len(query.text)):
+    for query in sorted(_test_queries(corpus) if corpus else [], key=lambda query: len(query.text)):
         if 30 <= len(query.text) <= 60:
             chosen.setdefault(query.model_line or query.id, query)
     return list(chosen.values())[:EXAMPLES]
 
 
 def _result(showcase: Showcase) -> Callable[..., Any]:
-    def result(question: str, k: int, dims: str, lexical: bool, shown: Any) -> Any:
-        asked = (question, k, dims, lexical, showcase.version)
+    def result(
+        question: str, k: int, run: str, dims: str, lexical: bool, shown: Any
+    ) -> Iterator[Any]:
+        asked = (question, k, run, dims, lexical, showcase.version)
         if asked == shown:  # drawing it again would only take the focus away
-            return gr.skip()
+            yield gr.skip()
+            return
         if not question or not question.strip():
-            return markup.empty(), asked
+            yield markup.empty(), asked
+            return
+        if not showcase.is_loaded(run):
+            yield markup.waiting("The models of that run are being loaded"), None
         try:
-            found = showcase.compare(question, k, dims, lexical)
+            found = showcase.compare(question, k, dims, lexical, run)
         except NotReadyError:
-            return markup.waiting(), None
+            yield markup.waiting(), None
         except ValueError as error:
-            return markup.error(str(error)), None
-        return markup.comparison(found, showcase.progress.kind == "training"), asked
+            yield markup.error(str(error)), None
+        else:
+            yield markup.comparison(found, showcase.progress.kind == "training"), asked
 
     return result
 
 
-def _choices(showcase: Showcase) -> Callable[[], list[Any]]:
-    def choices() -> list[Any]:
-        dim = showcase.base.encoder.dim if showcase.base else 0
+def _choices(showcase: Showcase) -> Callable[[str], list[Any]]:
+    def choices(run: str) -> list[Any]:
+        try:
+            pair: Pair | None = showcase.pair_of(run)
+        except ValueError:  # Compare says it
+            pair = None
+        dim = pair.base.encoder.dim if pair else 0
         dims = [ALL_DIMS, *(str(2**n) for n in range(12, 3, -1) if 2**n < dim)]
-        queries = _example_queries(showcase)
+        queries = _example_queries(pair.corpus if pair else None)
         texts = [query.text for query in queries] + [""] * (EXAMPLES - len(queries))
         return [gr.Dropdown(dims), *(gr.Button(text, visible=bool(text)) for text in texts)]
 
     return choices
 
 
-def _chooser(showcase: Showcase, choose: Callable[[Showcase], str]) -> Callable[[], str]:
-    def chooser() -> str:
-        return choose(showcase)
+def _chooser(showcase: Showcase, choose: Callable[[Pair], str]) -> Callable[[str], str]:
+    def chooser(run: str) -> str:
+        try:
+            return choose(showcase.pair_of(run))
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
 
     return chooser

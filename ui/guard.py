@@ -1,35 +1,30 @@
-"""Who may do what: checks for the handlers that start or stop something, and for every request."""
+"""What every request passes through: limits, headers, and a mark to know a browser by."""
 
-from urllib.parse import urlsplit
+import secrets
+from http.cookies import CookieError, SimpleCookie
 
-import gradio as gr
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from train.settings import Settings
 
+from .visitor import BROWSER_COOKIE
+
 MAX_BODY = 1_000_000
 """Bytes of a request's body; Gradio has no limit of its own for JSON."""
 MOST_DROPPED = 20 * MAX_BODY
+FORM_AROUND = 10_000
+"""Bytes that a form may add around the file it carries."""
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
 
 
-def refuse_strangers(request: gr.Request, settings: Settings) -> None:
-    """Let nobody start or stop training who may not, nor another site in a visitor's name."""
-    if settings.train != "open":
-        raise gr.Error("Training is not open to visitors here (TANDEM_TRAIN).",
-                       print_exception=False)
-    origin = request.headers.get("origin")  # a program sends none, a browser always does
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
-        raise gr.Error("This was asked for by another site and is refused.", print_exception=False)
-
-
-def middleware() -> list[Middleware]:
+def middleware(settings: Settings) -> list[Middleware]:
     """What every request passes through."""
-    return [Middleware(_LimitBody), Middleware(_AddHeaders)]
+    return [Middleware(_LimitBody, max_upload=settings.max_upload), Middleware(_AddHeaders),
+            Middleware(_KnowBrowser, on_space=settings.on_space)]
 
 
 class _TooLargeError(Exception):
@@ -37,15 +32,21 @@ class _TooLargeError(Exception):
 
 
 class _LimitBody:
-    """Refuse a body over MAX_BODY, whatever length it declares, before anybody reads it whole."""
+    """Refuse a body over its limit, whatever length it declares, before anybody reads it whole.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    max_upload: bytes of a file that is uploaded; everything else is held to MAX_BODY.
+    """
+
+    def __init__(self, app: ASGIApp, max_upload: int) -> None:
+        self.app, self.max_upload = app, max_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        most = MAX_BODY
+        if scope["path"].endswith("/upload"):
+            most = self.max_upload + FORM_AROUND
         seen = 0
         started = False
 
@@ -53,7 +54,7 @@ class _LimitBody:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > MAX_BODY:
+            if seen > most:
                 raise _TooLargeError
             return message
 
@@ -64,13 +65,13 @@ class _LimitBody:
 
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         try:
-            if declared.isdigit() and int(declared[:20]) > MAX_BODY:
+            if declared.isdigit() and int(declared[:20]) > most:
                 raise _TooLargeError
             await self.app(scope, counted, noting)
         except _TooLargeError:
             if not started:
                 await _drop(receive)
-                await _refuse(send)
+                await _refuse(send, most)
 
 
 async def _drop(receive: Receive) -> None:
@@ -97,8 +98,37 @@ class _AddHeaders:
         await self.app(scope, receive, adding if scope["type"] == "http" else send)
 
 
-async def _refuse(send: Send) -> None:
-    text = f"The request is too large: at most {MAX_BODY:,} bytes are read.".encode()
+async def _refuse(send: Send, most: int) -> None:
+    text = f"The request is too large: at most {most:,} bytes are read.".encode()
     await send({"type": "http.response.start", "status": 413,
                 "headers": [(b"content-type", b"text/plain; charset=utf-8")]})
     await send({"type": "http.response.body", "body": text})
+
+
+class _KnowBrowser:
+    """Give each browser a random mark, so that what it started is still its own after a reload."""
+
+    def __init__(self, app: ASGIApp, on_space: bool) -> None:
+        self.app = app
+        # A Space is shown in a frame of another site.
+        self.rules = "SameSite=None; Secure; Partitioned" if on_space else "SameSite=Lax"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        known = scope["type"] != "http" or scope["path"] != "/" or _has_mark(scope)
+
+        async def marking(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                mark = f"{BROWSER_COOKIE}={secrets.token_hex(16)}; Path=/; Max-Age=31536000; " \
+                       f"HttpOnly; {self.rules}"
+                message["headers"] = [*message["headers"], (b"set-cookie", mark.encode())]
+            await send(message)
+
+        await self.app(scope, receive, send if known else marking)
+
+
+def _has_mark(scope: Scope) -> bool:
+    sent = dict(scope["headers"]).get(b"cookie", b"").decode("latin-1")
+    try:
+        return BROWSER_COOKIE in SimpleCookie(sent)
+    except CookieError:
+        return False

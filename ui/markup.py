@@ -25,7 +25,7 @@ def header() -> str:
 
 def state(progress: Progress) -> str:
     """How far the page is: loading, training, ready, or what went wrong."""
-    left = f" · {_left(progress.left_s)}" if progress.left_s is not None else ""
+    left = f" · {time_left(progress.left_s)}" if progress.left_s is not None else ""
     detail = f" · {escape(progress.detail)}" if progress.detail else ""
     bar = ""
     if progress.share is not None:
@@ -52,12 +52,20 @@ def _curve(progress: Progress) -> str:
     return f'<p class="t-curve t-soft">{PRIMARY} on dev: {" ".join(points)}</p>'
 
 
-def _left(seconds: float) -> str:
+def time_left(seconds: float) -> str:
+    """How long it will still take, no more exactly than it can be known."""
     if seconds < 5:
         return "a few seconds left"
     if seconds < 90:
         return f"about {5 * round(seconds / 5)} s left"
     return f"about {seconds / 60:.0f} min left"
+
+
+def duration(seconds: float) -> str:
+    """A duration, as short as it can be said."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def empty() -> str:
@@ -68,11 +76,11 @@ def empty() -> str:
     )
 
 
-def waiting() -> str:
-    """What stands in place of a result while the base model is not there yet."""
+def waiting(what: str = "The base model is getting ready") -> str:
+    """What stands in place of a result while a model is not there yet."""
     return (
-        '<div class="t"><p class="t-empty" role="status">The base model is getting ready: your '
-        "question is answered here as soon as it is.</p></div>"
+        f'<div class="t"><p class="t-empty" role="status">{escape(what)}: your question is '
+        "answered here as soon as that is done.</p></div>"
     )
 
 

@@ -1,21 +1,21 @@
 """The Scoreboard tab: what the test split says about both models, in sum and by question."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
 from . import markup
+from .pair import Pair
+from .shared import Shared
 from .showcase import NotReadyError, Showcase
 
 OUTCOMES = ("all", "won", "lost", "tied", "both miss")
 HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic"]
 
 
-def scoreboard_tab(
-    showcase: Showcase, version: gr.Number, tabs: gr.Tabs, question: gr.Textbox
-) -> None:
-    """Build the tab inside the current Blocks; it follows `version`.
+def scoreboard_tab(showcase: Showcase, shared: Shared) -> None:
+    """Build the tab inside the current Blocks; it follows the version and the chosen run.
 
     Choosing a question asks it in the Compare tab.
     """
@@ -31,30 +31,41 @@ def scoreboard_tab(
             column_widths=[400, 110, 150, 110, 230], elem_id="questions",
         )
 
-    def show() -> Any:
-        text = markup.scoreboard(showcase.evidence, showcase.progress.text)
-        return text, gr.Column(visible=showcase.evidence is not None), rows(OUTCOMES[0])
+    def show(run: str) -> Iterator[Any]:
+        hidden = gr.Column(visible=False), []
+        if not showcase.is_loaded(run):
+            yield markup.scoreboard(None, "The models of that run are being loaded."), *hidden
+        try:
+            pair = showcase.pair_of(run)
+        except NotReadyError:
+            yield markup.scoreboard(None, showcase.progress.text), *hidden
+        except ValueError as error:
+            yield markup.error(str(error)), *hidden
+        else:
+            about = pair.about or showcase.progress.text
+            yield (markup.scoreboard(pair.evidence, about),
+                   gr.Column(visible=pair.evidence is not None), question_rows(pair, OUTCOMES[0]))
 
-    def rows(wanted: str) -> list[list[Any]]:
-        return question_rows(showcase, wanted)
+    def rows(wanted: str, run: str) -> list[list[Any]]:
+        return question_rows(showcase.pair_of(run), wanted)
 
-    version.change(show, None, [board, details, table], queue=False, show_progress="hidden",
+    gr.on([shared.version.change, shared.run.change], show, shared.run, [board, details, table],
+          show_progress="hidden", concurrency_limit=4, api_visibility="private")
+    outcome.change(rows, [outcome, shared.run], table, queue=False, show_progress="hidden",
                    api_visibility="private")
-    outcome.change(rows, outcome, table, queue=False, show_progress="hidden",
-                   api_visibility="private")
-    table.select(_ask, None, [tabs, question], queue=False, show_progress="hidden",
+    table.select(_ask, None, [shared.tabs, shared.question], queue=False, show_progress="hidden",
                  api_visibility="private")
 
 
-def question_rows(showcase: Showcase, wanted: str) -> list[list[Any]]:
+def question_rows(pair: Pair, wanted: str) -> list[list[Any]]:
     """The test questions with an outcome, as rows of the table; empty while nothing is measured."""
-    evidence, corpus = showcase.evidence, showcase.corpus
-    if evidence is None or corpus is None:
+    if pair.evidence is None:
         return []
+    queries = pair.corpus.queries
     return [
-        [corpus.queries[query.query_id].text, query.base_rank, query.tuned_rank,
-         round(query.gap, 3), corpus.queries[query.query_id].topic]
-        for query in evidence.queries
+        [queries[query.query_id].text, query.base_rank, query.tuned_rank,
+         round(query.gap, 3), queries[query.query_id].topic]
+        for query in pair.evidence.queries
         if wanted in (OUTCOMES[0], query.outcome)
     ]
 
@@ -63,14 +74,20 @@ def _ask(event: gr.SelectData) -> Any:
     return gr.Tabs(selected="compare"), event.row_value[0]
 
 
-def scoreboard_endpoint(showcase: Showcase) -> Callable[[], dict[str, Any]]:
+def scoreboard_endpoint(showcase: Showcase) -> Callable[..., dict[str, Any]]:
     """The function behind `/scoreboard`."""
 
-    def scoreboard() -> dict[str, Any]:
-        """The evidence of the two models on the test split, with the verdict."""
-        if showcase.evidence is None:
-            error = NotReadyError("Nothing is measured yet: there is no fine-tuned model.")
-            raise gr.Error(str(error), print_exception=False)
-        return showcase.evidence.as_json()
+    def scoreboard(run: str = "") -> dict[str, Any]:
+        """The evidence of the two models on the test split, with the verdict.
+
+        run: the id of a run, empty for the pair that the page opens with.
+        """
+        try:
+            pair = showcase.pair_of(run)
+            if pair.evidence is None:
+                raise NotReadyError("Nothing is measured yet: there is no fine-tuned model.")
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return pair.evidence.as_json()
 
     return scoreboard

@@ -1,11 +1,13 @@
-"""What the page shows: the corpus, the two models, and the run that makes the second one.
+"""What the page shows: the pair it opens with, and those of the runs that visitors choose.
 
-Everything slow happens in one background thread; the page asks how far it is.
+Everything slow about the opening pair happens in one background thread; the page asks how far it
+is. The pair of another run is loaded when somebody chooses it, for them alone.
 """
 
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,31 +15,26 @@ from typing import Any
 
 from corpus.read import load_corpus
 from corpus.records import Corpus
-from retrieval.compare import Comparison, compare
-from retrieval.encoder import load_encoder
+from retrieval.compare import Comparison
+from retrieval.encoder import Encoder, load_encoder
 from retrieval.evidence import Evidence, judge
 from retrieval.index import Index, build_index
-from retrieval.inputs import check_dim
-from retrieval.lexical import LexicalIndex, build_lexical_index
-from train.engines.local import LocalEngine
+from train.queue import Queue
 from train.recipe import first_start_recipe
-from train.record import (
-    ACTIVE,
-    USABLE,
-    Run,
-    RunError,
-    create_run,
-    list_runs,
-    mark_interrupted,
-)
+from train.record import ACTIVE, USABLE, Run, RunError, known_run, list_runs
+from train.request import Request
 from train.settings import Settings
 
+from .markup import duration
+from .pair import Pair
 from .progress import Progress, progress_of
 
 log = logging.getLogger("tandem")
 
 WATCH_EVERY = 0.5
 """Seconds between two looks at a run."""
+MOST_PAIRS = 3
+"""Pairs of chosen runs kept in memory: each holds two models."""
 
 
 class NotReadyError(ValueError):
@@ -46,20 +43,17 @@ class NotReadyError(ValueError):
 
 @dataclass
 class Showcase:
-    """The two sides over one corpus. Start it with `open`; read it from any thread."""
+    """The pair the page opens with, and those that visitors choose. Start it with `open`."""
 
     settings: Settings
-    engine: LocalEngine
+    queue: Queue
     corpus: Corpus | None = None
-    base: Index | None = None
-    tuned: Index | None = None
-    evidence: Evidence | None = None
+    pair: Pair | None = None
     run: Run | None = None
     version: int = 0
     _progress: Progress = field(default_factory=lambda: Progress("loading", "Starting"))
-    _truncated: dict[tuple[str, int], Index] = field(default_factory=dict)
-    _lexical: LexicalIndex | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _chosen: OrderedDict[str, Pair] = field(default_factory=OrderedDict)
+    _choosing: threading.Lock = field(default_factory=threading.Lock)
     _worker: threading.Thread | None = None
 
     def open(self) -> None:
@@ -71,44 +65,47 @@ class Showcase:
         """How far things are, now."""
         return replace(self._progress, version=self.version)
 
+    @property
+    def evidence(self) -> Evidence | None:
+        """What is known of the opening pair."""
+        return self.pair.evidence if self.pair else None
+
+    def pair_of(self, run_id: str = "") -> Pair:
+        """The opening pair, or the pair of a finished run.
+
+        Takes seconds where a run is chosen for the first time. NotReadyError, RunError or
+        ModelError with a sentence.
+        """
+        if not run_id or (self.pair and run_id == self.pair.run_id):
+            if self.pair is None:
+                if self._progress.kind == "failed":
+                    raise ValueError(self._progress.text)
+                raise NotReadyError(
+                    "The base model is still being loaded: try again in a few seconds.")
+            return self.pair
+        with self._choosing:
+            if run_id not in self._chosen:
+                self._chosen[run_id] = self._load(known_run(self.settings.runs, run_id))
+                while len(self._chosen) > MOST_PAIRS:
+                    self._chosen.popitem(last=False)
+            self._chosen.move_to_end(run_id)
+            return self._chosen[run_id]
+
+    def is_loaded(self, run_id: str) -> bool:
+        """Whether the pair of a run can be had without waiting."""
+        return not run_id or run_id in self._chosen or bool(
+            self.pair and self.pair.run_id == run_id)
+
+    def forget(self, run_id: str) -> None:
+        """Let go of the pair of a run that is deleted."""
+        self._chosen.pop(run_id, None)
+
     def compare(
-        self, query: object, k: object = 5, truncate_dim: object = None, lexical: bool = False
+        self, query: object, k: object = 5, truncate_dim: object = None, lexical: bool = False,
+        run_id: str = "",
     ) -> Comparison:
-        """One question through both sides, with vectors of `truncate_dim` where it is given."""
-        if self.corpus is None or self.base is None:
-            if self._progress.kind == "failed":
-                raise ValueError(self._progress.text)
-            raise NotReadyError("The base model is still being loaded: try again in a few seconds.")
-        dim = check_dim(truncate_dim)
-        return compare(
-            query,
-            self.corpus,
-            self._at(self.base, dim),
-            None if self.tuned is None else self._at(self.tuned, dim),
-            k,
-            self.lexical() if lexical else None,
-        )
-
-    def lexical(self) -> LexicalIndex:
-        """BM25 over the corpus, built when it is first asked for."""
-        with self._lock:
-            if self._lexical is None and self.corpus is not None:
-                self._lexical = build_lexical_index(self.corpus)
-        if self._lexical is None:
-            raise NotReadyError("The corpus is still being read: try again in a few seconds.")
-        return self._lexical
-
-    def start(self) -> None:
-        """Train again, or go on with a run that was interrupted."""
-        if self._worker and self._worker.is_alive():
-            raise NotReadyError("It is at work already: wait until it is done, or stop it.")
-        self._work(self._train)
-
-    def stop(self) -> None:
-        """Stop the run that is shown; its best checkpoint so far becomes the result."""
-        if self.run is None or not self.engine.stop(self.run):
-            raise NotReadyError("No fine-tune is running, so there is none to stop.")
-        self._progress = replace(self._progress, text="Stopping", left_s=None)
+        """One question through both sides of a pair."""
+        return self.pair_of(run_id).compare(query, k, truncate_dim, lexical)
 
     def _work(self, what: Callable[[], None]) -> None:
         def safely() -> None:
@@ -127,14 +124,14 @@ class Showcase:
 
     def _open(self) -> None:
         self._progress = Progress("loading", "Reading the corpus")
-        self.corpus = load_corpus(self.settings.data)
+        corpus = self.corpus = load_corpus(self.settings.data)
         self._progress = Progress("loading", "Loading the base model")
-        self.base = self._index(self.settings.base_model, "Base")
-        self.version += 1
+        base = self._index(load_encoder(self.settings.base_model), corpus, "Base")
+        self._show(Pair(corpus, base))
         if self.settings.tuned_model:
             self._show_model(self.settings.tuned_model)
             return
-        run = self._run_of_this_pair()
+        run = self._run_of_this_pair(corpus)
         if run and run.has_model and run.record()["status"] in USABLE:
             self._show_run(run)
         elif run and run.record()["status"] in ACTIVE:
@@ -143,12 +140,13 @@ class Showcase:
             self._progress = Progress("off", "There is no fine-tuned model", "Training is switched "
                                       "off here (TANDEM_TRAIN). Set TANDEM_TUNED_MODEL to a model.")
         elif run and run.record()["status"] in ("failed", "stopped"):
-            self._progress = Progress("failed", f"The last fine-tune ended: {_error(run)}")
+            self.run = run
+            self._progress = Progress("failed", f"The last fine-tune ended: {_error(run)}",
+                                      "The Fine-tune tab has a new try.")
         else:
-            self._train(run)
+            self._train(run, corpus)
 
-    def _index(self, model: str, side: str) -> Index:
-        encoder = load_encoder(model)
+    def _index(self, encoder: Encoder, corpus: Corpus, side: str) -> Index:
         start = time.monotonic()
 
         def report(done: int, total: int) -> None:
@@ -158,112 +156,123 @@ class Showcase:
                 share=done / total, left_s=left,
             )
 
-        return build_index(encoder, self._require_corpus(), self.settings.cache, report)
+        return build_index(encoder, corpus, self.settings.cache, report)
 
-    def _require_corpus(self) -> Corpus:
-        if self.corpus is None:
-            raise NotReadyError("The corpus could not be read.")
-        return self.corpus
-
-    def _run_of_this_pair(self) -> Run | None:
-        """The newest run of this base on this corpus, one with a model first."""
-        corpus, base = self._require_corpus(), self.settings.base_model
-        runs = [
-            run
-            for run in list_runs(self.settings.runs)
-            if run.record().get("fingerprints", {}).get("corpus") in (None, corpus.fingerprint)
-            and run.record().get("base_model", {"name": base})["name"] == base
-        ]
+    def _run_of_this_pair(self, corpus: Corpus) -> Run | None:
+        """The owner's newest run of this base on this corpus, one with a model first."""
+        runs = [run for run in list_runs(self.settings.runs) if self._is_of_this_pair(run, corpus)]
         for run in runs:
-            mark_interrupted(run)
+            self.queue.look_at(run)
         active = [run for run in runs if run.record()["status"] in ACTIVE]
         usable = [run for run in runs if run.record()["status"] in USABLE and run.has_model]
         return next(iter(active or usable or runs), None)
 
-    def _train(self, run: Run | None = None) -> None:
-        """Start or resume a run of this base on this corpus, and show it when it is done."""
-        run = run or self._run_of_this_pair()
-        resume = run is not None and run.record()["status"] == "interrupted"
-        if run is None or not resume:
-            run = create_run(self.settings.runs, self._require_corpus().name)
-        pairs = len(self._require_corpus().pairs("train"))
-        recipe = first_start_recipe(self.settings.recipe, pairs)
-        self.engine.start(run, self.settings.data, self.settings.base_model, recipe.name,
-                          resume=resume)
+    def _is_of_this_pair(self, run: Run, corpus: Corpus) -> bool:
+        record = run.record()
+        fingerprint = record.get("fingerprints", {}).get("corpus")
+        same_data = (
+            fingerprint == corpus.fingerprint if fingerprint
+            else record.get("data", {}).get("source", self.settings.data) == self.settings.data
+        )
+        base = record.get("base_model", {"name": self.settings.base_model})["name"]
+        return same_data and base == self.settings.base_model and record.get("owner") is None
+
+    def _train(self, run: Run | None, corpus: Corpus) -> None:
+        """Start or resume a run of this pair, and show it when it is done."""
+        if run is not None and run.record()["status"] == "interrupted":
+            self.queue.resume(run)
+        else:
+            recipe = first_start_recipe(self.settings.recipe, len(corpus.pairs("train")))
+            run = self.queue.submit(
+                Request(self.settings.data, self.settings.base_model, recipe=recipe))
         self._watch(run)
 
     def _watch(self, run: Run) -> None:
         self.run = run
-        while True:
-            mark_interrupted(run)
-            record = run.record()
-            if record["status"] not in ACTIVE:
-                break
-            if self._progress.text != "Stopping":
-                self._progress = progress_of(record, run.events())
+        while (record := run.record())["status"] in ACTIVE:
+            self._progress = progress_of(record, run.events())
             time.sleep(WATCH_EVERY)
         if run.has_model and record["status"] in USABLE:
             self._show_run(run)
         else:
-            self._progress = Progress("failed", f"The fine-tune ended: {_error(run)}")
+            self._progress = Progress("failed", f"The fine-tune ended: {_error(run)}",
+                                      "The Fine-tune tab can start it again.")
 
     def _show_run(self, run: Run) -> None:
         self.run = run
-        tuned = self._index(str(run.model), "Fine-tuned")
-        evidence = Evidence.from_rows(run.per_query(), "test", len(tuned.ids))
-        self._show(tuned, evidence, _described(run.record()))
+        pair = self._opened()
+        tuned = self._index(load_encoder(str(run.model)), pair.corpus, "Fine-tuned")
+        self._show(_of_run(pair, tuned, run))
 
     def _show_model(self, model: str) -> None:
-        folder = Path(model)
+        folder, pair = Path(model), self._opened()
         if (folder / "run.json").is_file():
             run = Run(folder)
             if not run.has_model:
                 raise RunError(f"TANDEM_TUNED_MODEL: {model} is {run.record()['status']} and "
                                "holds no model.")
-            if run.record().get("fingerprints", {}).get("corpus") == self._require_corpus(
-            ).fingerprint and run.record()["base_model"]["name"] == self.settings.base_model:
+            if self._is_of_this_pair(run, pair.corpus):
                 self._show_run(run)
                 return
             model = str(run.model)
-        tuned = self._index(model, "Fine-tuned")
-        self._show(tuned, None, f"Fine-tuned model: {model}")
-        self.evidence = self._measure(tuned)
+        tuned = self._index(load_encoder(model), pair.corpus, "Fine-tuned")
+        about = f"Fine-tuned model: {self.settings.tuned_model}"
+        self._show(pair.with_tuned(tuned, None, about))
+        if pair.corpus.qrels.get("test"):
+            self._show(pair.with_tuned(tuned, _measured(pair, tuned), about))
+
+    def _show(self, pair: Pair) -> None:
+        self.pair = pair
         self.version += 1
+        if pair.tuned is not None:
+            self._progress = Progress("ready", pair.about)
 
-    def _show(self, tuned: Index, evidence: Evidence | None, text: str) -> None:
-        self.tuned, self.evidence = tuned, evidence
-        self._truncated.clear()
-        self.version += 1
-        self._progress = Progress("ready", text)
+    def _opened(self) -> Pair:
+        if self.pair is None:
+            raise NotReadyError("The base model is not there yet.")
+        return self.pair
 
-    def _measure(self, tuned: Index) -> Evidence | None:
-        corpus = self._require_corpus()
-        if self.base is None or not corpus.qrels.get("test"):
-            return None
-        return Evidence("test", len(corpus.passages), judge(self.base, corpus, "test"),
-                        judge(tuned, corpus, "test"))
+    def _load(self, run: Run) -> Pair:
+        """The pair of a run: from what is in memory where it is the same, else from disk."""
+        record = run.record()
+        if not run.has_model or record["status"] not in USABLE:
+            raise RunError(f"{run.id} is {record['status']} and has no model to show.")
+        pair, tuned = self._opened(), load_encoder(str(run.model))
+        corpus, base = pair.corpus, pair.base
+        if record["fingerprints"]["corpus"] != corpus.fingerprint:
+            corpus = load_corpus(record["data"]["source"], record["seed"])
+            if record["fingerprints"]["corpus"] != corpus.fingerprint:
+                raise RunError(f"The data of {run.id} has changed since: it cannot be compared on.")
+        if record["base_model"]["name"] != self.settings.base_model:
+            encoder: Encoder = load_encoder(
+                record["base_model"]["name"], record["base_model"].get("revision"))
+            base = build_index(encoder, corpus, self.settings.cache)
+        elif corpus is not pair.corpus:
+            base = build_index(base.encoder, corpus, self.settings.cache)
+        if base.encoder.dim != tuned.dim:
+            base = base.truncated(tuned.dim)
+        same = corpus is pair.corpus and base is pair.base
+        of_base = pair if same else Pair(corpus, base)
+        return _of_run(of_base, build_index(tuned, corpus, self.settings.cache), run)
 
-    def _at(self, index: Index, dim: int | None) -> Index:
-        if dim is None or dim == index.encoder.dim:
-            return index
-        key = (index.encoder.fingerprint, dim)
-        if key not in self._truncated:
-            if len(self._truncated) > 32:  # somebody tries every number
-                self._truncated.clear()
-            self._truncated[key] = index.truncated(dim)
-        return self._truncated[key]
+
+def _of_run(pair: Pair, tuned: Index, run: Run) -> Pair:
+    evidence = Evidence.from_rows(run.per_query(), "test", len(tuned.ids))
+    return pair.with_tuned(tuned, evidence, described(run.record()), run.id)
 
 
-def _described(record: dict[str, Any]) -> str:
+def _measured(pair: Pair, tuned: Index) -> Evidence:
+    return Evidence("test", len(pair.corpus.passages), judge(pair.base, pair.corpus, "test"),
+                    judge(tuned, pair.corpus, "test"))
+
+
+def described(record: dict[str, Any]) -> str:
+    """What made a fine-tuned model, in a line."""
     recipe, pairs = record["recipe"], record["splits"]["train"]["pairs"]
     epochs = f"{recipe['epochs']} {'epoch' if recipe['epochs'] == 1 else 'epochs'}"
     stopped = "stopped early, " if record["status"] == "stopped" else ""
     return (f"Fine-tuned on {pairs:,} pairs, {epochs} of recipe {recipe['name']} ({stopped}"
-            f"{_minutes(record['seconds'])})")
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+            f"{duration(record['seconds'])})")
 
 
 def _error(run: Run) -> str:

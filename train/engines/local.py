@@ -9,9 +9,10 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retrieval.encoder import EMBEDDED_MODEL
-
+from ..lock import holder
 from ..record import ACTIVE, Run, RunError, mark_interrupted
+from ..request import request_of
+from . import EngineError
 
 HOUSE = Path(__file__).resolve().parents[2]
 NICENESS = 19
@@ -24,17 +25,27 @@ class LocalEngine:
 
     home: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    name: str = "local"
 
-    def start(
-        self, run: Run, data: str, base: str = EMBEDDED_MODEL, recipe: str = "tandem",
-        resume: bool = False,
-    ) -> None:
-        """Start or resume a run; returns at once."""
-        command = [sys.executable, "-m", "train", "fit", "--data", _place(data), "--base",
-                   _place(base), "--recipe", recipe, "--out", str(run.folder.resolve()), "--json"]
+    def device(self, run: Run) -> str:
+        """This machine: whatever it has, a run uses all of it."""
+        return self.name
+
+    def start(self, run: Run, token: str | None = None) -> None:
+        """Start a queued run or resume one that ended early; returns at once. EngineError."""
+        try:
+            request_of(run)
+            status = run.record()["status"]
+        except RunError as error:
+            raise EngineError(str(error)) from None
+        if status in ("running", "done"):
+            raise EngineError(f"The run {run.id} is {status}: there is nothing to start.")
+        if status != "queued":  # whoever watches must not take how it ended before for its end
+            run.update(status="queued", error=None)
         with (run.folder / "process.log").open("ab") as log:
             child = subprocess.Popen(
-                command + (["--resume"] if resume else []),
+                [sys.executable, "-m", "train", "fit", "--out", str(run.folder.resolve()),
+                 "--resume", "--json"],
                 cwd=HOUSE,
                 env=os.environ | {
                     "TANDEM_HOME": str(self.home.resolve()),
@@ -49,16 +60,23 @@ class LocalEngine:
         self.children[run.id] = child
         threading.Thread(target=self._wait, args=(run, child), daemon=True).start()
 
-    def stop(self, run: Run) -> bool:
+    def stop(self, run: Run, token: str | None = None) -> bool:
         """Ask a run to stop and keep its best checkpoint; False if it is not running here."""
         child, record = self.children.get(run.id), run.record()
         if record["status"] not in ACTIVE or mark_interrupted(run):
             return False
-        pid = (record.get("process") or {}).get("pid") or (child.pid if child else None)
+        pid = (record.get("process") or {}).get("pid")
+        if pid is None and child is not None and child.poll() is None:
+            pid = child.pid
         if pid is None:
             return False
-        os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it ended just now
+            os.kill(pid, signal.SIGTERM)
         return True
+
+    def look(self, run: Run) -> None:
+        """Mark a run as interrupted whose process is gone; a queued one has none yet."""
+        mark_interrupted(run)
 
     def abandon(self) -> None:
         """End what runs here because the app ends; it is resumed at the next start."""
@@ -69,6 +87,8 @@ class LocalEngine:
     def _wait(self, run: Run, child: subprocess.Popen[bytes]) -> None:
         """Record the end of a process that could not record it itself."""
         status = child.wait()
+        if run.folder.exists() and holder(run) is not None:
+            return  # another process had the run before this one, and has it still
         with contextlib.suppress(RunError):  # the run may have been deleted meanwhile
             recorded = run.record()["status"]
             if recorded == "queued" and status == -signal.SIGTERM:
@@ -87,14 +107,9 @@ def spare_cores() -> int:
                else (os.cpu_count() or 2) - 1)
 
 
-def _place(name: str) -> str:
-    """A path as the child, which starts in the house, must read it; a name as it is."""
-    path = Path(name)
-    return str(path.resolve()) if path.exists() else name
-
-
 def _last_line(run: Run) -> str:
     lines = (run.folder / "process.log").read_text("utf-8", "replace").strip().splitlines()
+    lines = [line for line in lines if not line.startswith("{")]  # the answer to --json
     return lines[-1][:300] if lines else "its process said nothing."
 
 

@@ -1,0 +1,83 @@
+"""Carry out what a run was asked to do, and record how it ended, whatever happens."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from corpus.read import BUILT_IN, load_corpus
+
+from .record import Run, RunError
+from .request import Request, placed, request_of
+from .stopping import Stop
+
+
+def begun(run: Run, request: Request) -> Request:
+    """Write a request into the record of a run that has not begun; RunError if it has."""
+    record = run.record()
+    if record["status"] != "queued":
+        raise RunError(
+            f"{run.folder} holds a run that is {record['status']}: choose another --out, or give "
+            "--resume."
+        )
+    asked = request.as_record()
+    run.update(**asked | {key: record[key] for key in ("owner", "engine") if key in record})
+    return request_of(run)
+
+
+def taken_up(run: Run, data: str | None = None) -> Request | None:
+    """What a run was asked to do, to go on with it; None if nobody asked yet.
+
+    data: where the same data is now; None for where it was. RunError if it is other data.
+    """
+    record = run.record()
+    if "recipe" not in record:
+        return None
+    source = record.get("data", {}).get("source")
+    if source is None or "engine" not in record:  # from before requests were recorded
+        run.update(data=record.get("data", {}) | {"source": source or placed(data or BUILT_IN)},
+                   engine=record.get("engine") or {"name": "local", "flavor": None})
+    request = request_of(run)
+    if data is None or placed(data) == request.data:
+        return request
+    known = record.get("fingerprints", {}).get("corpus")
+    if known is None or load_corpus(data, request.seed).fingerprint != known:
+        raise RunError(f"{run.folder} was started on other data: resume it with the same --data.")
+    run.update(data=run.record()["data"] | {"source": placed(data)})
+    return request_of(run)
+
+
+def carry_out(
+    run: Run,
+    request: Request,
+    *,
+    resume: bool = False,
+    stop: Stop | None = None,
+    cache: Path | None = None,
+    tell: Callable[[dict[str, Any]], None] = lambda event: None,
+) -> None:
+    """Fit, writing each event to the run directory; an error ends the run as failed.
+
+    tell: is called with each event. An error that nobody foresaw is recorded and raised again.
+    """
+    from .fit import fit
+
+    try:
+        corpus = load_corpus(request.data, request.seed)
+        known = run.record().get("fingerprints", {}).get("corpus")
+        if resume and known not in (None, corpus.fingerprint):
+            raise RunError(f"{run.folder} was started on other data: what is at {request.data} has "
+                           "changed since. Start a new run.")
+        for event in fit(request.recipe, corpus, run, request.base, revision=request.revision,
+                         seed=request.seed, cache=cache, resume=resume, stop=stop):
+            run.append(event)
+            tell(event)
+    except Exception as error:
+        # Whatever it was, whoever watches must learn of it: the record keeps the sentence, and
+        # an error nobody foresaw keeps its trace on standard error.
+        sentence = str(error) or type(error).__name__
+        event = {"type": "error", "text": sentence}
+        run.append(event)
+        run.update(status="failed", error=sentence, process=None)
+        tell(event)
+        if not isinstance(error, ValueError | OSError):
+            raise

@@ -1,0 +1,168 @@
+"""What somebody can do about runs, from the page or from a program: allowed first, then done."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from corpus.check import Report, check_path
+from corpus.read import load_corpus
+from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.metrics import PRIMARY
+from train.engines.offers import Offer, automatic, offers
+from train.queue import engine_name
+from train.recipe import named_recipe
+from train.record import ACTIVE, Run, RunError, known_run, list_runs
+from train.request import Request
+
+from .run_state import RunState, run_state
+from .shared import House
+from .visitor import RefusedError, Visitor
+
+MOST_WAITING = 3
+"""Runs that one visitor may have queued or running at a time."""
+MOST_REPORTS = 16
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A fine-tune as a form or a program asks for it, nothing of it checked yet."""
+
+    data: str = ""
+    recipe: str = "tandem"
+    base: str = EMBEDDED_MODEL
+    values: Mapping[str, str] = field(default_factory=dict)
+    engine: str = "auto"
+    flavor: str = ""
+    seed: int = 42
+
+
+@dataclass(frozen=True)
+class Acts:
+    """The acts, each for a visitor. Every refusal is a ValueError with a sentence."""
+
+    house: House
+    _reports: OrderedDict[str, Report] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def check(self, data: str) -> Report:
+        """The data check of what somebody brought; kept, since looking again finds the same."""
+        source = self.house.uploads.source(data)
+        with self._lock:
+            if source not in self._reports:
+                self._reports[source] = check_path(source)
+                if len(self._reports) > MOST_REPORTS:
+                    self._reports.popitem(last=False)
+            return self._reports[source]
+
+    def offers(self, visitor: Visitor) -> list[Offer]:
+        """The engines as this visitor may choose them."""
+        return offers(self.house.queue.engines,
+                      lambda engine: self.house.door.why_not(visitor, engine),
+                      self.house.settings.engine)
+
+    def request(self, visitor: Visitor, wish: Wish) -> Request:
+        """A wish, checked: what the run will be asked to do."""
+        recipe = named_recipe(wish.recipe or "tandem").with_values(
+            {name: text for name, text in wish.values.items() if text.strip()})
+        source = self.house.uploads.source(wish.data)
+        engine = wish.engine
+        if engine in ("", "auto"):
+            chosen, why = automatic(self.offers(visitor))
+            if chosen is None:
+                raise RefusedError(why)
+            engine = chosen
+        return Request(source, wish.base.strip() or EMBEDDED_MODEL, recipe=recipe, seed=wish.seed,
+                       owner=visitor.key, engine=engine, flavor=wish.flavor or None)
+
+    def start(self, visitor: Visitor, wish: Wish) -> Run:
+        """Queue a new run."""
+        request = self.request(visitor, wish)
+        self.house.door.check_start(visitor, request.engine)
+        if not visitor.is_owner and visitor.key is None:
+            raise RefusedError("Reload the page first: your browser has not been given a mark to "
+                               "know your runs by.")
+        mine = [run for run in list_runs(self.house.settings.runs)
+                if run.record()["status"] in ACTIVE and run.record().get("owner") == visitor.key]
+        if not visitor.is_owner and len(mine) >= MOST_WAITING:
+            raise RefusedError(f"You have {len(mine)} runs waiting or running already: wait until "
+                               "one is done, or stop one.")
+        corpus = load_corpus(request.data, request.seed)
+        pairs = len(corpus.pairs("train"))
+        most = self.house.settings.max_pairs
+        if most is not None and pairs > most:
+            raise RefusedError(f"There are {pairs:,} training pairs; at most {most:,} are trained "
+                               "on here (TANDEM_MAX_PAIRS).")
+        return self.house.queue.submit(request, visitor.token)
+
+    def run(self, visitor: Visitor, run_id: str) -> Run:
+        """A run by its id, if this visitor may see it."""
+        run = known_run(self.house.settings.runs, run_id)
+        if not self.sees(visitor, run):
+            raise RunError(f"There is no run {run_id!r:.80}: it may have been deleted.")
+        return run
+
+    def sees(self, visitor: Visitor, run: Run) -> bool:
+        """Whether a run may be shown: runs on data that a visitor brought are that visitor's."""
+        source = str(run.record().get("data", {}).get("source", ""))
+        return visitor.owns(run) or not self.house.uploads.is_upload(source)
+
+    def runs(self, visitor: Visitor) -> list[Run]:
+        """The runs this visitor may see, the newest first."""
+        return [run for run in list_runs(self.house.settings.runs) if self.sees(visitor, run)]
+
+    def newest(self, visitor: Visitor) -> Run | None:
+        """The run for somebody who has chosen none: an active one, their own before another's."""
+        runs = self.runs(visitor)
+        active = [run for run in runs if run.record()["status"] in ACTIVE]
+        own = [run for run in active if run.record().get("owner") == visitor.key]
+        return next(iter(own or active or runs), None)
+
+    def state(self, run: Run) -> RunState:
+        """What there is to see of a run now."""
+        queued = run.record()["status"] == "queued"
+        return run_state(run, self.house.queue.place(run) if queued else 0)
+
+    def stop(self, visitor: Visitor, run_id: str) -> Run:
+        """Stop a run; its best checkpoint so far becomes the result."""
+        run = self._own(visitor, run_id)
+        self.house.queue.stop(run, visitor.token)
+        return run
+
+    def resume(self, visitor: Visitor, run_id: str) -> Run:
+        """Queue a run again that ended early."""
+        run = self._own(visitor, run_id)
+        self.house.door.check_start(visitor, engine_name(run.record()))
+        return self.house.queue.resume(run, visitor.token)
+
+    def delete(self, visitor: Visitor, run_id: str) -> None:
+        """Remove a run and everything in it."""
+        run = self._own(visitor, run_id)
+        if self.house.showcase.run == run and self.house.showcase.pair and (
+            self.house.showcase.pair.run_id == run.id
+        ):
+            raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
+                               "start.")
+        self.house.queue.delete(run)
+        self.house.showcase.forget(run.id)
+
+    def status(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
+        """A run in figures, for programs: its record, how far it is, and its curves."""
+        run = self.run(visitor, run_id) if run_id else self.newest(visitor)
+        if run is None:
+            return {"run": None, "status": None}
+        state, record = self.state(run), run.record()
+        return {
+            "run": run.id, "status": state.status, "place": state.place, "phase": state.phase,
+            "step": state.step, "steps": state.steps, "share": state.share,
+            "left_s": state.left_s, "loss": [list(point) for point in state.loss],
+            f"dev_{PRIMARY}": [list(point) for point in state.dev],
+            "seconds": state.seconds, "error": state.error or None,
+            "metrics": record.get("metrics"), "published": record.get("published") or [],
+        }
+
+    def _own(self, visitor: Visitor, run_id: str) -> Run:
+        run = self.run(visitor, run_id)
+        self.house.door.check_owns(visitor, run)
+        return run

@@ -1,0 +1,40 @@
+"""What the tabs of the page share: components that one fills and others listen to."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from train.queue import Queue
+from train.settings import Settings
+
+from .showcase import Showcase
+from .uploads import Uploads
+from .visitor import Door
+
+
+@dataclass(frozen=True)
+class House:
+    """What stands behind the page, whoever looks at it."""
+
+    settings: Settings
+    showcase: Showcase
+    queue: Queue
+    door: Door
+    uploads: Uploads
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Components of one page view.
+
+    version: rises when the opening pair changes. run: the id of the run whose pair Compare and
+    Scoreboard show, empty for the opening pair. watched: the run that the Fine-tune tab shows,
+    empty for the newest. nonce: what proves that an action comes from this page.
+    """
+
+    question: gr.Textbox
+    tabs: gr.Tabs
+    version: gr.Number
+    run: gr.Textbox
+    watched: gr.Textbox
+    nonce: gr.Textbox

@@ -1,0 +1,76 @@
+"""Data that visitors bring: kept under a name made of its content, which nobody can guess."""
+
+import hashlib
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from corpus.read import BUILT_IN
+from corpus.rows import ROW_SUFFIXES
+from train.settings import Settings
+
+SUFFIX = "|".join(map(re.escape, ROW_SUFFIXES))
+UPLOAD = re.compile(rf"upload-[0-9a-f]{{24}}(?:{SUFFIX})")
+
+
+class UploadError(ValueError):
+    """A file that cannot be taken, or data that is not there: the message says why."""
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """The data that runs may be trained on: the built-in, the owner's, and what visitors brought.
+
+    Nobody can name any other file of this machine.
+    """
+
+    settings: Settings
+
+    def keep(self, file: Path) -> str:
+        """Keep a file of pairs; gives the name it goes by from now on. UploadError."""
+        if file.suffix.lower() not in ROW_SUFFIXES:
+            raise UploadError(
+                f"Pairs are read from {', '.join(ROW_SUFFIXES)}, not from {file.name[:80]!r}."
+            )
+        size = file.stat().st_size
+        if size > self.settings.max_upload:
+            raise UploadError(
+                f"The file has {size / 1e6:.1f} MB; at most {self.settings.max_upload / 1e6:.0f} "
+                "MB are taken here (TANDEM_MAX_UPLOAD_MB)."
+            )
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        name = f"upload-{digest[:24]}{file.suffix.lower()}"
+        place = self.settings.uploads / name
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as beside:
+                pass
+            shutil.copyfile(file, beside.name)
+            Path(beside.name).replace(place)
+        return name
+
+    def source(self, data: object) -> str:
+        """Where the data of a name is, as a run is asked for it. UploadError if it is nowhere."""
+        if data in (BUILT_IN, "", None):
+            return BUILT_IN
+        if data == self.settings.data:
+            return self.settings.data
+        if isinstance(data, str) and UPLOAD.fullmatch(data):
+            place = self.settings.uploads / data
+            if place.is_file():
+                return str(place)
+            raise UploadError("That file is not here any more: upload it again.")
+        raise UploadError(
+            f"There is no data {data!r:.80} here: take `{BUILT_IN}`, or upload a file of pairs."
+        )
+
+    def is_upload(self, source: str) -> bool:
+        """Whether a run's data was brought by a visitor."""
+        return Path(source).parent == self.settings.uploads
+
+    def named(self, source: str) -> str:
+        """The name of a run's data, as `keep` gave it: never a path of this machine."""
+        return Path(source).name if self.is_upload(source) else source
