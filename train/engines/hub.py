@@ -141,38 +141,7 @@ class UserHub:
 
     def ask(self, what: str, call: "Callable[[HfApi], Answer]") -> Answer:
         """Ask the Hub something. what: completes "may not …" in a sentence of the error."""
-        import httpx2
-        from huggingface_hub import HfApi, get_session
-
-        get_session().timeout = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-        try:
-            return call(HfApi(endpoint=self._endpoint, token=self._token))
-        except (httpx2.HTTPError, OSError, ValueError, KeyError, RuntimeError) as error:
-            problem = self._in_words(what, error)
-        raise problem  # out here, so that it has no context, which holds the token
-
-    def _in_words(self, what: str, error: Exception) -> EngineError:
-        response = getattr(error, "response", None)
-        status = getattr(response, "status_code", None)
-        said = self.without_token(getattr(error, "server_message", None) or "")[:SAID]
-        said = f" The Hub says: {said}" if said else ""
-        if status == 401:
-            return SignInError("The Hub does not accept your sign-in; it may have expired. Sign "
-                               f"in again.{said}")
-        if status == 402:
-            return EngineError("Jobs are paid in advance and there is not enough credit. Add some "
-                               f"at {BILLING}, then start again.{said}")
-        if status == 403:
-            return EngineError(f"Your sign-in may not {what}. Sign in again and allow it, or take "
-                               f"a token that may.{said}")
-        if status == 404:
-            return NotThereError(f"The Hub has nothing there when asked to {what}: it was deleted, "
-                                 f"or your sign-in may not see it.{said}")
-        if status is not None and status < 500 and status not in (408, 425, 429):
-            return EngineError(f"The Hub refused to {what} ({status}).{said}")
-        cause = status or type(error).__name__
-        return LostContactError(f"The Hub did not answer as it should ({cause}) when asked to "
-                                f"{what}.{said}")
+        return ask_anyone(what, call, self._token, self._endpoint)
 
     def without_token(self, text: str) -> str:
         """A text with this user's token, and whatever looks like one, taken out."""
@@ -185,6 +154,46 @@ class UserHub:
 
     def __repr__(self) -> str:
         return "UserHub(…)"
+
+
+def ask_anyone(
+    what: str,
+    call: "Callable[[HfApi], Answer]",
+    token: str | None,
+    endpoint: str | None = None,
+) -> Answer:
+    """Ask the Hub in somebody's name, or with None in nobody's, whoever owns this process."""
+    import httpx2
+    from huggingface_hub import HfApi, get_session
+
+    get_session().timeout = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+    try:
+        return call(HfApi(endpoint=endpoint, token=token or False))
+    except (httpx2.HTTPError, OSError, ValueError, KeyError, RuntimeError) as error:
+        problem = _in_words(what, error, token)
+    raise problem  # out here, so that it has no context, which holds the token
+
+
+def _in_words(what: str, error: Exception, token: str | None) -> EngineError:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    said = without_tokens(getattr(error, "server_message", None) or "", token)[:SAID]
+    said = f" The Hub says: {said}" if said else ""
+    if status == 401:
+        return SignInError("The Hub does not accept your sign-in; it may have expired. Sign in "
+                           f"again.{said}")
+    if status == 402:
+        return EngineError("Jobs are paid in advance and there is not enough credit. Add some at "
+                           f"{BILLING}, then start again.{said}")
+    if status == 403:
+        return EngineError(f"Your sign-in may not {what}. Sign in again and allow it, or take a "
+                           f"token that may.{said}")
+    if status == 404:
+        return NotThereError(f"The Hub has nothing there when asked to {what}: it was deleted, or "
+                             f"your sign-in may not see it.{said}")
+    if status is not None and status < 500 and status not in (408, 425, 429):
+        return EngineError(f"The Hub refused to {what} ({status}).{said}")
+    return LostContactError("The Hub did not answer as it should "
+                            f"({status or type(error).__name__}) when asked to {what}.{said}")
 
 
 def without_tokens(text: str, token: str | None = None) -> str:

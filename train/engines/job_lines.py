@@ -14,10 +14,12 @@ from typing import Any
 EVENT, RECORD = "event", "record"
 LONGEST = 64_000
 """Characters of a marked line; a longer one is not ours."""
-KINDS = ("phase", "step", "loss", "eval", "log", "done", "error")
-OWN_KEYS = ("schema", "id", "owner", "created", "queued", "engine", "data", "process", "published",
-            "recipe", "seed", "note", "estimate")
+KIND = re.compile(r"[a-z_]{1,20}")
+OWN_KEYS = ("schema", "owner", "created", "queued", "engine", "process", "published", "recipe",
+            "seed", "note", "estimate")
 """What the app knows of a run: a record that comes back from elsewhere does not change these."""
+PLACES = {"base_model": ("name", "revision"), "data": ("source", "name")}
+"""The job has base and data from other places than the app."""
 RESULT_KEYS = ("status", "error", "metrics", "finished", "started", "history")
 """What holds only once the run has ended and its files are here."""
 
@@ -52,9 +54,14 @@ def heard(line: str, mark: str) -> Heard | None:
         return None
     if not isinstance(value, dict):
         return None
-    if head[1] == EVENT and (value.get("type") not in KINDS or int(head[2]) < 1):
+    if head[1] == EVENT and not (is_event(value) and int(head[2])):
         return None
     return Heard(head[1], int(head[2]), value)
+
+
+def is_event(value: object) -> bool:
+    """Whether it is an event as a run directory has them."""
+    return isinstance(value, dict) and bool(KIND.fullmatch(str(value.get("type"))))
 
 
 def is_marked(line: str) -> bool:
@@ -71,10 +78,10 @@ def taken_over(
     """
     closed = OWN_KEYS if ended else OWN_KEYS + RESULT_KEYS
     changes = {key: value for key, value in theirs.items() if key not in closed}
-    if isinstance(changes.get("base_model"), dict):  # the job may have it from another place
-        base = ours.get("base_model") or {}
-        changes["base_model"] = changes["base_model"] | {
-            key: base[key] for key in ("name", "revision") if key in base}
+    for name, places in PLACES.items():
+        known = ours.get(name) or {}
+        if isinstance(changes.get(name), dict):
+            changes[name] = changes[name] | {key: known[key] for key in places if key in known}
     return changes
 
 
