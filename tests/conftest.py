@@ -32,3 +32,13 @@ def encoder():
 def sample_folder(porsche, tmp_path_factory) -> Path:
     """Sixty real passages with their questions, as a BEIR folder: small enough to train on."""
     return write_beir(porsche, tmp_path_factory.mktemp("data") / "sample", passages=60)
+
+
+@pytest.fixture(scope="session")
+def real_job(porsche, tmp_path_factory):
+    """What a real job printed and left, trained once for all tests of the engine."""
+    import job_play
+
+    return job_play.real_job(porsche, tmp_path_factory.mktemp("job"))
+
+

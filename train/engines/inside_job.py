@@ -166,7 +166,7 @@ class Job:
             return 1
         with suppress(EngineError):  # what it saves is space, not the run
             self.hub.forget_history(self.repo)
-        return 0 if self.run.has_model else 1
+        return 1 if record["status"] == "failed" else 0
 
     def _result(self, record: dict[str, Any]) -> "list[Operation]":
         """The result as one commit; of a run that is done, checkpoints are not needed any more."""

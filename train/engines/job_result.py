@@ -49,9 +49,7 @@ def fetch_result(hub: UserHub, run: Run, repo: str, mark: str, job: str) -> bool
         return False
     folder = _downloaded(hub, run, repo, revision, place, names)
     theirs = _record(folder / "run.json")
-    events = folder / "events.jsonl"
-    if events.is_file():
-        append_missing(run, job, events)
+    append_missing(run, job, folder)
     if (folder / "model").is_dir():
         check_modules(folder / "model")
         _put(folder / "model", run.model)
@@ -85,17 +83,11 @@ def has_checkpoints(hub: UserHub, repo: str) -> bool:
     return any(name.startswith(f"{CHECKPOINTS}/") for name in hub.files(repo)[1])
 
 
-def append_missing(run: Run, job: str, events: Path) -> None:
-    """Append the events of a job that its log did not bring."""
+def append_missing(run: Run, job: str, theirs: Path) -> None:
+    """Append the events of a job that its log did not bring. theirs: the folder they are in."""
     seen = last_event_of(run, job)
-    for n, line in enumerate(events.read_bytes().splitlines(), 1):
-        if n <= seen:
-            continue
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if is_event(event):
+    for n, event in enumerate(Run(theirs).events(), 1):
+        if n > seen and is_event(event):
             run.append(event | {"job": job, "n": n})
 
 

@@ -54,9 +54,9 @@ class Pace:
 class Watch:
     """The thread of one run. `run.json`'s `engine` says where it is, so that another can go on."""
 
-    def __init__(self, run: Run, hub: UserHub, pace: Pace, endpoint: str | None = None) -> None:
-        """Nothing happens before `start`."""
-        self.run, self.hub, self.pace, self.endpoint = run, hub, pace, endpoint
+    def __init__(self, run: Run, hub: UserHub, pace: Pace, env: Mapping[str, str]) -> None:
+        """Nothing happens before `start`. env: what the job's environment has beside ours."""
+        self.run, self.hub, self.pace, self.env = run, hub, pace, ENVIRONMENT | dict(env)
         self.let_go = threading.Event()
         self.stop_asked = False
         self.last_lines: deque[str] = deque(maxlen=20)
@@ -131,8 +131,8 @@ class Watch:
                 return False
             job = self.hub.run_job(
                 engine["namespace"], self.run.id, image=IMAGE, command=command(repo, revision),
-                env=ENVIRONMENT | ({"HF_ENDPOINT": self.endpoint} if self.endpoint else {}),
-                secrets=dict(self.hub.secrets), flavor=engine["flavor"], timeout=engine["limit_s"])
+                env=self.env, secrets=dict(self.hub.secrets), flavor=engine["flavor"],
+                timeout=engine["limit_s"])
         except EngineError as error:
             self._end_as("failed", f"The job could not be started. {error}")
             return False

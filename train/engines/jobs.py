@@ -151,7 +151,10 @@ class JobsEngine:
         return watch is not None and watch.is_alive
 
     def _watch(self, run: Run, hub: UserHub) -> None:
-        watch = self._watches[run.id] = Watch(run, hub, self.pace, self.endpoint)
+        env = {"HF_ENDPOINT": self.endpoint} if self.endpoint else {}
+        if self.max_minutes is not None:
+            env["TANDEM_MAX_MINUTES"] = str(max(1, int(self.max_minutes)))
+        watch = self._watches[run.id] = Watch(run, hub, self.pace, env)
         watch.start()
 
 
