@@ -60,6 +60,7 @@ class Job:
     told: int = 0
     record_told: str = ""
     stop_asked: bool = False
+    stop_passed_on: bool = False
     child: "subprocess.Popen[bytes] | None" = None
     uploads: list[Thread] = field(default_factory=list)
 
@@ -81,11 +82,10 @@ class Job:
             env=os.environ | {"TANDEM_HOME": str(self.folder / "home")},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         )
-        if self.stop_asked:  # before there was anybody to tell
-            self.child.terminate()
         looked = uploaded = time.monotonic()
         while self.child.poll() is None:
             self.tell()
+            self._pass_on_stop()
             if time.monotonic() - looked > STOP_EVERY:
                 looked = time.monotonic()
                 self._look_for_stop()
@@ -108,10 +108,15 @@ class Job:
             _print(line)
 
     def ask_to_stop(self) -> None:
-        """Have training end with its best checkpoint so far."""
-        if not self.stop_asked and self.child is not None:
-            self.child.terminate()
+        """Have training end with its best checkpoint so far, at the next look."""
         self.stop_asked = True
+
+    def _pass_on_stop(self) -> None:
+        """Tell training to stop, once it listens: before, it would be killed."""
+        if self.stop_asked and not self.stop_passed_on and self.child is not None:
+            if self.run.record()["status"] == "running":
+                self.stop_passed_on = True
+                self.child.terminate()
 
     def _look_for_stop(self) -> None:
         if self.stop_asked:
