@@ -12,11 +12,15 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from train.engines.local import LocalEngine  # noqa: E402
+from train.queue import Queue  # noqa: E402
 from train.settings import Settings, SettingsError  # noqa: E402
-from ui.guard import MAX_BODY, middleware  # noqa: E402
+from ui.guard import middleware  # noqa: E402
 from ui.page import build_page  # noqa: E402
+from ui.shared import House  # noqa: E402
 from ui.showcase import Showcase  # noqa: E402
 from ui.theme import css, theme  # noqa: E402
+from ui.uploads import Uploads  # noqa: E402
+from ui.visitor import Door  # noqa: E402
 
 
 def main() -> int:
@@ -34,11 +38,12 @@ def main() -> int:
         print(f"Tandem cannot start: port {settings.port} is taken by another program. Set PORT to "
               "a free one, for example PORT=7861.", file=sys.stderr)
         return 1
-    engine = LocalEngine(settings.home)
-    atexit.register(engine.abandon)
+    queue = Queue(settings.runs, {"local": LocalEngine(settings.home)}, settings.max_disk)
+    atexit.register(queue.close)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's stop, like Ctrl-C
-    showcase = Showcase(settings, engine)
-    page = build_page(showcase, settings)
+    showcase = Showcase(settings, queue)
+    page = build_page(House(settings, showcase, queue, Door(settings), Uploads(settings)))
+    queue.open()
     showcase.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
     print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)
@@ -52,8 +57,8 @@ def main() -> int:
         enable_monitoring=False,
         run_history=False,
         ssr_mode=False,
-        max_file_size=MAX_BODY,
-        app_kwargs={"middleware": middleware()},
+        max_file_size=settings.max_upload,
+        app_kwargs={"middleware": middleware(settings)},
     )
     return 0
 

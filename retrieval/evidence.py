@@ -170,14 +170,18 @@ class Evidence:
     @property
     def verdict(self) -> str:
         """What the primary metric says, in a sentence for a person who decides."""
+        return self.verdict_of("Base", "Fine-tuned")
+
+    def verdict_of(self, base: str, tuned: str) -> str:
+        """The verdict, with the two sides called by other names."""
         gap, queries = self.differences[PRIMARY], len(self.base)
         said = (
             f"{gap.value:+.3f} {PRIMARY} (95 % interval {gap.low:+.3f} to {gap.high:+.3f}) on "
             f"{queries:,} {'question' if queries == 1 else 'questions'} neither was trained on"
         )
         return {
-            "better": f"Fine-tuned is better: {said}.",
-            "worse": f"Fine-tuned is worse: {said}. Keep Base.",
+            "better": f"{tuned} is better: {said}.",
+            "worse": f"{tuned} is worse: {said}. Keep {base}.",
             NO_DIFFERENCE: f"No clear difference: {said}. {self._could_show}",
         }[gap.outcome]
 

@@ -22,6 +22,7 @@ class Request:
     data: `porsche`, a BEIR folder or a file of pairs. base: a Hub id or a folder; revision: which
     commit of the Hub id, None for the newest. owner: the Hub name or the browser that asks, None
     for the owner of this Tandem. engine: where it runs; flavor: on which of the engine's machines.
+    data_name: what the data is called, where its file name says nothing.
     """
 
     data: str = BUILT_IN
@@ -32,10 +33,16 @@ class Request:
     owner: str | None = None
     engine: str = "local"
     flavor: str | None = None
+    data_name: str = ""
+
+    @property
+    def called(self) -> str:
+        """What the data is called."""
+        return self.data_name or Path(self.data).stem
 
     def create(self, runs: Path) -> Run:
         """A new run directory in `runs` that is queued with this request."""
-        run = create_run(runs, f"{Path(self.data).stem}-{self.recipe.name}")
+        run = create_run(runs, f"{self.called}-{self.recipe.name}")
         run.update(**self.as_record())
         return run
 
@@ -46,7 +53,7 @@ class Request:
             "recipe": asdict(self.recipe),
             "seed": self.seed,
             "base_model": {"name": placed(self.base), "revision": self.revision},
-            "data": {"source": placed(self.data), "name": Path(self.data).stem},
+            "data": {"source": placed(self.data), "name": self.called},
             "engine": {"name": self.engine, "flavor": self.flavor},
         }
 
@@ -71,6 +78,7 @@ def request_of(run: Run) -> Request:
             owner=record.get("owner"),
             engine=engine["name"],
             flavor=engine.get("flavor"),
+            data_name=record["data"].get("name", ""),
         )
     except (KeyError, TypeError) as error:
         raise RunError(

@@ -41,6 +41,7 @@ class Settings:
     port: int = 7860
     max_disk: int | None = None
     max_upload: int = 50_000_000
+    max_pairs: int | None = None
     on_space: bool = False
     zero_gpu: bool = False
     space_owner: str | None = None

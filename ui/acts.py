@@ -1,5 +1,6 @@
 """What somebody can do about runs, from the page or from a program: allowed first, then done."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -8,9 +9,12 @@ from typing import Any
 
 from corpus.check import Report, check_path
 from corpus.read import load_corpus
+from corpus.records import Corpus
 from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.evidence import Evidence
 from retrieval.metrics import PRIMARY
 from train.engines.offers import Offer, automatic, offers
+from train.fit import check_trainable
 from train.queue import engine_name
 from train.recipe import named_recipe
 from train.record import ACTIVE, Run, RunError, known_run, list_runs
@@ -23,6 +27,7 @@ from .visitor import RefusedError, Visitor
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
 MOST_REPORTS = 16
+MOST_CORPORA = 4
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Acts:
 
     house: House
     _reports: OrderedDict[str, Report] = field(default_factory=OrderedDict)
+    _corpora: OrderedDict[str, Corpus] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self, data: str) -> Report:
@@ -62,6 +68,37 @@ class Acts:
                       lambda engine: self.house.door.why_not(visitor, engine),
                       self.house.settings.engine)
 
+    def corpus(self, source: str, seed: int = 42) -> Corpus:
+        """The data of a run, read once."""
+        opening = self.house.showcase.corpus
+        if opening is not None and source == self.house.settings.data:
+            return opening
+        key = f"{seed} {source}"
+        with self._lock:
+            if key not in self._corpora:
+                self._corpora[key] = load_corpus(source, seed)
+                if len(self._corpora) > MOST_CORPORA:
+                    self._corpora.popitem(last=False)
+            return self._corpora[key]
+
+    def counts(self, request: Request) -> dict[str, Any]:
+        """What can be said of a run without measuring anything."""
+        corpus, recipe = self.corpus(request.data, request.seed), request.recipe
+        check_trainable(corpus)
+        pairs = len(corpus.pairs("train"))
+        return {"pairs": pairs, "passages": len(corpus.passages),
+                "steps": recipe.epochs * math.ceil(pairs / recipe.batch_size)}
+
+    def flavors(self, visitor: Visitor, engine: str) -> list[tuple[str, str]]:
+        """The machines an engine offers, as choices; none where there is nothing to choose."""
+        return []
+
+    def priced(
+        self, visitor: Visitor, request: Request, measured: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], str]:
+        """An estimate of this machine, turned into one of where the run goes, and its cost."""
+        return measured, ""
+
     def request(self, visitor: Visitor, wish: Wish) -> Request:
         """A wish, checked: what the run will be asked to do."""
         recipe = named_recipe(wish.recipe or "tandem").with_values(
@@ -74,7 +111,8 @@ class Acts:
                 raise RefusedError(why)
             engine = chosen
         return Request(source, wish.base.strip() or EMBEDDED_MODEL, recipe=recipe, seed=wish.seed,
-                       owner=visitor.key, engine=engine, flavor=wish.flavor or None)
+                       owner=visitor.key, engine=engine, flavor=wish.flavor or None,
+                       data_name=self.house.uploads.title(wish.data))
 
     def start(self, visitor: Visitor, wish: Wish) -> Run:
         """Queue a new run."""
@@ -88,8 +126,7 @@ class Acts:
         if not visitor.is_owner and len(mine) >= MOST_WAITING:
             raise RefusedError(f"You have {len(mine)} runs waiting or running already: wait until "
                                "one is done, or stop one.")
-        corpus = load_corpus(request.data, request.seed)
-        pairs = len(corpus.pairs("train"))
+        pairs = self.counts(request)["pairs"]
         most = self.house.settings.max_pairs
         if most is not None and pairs > most:
             raise RefusedError(f"There are {pairs:,} training pairs; at most {most:,} are trained "
@@ -146,6 +183,22 @@ class Acts:
                                "start.")
         self.house.queue.delete(run)
         self.house.showcase.forget(run.id)
+
+    def beside(self, visitor: Visitor, left: str, right: str) -> Evidence:
+        """Two runs on the same test questions: the left one stands as base, the right as tuned.
+
+        ValueError when they were not measured on the same questions.
+        """
+        records = [self.run(visitor, run_id).record() for run_id in (left, right)]
+        prints = [record.get("fingerprints", {}) for record in records]
+        same = [(known.get("corpus"), (known.get("splits") or {}).get("test")) for known in prints]
+        if same[0] != same[1]:
+            raise ValueError("The two runs were measured on different data: they cannot be "
+                             "compared.")
+        sides = [Evidence.from_rows(self.run(visitor, run_id).per_query(), "test",
+                                    record["data"].get("passages", 0))
+                 for run_id, record in zip((left, right), records, strict=True)]
+        return Evidence("test", sides[0].passages, sides[0].tuned, sides[1].tuned)
 
     def status(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
         """A run in figures, for programs: its record, how far it is, and its curves."""

@@ -76,6 +76,11 @@ def empty() -> str:
     )
 
 
+def sentence(text: str) -> str:
+    """A sentence by itself."""
+    return f'<div class="t"><p role="status">{escape(text)}</p></div>'
+
+
 def waiting(what: str = "The base model is getting ready") -> str:
     """What stands in place of a result while a model is not there yet."""
     return (
@@ -247,8 +252,13 @@ def _key(result: Comparison) -> str:
     return f'<p class="t-key">{"".join(parts)}</p>'
 
 
-def scoreboard(evidence: Evidence | None, about: str) -> str:
-    """The fifteen metrics of both sides with their differences, under the verdict."""
+def scoreboard(
+    evidence: Evidence | None, about: str, names: tuple[str, str] = ("Base", "Fine-tuned")
+) -> str:
+    """The fifteen metrics of both sides with their differences, under the verdict.
+
+    names: what the two sides are called.
+    """
     if evidence is None:
         return (
             '<div class="t"><p class="t-empty">Nothing is measured yet: there is no fine-tuned '
@@ -262,14 +272,16 @@ def scoreboard(evidence: Evidence | None, about: str) -> str:
                     evidence.differences[name], (low, high))
         for name in (PRIMARY, *(name for name in METRICS if name != PRIMARY))
     )
-    mood = _way(evidence.differences[PRIMARY].value) if "No clear" not in evidence.verdict else ""
+    verdict = evidence.verdict_of(*names)
+    mood = _way(evidence.differences[PRIMARY].value) if "No clear" not in verdict else ""
     return (
-        f'<div class="t"><p class="t-say" data-mood="{mood}">{escape(evidence.verdict)}</p>'
-        f"{_outcomes(evidence)}"
+        f'<div class="t"><p class="t-say" data-mood="{mood}">{escape(verdict)}</p>'
+        f"{_outcomes(evidence, names[1])}"
         '<div class="t-scroll" tabindex="0" role="region" aria-label="Metrics"><table '
-        'class="t-table"><thead><tr><th scope="col">Metric</th><th scope="col">Base</th>'
-        '<th scope="col">Fine-tuned</th><th scope="col">Difference</th><th scope="col" '
-        'class="t-wide">from 0 (no difference)</th><th scope="col" class="t-wide">95 % '
+        'class="t-table"><thead><tr><th scope="col">Metric</th><th scope="col">'
+        f'{escape(names[0])}</th><th scope="col">{escape(names[1])}</th>'
+        '<th scope="col">Difference</th><th scope="col" class="t-wide">from 0 (no difference)'
+        '</th><th scope="col" class="t-wide">95 % '
         f'interval</th></tr></thead><tbody>{rows}</tbody></table></div><p class="t-key">'
         f"<span>{PRIMARY} decides; the others are for reading. Interval: paired bootstrap over "
         f"{len(evidence.base):,} questions of the test split, searched among "
@@ -308,13 +320,13 @@ def _forest(gap: Difference, bounds: tuple[float, float], way: str) -> str:
     )
 
 
-def _outcomes(evidence: Evidence) -> str:
+def _outcomes(evidence: Evidence, winner: str) -> str:
     outcomes = evidence.outcomes
     said = (
         f"{outcomes['won']:,} questions won, {outcomes['lost']:,} lost, {outcomes['tied']:,} tied"
     )
     return (
-        f'<p class="t-soft">{said} by Fine-tuned, in {PRIMARY}.</p>'
+        f'<p class="t-soft">{said} by {escape(winner)}, in {PRIMARY}.</p>'
         f'<div class="t-wins" role="img" aria-label="{said}">'
         f'{_wins([("up", "won"), ("same", "tied"), ("down", "lost")], outcomes)}</div>'
     )

@@ -5,68 +5,103 @@ from typing import Any
 
 import gradio as gr
 
-from train.settings import Settings
-
 from . import markup
-from .compare import compare_endpoint, compare_tab, landing_question
-from .guard import refuse_strangers
+from .acts import Acts
+from .compare import compare_endpoint, compare_tab, landing_question, question_box
+from .endpoints import add_endpoints
+from .finetune import finetune_tab
+from .plan import Planner
+from .runs import runs_tab
 from .scoreboard import scoreboard_endpoint, scoreboard_tab
-from .showcase import Showcase
+from .shared import House, Shared
 
 TICK = 1.0
 """Seconds between two looks at how far things are."""
+CACHE_LIVES = (3600, 86400)
+"""How often Gradio's own copies of files are looked through, and how old they may get: seconds."""
 
 
-def build_page(showcase: Showcase, settings: Settings) -> gr.Blocks:
+def build_page(house: House) -> gr.Blocks:
     """All tabs and endpoints; launching is the caller's."""
-    with gr.Blocks(title="Tandem", analytics_enabled=False) as page:
-        gr.HTML(markup.header(), js_on_load=None)
+    showcase, acts = house.showcase, Acts(house)
+    with gr.Blocks(title="Tandem", analytics_enabled=False, delete_cache=CACHE_LIVES) as page:
+        with gr.Row(elem_id="head-row"):
+            gr.HTML(markup.header(), js_on_load=None)
+            if house.settings.on_space:  # elsewhere the local token is who you are
+                gr.LoginButton(size="sm", scale=0, min_width=200, elem_id="sign-in")
         with gr.Row(elem_id="state-row"):
             state = gr.HTML(markup.state(showcase.progress), js_on_load=None, elem_id="state")
-            action = gr.Button("Stop", size="sm", scale=0, min_width=130, visible=False)
-        with gr.Tabs() as tabs:
+            watch = gr.Button("Watch it", size="sm", scale=0, min_width=130, visible=False)
+        with gr.Row(elem_id="chosen-row", visible=False) as chosen_row:
+            chosen = gr.HTML(js_on_load=None, elem_id="chosen")
+            back = gr.Button("Back to the opening pair", size="sm", scale=0, min_width=210)
+        # Not States: those tell nobody when an unqueued tick changes them.
+        shared = Shared(
+            question=question_box(),
+            tabs=gr.Tabs(render=False),
+            version=gr.Number(-1, visible="hidden"),
+            run=gr.Textbox("", visible="hidden", elem_id="run-shown"),
+            watched=gr.Textbox("", visible="hidden"),
+            nonce=gr.Textbox("", visible="hidden"),
+        )
+        shared.tabs.render()
+        with shared.tabs:
             with gr.Tab("Compare", id="compare"):
-                tab = compare_tab(showcase)
+                compare_tab(showcase, shared)
             with gr.Tab("Scoreboard", id="scoreboard"):
-                scoreboard_tab(showcase, tab.version, tabs, tab.question)
+                scoreboard_tab(showcase, shared)
+            with gr.Tab("Fine-tune", id="finetune") as tab:
+                finetune_tab(house, acts, Planner(house.settings.home), shared, tab)
+            with gr.Tab("Runs", id="runs") as tab:
+                runs_tab(house, acts, shared, tab)
         seen = gr.State(None)
-        timer = gr.Timer(TICK)
-        timer.tick(_tick(showcase, settings), seen, [state, action, tab.version, seen],
-                   queue=False, show_progress="hidden", api_visibility="private")
-        action.click(_act(showcase, settings), None, None, queue=False, api_visibility="private")
-        page.load(_arrive(showcase), None, tab.question, queue=False, show_progress="hidden",
-                  api_visibility="private")
+        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
+                                 "api_visibility": "private"}
+        gr.Timer(TICK).tick(_tick(house), seen, [state, watch, shared.version, seen], **quiet)
+        watch.click(lambda: (showcase.run.id if showcase.run else "",
+                             gr.Tabs(selected="finetune")),
+                    None, [shared.watched, shared.tabs], **quiet)
+        back.click(lambda: "", None, shared.run, **quiet)
+        shared.run.change(_show_chosen(house), shared.run, [chosen_row, chosen], **quiet)
+        page.load(_arrive(house), None,
+                  [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs], **quiet)
         gr.api(compare_endpoint(showcase), api_name="compare")
         gr.api(scoreboard_endpoint(showcase), api_name="scoreboard")
+        add_endpoints(house, acts)
     return page
 
 
-def _tick(showcase: Showcase, settings: Settings) -> Callable[[Any], Any]:
+def _tick(house: House) -> Callable[[Any], Any]:
     def tick(seen: Any) -> Any:
-        progress = showcase.progress
+        progress = house.showcase.progress
         if progress == seen:
             return gr.skip()
-        label = {"training": "Stop", "failed": "Train again"}.get(progress.kind)
-        allowed = label is not None and settings.train == "open" and showcase.base is not None
-        return (markup.state(progress), gr.Button(label or "Stop", visible=allowed),
-                progress.version, progress)
+        busy = progress.kind in ("training", "failed") and house.showcase.run is not None
+        return markup.state(progress), gr.Button(visible=busy), progress.version, progress
 
     return tick
 
 
-def _act(showcase: Showcase, settings: Settings) -> Callable[[gr.Request], None]:
-    def act(request: gr.Request) -> None:
-        refuse_strangers(request, settings)
+def _show_chosen(house: House) -> Callable[[str], Any]:
+    def show_chosen(run: str) -> Any:
+        if not run or run == house.showcase.opening_run:
+            return gr.Row(visible=False), ""
+        return gr.Row(visible=True), markup.sentence(f"Compare and Scoreboard show run {run}.")
+
+    return show_chosen
+
+
+def _arrive(house: House) -> Callable[[gr.Request], Any]:
+    """What the address asks for: a question, a run to show, a run to watch, a tab."""
+    def arrive(request: gr.Request) -> Any:
+        asked = dict(request.query_params)
+        tab = asked.get("tab")
+        tabs = gr.Tabs(selected=tab) if tab in ("scoreboard", "finetune", "runs") else gr.skip()
         try:
-            showcase.stop() if showcase.progress.kind == "training" else showcase.start()
-        except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-
-    return act
-
-
-def _arrive(showcase: Showcase) -> Callable[[gr.Request], str]:
-    def arrive(request: gr.Request) -> str:
-        return request.query_params.get("q") or landing_question(showcase)
+            nonce = house.door.nonce(request)
+        except ValueError:
+            nonce = ""
+        return (asked.get("q") or landing_question(house.showcase), asked.get("run", ""),
+                asked.get("watch", ""), nonce, tabs)
 
     return arrive

@@ -103,8 +103,9 @@ def run_state(run: Run, place: int = 0) -> RunState:
 def _with_events(state: RunState, events: Sequence[Event]) -> RunState:
     if not events:
         return state
-    at = next((event for event in reversed(events) if "share" in event), {})
-    step = latest(list(events), "step") or {}
+    now = _since_load(events)
+    at = next((event for event in reversed(now) if "share" in event), {})
+    step = latest(list(now), "step") or {}
     phase = latest(list(events), "phase") or {}
     left = at.get("left_s")
     since = max(0.0, time.time() - _number(events[-1].get("time")))
@@ -123,6 +124,13 @@ def _with_events(state: RunState, events: Sequence[Event]) -> RunState:
         log=tuple(str(event.get("text", ""))[:500] for event in events
                   if event.get("type") in ("log", "error"))[-MOST_LOG:],
     )
+
+
+def _since_load(events: Sequence[Event]) -> Sequence[Event]:
+    """What a run said since it was started or resumed the last time."""
+    starts = [place for place, event in enumerate(events)
+              if event.get("type") == "phase" and event.get("phase") == "load"]
+    return events[starts[-1] :] if starts else events
 
 
 def _points(

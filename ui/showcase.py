@@ -22,7 +22,7 @@ from retrieval.index import Index, build_index
 from train.queue import Queue
 from train.recipe import first_start_recipe
 from train.record import ACTIVE, USABLE, Run, RunError, known_run, list_runs
-from train.request import Request
+from train.request import Request, placed
 from train.settings import Settings
 
 from .markup import duration
@@ -69,6 +69,11 @@ class Showcase:
     def evidence(self) -> Evidence | None:
         """What is known of the opening pair."""
         return self.pair.evidence if self.pair else None
+
+    @property
+    def opening_run(self) -> str:
+        """The id of the run whose pair the page opens with; empty where none made it."""
+        return self.pair.run_id if self.pair else ""
 
     def pair_of(self, run_id: str = "") -> Pair:
         """The opening pair, or the pair of a finished run.
@@ -172,7 +177,7 @@ class Showcase:
         fingerprint = record.get("fingerprints", {}).get("corpus")
         same_data = (
             fingerprint == corpus.fingerprint if fingerprint
-            else record.get("data", {}).get("source", self.settings.data) == self.settings.data
+            else record.get("data", {}).get("source") in (None, placed(self.settings.data))
         )
         base = record.get("base_model", {"name": self.settings.base_model})["name"]
         return same_data and base == self.settings.base_model and record.get("owner") is None

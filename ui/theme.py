@@ -148,6 +148,53 @@ details[open] .t-text { display:block; }
 .t-wins { display:flex; height:1.1rem; border-radius:.4rem; overflow:hidden; margin:.3rem 0; }
 .t-wins i[data-way=up] { background:#2a9461; } .t-wins i[data-way=down] { background:#d1544d; }
 .t-wins i[data-way=same] { background:var(--t-line); }
+.t-run, .t-check { display:grid; gap:.7rem; }
+.t-runhead { display:flex; flex-wrap:wrap; align-items:center; gap:.2rem .7rem; }
+.t-status { border:1px solid var(--t-line); }
+.t-status[data-kind=ready] { background:var(--t-up-bg); color:var(--t-up);
+  border-color:transparent; }
+.t-status[data-kind=failed] { background:var(--t-down-bg); color:var(--t-down);
+  border-color:transparent; }
+.t-facts { display:grid; gap:.6rem 1rem;
+  grid-template-columns:repeat(auto-fit, minmax(8.5rem, 1fr));
+  margin:0; border:1px solid var(--t-line); border-radius:.7rem; padding:.7rem .9rem;
+  background:var(--t-card); }
+.t-facts dt { color:var(--t-soft); font-size:.8rem; }
+.t-facts dd { margin:0; font-weight:700; font-variant-numeric:tabular-nums; }
+.t-charts { display:grid; gap:.7rem; grid-template-columns:repeat(auto-fit, minmax(16rem, 1fr)); }
+.t-chart { margin:0; border:1px solid var(--t-line); border-radius:.7rem; background:var(--t-card);
+  padding:.6rem .8rem .5rem; min-width:0; }
+.t-chart figcaption { font-weight:700; font-size:.9rem; }
+.t-chart svg { width:100%; height:auto; display:block; }
+.t-chart text { fill:var(--t-soft); font-size:13px; font-variant-numeric:tabular-nums; }
+.t-chart .t-grid { stroke:var(--t-line); stroke-width:1; }
+.t-chart .t-level { stroke:var(--t-soft); stroke-width:1.5; stroke-dasharray:5 4; }
+.t-chart .t-curve-line { fill:none; stroke:var(--t-accent); stroke-width:2.5;
+  stroke-linejoin:round; }
+.t-chart .t-dot { fill:var(--t-accent); }
+.t-chart p { font-size:.85rem; }
+.t-log summary { cursor:pointer; color:var(--t-soft); font-size:.9rem; }
+.t-log ul { margin:.3rem 0 0 !important; padding:0 0 0 1.1rem !important; font-size:.85rem; }
+.t-findings { list-style:none !important; margin:0 !important; padding:0 !important; display:grid;
+  gap:.35rem; }
+.t-findings > li { margin:0 !important; }
+.t-findings summary { cursor:pointer; }
+.t-findings details > :not(summary) { margin-left:1.1rem; font-size:.9rem; }
+.t-chip[data-severity=error] { background:var(--t-down-bg); color:var(--t-down); }
+.t-chip[data-severity=warning] { background:var(--t-gold-bg); color:var(--t-gold-ink); }
+.t-empty[aria-busy=true] { animation:t-wait 1.6s ease-in-out infinite alternate; }
+@keyframes t-wait { from { opacity:1; } to { opacity:.55; } }
+@media (prefers-reduced-motion:reduce) { .t-empty[aria-busy=true] { animation:none; } }
+#finetune { align-items:flex-start; gap:2rem; }
+#finetune h3 { margin:.5rem 0 .1rem; font-size:1.05rem; }
+#recipe .wrap { flex-direction:column; align-items:stretch; }
+#head-row, #chosen-row, #runs-sure { align-items:center; }
+#chosen-row { border:1px solid var(--t-accent); border-radius:.7rem; padding:.3rem .8rem; }
+#run-acts, #runs-acts { gap:.5rem; }
+#run-acts button, #runs-acts button { flex:0 1 auto; min-width:8rem; }
+#run-stop, #runs-sure button.stop { background:var(--t-down-bg); color:var(--t-down); }
+#runs-sure { border:1px solid var(--t-down); border-radius:.7rem; padding:.5rem .9rem; }
+#runs :is(th, td, span, input) { font-family:var(--font); }
 .t-seen { position:absolute; width:1px; height:1px; overflow:hidden; clip-path:inset(50%); }
 #state-row, #ask-row { align-items:center; gap:.6rem; }
 #state-row button, #ask-row button { align-self:center; height:auto; min-height:2.6rem; }
@@ -158,11 +205,12 @@ details[open] .t-text { display:block; }
 #examples button { flex:0 1 auto; min-width:0; white-space:normal; text-align:left; }
 
 @media (max-width:820px) {
-  #state-row, #ask-row { flex-direction:column; align-items:stretch; }
-  #state-row > *, #ask-row > * { width:100%; }
+  #state-row, #ask-row, #finetune { flex-direction:column; align-items:stretch; }
+  #state-row > *, #ask-row > *, #finetune > * { width:100%; }
   .t-pair, .t-pair[data-third] { grid-template-columns:minmax(0,1fr);
     grid-template-areas:"hb" "lb" "ab" "ht" "lt" "at" "hx" "lx" "ax"; }
   .t-lines { display:none; }
+  .tab-container button { padding-inline:.45rem; font-size:.9rem; }
   .t-list { grid-auto-rows:auto; }
   .t-side { margin-top:.5rem; position:sticky; top:0; z-index:2; padding-top:.3rem;
     background:var(--body-background-fill); }

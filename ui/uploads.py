@@ -9,8 +9,11 @@ from pathlib import Path
 
 from corpus.read import BUILT_IN
 from corpus.rows import ROW_SUFFIXES
+from train.record import write_text
 from train.settings import Settings
 
+NAME_SUFFIX = ".name"
+MOST_NAME = 60
 SUFFIX = "|".join(map(re.escape, ROW_SUFFIXES))
 UPLOAD = re.compile(rf"upload-[0-9a-f]{{24}}(?:{SUFFIX})")
 
@@ -50,7 +53,17 @@ class Uploads:
                 pass
             shutil.copyfile(file, beside.name)
             Path(beside.name).replace(place)
+            write_text(place.with_suffix(NAME_SUFFIX), file.stem[:MOST_NAME])
         return name
+
+    def title(self, data: str) -> str:
+        """What somebody called the data they brought; empty for data that has a name of its own."""
+        if not UPLOAD.fullmatch(data):
+            return ""
+        try:
+            return (self.settings.uploads / data).with_suffix(NAME_SUFFIX).read_text("utf-8")
+        except OSError:
+            return ""
 
     def source(self, data: object) -> str:
         """Where the data of a name is, as a run is asked for it. UploadError if it is nowhere."""
@@ -69,8 +82,4 @@ class Uploads:
 
     def is_upload(self, source: str) -> bool:
         """Whether a run's data was brought by a visitor."""
-        return Path(source).parent == self.settings.uploads
-
-    def named(self, source: str) -> str:
-        """The name of a run's data, as `keep` gave it: never a path of this machine."""
-        return Path(source).name if self.is_upload(source) else source
+        return Path(source).resolve().parent == self.settings.uploads.resolve()

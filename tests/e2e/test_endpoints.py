@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 
@@ -82,17 +83,101 @@ def test_every_answer_has_security_headers_and_monitoring_is_closed(trained):
         urllib.request.urlopen(f"{trained.url}/monitoring/summary", timeout=10)
 
 
-def test_another_site_cannot_start_or_stop_training(trained):
-    from gradio_client import Client as Any
+def acting_handlers(app):
+    """What the buttons that change something call: (name, dependency)."""
+    config = Client(app.url, verbose=False).config
+    buttons = {c["id"]: c["props"].get("elem_id") or c["props"].get("value")
+               for c in config["components"] if c["type"] == "button"}
+    wanted = {"run-stop", "Resume", "Delete it"}
+    return [(buttons[d["targets"][0][0]], d) for d in config["dependencies"]
+            if d["targets"] and buttons.get(d["targets"][0][0]) in wanted
+            and d["targets"][0][1] == "click" and d["backend_fn"]]
 
-    config = Any(trained.url, verbose=False).config
-    acts = [d for d in config["dependencies"] if d["targets"] and d["targets"][0][1] == "click"
-            and not d["inputs"] and not d["outputs"]]
-    assert len(acts) == 1
-    body = json.dumps({"data": [], "fn_index": acts[0]["id"], "session_hash": "x"}).encode()
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        post(trained, "/gradio_api/run/predict", body, origin="https://evil.example")
-    assert "another site" in caught.value.read().decode()
+
+@pytest.mark.parametrize("headers, said", [
+    ({"origin": "https://evil.example"}, "another site"), ({}, "reload it")])
+def test_another_site_or_a_page_without_its_nonce_cannot_act(trained, headers, said):
+    acts = acting_handlers(trained)
+    assert len(acts) >= 4  # Stop, Resume here and in Runs, Delete
+    run = next((trained.home / "runs").iterdir()).name
+    for name, act in acts:
+        values = ["no nonce", run, "", ""][: len(act["inputs"])]
+        body = json.dumps({"data": values, "fn_index": act["id"], "session_hash": "x"}).encode()
+        try:
+            answer = post(trained, "/gradio_api/run/predict", body, **headers).read().decode()
+        except urllib.error.HTTPError as error:
+            answer = error.read().decode()
+        assert said in answer, name
+    assert (trained.home / "runs" / run / "run.json").is_file()
+
+
+def test_an_endpoint_that_acts_refuses_another_sites_page(trained):
+    for path in ("start", "stop"):
+        with pytest.raises(urllib.error.HTTPError):
+            started = post(trained, f"/gradio_api/call/{path}", b'{"data": []}',
+                           origin="https://evil.example")
+            event = json.loads(started.read())["event_id"]
+            url = f"{trained.url}/gradio_api/call/{path}/{event}"
+            told = urllib.request.urlopen(url, timeout=20).read().decode()
+            assert "event: error" in told
+            raise urllib.error.HTTPError(url, 403, told, None, None)
+
+
+def test_data_is_checked_through_the_endpoint_and_no_path_of_the_machine_is_read(client, tmp_path):
+    from gradio_client import handle_file
+
+    result = client.predict(api_name="/check")
+    assert set(result) >= {"ok", "pairs", "passages", "queries", "splits", "detectable_difference",
+                           "findings", "data"}
+    file = tmp_path / "few.jsonl"
+    file.write_text('{"anchor": "how far?", "positive": "Far."}\n' * 3)
+    few = client.predict("porsche", handle_file(str(file)), api_name="/check")
+    assert few["data"].startswith("upload-")
+    assert "duplicate_pair" in {finding["kind"] for finding in few["findings"]}
+    assert client.predict(few["data"], api_name="/check")["pairs"] == few["pairs"]
+    for place in ("/etc/passwd", str(file), "../../etc/passwd", "upload-../x.jsonl"):
+        with pytest.raises(AppError, match="There is no data"):
+            client.predict(place, api_name="/check")
+    body = json.dumps({"data": ["porsche", {"path": "/etc/passwd", "meta": {
+        "_type": "gradio.FileData"}}]}).encode()
+    try:
+        event = json.loads(post(client_app(client), "/gradio_api/call/check", body).read())
+        told = urllib.request.urlopen(
+            f"{client.src}gradio_api/call/check/{event['event_id']}", timeout=20).read()
+        assert b"event: error" in told and b"root:" not in told
+    except urllib.error.HTTPError as error:
+        assert b"root:" not in error.read()
+
+
+def client_app(client):
+    class At:
+        url = client.src.rstrip("/")
+    return At
+
+
+def test_a_run_is_started_watched_and_stopped_through_the_endpoints(client):
+    first = client.predict(recipe="quick", api_name="/start")
+    second = client.predict(recipe="quick", settings={"epochs": 2}, api_name="/start")
+    try:
+        assert first["status"] in ("queued", "running")
+        assert client.predict(second["run"], api_name="/status")["place"] in (0, 1)
+        assert client.predict(second["run"], api_name="/stop")["status"] == "stopped"
+    finally:
+        assert client.predict(first["run"], api_name="/stop")["run"] == first["run"]
+    end = time.monotonic() + 30
+    while client.predict(first["run"], api_name="/status")["status"] in ("queued", "running"):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    for wrong, said in (({"recipe": "best"}, "There is no recipe"),
+                        ({"settings": {"epochs": 0}}, "from 1 to 100"),
+                        ({"settings": {"dance": 1}}, "A recipe has no 'dance'"),
+                        ({"engine": "moon"}, "There is no engine"),
+                        ({"data": "/etc/passwd"}, "There is no data")):
+        with pytest.raises(AppError, match=said):
+            client.predict(api_name="/start", **wrong)
+    for run in ("nothing", "../..", "a/b"):
+        with pytest.raises(AppError, match="There is no run"):
+            client.predict(run, api_name="/status")
 
 
 def answers(app):
@@ -100,8 +185,6 @@ def answers(app):
 
 
 def wait_for_base(client):
-    import time
-
     for _ in range(200):
         try:
             return client.predict("roof", api_name="/compare")
@@ -169,8 +252,6 @@ def test_what_cannot_be_had_is_said_on_the_page_and_the_app_goes_on(tmp_path, pa
 
 
 def test_an_app_that_ends_takes_its_training_with_it(sample_folder, tmp_path):
-    import time
-
     app = App(tmp_path / "home", TANDEM_DATA=str(sample_folder), TANDEM_RECIPE="tandem")
     runs = tmp_path / "home" / "runs"
     try:

@@ -35,7 +35,7 @@ def offers(
     but `auto` leaves that one engine.
     """
     about = {
-        "local": f"On {local_device()}; nobody pays.",
+        "local": f"On {local_device()}, at no cost.",
         "zerogpu": "On a GPU of the Space, counted against your daily quota; long runs are cut "
                    "into pieces.",
         "jobs": "On a GPU of your choice, paid by your Hugging Face account by the minute.",
@@ -57,7 +57,7 @@ def automatic(found: list[Offer]) -> tuple[str | None, str]:
     if "zerogpu" in free:
         return "zerogpu", "the Space has ZeroGPU, and your quota covers it"
     if "local" in free:
-        return "local", f"this machine has {local_device()}, and costs nothing"
+        return "local", f"it has {local_device()} and costs nothing"
     if "jobs" in free:
         return "jobs", "this Space’s machine is its owner’s, and Jobs are open to you"
     return None, next((offer.refusal for offer in found), "there is no engine here")

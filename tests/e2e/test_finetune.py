@@ -1,0 +1,121 @@
+"""The Fine-tune and Runs tabs as an engineer uses them, with a real fine-tune."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.slow
+
+LONG = 120_000
+"""Milliseconds that a small fine-tune may take on a busy machine."""
+
+
+def open_tab(page, app, name):
+    page.goto(app.url)
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def hyperparameter(page, name):
+    box = page.get_by_role("textbox", name=re.compile(rf"^{name}\b"))
+    if not box.is_visible():
+        page.get_by_role("button", name="Advanced").click()
+    return box
+
+
+def test_the_tab_says_what_will_happen_and_what_is_wrong_before_anything_starts(page, trained):
+    open_tab(page, trained, "Fine-tune")
+    expect(page.locator("#check")).to_contain_text("pairs")
+    plan = page.locator("#plan")
+    expect(plan).to_contain_text("Steps")
+    hyperparameter(page, "epochs").fill("0")
+    expect(plan).to_contain_text("epochs must be a whole number from 1 to 100")
+    runs = sorted((trained.home / "runs").iterdir())
+    page.get_by_role("button", name="Start the fine-tune").click()
+    page.wait_for_timeout(700)
+    expect(plan).to_contain_text("epochs must be a whole number from 1 to 100")
+    assert sorted((trained.home / "runs").iterdir()) == runs
+    hyperparameter(page, "epochs").fill("2")
+    expect(plan).to_contain_text(re.compile(r"Time\s*[\d.]+ (s|min)"), timeout=LONG)
+    assert not page.errors
+
+
+def test_a_run_is_started_watched_reloaded_used_compared_and_deleted(page, browser, trained):
+    open_tab(page, trained, "Fine-tune")
+    page.get_by_role("radio", name=re.compile("^quick")).check()
+    hyperparameter(page, "batch_size").fill("16")
+    page.get_by_role("button", name="Start the fine-tune").click()
+    panel = page.locator("#run")
+    expect(panel).to_contain_text("Training loss", timeout=LONG)
+    run = panel.locator("[data-run]").get_attribute("data-run")
+
+    other = browser.new_context().new_page()  # another viewer sees the same run
+    open_tab(other, trained, "Fine-tune")
+    expect(other.locator(f'#run [data-run="{run}"]')).to_be_visible()
+    other.close()
+    page.reload()
+    page.get_by_role("tab", name="Fine-tune", exact=True).click()
+    expect(page.get_by_role("radio", name=re.compile("^quick"))).to_be_checked()
+    expect(page.locator(f'#run [data-run="{run}"]')).to_be_visible()
+    expect(panel.locator(".t-status")).to_have_text("Done", timeout=LONG)
+    expect(panel).to_contain_text("ndcg@10")
+
+    page.get_by_role("button", name="Use in Compare").first.click()
+    expect(page.locator("#chosen")).to_contain_text(run)
+    expect(page).to_have_url(re.compile(f"run={run}"))
+    expect(page.locator('#result ol[aria-label="Fine-tuned"] article').first).to_be_visible()
+    page.reload()
+    expect(page.locator("#chosen")).to_contain_text(run)
+    page.get_by_role("button", name="Back to the opening pair").click()
+    expect(page.locator("#chosen-row")).to_be_hidden()
+
+    page.get_by_role("tab", name="Runs", exact=True).click()
+    expect(page.locator("#runs")).to_contain_text("Done")
+    page.get_by_role("gridcell", name=run).click()
+    expect(page.get_by_label("Run", exact=True)).to_have_value(run)
+    page.get_by_label("Beside it").click()
+    page.get_by_role("option").last.click()
+    page.get_by_role("button", name="Compare the two").click()
+    expect(page.locator("#runs-said .t-table")).to_contain_text("Left")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as zip").click()
+    assert download.value.suggested_filename == f"{run}.zip"
+
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#runs-sure")).to_contain_text("cannot be undone")
+    page.get_by_role("button", name="Keep it").click()
+    assert (trained.home / "runs" / run).is_dir()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.locator("#runs-said")).to_contain_text("is deleted")
+    assert not (trained.home / "runs" / run).exists()
+    assert not page.errors
+
+
+def test_stop_ends_a_run_and_says_so(page, trained):
+    open_tab(page, trained, "Fine-tune")
+    page.get_by_role("radio", name=re.compile("^tandem")).check()
+    page.get_by_role("button", name="Start the fine-tune").click()
+    stop = page.get_by_role("button", name="Stop", exact=True)
+    expect(stop).to_be_visible(timeout=LONG)
+    stop.click()
+    expect(page.locator("#run .t-status")).to_have_text("Stopped")
+    expect(stop).to_be_hidden()
+
+
+def test_ones_own_pairs_are_checked_and_a_file_that_is_none_is_refused(page, trained, tmp_path):
+    open_tab(page, trained, "Fine-tune")
+    page.get_by_role("radio", name="My own pairs").check()
+    few = tmp_path / "three rows.jsonl"
+    few.write_text('{"anchor": "how <b>far</b>?", "positive": "Far."}\n' * 3)
+    chooser = page.locator("#data-file input[type=file]")
+    chooser.set_input_files(few)
+    check = page.locator("#check")
+    expect(check).to_contain_text("duplicate pair")
+    expect(check).to_contain_text("too few pairs")
+    expect(page.locator("#plan [role=alert]")).to_contain_text("Add pairs")
+    runs = sorted((trained.home / "runs").iterdir())
+    page.get_by_role("button", name="Start the fine-tune").click()
+    page.wait_for_timeout(700)
+    assert sorted((trained.home / "runs").iterdir()) == runs
+    assert not page.errors

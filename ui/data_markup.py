@@ -1,0 +1,87 @@
+"""Escaped HTML of data and plans: what a check found, and what will happen. Pure functions."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from corpus.check import Finding, Report
+from train.engines.offers import Offer
+
+from . import markup
+
+SEVERITY_WORDS = {"error": "Must be mended", "warning": "Look at this", "info": "For information"}
+
+
+def report(found: Report) -> str:
+    """What the data check says: sizes, what can be shown with them, findings worst first."""
+    sizes = " · ".join([
+        f"<b>{found.pairs:,}</b> pairs", f"<b>{found.queries:,}</b> questions",
+        f"<b>{found.passages:,}</b> passages",
+        *(f"{split} {count:,}" for split, count in found.splits.items()),
+    ])
+    could = found.detectable_difference
+    shows = (
+        f"<p>A test split of {found.splits['test']:,} questions can show a difference of about "
+        f"{could:.3f} ndcg@10 or more.</p>" if could is not None
+        else "<p>There are too few test questions to tell whether a fine-tune helps.</p>"
+    )
+    findings = "".join(_finding(finding) for finding in found.findings)
+    nothing = "" if findings else "<p>Nothing found that needs mending.</p>"
+    return (f'<div class="t t-check"><p class="t-soft">{sizes}</p>{shows}'
+            f'<ul class="t-findings">{findings}</ul>{nothing}</div>')
+
+
+def _finding(finding: Finding) -> str:
+    examples = "".join(f"<li>{escape(example)}</li>" for example in finding.examples)
+    return (
+        f'<li data-severity="{finding.severity}"><details><summary>'
+        f'<span class="t-chip" data-severity="{finding.severity}">'
+        f"{SEVERITY_WORDS[finding.severity]}</span> {escape(finding.kind.replace('_', ' '))}: "
+        f"{finding.count:,}</summary><p>{escape(finding.action)}</p><ul>{examples}</ul></details>"
+        "</li>"
+    )
+
+
+def note(text: str, wait: bool = False) -> str:
+    """A line in place of what is not there yet."""
+    busy = ' aria-busy="true"' if wait else ""
+    return f'<div class="t"><p class="t-empty"{busy} role="status">{escape(text)}</p></div>'
+
+
+def plan(said: Mapping[str, Any], where: str, cost: str = "") -> str:
+    """What will happen: pairs, steps, time as a range, memory, cost.
+
+    said: what `python -m train estimate` printed; without `seconds` while it is measured.
+    """
+    facts = {
+        "Pairs": f"{said['pairs']:,}" if "pairs" in said else "",
+        "Steps": f"{said['steps']:,}" if "steps" in said else "",
+        "Time": _range(said.get("seconds")),
+        "Memory": f"about {said['memory_bytes'] / 1e9:.1f} GB" if said.get("memory_bytes") else "",
+        "Where": where,
+        "Cost": cost,
+    }
+    shown = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>"
+                    for name, value in facts.items() if value)
+    return f'<div class="t"><dl class="t-facts">{shown}</dl></div>'
+
+
+def _range(seconds: Mapping[str, float] | None) -> str:
+    if not seconds:
+        return "being measured: a few steps are timed …"
+    low, high = markup.duration(seconds["low"]), markup.duration(seconds["high"])
+    return low if low == high else f"{low} to {high}"
+
+
+def engine_note(found: Sequence[Offer], chosen: str | None, why: str) -> str:
+    """Which engine `auto` takes and why, and why others cannot be chosen."""
+    parts = [f"<p>Automatic takes <b>{escape(_title(found, chosen))}</b>: {escape(why)}.</p>"
+             if chosen else f"<p>{escape(why)}</p>"]
+    if len(found) > 1:
+        parts += [f'<p class="t-soft">{escape(offer.title)}: '
+                  f"{escape(offer.refusal or offer.about)}</p>" for offer in found]
+    return f'<div class="t">{"".join(parts)}</div>'
+
+
+def _title(found: Sequence[Offer], chosen: str | None) -> str:
+    return next((offer.title for offer in found if offer.engine == chosen), str(chosen))

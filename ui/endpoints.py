@@ -1,0 +1,89 @@
+"""The endpoints that check data and start, watch and stop runs, for programs.
+
+A program acts with the token it sends (gradio_client's `token`), never with a browser's session.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from retrieval.encoder import EMBEDDED_MODEL
+
+from .acts import Acts, Wish
+from .shared import House
+
+
+def add_endpoints(house: House, acts: Acts) -> None:
+    """Add the endpoints to the current Blocks."""
+
+    def check(data: str = "porsche", file: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Check data before training on it.
+
+        data: `porsche`, or the `data` that an earlier check gave. file: a file of pairs to check
+        instead. The answer is what `python -m corpus check --json` prints, with `data`, the name
+        that `/start` takes.
+        """
+        with _as_gradio_error():
+            if file is not None:
+                data = house.uploads.keep(_uploaded(file))
+            return acts.check(data).as_json() | {"data": data}
+
+    def start(
+        request: gr.Request,
+        data: str = "porsche",
+        recipe: str = "tandem",
+        base: str = EMBEDDED_MODEL,
+        settings: dict[str, Any] | None = None,
+        engine: str = "auto",
+        flavor: str = "",
+        seed: int = 42,
+    ) -> dict[str, Any]:
+        """Start a fine-tune; it waits in the queue until its device is free.
+
+        settings: hyperparameters to replace in the recipe. Gives the run's id and status.
+        """
+        with _as_gradio_error():
+            visitor = house.door.visitor(request)
+            values = {str(name): "none" if value is None else str(value)
+                      for name, value in (settings or {}).items()}
+            run = acts.start(visitor, Wish(data, recipe, base, values, engine, flavor, seed))
+            return acts.status(visitor, run.id)
+
+    def status(request: gr.Request, run: str = "") -> dict[str, Any]:
+        """How a run is doing: the newest one, or one by its id."""
+        with _as_gradio_error():
+            return acts.status(house.door.visitor(request), run)
+
+    def stop(request: gr.Request, run: str = "") -> dict[str, Any]:
+        """Stop a run, the newest active one or one by its id; its best checkpoint is kept."""
+        with _as_gradio_error():
+            visitor = house.door.visitor(request)
+            newest = acts.newest(visitor)
+            chosen = acts.stop(visitor, run or (newest.id if newest else ""))
+            return acts.status(visitor, chosen.id)
+
+    gr.api(check, api_name="check", concurrency_limit=2)
+    gr.api(start, api_name="start", concurrency_limit=2)
+    gr.api(status, api_name="status", queue=False)
+    gr.api(stop, api_name="stop", queue=False)
+
+
+class _as_gradio_error:
+    """A sentence for a person becomes Gradio's error."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, ValueError | OSError):
+            raise gr.Error(str(error), print_exception=False) from error
+
+
+def _uploaded(file: dict[str, Any]) -> Path:
+    """Where a file that came with a call lies. A caller may name any path; uploads are read."""
+    place = Path(str(file.get("path", ""))).resolve()
+    if not place.is_relative_to(Path(get_upload_folder()).resolve()) or not place.is_file():
+        raise ValueError("The file did not arrive: send it with gradio_client’s handle_file.")
+    return place

@@ -1,0 +1,260 @@
+"""The Fine-tune tab: data, recipe, engine, what will happen; beside it, the run that is watched."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from corpus.read import BUILT_IN
+from corpus.rows import ROW_SUFFIXES
+from retrieval.encoder import EMBEDDED_MODEL
+from train.engines.offers import automatic
+from train.presets import PRESETS, preset_of
+from train.request import Request
+
+from . import data_markup, markup
+from .acts import Acts, Wish
+from .plan import Planner, plan_key
+from .recipe_form import NAMES, changed, placeholders, recipe_choices, recipe_fields
+from .run_panel import run_panel
+from .shared import House, Shared
+from .visitor import Visitor
+
+OWN = "own"
+SAMPLE = Path(__file__).parent / "sample-pairs.jsonl"
+
+
+@dataclass(frozen=True)
+class Form:
+    """The components that say what is asked for, in the order `_wish` takes their values."""
+
+    data: gr.Textbox
+    recipe: gr.Radio
+    base: gr.Dropdown
+    engine: gr.Radio
+    flavor: gr.Dropdown
+    seed: gr.Number
+    texts: list[gr.Textbox]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """All of them."""
+        return [self.data, self.recipe, self.base, self.engine, self.flavor, self.seed,
+                *self.texts]
+
+
+def finetune_tab(house: House, acts: Acts, planner: Planner, shared: Shared, tab: gr.Tab) -> None:
+    """Build the tab inside the current Blocks."""
+    with gr.Row(elem_id="finetune"):
+        with gr.Column(scale=5, min_width=320):
+            form, form_kept = _form(house, acts, shared)
+            plan = gr.HTML(data_markup.note("Open this tab to see what will happen."),
+                           js_on_load=None, elem_id="plan")
+            start = gr.Button("Start the fine-tune", variant="primary", elem_id="start")
+        with gr.Column(scale=6, min_width=320):
+            run_panel(house, acts, shared)
+    # What is wrong is said at once; what must be measured comes after.
+    key = gr.Textbox(visible="hidden")
+    gr.on([tab.select, *(field.change for field in form.inputs)], _plan(house, acts, planner),
+          [shared.nonce, *form.inputs], [plan, key], trigger_mode="always_last", queue=False,
+          show_progress="hidden", api_visibility="private")
+    key.change(_measure(house, acts, planner), [shared.nonce, key, *form.inputs], plan,
+               trigger_mode="always_last", concurrency_limit=2, show_progress="hidden",
+               api_visibility="private")
+    start.click(_start(house, acts), [shared.nonce, *form.inputs], [shared.watched, plan],
+                concurrency_limit=4, api_visibility="private")
+    gr.on([field.change for field in form.inputs], lambda *values: list(values), form.inputs,
+          form_kept, queue=False, show_progress="hidden", api_visibility="private")
+
+
+def _form(house: House, acts: Acts, shared: Shared) -> tuple[Form, gr.BrowserState]:
+    own = house.settings.data if house.settings.data != BUILT_IN else None
+    choices = [("Porsche questions and answers (built in)", BUILT_IN)]
+    choices += [(f"{Path(own).name} (TANDEM_DATA)", own)] if own else []
+    gr.Markdown("### 1 · Data")
+    source = gr.Radio([*choices, ("My own pairs", OWN)], value=own or BUILT_IN, show_label=False,
+                      label="Data", elem_id="data-source")
+    data = gr.Textbox(own or BUILT_IN, visible="hidden", elem_id="data-name")
+    with gr.Column(visible=False) as bring:
+        file = gr.File(label=f"A file of pairs ({', '.join(ROW_SUFFIXES)}), at most "
+                             f"{house.settings.max_upload / 1e6:.0f} MB",
+                       file_types=list(ROW_SUFFIXES), height=140, elem_id="data-file")
+        gr.HTML(_what_pairs_are(), js_on_load=None)
+    check = gr.HTML(data_markup.note("The data check stands here."), js_on_load=None,
+                    elem_id="check")
+    gr.Markdown("### 2 · Recipe")
+    recipe = gr.Radio(recipe_choices(), value="tandem", show_label=False, label="Recipe",
+                      elem_id="recipe")
+    base = gr.Dropdown(_bases(house), value=house.settings.base_model, allow_custom_value=True,
+                       label="Base model", info="A preset, or any Hub id (id@revision for one "
+                       "commit); safetensors only.", elem_id="base")
+    with gr.Accordion("Advanced: every hyperparameter", open=False):
+        seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
+        texts = recipe_fields()
+    gr.Markdown("### 3 · Where it runs")
+    engine = gr.Radio([("Automatic", "auto")], value="auto", show_label=False, label="Engine",
+                      elem_id="engine")
+    flavor = gr.Dropdown([], label="Machine", visible=False, elem_id="flavor")
+    about = gr.HTML(js_on_load=None, elem_id="engine-note")
+    gr.Markdown("### 4 · What will happen")
+    form = Form(data, recipe, base, engine, flavor, seed, texts)
+    kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
+    _listen(house, acts, shared, form, source, bring, file, check, about, kept)
+    return form, kept
+
+
+def _listen(
+    house: House, acts: Acts, shared: Shared, form: Form, source: gr.Radio, bring: gr.Column,
+    file: gr.File, check: gr.HTML, about: gr.HTML, kept: gr.BrowserState,
+) -> None:
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    source.change(lambda chosen: (gr.Column(visible=chosen == OWN),
+                                  gr.skip() if chosen == OWN else chosen),
+                  source, [bring, form.data], queue=False, **quiet)
+    file.upload(_bring(house), file, [form.data, check], queue=True, **quiet)
+    gr.on([form.data.change, shared.nonce.change], _check(acts), form.data, check,
+          trigger_mode="always_last", concurrency_limit=2, **quiet)
+    form.recipe.change(placeholders, form.recipe, form.texts, queue=False, **quiet)
+    form.base.change(_as_prescribed, form.base, form.texts[NAMES.index("truncate_dim")],
+                     queue=False, **quiet)
+    gr.on([shared.nonce.change, form.engine.change], _engines(house, acts),
+          [shared.nonce, form.engine], [form.engine, form.flavor, about], queue=True, **quiet)
+    shared.nonce.change(_restore(house), kept, [source, *form.inputs], queue=False, **quiet)
+
+
+def _bases(house: House) -> list[tuple[str, str]]:
+    known = [(f"{house.settings.base_model} (what Compare opens with)", house.settings.base_model)]
+    if house.settings.base_model != EMBEDDED_MODEL:
+        known.append((EMBEDDED_MODEL, EMBEDDED_MODEL))
+    return known + [
+        (f"{preset.base} (for a GPU, {preset.truncate_dim} dimensions)",
+         f"{preset.base}@{preset.revision}")
+        for preset in PRESETS.values() if preset.revision
+    ]
+
+
+def _as_prescribed(base: str) -> Any:
+    """A preset brings the dimensions its authors mean it to be used with."""
+    preset = preset_of(str(base).partition("@")[0])
+    return gr.skip() if preset is None else str(preset.truncate_dim or "")
+
+
+def _what_pairs_are() -> str:
+    return (
+        '<div class="t"><p class="t-soft">One row a pair: <code>anchor</code> (a question) and '
+        "<code>positive</code> (the passage that answers it); <code>question</code> and "
+        "<code>answer</code> will do. A few hundred pairs or more show something.</p></div>"
+    )
+
+
+def _bring(house: House) -> Callable[[str | None], Any]:
+    def bring(path: str | None) -> Any:
+        if path is None:
+            return gr.skip(), gr.skip()
+        try:
+            return house.uploads.keep(Path(path)), data_markup.note("Looking at the data …", True)
+        except (ValueError, OSError) as error:
+            return gr.skip(), markup.error(str(error))
+
+    return bring
+
+
+def _check(acts: Acts) -> Callable[[str], Iterator[str]]:
+    def check(data: str) -> Iterator[str]:
+        yield data_markup.note("Looking at the data …", wait=True)
+        try:
+            yield data_markup.report(acts.check(data))
+        except (ValueError, OSError) as error:
+            yield markup.error(str(error))
+
+    return check
+
+
+def _engines(house: House, acts: Acts) -> Callable[..., Any]:
+    def engines(request: gr.Request, nonce: str, chosen: str) -> Any:
+        visitor = house.door.looks(request, nonce)
+        found = acts.offers(visitor)
+        auto, why = automatic(found)
+        names = [("Automatic", "auto"), *((offer.title, offer.engine) for offer in found)]
+        chosen = chosen if chosen in {name for _, name in names} else "auto"
+        takes = auto if chosen == "auto" else chosen
+        flavors = acts.flavors(visitor, takes) if takes else []
+        return (gr.Radio(names, value=chosen),
+                gr.Dropdown(flavors, value=flavors[0][1] if flavors else None,
+                            visible=bool(flavors)),
+                data_markup.engine_note(found, auto, why))
+
+    return engines
+
+
+def _restore(house: House) -> Callable[[Any], Any]:
+    """What stood in the form before a reload, unless it is of another version of the page."""
+    def restore(kept: Any) -> Any:
+        parts = 7 + len(placeholders("tandem"))
+        if not isinstance(kept, list) or len(kept) != parts - 1:
+            return [gr.skip()] * parts
+        try:
+            house.uploads.source(kept[0])
+        except ValueError:
+            kept[0] = house.settings.data
+        of_visitor = str(kept[0]).startswith("upload-")
+        return [OWN if of_visitor else kept[0], *kept]
+
+    return restore
+
+
+def _wish(values: tuple[Any, ...]) -> Wish:
+    data, recipe, base, engine, flavor, seed, *texts = values
+    return Wish(str(data or ""), str(recipe or ""), str(base or ""),
+                changed(tuple(str(text or "") for text in texts)), str(engine or "auto"),
+                str(flavor or ""), int(seed) if isinstance(seed, int | float) else 42)
+
+
+def _plan(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
+    """What can be said at once: what is wrong, or how many pairs and steps there are."""
+    def plan(request: gr.Request, nonce: str, *values: Any) -> Any:
+        visitor = house.door.looks(request, nonce)
+        try:
+            asked = acts.request(visitor, _wish(values))
+            known = planner.known(asked)
+            return _planned(acts, visitor, asked, known or acts.counts(asked)), plan_key(asked)
+        except (ValueError, OSError) as error:
+            return markup.error(str(error)), ""
+
+    return plan
+
+
+def _measure(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
+    """What takes some seconds: the time, by trying. A later wish is not overwritten."""
+    def measure(request: gr.Request, nonce: str, key: str, *values: Any) -> Any:
+        visitor = house.door.looks(request, nonce)
+        try:
+            asked = acts.request(visitor, _wish(values))
+            if plan_key(asked) != key:
+                return gr.skip()
+            return _planned(acts, visitor, asked, planner.plan(asked))
+        except (ValueError, OSError) as error:
+            return markup.error(str(error)) if key else gr.skip()
+
+    return measure
+
+
+def _planned(acts: Acts, visitor: Visitor, asked: Request, said: Mapping[str, Any]) -> str:
+    where = next((offer.title for offer in acts.offers(visitor) if offer.engine == asked.engine),
+                 asked.engine)
+    said, cost = acts.priced(visitor, asked, said)
+    return data_markup.plan(said, where, cost)
+
+
+def _start(house: House, acts: Acts) -> Callable[..., Any]:
+    def start(request: gr.Request, nonce: str, *values: Any) -> Any:
+        try:
+            run = acts.start(house.door.visitor(request, nonce), _wish(values))
+        except (ValueError, OSError) as error:
+            return gr.skip(), markup.error(str(error))
+        gr.Info("The fine-tune is queued. It goes on when this page is closed.", duration=5)
+        return run.id, gr.skip()
+
+    return start

@@ -1,0 +1,113 @@
+"""The run that is watched: how it is doing, and what can be done about it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from train.record import Run
+
+from . import markup, run_markup
+from .acts import Acts
+from .run_state import RunState
+from .shared import House, Shared
+from .visitor import Visitor
+
+TICK = 1.0
+"""Seconds between two looks at the run."""
+
+
+def run_panel(house: House, acts: Acts, shared: Shared) -> None:
+    """Build the panel inside the current Blocks; it follows the run in `shared.watched`."""
+    panel = gr.HTML(run_markup.no_run(), js_on_load=None, elem_id="run")
+    with gr.Row(elem_id="run-acts"):
+        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="run-stop")
+        resume = gr.Button("Resume", variant="secondary", visible=False)
+        use = gr.Button("Use in Compare", variant="primary", visible=False)
+        board = gr.Button("Open in Scoreboard", visible=False)
+    drawn = gr.Textbox(visible="hidden")
+    buttons = [stop, resume, use, board]
+    look = _look(house, acts)
+    timer = gr.Timer(TICK)
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
+                             "api_visibility": "private"}
+    gr.on([timer.tick, shared.watched.change, shared.nonce.change, shared.run.change], look,
+          [shared.nonce, shared.watched, shared.run, drawn], [panel, drawn, *buttons],
+          trigger_mode="always_last", **quiet)
+    stop.click(_act(house, acts, "stop"), [shared.nonce, drawn], [panel, stop],
+               api_visibility="private", queue=False)
+    resume.click(_act(house, acts, "resume"), [shared.nonce, drawn], [panel, resume],
+                 api_visibility="private", queue=False)
+    use.click(_chosen("compare"), drawn, [shared.run, shared.tabs], **quiet)
+    board.click(_chosen("scoreboard"), drawn, [shared.run, shared.tabs], **quiet)
+
+
+def _look(house: House, acts: Acts) -> Callable[..., Any]:
+    def look(request: gr.Request, nonce: str, watched: str, shown: str, drawn: str) -> Any:
+        visitor = house.door.looks(request, nonce)
+        try:
+            run = acts.run(visitor, watched) if watched else acts.newest(visitor)
+            if run is None:
+                return (run_markup.no_run(), "", *_buttons(None, False)) if drawn else gr.skip()
+            mark = _mark(run, house.queue.place(run), shown, visitor)
+            if mark == drawn:
+                return gr.skip()
+            state = acts.state(run)
+            showing = run.id in (shown, house.showcase.opening_run if not shown else "")
+            return (run_markup.run_panel(state, showing), mark,
+                    *_buttons(state, visitor.owns(run)))
+        except ValueError as error:
+            said = f"! {error}"
+            return gr.skip() if drawn == said else (
+                markup.error(str(error)), said, *_buttons(None, False))
+
+    return look
+
+
+def _mark(run: Run, place: int, shown: str, visitor: Visitor) -> str:
+    """What a run looks like now, in short: drawn again only when this has changed.
+
+    The run's id stands before the first space, for the buttons.
+    """
+    sizes = []
+    for name in ("run.json", "events.jsonl"):
+        try:
+            status = (run.folder / name).stat()
+            sizes.append(f"{status.st_mtime_ns}:{status.st_size}")
+        except OSError:
+            sizes.append("-")
+    return " ".join([run.id, *sizes, str(place), shown, visitor.key or "", str(visitor.is_owner)])
+
+
+def _buttons(state: RunState | None, own: bool) -> list[gr.Button]:
+    """Stop, Resume, Use in Compare, Open in Scoreboard: shown where they do something."""
+    active = state is not None and state.active
+    ended_early = state is not None and state.status in ("interrupted", "failed", "stopped")
+    usable = state is not None and state.usable
+    return [
+        gr.Button("Take out of the queue" if state and state.status == "queued" else "Stop",
+                  visible=active and own, interactive=True),
+        gr.Button("Go on" if usable else "Resume", visible=ended_early and own, interactive=True),
+        gr.Button(visible=usable),
+        gr.Button(visible=usable and bool(state and state.verdict)),
+    ]
+
+
+def _act(house: House, acts: Acts, name: str) -> Callable[..., Any]:
+    def act(request: gr.Request, nonce: str, drawn: str) -> Any:
+        try:
+            visitor = house.door.visitor(request, nonce)
+            getattr(acts, name)(visitor, drawn.partition(" ")[0])
+        except (ValueError, OSError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return gr.skip(), gr.Button("Stopping …" if name == "stop" else "Starting …",
+                                    interactive=False)
+
+    return act
+
+
+def _chosen(tab: str) -> Callable[[str], Any]:
+    def chosen(drawn: str) -> Any:
+        return drawn.partition(" ")[0], gr.Tabs(selected=tab)
+
+    return chosen
