@@ -16,10 +16,11 @@ from corpus.read import BUILT_IN, load_corpus
 from corpus.records import SPLITS
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder, split_revision
 from retrieval.evidence import Evidence, Judged, judge, means
+from retrieval.fair import at_its_best
 from retrieval.index import build_index
 from retrieval.metrics import METRICS, PRIMARY
 
-from .carry_out import begun, carry_out, taken_up
+from .carry_out import Limits, begun, carry_out, taken_up
 from .lock import held
 from .recipe import RECIPES, RecipeError, named_recipe
 from .record import USABLE, Run, RunError, mark_interrupted, open_run
@@ -57,13 +58,15 @@ def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Fine-tune into a run directory."""
     stop = Stop().on_signals()
     asked = None if options.resume else _request(options)  # wrong use leaves no folder behind
+    settings = Settings.from_env()
     run = open_run(options.out)
     with held(run):
         mark_interrupted(run)
         request = taken_up(run, options.data) if options.resume else None
         if run.record()["status"] != "done" or not options.resume:
             carry_out(run, request or begun(run, asked or _request(options)),
-                      resume=request is not None, stop=stop, cache=Settings.from_env().cache,
+                      resume=request is not None, stop=stop, cache=settings.cache,
+                      limits=Limits(settings.max_pairs, settings.max_minutes),
                       tell=lambda event: log.info("%s", _line(event)))
     record = run.record()
     result = {
@@ -79,21 +82,32 @@ def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
 
 
 def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Measure one model, or two against each other."""
+    """Measure one model, or two against each other, each with its prompts or without as is better.
+
+    Which is better is decided on dev, as a run decides it.
+    """
     corpus = load_corpus(options.data)
     cache = Settings.from_env().cache
+    prompts: dict[str, Any] = {}
 
-    def measured(model: str) -> dict[str, Judged]:
+    def measured(side: str, model: str) -> dict[str, Judged]:
         encoder = load_encoder(model_of(model))
         log.info("Measuring %s on %s …", model, options.split)
-        return judge(build_index(encoder, corpus, cache), corpus, options.split)
+        (index, _), choice = at_its_best(
+            encoder, corpus, lambda way: build_index(way, corpus, cache))
+        if choice:
+            prompts[side] = choice
+        return judge(index, corpus, options.split)
 
-    tuned = measured(options.model)
     if options.against is None:
-        return {"split": options.split, "queries": len(tuned), "passages": len(corpus.passages),
-                "model": means(tuned)}, 0
-    evidence = Evidence(options.split, len(corpus.passages), measured(options.against), tuned)
-    return evidence.as_json(), 0
+        alone = measured("model", options.model)
+        result = {"split": options.split, "queries": len(alone),
+                  "passages": len(corpus.passages), "model": means(alone)}
+    else:
+        tuned = measured("tuned", options.model)
+        base = measured("base", options.against)
+        result = Evidence(options.split, len(corpus.passages), base, tuned).as_json()
+    return result | ({"prompts": prompts} if prompts else {}), 0
 
 
 def model_of(model: str) -> str:
