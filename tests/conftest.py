@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,15 @@ def real_job(porsche, tmp_path_factory):
     return job_play.real_job(porsche, tmp_path_factory.mktemp("job"))
 
 
+@pytest.fixture
+def play(real_job, tmp_path, caplog):
+    """A run and its Hub; at the end, whatever happened, the token must be nowhere on disk."""
+    import job_play
+    from jobs_hub import TOKEN
+
+    caplog.set_level(logging.DEBUG)
+    with job_play.playing(real_job, tmp_path) as play:
+        yield play
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in kept if TOKEN.encode() in path.read_bytes()]
+    assert TOKEN not in caplog.text
