@@ -150,14 +150,15 @@ def normalised(vectors: Vectors) -> Vectors:
 
 
 def load_encoder(
-    model: str, revision: str | None = None, device: str | None = None, token: str | None = None
+    model: str, revision: str | None = None, device: str | None = None,
+    token: str | bool | None = None,
 ) -> SentenceTransformerEncoder:
     """Load a model by Hub id (`ID` or `ID@REVISION`) or folder: safetensors only, no remote code.
 
     The embedded model comes from its package, without network, and its weights must have the
     published hash. token: who asks the Hub; None is the owner of this process (their HF_TOKEN), so
-    a model that a visitor names must come with the visitor's. Raises ModelError with a sentence
-    for a person.
+    a model that a visitor names must come with the visitor's, or with False for nobody's. Raises
+    ModelError with a sentence for a person.
     """
     if revision is None:
         model, revision = split_revision(model)
@@ -237,7 +238,7 @@ def _folder(model: str) -> Path | None:
     return path
 
 
-def _hub_answers(model: str, revision: str | None, token: str | None) -> bool:
+def _hub_answers(model: str, revision: str | None, token: str | bool | None) -> bool:
     """Whether the Hub says anything about a model: asked once, since loading asks many times."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
@@ -256,7 +257,7 @@ def _load(
     model: str,
     revision: str | None,
     device: str | None,
-    token: str | None,
+    token: str | bool | None,
     offline: bool,
 ) -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer

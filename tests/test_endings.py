@@ -142,7 +142,7 @@ def test_too_many_pairs_are_refused_before_anything_is_loaded(fitted, monkeypatc
 
 def test_a_clock_set_back_makes_no_run_end_before_it_started(fitted, monkeypatch):
     times = iter(["2026-05-05T12:00:00+00:00", *["2026-05-05T11:00:00+00:00"] * 9])
-    monkeypatch.setattr(room, "now", lambda: next(times))
+    monkeypatch.setattr("train.ledger.now", lambda: next(times))
     clock = iter(range(10**9, 0, -100))
     monkeypatch.setattr("train.record.time.time", lambda: next(clock))
     run = fitted()

@@ -1,4 +1,4 @@
-"""Command line: `python -m train fit` and `python -m train evaluate`.
+"""Command line: `python -m train fit`, `estimate`, `evaluate` and `publish`.
 
 Exit status 0 success, 1 failed, 2 wrong use. `--json` prints one JSON object on standard output;
 everything else goes to standard error.
@@ -21,12 +21,15 @@ from retrieval.index import build_index
 from retrieval.metrics import METRICS, PRIMARY
 
 from .carry_out import Limits, begun, carry_out, taken_up
+from .follow import follow
 from .lock import held
+from .publish_command import add_publish
 from .recipe import RECIPES, RecipeError, named_recipe
 from .record import USABLE, Run, RunError, mark_interrupted, open_run
 from .request import Request
 from .settings import Settings
 from .stopping import Stop
+from .team import Team, join_team
 
 log = logging.getLogger("train")
 
@@ -55,7 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Fine-tune into a run directory."""
+    """Fine-tune into a run directory; in one of several processes, help the main one."""
+    team = join_team()
+    if not team.is_main:
+        sys.exit(follow(team))
+    try:
+        return _fit(options, team)
+    finally:
+        team.leave()
+
+
+def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     stop = Stop().on_signals()
     asked = None if options.resume else _request(options)  # wrong use leaves no folder behind
     settings = Settings.from_env()
@@ -67,7 +80,7 @@ def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
             carry_out(run, request or begun(run, asked or _request(options)),
                       resume=request is not None, stop=stop, cache=settings.cache,
                       limits=Limits(settings.max_pairs, settings.max_minutes),
-                      tell=lambda event: log.info("%s", _line(event)))
+                      tell=lambda event: log.info("%s", _line(event)), team=team)
     record = run.record()
     result = {
         "run": str(run.folder),
@@ -110,6 +123,17 @@ def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     return result | ({"prompts": prompts} if prompts else {}), 0
 
 
+def estimate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
+    """Say what a fine-tune will take, before it starts."""
+    from .estimate import estimate
+
+    request, settings = _request(options), Settings.from_env()
+    corpus = load_corpus(request.data, request.seed)
+    Limits(settings.max_pairs).check(corpus)
+    return estimate(
+        request.recipe, corpus, request.base, request.revision, request.seed), 0
+
+
 def model_of(model: str) -> str:
     """The model a run directory holds, or the model named."""
     if not (Path(model) / "run.json").is_file():
@@ -124,26 +148,35 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     fit = commands.add_parser("fit", help="fine-tune a model")
-    fit.add_argument("--data", help=f"`{BUILT_IN}` (the default), a BEIR folder, or pairs")
-    fit.add_argument("--base", default=EMBEDDED_MODEL, metavar="MODEL[@REVISION]",
-                     help="Hub id or folder of the base model")
-    fit.add_argument("--recipe", default="tandem", help=f"one of {', '.join(RECIPES)}")
-    fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
-                     help="replace a hyperparameter of the recipe")
+    before = commands.add_parser("estimate", help="say what a fine-tune will take")
+    for command in (fit, before):
+        _ask(command)
     fit.add_argument("--out", type=Path, required=True, metavar="RUN_DIR")
-    fit.add_argument("--seed", type=int, default=42)
     fit.add_argument("--resume", action="store_true",
                      help="go on from the last checkpoint, with what was asked for then")
     fit.set_defaults(command=fit_command, as_text=_fit_text)
+    before.set_defaults(command=estimate_command, as_text=_estimate_text)
     evaluate = commands.add_parser("evaluate", help="measure a model, or two")
     evaluate.add_argument("--model", required=True, metavar="MODEL|RUN_DIR")
     evaluate.add_argument("--against", metavar="MODEL|RUN_DIR", help="the base to compare with")
     evaluate.add_argument("--data", default=BUILT_IN)
     evaluate.add_argument("--split", default="test", choices=SPLITS)
     evaluate.set_defaults(command=evaluate_command, as_text=_evidence_text)
-    for command in (fit, evaluate):
+    add_publish(commands)
+    for command in (fit, before, evaluate):
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _ask(command: argparse.ArgumentParser) -> None:
+    """The arguments that say what to train, and on what."""
+    command.add_argument("--data", help=f"`{BUILT_IN}` (the default), a BEIR folder, or pairs")
+    command.add_argument("--base", default=EMBEDDED_MODEL, metavar="MODEL[@REVISION]",
+                         help="Hub id or folder of the base model")
+    command.add_argument("--recipe", default="tandem", help=f"one of {', '.join(RECIPES)}")
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                         help="replace a hyperparameter of the recipe")
+    command.add_argument("--seed", type=int, default=42)
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -179,6 +212,13 @@ def _fit_text(result: Mapping[str, Any]) -> str:
     metrics = result["metrics"]
     head = f"{result['run']}: {result['status']}"
     return f"{head}\n{_evidence_text(metrics['test'])}" if metrics else head
+
+
+def _estimate_text(result: Mapping[str, Any]) -> str:
+    time = result["seconds"]
+    return (f"{result['pairs']:,} pairs, {result['steps']:,} steps, {result['passages']:,} "
+            f"passages: {time['low']:.0f} to {time['high']:.0f} s on {result['device']}, "
+            f"{result['memory_bytes'] / 1e9:.1f} GB of memory.")
 
 
 def _evidence_text(result: Mapping[str, Any]) -> str:

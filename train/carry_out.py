@@ -13,6 +13,7 @@ from .faults import foreseen, sentence
 from .record import Run, RunError, now
 from .request import Request, placed, request_of
 from .stopping import Stop
+from .team import Team
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,12 @@ def carry_out(
     cache: Path | None = None,
     limits: "Limits | None" = None,
     tell: Callable[[dict[str, Any]], None] = lambda event: None,
+    team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> None:
     """Fit, writing each event to the run directory; an error ends the run as failed.
 
-    To be called with the run held (`train.lock`). tell: is called with each event. An error that
-    nobody foresaw is recorded and raised again.
+    To be called with the run held (`train.lock`). tell: is called with each event. team: the
+    processes that train with this one. An error that nobody foresaw is recorded and raised again.
     """
     from .fit import fit
 
@@ -94,7 +96,7 @@ def carry_out(
         limits.check(corpus)
         for event in fit(request.recipe, corpus, run, request.base, revision=request.revision,
                          seed=request.seed, cache=cache, resume=resume, stop=stop,
-                         max_minutes=limits.max_minutes):
+                         max_minutes=limits.max_minutes, team=team):
             run.append(event)
             tell(event)
     except Exception as error:

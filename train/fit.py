@@ -1,10 +1,8 @@
 """One run from start to end: baseline, training, the best checkpoint, the test split once."""
 
-import importlib.metadata
-import platform
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,20 +17,23 @@ from retrieval.index import Index, index_in_parts
 from retrieval.metrics import PRIMARY
 
 from .checkpoints import Checkpoints
+from .data_facts import base_facts, facts
 from .faults import is_out_of_memory
+from .follow import order_for
+from .ledger import Spent, described, ending, write_beginning
 from .loop import Loop
-from .machine import cpu_seconds, device_name, memory_used
+from .machine import device_name, memory_used, most_memory
 from .pace import Pace
 from .recipe import Recipe
-from .record import Run, now, this_process
+from .record import Run
 from .result import make_model, prompted_best, write_result
 from .stopping import PauseRequestedError, Stop, StopRequestedError
+from .team import Team
 from .trainable import TrainingError, check_fits
 
 Event = dict[str, Any]
 MEMORY_EVERY = 5.0
 """Seconds between two looks at the memory."""
-LIBRARIES = ("sentence-transformers", "transformers", "torch", "numpy", "huggingface-hub")
 ENDINGS = ("finished", "patience", "stop", "time limit", "loss")
 """Why a run ended: `ended_by` in its record. A loss that is no number ended one by `loss`."""
 
@@ -49,6 +50,7 @@ def fit(
     resume: bool = False,
     stop: Stop | None = None,
     max_minutes: float | None = None,
+    team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> Iterator[Event]:
     """Fine-tune `base` on a corpus into a run directory, yielding events as it goes.
 
@@ -56,12 +58,14 @@ def fit(
     checkpoint the recipe keeps is measured on test once, against the base, on the same queries.
     When `stop` is asked, `max_minutes` are over, or the loss is no number any more, the best
     checkpoint so far becomes the result. When `stop` says to pause, the state is kept, the last
-    event is `paused` and the run stays `running`. Raises CorpusError, ModelError, RecipeError,
+    event is `paused` and the run stays `running`. In a team of processes this is the main one; the
+    others `follow`. Raises CorpusError, ModelError, RecipeError,
     TrainingError or OSError; the caller records them.
     """
     check_trainable(corpus)
     yield from _Fit(
-        recipe, corpus, run, base, revision, seed, cache, resume, stop or Stop(), max_minutes
+        recipe, corpus, run, base, revision, seed, cache, resume, stop or Stop(), max_minutes,
+        team,
     ).events()
 
 
@@ -87,11 +91,10 @@ class _Fit:
     resume: bool
     stop: Stop
     max_minutes: float | None
+    team: Team
     best: float = float("-inf")
-    earlier: float = 0.0
-    earlier_cpu: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
+    spent: Spent = field(default_factory=Spent)
     prompts: dict[str, Any] = field(default_factory=dict)
     judged: dict[str, dict[str, Judged]] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
@@ -100,15 +103,17 @@ class _Fit:
     def __post_init__(self) -> None:
         self.kept = Checkpoints(self.run)
         self.pace = Pace(self.recipe, len(self.corpus.passages))
-        self.looked = self.started - MEMORY_EVERY
+        self.looked = time.monotonic() - MEMORY_EVERY
 
     def events(self) -> Iterator[Event]:
         """The whole run."""
-        self._open()
+        self.kept.open(self.resume)
+        write_beginning(
+            self.run, self.recipe, self.corpus, self.base, self.seed, self.resume)
         error: str | None = None
         try:
-            index, encoder = yield from self._baseline()
-            ended_by = yield from self._train(index, encoder)
+            base = yield from self._baseline()
+            ended_by = yield from self._train(*base)
             self.stop.check_pause()  # what follows is not broken off
         except PauseRequestedError:
             yield self._paused()
@@ -116,7 +121,7 @@ class _Fit:
         except StopRequestedError as asked:
             ended_by = str(asked) or "stop"
         except TrainingError as diverged:
-            if is_out_of_memory(diverged) or not self.kept.has_best:
+            if is_out_of_memory(diverged) or not (self.judged and self.kept.has_best):
                 raise
             ended_by, error = "loss", f"{diverged} The best checkpoint before that is the result."
         if not self.judged or not self.kept.has_best:
@@ -134,8 +139,11 @@ class _Fit:
         encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
         self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
         device = encoder.model.device
-        self.run.update(base_model=self.run.record()["base_model"] | _described(encoder),
-                        device=device_name(device))
+        record = self.run.record()
+        self.run.update(
+            base_model=record["base_model"] | described(encoder) | base_facts(encoder.model),
+            data=record["data"] | facts(self.corpus, encoder.model.tokenizer),
+            device=device_name(device))
         yield {"type": "phase", "phase": "baseline"}
         side: Side = (yield from self._index(encoder, "baseline", self.cache)), encoder
         if other := other_way(encoder):
@@ -154,7 +162,7 @@ class _Fit:
         Event, None, str
     ]:
         """Train to the end or until there is no gain; returns how it ended."""
-        with self.stop.interrupts():
+        with self.stop.interrupts(self.team.size == 1):
             loop = self._loop(base, encoder)
         yield {"type": "started", "step": loop.step, "steps": loop.steps,
                "resumed": loop.step > 0, "device": self.run.record()["device"]}
@@ -187,13 +195,16 @@ class _Fit:
         """The loop, where the last state left it."""
         if not encoder.prompted:  # it is trained the way it was measured best
             encoder.model.prompts, encoder.model.default_prompt_name = {}, None
-        loop = Loop(encoder.model, self.recipe, self.corpus, self.seed, base)
-        if self.resume and self.kept.state.exists():
-            kept = loop.load(self.kept.state)
+        state = self.kept.state if self.resume and self.kept.state.exists() else None
+        order_for(encoder, self.recipe, self.corpus, self.seed, state).give(self.team)
+        loop = Loop(encoder.model, self.recipe, self.corpus, self.seed, base, self.team)
+        if state:
+            kept = loop.load(state)
             self.best, self.history = kept["best"], kept["history"]
-            self.earlier, self.earlier_cpu = kept["seconds"], kept["cpu_seconds"]
+            self.spent.earlier, self.spent.earlier_cpu = kept["seconds"], kept["cpu_seconds"]
         self.loop = loop
-        self.run.update(steps=loop.steps, precision=loop.precision)
+        self.run.update(steps=loop.steps, precision=loop.precision,
+                        processes=self.team.size)
         return loop
 
     def _train_epoch(self, loop: Loop) -> Iterator[Event]:
@@ -202,7 +213,7 @@ class _Fit:
         start, first = time.monotonic(), loop.step
         epoch = loop.train_epoch()
         while True:
-            with self.stop.interrupts():
+            with self.stop.interrupts(self.team.size == 1):
                 loss = next(epoch, None)
             if loss is None:
                 return
@@ -254,8 +265,8 @@ class _Fit:
         return {"memory": memory_used(loop.model.device)}
 
     def _keep_state(self, loop: Loop) -> None:
-        self.kept.keep_state(loop, best=self.best, history=self.history, seconds=self._elapsed(),
-                             cpu_seconds=self.earlier_cpu + cpu_seconds())
+        self.kept.keep_state(loop, best=self.best, history=self.history,
+                             seconds=self.spent.seconds, cpu_seconds=self.spent.cpu_seconds)
 
     def _without_gain(self) -> bool:
         """Whether so many evaluations in a row were no better than the best before them."""
@@ -265,30 +276,8 @@ class _Fit:
         return len(values) - 1 - values.index(max(values)) >= self.recipe.patience
 
     def _check_time(self) -> None:
-        if self.max_minutes is not None and self._here() > 60 * self.max_minutes:
+        if self.max_minutes is not None and self.spent.here > 60 * self.max_minutes:
             raise StopRequestedError("time limit")
-
-    def _open(self) -> None:
-        self.kept.open(self.resume)
-        corpus, record = self.corpus, self.run.record()
-        self.run.update(
-            status="running",
-            error=None,
-            started=(record.get("started") if self.resume else None) or now(),
-            process=this_process(),
-            recipe=asdict(self.recipe),
-            seed=self.seed,
-            base_model=record.get("base_model", {"revision": self.revision}) | {"name": self.base},
-            data=record.get("data", {}) | {"name": corpus.name, "passages": len(corpus.passages)},
-            splits={
-                split: {"queries": len(qrels), "pairs": len(corpus.pairs(split))}
-                for split, qrels in corpus.qrels.items()
-            },
-            published=record.get("published", []),
-            fingerprints={"corpus": corpus.fingerprint, "splits": corpus.split_fingerprints},
-            versions={"python": platform.python_version()}
-            | {name: importlib.metadata.version(name) for name in LIBRARIES},
-        )
 
     def _finish(self, ended_by: str, error: str | None) -> Event:
         """Measure the best checkpoint on test, and make it the run's result."""
@@ -301,7 +290,8 @@ class _Fit:
                     self.run, tuned, self.corpus, self.stored, base["used"])
         record = write_result(self.run, self.corpus, self.judged, tuned, self.cache, {
             "history": self.history, "prompts": self.prompts, "error": error,
-            "speed": self.pace.speed(), **self._ending(status, ended_by)})
+            "speed": self.pace.speed(), "memory_bytes": most_memory(),
+            **self._ending(status, ended_by)})
         if status == "done":
             self.kept.remove()
         return {"type": "done", "status": status, "ended_by": ended_by, PRIMARY: {
@@ -324,34 +314,10 @@ class _Fit:
         return {"type": "done", "status": "stopped", "ended_by": ended_by}
 
     def _ending(self, status: str, ended_by: str) -> dict[str, Any]:
-        return {
-            "status": status,
-            "ended_by": ended_by,
-            "process": None,
-            "finished": max(now(), self.run.record()["started"]),  # a clock may be set back
-            "seconds": round(self._elapsed(), 2),
-            "cpu_seconds": round(self.earlier_cpu + cpu_seconds(), 2),
-            "steps_done": self.loop.step if self.loop else 0,
-        }
+        steps = self.loop.step if self.loop else 0
+        return ending(self.run, self.spent, status, ended_by, steps)
 
     def _evaluated(self, epoch: int, step: int, dev: dict[str, Judged]) -> Event:
         metrics = means(dev)
         self.history.append({"epoch": epoch, "step": step, PRIMARY: metrics[PRIMARY]})
         return {"type": "eval", "split": "dev", "epoch": epoch, "step": step, "metrics": metrics}
-
-    def _here(self) -> float:
-        return time.monotonic() - self.started
-
-    def _elapsed(self) -> float:
-        return self.earlier + self._here()
-
-
-def _described(encoder: SentenceTransformerEncoder) -> dict[str, Any]:
-    return {
-        "name": encoder.name,
-        "revision": encoder.revision,
-        "fingerprint": encoder.weights_fingerprint,
-        "dim": encoder.dim,
-        "max_seq_length": encoder.model.max_seq_length,
-        "parameters": sum(p.numel() for p in encoder.model.parameters()),
-    }

@@ -79,10 +79,22 @@ class Loop:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
 
     def train_epoch(self) -> Iterator[float]:
-        """Train what is left of an epoch; yields the loss of each step."""
+        """Train what is left of an epoch; yields the loss of each step.
+
+        In a team, each step waits until the main process takes it.
+        """
         for batch in self._batches(self.epoch)[self.step_in_epoch :]:
+            if not self.team.from_main(True):  # it has left: no more steps
+                self.epoch = self.recipe.epochs
+                return
             yield self._train(batch)
         self.epoch, self.step_in_epoch = self.epoch + 1, 0
+
+    def follow(self) -> None:
+        """In a process that is not the main one: take each step that it takes, until it leaves."""
+        while self.epoch < self.recipe.epochs:
+            for _ in self.train_epoch():
+                pass
 
     def _train(self, batch: list[Pair]) -> float:
         import torch

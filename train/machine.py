@@ -37,8 +37,15 @@ def memory_used(device: "torch.device | None" = None) -> dict[str, int | None]:
     return {"process": _resident(), "gpu": gpu}
 
 
-def peak_memory() -> int:
-    """The most bytes that this process has had in memory."""
+def most_memory() -> int:
+    """The most bytes that this process has taken: of its GPU where it has one in use."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return int(torch.cuda.max_memory_allocated())
+    return _most_resident()
+
+
+def _most_resident() -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -61,5 +68,5 @@ def _resident() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
-        return peak_memory()
+        return _most_resident()
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
+STAMP = "%Y%m%dT%H%M%SZ"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}")
 """What a run may be called: nothing that leads out of the folder of all runs."""
-STAMP = "%Y%m%dT%H%M%SZ"
 ACTIVE = ("queued", "running")
 STATUSES = (*ACTIVE, "done", "stopped", "failed", "interrupted")
 USABLE = ("done", "stopped")

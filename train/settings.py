@@ -25,9 +25,9 @@ class Settings:
     home: where runs and caches are kept. data: the corpus shown (`porsche`, a folder, a file).
     base_model, tuned_model: Hub ids or folders; the tuned one may be a run directory. train: who
     may start and stop a fine-tune. engine: where it runs. recipe: what the first start trains with,
-    `auto` for what is done in about three minutes. max_pairs, max_minutes: what a fine-tune may
-    take, None for as much as it wants. max_disk: bytes that all runs may take.
-    max_upload: bytes of a file that somebody brings.
+    `auto` for what is done in about three minutes. max_disk: bytes that all runs may take.
+    max_upload: bytes of a file that somebody brings. max_pairs, max_minutes: what a fine-tune may
+    take, None for as much as it wants.
     zero_gpu: whether the Space has ZeroGPU. space_owner: the Hub name of the user or organisation
     the Space belongs to; space_creator: the Hub's id of who made it.
     """
@@ -96,6 +96,18 @@ def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default
     return value
 
 
+def _limit(env: Mapping[str, str], name: str, default: int | None) -> int | None:
+    value = env.get(name)
+    if value is None:
+        return default
+    if value.lower() in ("none", "unlimited"):
+        return None
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:12]) <= 10**9:
+        raise SettingsError(f"{name} must be a whole number from 1 to 1,000,000,000, or none for "
+                            f"no limit, not {value!r:.40}.")
+    return int(value[:12])
+
+
 def _bytes(env: Mapping[str, str], name: str, unit: str, size: float) -> int | None:
     value = env.get(name)
     if value is None:
@@ -111,18 +123,6 @@ def _bytes(env: Mapping[str, str], name: str, unit: str, size: float) -> int | N
 
 def _is_true(value: str) -> bool:
     return value.lower() in ("1", "true", "t", "yes", "on")
-
-
-def _limit(env: Mapping[str, str], name: str, default: int | None) -> int | None:
-    value = env.get(name)
-    if value is None:
-        return default
-    if value.lower() in ("none", "unlimited"):
-        return None
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:12]) <= 10**9:
-        raise SettingsError(f"{name} must be a whole number from 1 to 1,000,000,000, or none for "
-                            f"no limit, not {value!r:.40}.")
-    return int(value[:12])
 
 
 def _port(value: str) -> int:

@@ -1,8 +1,10 @@
 """The processes that train one model together: one a GPU, or a single one."""
 
 import os
+import threading
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -102,6 +104,17 @@ class Team:
         said = self._all(None if failed is None else str(failed) or type(failed).__name__)
         raise failed or TeamError(next(filter(None, said)))
 
+    def leave(self) -> None:
+        """Go; where the main process goes first, what the others wait for from it is nothing."""
+        if self.size == 1:
+            return
+        import torch
+
+        with suppress(Exception):  # the others may have gone already
+            if self.is_main:
+                self.from_main(None)
+            torch.distributed.destroy_process_group()
+
     def _all(self, said: str | None) -> list[str | None]:
         heard = [said] * self.size
         if self.size > 1:
@@ -114,11 +127,13 @@ class Team:
 def join_team() -> Team:
     """The team this process was started in (`accelerate launch`), or a team of one.
 
-    Each process gets the GPU that is its own where there are GPUs.
+    Each process gets the GPU that is its own where there are GPUs, and ends when the launcher does:
+    one that waits for others on a GPU would wait for ever.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Team()
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     import torch
 
     if not torch.distributed.is_initialized():
@@ -128,6 +143,12 @@ def join_team() -> Team:
             backend = "cpu:gloo,cuda:nccl"
         torch.distributed.init_process_group(backend, timeout=PATIENCE)
     return Team(torch.distributed.get_rank(), size)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _buckets(tensors: Iterable["Tensor"]) -> Iterator[list["Tensor"]]:
