@@ -101,6 +101,12 @@ class Play:
         return [event_line(self.mark, said.n, said.value) if said.n
                 else record_line(self.mark, said.value) for said in self.said]
 
+    def parts(self, events=3):
+        """The same lines in two parts, the first up to its third event."""
+        lines = self.lines()
+        end = [place for place, said in enumerate(self.said, 1) if said.n == events][0]
+        return lines[:end], lines[end:]
+
     def start(self):
         """Start the run and bring its job to its machine."""
         self.engine.start(self.run, TOKEN)

@@ -9,13 +9,13 @@ import pytest
 
 from jobs_hub import TOKEN, Repository, jobs_hub
 from train.engines import inside_job
-from train.engines.hub import UserHub
 from train.engines.inside_job import Job
 from train.engines.job_lines import heard
+from train.engines.user_hub import UserHub
 
 PRETEND = """\
 import json, os, pathlib, signal, sys, time
-run = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
+run = pathlib.Path(sys.argv[1])
 record = json.loads((run / "run.json").read_text())
 
 def write(**changes):
@@ -35,7 +35,8 @@ def end(status):
     sys.exit(0)
 
 signal.signal(signal.SIGTERM, lambda *_: end("stopped"))
-write(status="running", resumed=sorted(p.name for p in (run / "checkpoints").glob("*")))
+there = sorted(path.name for path in (run / "checkpoints").glob("*"))
+write(status="running", process={"pid": os.getpid()}, resumed=there)
 tell(type="phase", phase="train")
 (run / "checkpoints").mkdir(exist_ok=True)
 (run / "checkpoints" / "state.pt.part").write_bytes(b"half")
@@ -60,8 +61,8 @@ def job(tmp_path, monkeypatch):
         def make(goes_on, **options):
             pretend = tmp_path / "pretend.py"
             pretend.write_text(PRETEND + goes_on)
-            monkeypatch.setattr(inside_job, "_launcher",
-                                lambda gpus: [sys.executable, str(pretend)])
+            monkeypatch.setattr(inside_job, "training",
+                                lambda run: [sys.executable, str(pretend), str(run.folder)])
             made = Job(tmp_path, "vera/r", UserHub(TOKEN, address), **options)
             made.at = hub
             return made
@@ -165,9 +166,3 @@ def test_a_result_that_nobody_takes_fails_the_job_and_says_so(job, monkeypatch, 
     assert inside.run_to_the_end() == 1
     out = capsys.readouterr().out
     assert "could not be uploaded" in out and TOKEN not in out
-
-
-def test_several_gpus_train_in_as_many_processes():
-    assert inside_job._launcher(0) == inside_job._launcher(1) == [sys.executable]
-    assert inside_job._launcher(4)[1:] == [
-        "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "4"]

@@ -98,15 +98,15 @@ def test_a_job_gets_the_libraries_of_requirements_txt_without_the_page(play):
 
 def test_a_run_is_followed_from_start_to_result(play):
     job = play.start()
-    lines = play.lines()
-    play.hub.print(job, "Installed 63 packages in 21s", *lines[: len(lines) // 2])
-    wait_until(lambda: len(play.numbers()) > len(play.events) // 3, what=play.run.events)
+    first, rest = play.parts(len(play.events) // 2)
+    play.hub.print(job, "Installed 63 packages in 21s", *first)
+    wait_until(lambda: len(play.numbers()) == len(play.events) // 2, what=play.run.events)
     record = play.run.record()
     assert record["status"] == "running" and record["note"] is None
     assert record["engine"]["stage"] == "RUNNING" and record["process"] is None
     assert record["device"] == play.real.run.record()["device"]  # known before the end
     assert record.get("metrics") is None
-    play.hub.print(job, *lines[len(lines) // 2:])
+    play.hub.print(job, *rest)
     play.finish(job)
     play.wait_for("done")
     assert play.numbers() == [said.n for said in play.events]
@@ -120,7 +120,7 @@ def test_a_run_is_followed_from_start_to_result(play):
 
 def test_events_that_the_log_lost_come_with_the_result(play):
     job = play.start()
-    play.hub.print(job, *play.lines()[:2])
+    play.hub.print(job, *play.parts()[0])
     play.finish(job)
     play.wait_for("done")
     assert play.numbers() == [said.n for said in play.events]
@@ -247,7 +247,7 @@ def test_a_run_stopped_while_it_waits_for_a_machine_costs_nothing(play):
 
 def test_a_run_that_trains_is_asked_to_stop_and_its_result_taken(play):
     job = play.start()
-    play.hub.print(job, *play.lines()[:8])
+    play.hub.print(job, *play.parts()[0])
     wait_until(play.numbers)
     assert play.engine.stop(play.run)
     assert play.hub.files(play.repo)[f"stop-{play.mark}"] and job.stage == "RUNNING"
@@ -260,7 +260,7 @@ def test_a_run_that_trains_is_asked_to_stop_and_its_result_taken(play):
 
 def test_a_job_that_does_not_stop_is_cancelled_and_its_last_checkpoint_kept(play):
     job = play.start()
-    play.hub.print(job, *play.lines()[:8])
+    play.hub.print(job, *play.parts()[0])
     wait_until(play.numbers)
     model = {f"checkpoints/best/{path.relative_to(play.real.model)}": path.read_bytes()
              for path in play.real.model.rglob("*") if path.is_file()}
@@ -275,7 +275,7 @@ def test_a_job_that_does_not_stop_is_cancelled_and_its_last_checkpoint_kept(play
 
 def test_stopping_twice_ends_the_job_at_once(play):
     job = play.start()
-    play.hub.print(job, *play.lines()[:8])
+    play.hub.print(job, *play.parts()[0])
     wait_until(play.numbers)
     assert play.engine.stop(play.run) and play.engine.stop(play.run)
     assert job.stage == "CANCELED"

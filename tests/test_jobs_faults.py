@@ -34,7 +34,7 @@ def test_a_fit_that_fails_gives_its_own_sentence(play):
 
 def test_a_job_that_ran_out_of_time_can_be_resumed_from_what_it_uploaded(play):
     job = play.start()
-    play.hub.print(job, *play.lines()[:8])
+    play.hub.print(job, *play.parts()[0])
     play.hub.put(play.repo, {"checkpoints/state.pt": b"a state"})
     play.hub.move(job, "ERROR", "Job timeout")
     play.wait_for("interrupted")
@@ -52,13 +52,13 @@ def test_a_job_that_ran_out_of_time_can_be_resumed_from_what_it_uploaded(play):
 
 def test_a_hub_that_is_gone_for_a_while_is_found_again_and_no_event_twice_or_lost(play):
     job = play.start()
-    lines = play.lines()
-    play.hub.print(job, "once", *lines[:5])
-    wait_until(lambda: len(play.numbers()) > 2)
+    first, rest = play.parts()
+    play.hub.print(job, "once", *first)
+    wait_until(lambda: play.numbers() == [1, 2, 3])
     play.hub.fall()
     wait_until(lambda: play.run.record()["note"], what=play.run.record)
     assert "Lost contact since" in play.run.record()["note"] and play.status == "running"
-    play.hub.print(job, *lines[5:])
+    play.hub.print(job, *rest)
     time.sleep(0.3)  # several attempts
     assert play.status == "running"
     play.hub.fall(False)
@@ -88,9 +88,9 @@ def restarted(play):
 
 def test_after_a_restart_a_run_waits_for_its_user_and_is_followed_on(play):
     job = play.start()
-    lines = play.lines()
-    play.hub.print(job, *lines[:6])
-    wait_until(lambda: len(play.numbers()) > 3)
+    first, rest = play.parts()
+    play.hub.print(job, *first)
+    wait_until(lambda: play.numbers() == [1, 2, 3])
     engine = restarted(play)
     play.run.update(note=None)
     with (play.run.folder / "events.jsonl").open("ab") as events:
@@ -100,7 +100,7 @@ def test_after_a_restart_a_run_waits_for_its_user_and_is_followed_on(play):
     play.hub.users["other"] = {"name": "otto"}
     with pytest.raises(EngineError, match="paid by vera"):
         engine.attach(play.run, "other")
-    play.hub.print(job, *lines[6:])
+    play.hub.print(job, *rest)
     engine.attach(play.run, TOKEN)
     engine.attach(play.run, TOKEN)
     play.finish(job)
@@ -126,7 +126,7 @@ def test_a_restart_before_the_job_was_started_is_an_interruption(play):
 
 def test_a_token_that_expires_in_the_middle_leaves_the_run_as_it_is(play):
     job = play.start()
-    play.hub.print(job, *play.lines()[:4])
+    play.hub.print(job, *play.parts()[0])
     wait_until(play.numbers)
     user = play.hub.users.pop(TOKEN)
     play.hub.fall()

@@ -49,7 +49,7 @@ def unbroken(data, tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("checks", [9, 13])
+@pytest.mark.parametrize("checks", [11, 14])
 def test_a_run_cut_into_pieces_gives_the_result_of_an_unbroken_one(
     data, unbroken, pieces, checks, tmp_path
 ):
@@ -146,7 +146,7 @@ def test_the_minutes_a_run_may_take_are_of_all_its_pieces_together(data, pieces,
 
 
 def test_pieces_count_against_whoever_visits_and_the_newest_visit_counts(data, pieces, tmp_path):
-    pieces(9)
+    pieces(14)
     platform = Platform()
     engine = ZeroGpuEngine(platform)
     run = request(data).create(tmp_path / "runs")
@@ -237,3 +237,16 @@ def test_a_run_whose_app_is_gone_is_interrupted_at_the_next_look(data, tmp_path)
         broken = request(data).create(tmp_path / "runs")
         broken.update(recipe=None)
         engine.start(broken)
+
+
+def test_a_visitors_run_asks_the_hub_as_the_visitor_and_an_owners_as_the_owner(monkeypatch):
+    from huggingface_hub import get_token
+
+    monkeypatch.setenv("HF_TOKEN", "hf_ownerOwnerOwner")
+    with zerogpu.asking_as("vera", "hf_visitor"):
+        assert get_token() == "hf_visitor"
+    with zerogpu.asking_as("vera", None):
+        assert get_token() is None
+    with zerogpu.asking_as(None, None):
+        assert get_token() == "hf_ownerOwnerOwner"
+    assert get_token() == "hf_ownerOwnerOwner"

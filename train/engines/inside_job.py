@@ -23,13 +23,13 @@ from corpus.read import BUILT_IN
 
 from ..record import Run, write_json
 from . import EngineError
-from .hub import LostContactError, NotThereError, UserHub
 from .job_lines import event_line, record_line
 from .job_parcel import REQUEST, SOURCE
 from .job_result import CHECKPOINTS, OVER, is_safe, result_place, stop_place
+from .user_hub import LostContactError, NotThereError, UserHub
 
 if TYPE_CHECKING:
-    from .hub import Operation
+    from .user_hub import Operation
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at what training wrote."""
@@ -77,7 +77,7 @@ class Job:
     def run_to_the_end(self) -> int:
         """Train, tell, upload; returns the exit status."""
         self.child = subprocess.Popen(
-            [*_launcher(gpus()), "-m", "train", "fit", "--out", str(self.run.folder), "--resume"],
+            training(self.run),
             cwd=self.folder / SOURCE,
             env=os.environ | {"TANDEM_HOME": str(self.folder / "home")},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -113,10 +113,12 @@ class Job:
 
     def _pass_on_stop(self) -> None:
         """Tell training to stop, once it listens: before, it would be killed."""
-        if self.stop_asked and not self.stop_passed_on and self.child is not None:
-            if self.run.record()["status"] == "running":
-                self.stop_passed_on = True
-                self.child.terminate()
+        record = self.run.record()
+        process = (record.get("process") or {}).get("pid")  # of several, the one that listens
+        if self.stop_asked and not self.stop_passed_on and process is not None:
+            self.stop_passed_on = True
+            with suppress(ProcessLookupError):  # it ended just now
+                os.kill(process, signal.SIGTERM)
 
     def _look_for_stop(self) -> None:
         if self.stop_asked:
@@ -190,22 +192,9 @@ class Job:
         return operations
 
 
-def gpus() -> int:
-    """How many GPUs this machine has, asked without loading torch."""
-    try:
-        listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True,
-                                timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return 0
-    return len(listed.strip().splitlines())
-
-
-def _launcher(gpus: int) -> list[str]:
-    """How a process that trains is started: with several GPUs, one process for each."""
-    if gpus < 2:
-        return [sys.executable]
-    return [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes",
-            str(gpus)]
+def training(run: Run) -> list[str]:
+    """The command that trains on all the GPUs of this machine."""
+    return [sys.executable, "-m", "train.launch", str(run.folder)]
 
 
 def _placed(record: dict[str, Any], folder: Path) -> dict[str, Any]:

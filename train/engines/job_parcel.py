@@ -20,7 +20,7 @@ from .job_lines import RESULT_KEYS
 from .job_result import is_safe
 
 if TYPE_CHECKING:
-    from .hub import Operation
+    from .user_hub import Operation
 
 HOUSE = Path(__file__).resolve().parents[2]
 SOURCE, REQUEST = "tandem", "request"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import Flavor
-from .hub import ask_anyone
+from .user_hub import ask_anyone
 
 if TYPE_CHECKING:
     from huggingface_hub import JobHardwareInfo

@@ -9,8 +9,8 @@ from typing import Any
 from ..card import model_card
 from ..record import Run, write_text
 from . import EngineError
-from .hub import UserHub
 from .job_lines import is_event, taken_over
+from .user_hub import UserHub
 
 SAFE = (".safetensors", ".json", ".jsonl", ".txt", ".md", ".model", ".jinja")
 """What a saved model is made of: weights, configuration, vocabularies. Nothing that is unpickled

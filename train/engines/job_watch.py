@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..record import ACTIVE, Run, RunError, now
 from . import EngineError
-from .hub import LostContactError, NotThereError, SignInError, UserHub
 from .job_lines import EVENT, heard, is_marked, plain, taken_over
 from .job_parcel import IMAGE, command, parcel
 from .job_result import (
@@ -22,6 +21,7 @@ from .job_result import (
     last_event_of,
     stop_place,
 )
+from .user_hub import LostContactError, NotThereError, SignInError, UserHub
 
 if TYPE_CHECKING:
     from huggingface_hub import JobInfo

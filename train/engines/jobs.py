@@ -19,10 +19,10 @@ from typing import Any
 
 from ..record import ACTIVE, Run, RunError, now
 from . import EngineError, Flavor
-from .hub import UserHub
 from .job_parcel import check_parcel, repository
 from .job_price import estimated_cost, flavors, time_limit
 from .job_watch import UPLOADS, Pace, Watch
+from .user_hub import UserHub
 
 __all__ = ["JobsEngine", "Pace", "estimated_cost"]
 

@@ -14,9 +14,10 @@ is interrupted, with all that was trained kept.
 
 import contextlib
 import contextvars
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,18 +39,23 @@ LONGEST = 300.0
 RETRY_EVERY = 1.0
 """Seconds between two looks whether the owner's page has renewed the visit."""
 
-Piece = Callable[[str, str | None, float, Limits], str]
+Piece = Callable[[str, str | None, float, Limits, str | None], str]
 Decorator = Callable[..., Callable[[Piece], Piece]]
 
 
-def asked_seconds(folder: str, cache: str | None, seconds: float, limits: Limits) -> int:
+def asked_seconds(
+    folder: str, cache: str | None, seconds: float, limits: Limits, token: str | None
+) -> int:
     """What a piece asks the platform for: the decorator calls this with the piece's arguments."""
     return int(seconds)
 
 
-def train_piece(folder: str, cache: str | None, seconds: float, limits: Limits) -> str:
+def train_piece(
+    folder: str, cache: str | None, seconds: float, limits: Limits, token: str | None
+) -> str:
     """Train for some seconds, in the worker; returns the run's status: `running` if not yet over.
 
+    token: of the run's owner, None for nobody's; the base model is fetched with it.
     Whoever asked to stop gets the best checkpoint as a result; for that the base must be measured
     first, so with a checkpoint there the wish is heard once training has begun.
     """
@@ -62,10 +68,38 @@ def train_piece(folder: str, cache: str | None, seconds: float, limits: Limits) 
 
     stop = Stop(asked=lambda: begun and (run.folder / STOP_FILE).exists(),
                 pauses=lambda: time.monotonic() > end)
-    with held(run):
-        carry_out(run, request_of(run), resume=True, stop=stop,
+    request = request_of(run)
+    with held(run), asking_as(request.owner, token):
+        carry_out(run, request, resume=True, stop=stop,
                   cache=Path(cache) if cache else None, limits=limits, tell=listen)
     return str(run.record()["status"])
+
+
+@contextlib.contextmanager
+def asking_as(owner: str | None, token: str | None) -> Iterator[None]:
+    """Have the Hub asked as the run's owner in here, and not as whoever owns this Space.
+
+    The worker has the Space's own token in its environment, and a visitor's run could fetch with it
+    what only the owner of the Space may see.
+    """
+    if owner is None:
+        yield
+        return
+    from huggingface_hub import constants
+
+    names = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+    known, path = {name: os.environ.get(name) for name in names}, constants.HF_TOKEN_PATH
+    os.environ |= {name: token or "" for name in names}
+    constants.HF_TOKEN_PATH = os.devnull
+    try:
+        yield
+    finally:  # a platform without workers runs this in the app's own process
+        constants.HF_TOKEN_PATH = path
+        for name, value in known.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @dataclass
@@ -110,7 +144,8 @@ class ZeroGpuEngine:
         self._visits.setdefault(run.id, contextvars.copy_context())
         (run.folder / STOP_FILE).unlink(missing_ok=True)
         run.update(status="running", error=None, note=None, process=this_process())
-        thread = threading.Thread(target=self._run, args=(run,), daemon=True, name=f"gpu {run.id}")
+        thread = threading.Thread(
+            target=self._run, args=(run, token), daemon=True, name=f"gpu {run.id}")
         self._threads[run.id] = thread
         thread.start()
 
@@ -135,21 +170,21 @@ class ZeroGpuEngine:
         thread = self._threads.get(run.id)
         return thread is not None and thread.is_alive()
 
-    def _run(self, run: Run) -> None:
+    def _run(self, run: Run, token: str | None) -> None:
         with contextlib.suppress(RunError, FileNotFoundError):  # deleted under our eyes
             try:
-                self._call_pieces(run)
+                self._call_pieces(run, token)
             finally:
                 self._visits.pop(run.id, None)
                 (run.folder / STOP_FILE).unlink(missing_ok=True)
 
-    def _call_pieces(self, run: Run) -> None:
+    def _call_pieces(self, run: Run, token: str | None) -> None:
         seconds, before = self.seconds, _progress(run)
         started, most = time.monotonic(), self.limits.max_minutes
         while not self._closed.is_set():
             if most is not None and time.monotonic() - started > 60 * most:
                 (run.folder / STOP_FILE).touch()  # a piece ends it, with its best checkpoint
-            if problem := self._call(run, seconds):
+            if problem := self._call(run, seconds, token):
                 self._interrupt(run, problem)
                 return
             if run.record()["status"] != "running":
@@ -165,10 +200,11 @@ class ZeroGpuEngine:
             else:  # loading or measuring takes longer than a piece: ask for more
                 seconds = min(2 * seconds, LONGEST)
 
-    def _call(self, run: Run, seconds: float) -> str | None:
+    def _call(self, run: Run, seconds: float, token: str | None) -> str | None:
         """One piece, in the newest visit of its owner; returns why there is no more, or None."""
         limits = Limits(self.limits.max_pairs)  # the minutes are of all pieces together
-        arguments = str(run.folder), str(self.cache) if self.cache else None, seconds, limits
+        cache = str(self.cache) if self.cache else None
+        arguments = str(run.folder), cache, seconds, limits, token
         visit, ends = self._visits[run.id], time.monotonic() + self.patience
         while True:
             try:

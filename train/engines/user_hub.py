@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from ..hub import set_time_limits
 from . import EngineError
 
 if TYPE_CHECKING:
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
     Operation = CommitOperationAdd | CommitOperationDelete
 
-CONNECT_SECONDS, ANSWER_SECONDS = 10, 60
-"""How long to wait for a connection, and for an answer: the client by itself would wait forever."""
 SAID = 300
 """How much of what the Hub says of an error is repeated."""
 LABEL = "tandem-run"
 """The label of a job that names its run: how a job is found whose number was lost."""
 BILLING = "https://huggingface.co/settings/billing"
+TOKEN = re.compile(r"\b(?:hf|hf_oauth|api_org)_[A-Za-z0-9]{16,}[\w.-]*")
+"""What the Hub's tokens look like; `hf_hub_download` is none."""
 Answer = TypeVar("Answer")
 
 
@@ -164,9 +165,9 @@ def ask_anyone(
 ) -> Answer:
     """Ask the Hub in somebody's name, or with None in nobody's, whoever owns this process."""
     import httpx2
-    from huggingface_hub import HfApi, get_session
+    from huggingface_hub import HfApi
 
-    get_session().timeout = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+    set_time_limits()
     try:
         return call(HfApi(endpoint=endpoint, token=token or False))
     except (httpx2.HTTPError, OSError, ValueError, KeyError, RuntimeError) as error:
@@ -200,7 +201,7 @@ def without_tokens(text: str, token: str | None = None) -> str:
     """A text with a token, and whatever looks like one of the Hub's, taken out."""
     if token:
         text = text.replace(token, "[token]")
-    return re.sub(r"\b(?:hf|api_org|hf_oauth)_[A-Za-z0-9_.-]{16,}", "[token]", text)
+    return TOKEN.sub("[token]", text)
 
 
 def _time(text: object) -> datetime | None:
