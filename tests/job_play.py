@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,11 +55,14 @@ def real_job(porsche, folder):
         job = hub.only_job()
         hub.move(job, "RUNNING")
         process = start_inside(job, folder / "machine")
+        limit = threading.Timer(300, process.kill)
+        limit.start()
         printed = []
         for line in process.stdout:
             printed.append(line.rstrip("\n"))
             hub.print(job, printed[-1])
         hub.move(job, "COMPLETED" if process.wait() == 0 else "ERROR")
+        limit.cancel()
         wait_until(lambda: run.record()["status"] != "running", what=run.record)
         [repository] = hub.repositories.values()
         return SimpleNamespace(run=run, data=data, model=model, printed=printed, job=job,

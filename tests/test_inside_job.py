@@ -10,7 +10,7 @@ import pytest
 from jobs_hub import TOKEN, Repository, jobs_hub
 from train.engines import inside_job
 from train.engines.inside_job import Job
-from train.engines.job_lines import heard
+from train.engines.job_lines import heard, record_line
 from train.engines.user_hub import UserHub
 
 PRETEND = """\
@@ -79,9 +79,15 @@ def test_a_job_tells_each_event_once_and_leaves_its_result(job, capsys):
     assert inside.run_to_the_end() == 0
     words = said(capsys)
     assert [(word.n, word.value["type"]) for word in words if word.n] == [(1, "phase"), (2, "done")]
-    assert [word.value["status"] for word in words if not word.n][-1] == "done"
+    assert [word.value.get("resumed") for word in words if not word.n][-1] == []
     assert set(inside.at.files("vera/r")) == {
         "result-m/run.json", "result-m/events.jsonl", "result-m/model/modules.json"}
+
+
+def test_a_record_is_told_in_a_line_that_no_log_cuts_up():
+    record = {"status": "done", "device": "T4", "data": {"samples": ["x" * 9000]}}
+    word = heard(record_line("m", record), "m")
+    assert word is not None and word.value == {"device": "T4"}
 
 
 def test_a_job_finds_its_data_and_its_base_where_they_were_fetched(job, tmp_path):

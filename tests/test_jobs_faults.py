@@ -207,3 +207,12 @@ def test_a_run_deleted_while_it_is_watched_ends_the_watch(play):
     play.hub.move(job, "COMPLETED")
     wait_until(lambda: not play.engine._watched(play.run))
     assert not play.run.folder.exists()
+
+
+def test_a_stop_as_the_job_ends_by_itself_is_no_error(play):
+    job = play.start()
+    play.hub.refuse["POST", "/cancel"] = 409, "The job has ended"
+    with pytest.raises(EngineError, match="has ended"):
+        play.engine.stop(play.run)
+    job.stage = "COMPLETED"  # and the watch has not looked yet
+    play.engine.stop(play.run)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 EVENT, RECORD = "event", "record"
-LONGEST = 64_000
-"""Characters of a marked line; a longer one is not ours."""
+LONGEST = 8000
+"""Characters of a marked line: what collects logs may cut up longer ones, so none is ours."""
 KIND = re.compile(r"[a-z_]{1,20}")
 OWN_KEYS = ("schema", "owner", "created", "queued", "engine", "process", "published", "recipe",
             "seed", "note", "estimate")
@@ -39,8 +39,14 @@ def event_line(mark: str, n: int, event: Mapping[str, Any]) -> str:
 
 
 def record_line(mark: str, record: Mapping[str, Any]) -> str:
-    """The log line of the run's record as it is now."""
-    return f"tandem:{mark}:{RECORD}:0 {json.dumps(record)}"
+    """The log line of the run's record as it is now: what is of interest before the end.
+
+    What is long is left out, the largest first; all of it comes with the result.
+    """
+    kept = {key: value for key, value in record.items() if key not in OWN_KEYS + RESULT_KEYS}
+    while (line := f"tandem:{mark}:{RECORD}:0 {json.dumps(kept)}")[LONGEST:]:
+        del kept[max(kept, key=lambda key: len(json.dumps(kept[key])))]
+    return line
 
 
 def heard(line: str, mark: str) -> Heard | None:

@@ -260,7 +260,13 @@ class Watch:
 
     def _cancel(self) -> None:
         engine = self.engine
-        self.hub.cancel(engine["namespace"], engine["job"])
+        try:
+            self.hub.cancel(engine["namespace"], engine["job"])
+        except (LostContactError, SignInError):
+            raise
+        except EngineError:  # it may just have ended by itself, and then all is well
+            if self.hub.job(engine["namespace"], engine["job"]).status.stage not in ENDED:
+                raise
 
     def _cancel_late(self) -> None:
         with contextlib.suppress(EngineError, RunError):

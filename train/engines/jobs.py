@@ -88,6 +88,7 @@ class JobsEngine:
         with self._lock:
             if self._watched(run):
                 raise EngineError(f"The run {run.id} is running: there is nothing to start.")
+            mend_events(run)
             run.update(status="running", engine=engine, error=None, note=None, process=None,
                        started=now())
             self._watch(run, hub)
