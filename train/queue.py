@@ -19,6 +19,8 @@ log = logging.getLogger("tandem")
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at who runs and who waits."""
+CLOSE_WITHIN = 5.0
+"""Seconds to wait for a start that is under way when the app ends."""
 RESUMABLE = ("interrupted", "failed", "stopped")
 
 
@@ -44,14 +46,17 @@ class Queue:
     def close(self) -> None:
         """The app ends: engines end what cannot outlive it."""
         self._closed.set()
+        waited = self._lock.acquire(timeout=CLOSE_WITHIN)  # whoever is being started is started
         for engine in self.engines.values():
             engine.abandon()
+        if waited:
+            self._lock.release()
 
     def submit(self, request: Request, token: str | None = None) -> Run:
         """Queue a new run; it starts at the next look when its device is free."""
         self._engine(request.engine)
-        run = request.create(self.runs)
-        return self._enqueue(run, token)
+        with self._lock:  # nobody may start it before its token is kept
+            return self._enqueue(request.create(self.runs), token)
 
     def resume(self, run: Run, token: str | None = None) -> Run:
         """Queue a run again that ended early; it goes on from its last checkpoint."""
@@ -102,34 +107,61 @@ class Queue:
     def look(self) -> None:
         """Bring the records of active runs up to date, and start whoever's turn it is."""
         with self._lock:
+            active = self._active()
+            ids = {run.id for run in active}
+            self._begun &= ids
+            for ended in self._tokens.keys() - ids:
+                del self._tokens[ended]
             busy: set[str] = set()
-            for run in self._active():
-                self._move_on(run, busy)
+            for run in active:
+                try:
+                    self._move_on(run, busy)
+                except (ValueError, OSError) as error:  # deleted or damaged under our eyes
+                    log.warning("%s", error)
+                except Exception:
+                    # Whatever is wrong with one run, the others go on.
+                    log.exception("The run %s could not be looked after", run.id)
 
     def _move_on(self, run: Run, busy: set[str]) -> None:
         engine = self.engines.get(engine_name(run.record()))
         if engine is None:
             run.update(status="failed", error=_no_engine(engine_name(run.record())))
             return
-        engine.look(run)
-        status, device = run.record()["status"], engine.device(run)
-        if status == "running" or run.id in self._begun:
+        device = engine.device(run)
+        begun = run.record()["status"] == "running" or run.id in self._begun
+        try:
+            engine.look(run)
+        except Exception:
+            if begun:  # it may well go on: its device is not given to another
+                busy.add(device)
+            raise
+        status = run.record()["status"]
+        if begun:
             if status in ACTIVE:
                 busy.add(device)
             else:
                 self._forget(run)
-        elif status == "queued" and device not in busy:
-            self._start(engine, run)
-            busy.add(device)
+        elif status == "queued" and device not in busy and not self._closed.is_set():
+            if self._start(engine, run):
+                busy.add(device)
 
-    def _start(self, engine: Engine, run: Run) -> None:
+    def _start(self, engine: Engine, run: Run) -> bool:
+        """Start a run; one that cannot be started has failed, and the next one has its turn."""
         try:
             make_room(self.runs, self.max_disk)
             engine.start(run, self._tokens.get(run.id))
-            self._begun.add(run.id)
         except (ValueError, OSError) as error:
-            run.update(status="failed", error=str(error), process=None)
-            self._forget(run)
+            self._fail(run, str(error))
+            return False
+        except Exception as error:
+            self._fail(run, f"It could not be started: {type(error).__name__}.")
+            raise
+        self._begun.add(run.id)
+        return True
+
+    def _fail(self, run: Run, sentence: str) -> None:
+        self._forget(run)
+        run.update(status="failed", error=sentence, process=None)
 
     def _forget(self, run: Run) -> None:
         self._begun.discard(run.id)
@@ -147,13 +179,12 @@ class Queue:
         """
         active: dict[tuple[bool, str, str], Run] = {}
         for run in list_runs(self.runs):
-            record = run.record()
+            record = _record(run)
             if record["status"] == "running" or (
                 record["status"] == "queued" and "engine" in record
             ):
                 waits = record["status"] == "queued" and run.id not in self._begun
                 active[waits, record.get("queued") or record.get("created", ""), run.id] = run
-        self._begun &= {run.id for run in active.values()}
         return [active[at] for at in sorted(active)]
 
     def _device(self, run: Run) -> str:
@@ -169,13 +200,14 @@ class Queue:
         while not self._closed.wait(LOOK_EVERY):
             try:
                 self.look()
-            except (ValueError, OSError) as error:  # a run deleted or damaged under our eyes
-                log.warning("%s", error)
+            except Exception:  # the queue must outlive whatever is wrong with a home
+                log.exception("The queue could not be looked at")
 
 
 def engine_name(record: Mapping[str, Any]) -> str:
     """Which engine a run was asked to run on; those of the command line have none of their own."""
-    return str((record.get("engine") or {}).get("name", "local"))
+    engine = record.get("engine")
+    return str(engine.get("name", "local")) if isinstance(engine, Mapping) else "local"
 
 
 def make_room(runs: Path, max_disk: int | None) -> None:
@@ -189,13 +221,21 @@ def make_room(runs: Path, max_disk: int | None) -> None:
     for run in reversed(list_runs(runs)):
         if used <= max_disk:
             return
-        if run.record()["status"] not in ACTIVE and run.checkpoints.is_dir():
+        if _record(run)["status"] not in (*ACTIVE, None) and run.checkpoints.is_dir():
             used -= run.remove_checkpoints()
     if used > max_disk:
         raise EngineError(
             f"The runs take {used / 1e9:.1f} GB of disk, more than the {max_disk / 1e9:.1f} GB of "
             "TANDEM_MAX_DISK_GB: delete runs that are not needed any more."
         )
+
+
+def _record(run: Run) -> dict[str, Any]:
+    """The record of a run, without a status once the run is gone."""
+    try:
+        return run.record()
+    except RunError:
+        return {"status": None}
 
 
 def _no_engine(name: str) -> str:

@@ -26,6 +26,10 @@ def build_page(house: House) -> gr.Blocks:
     """All tabs and endpoints; launching is the caller's."""
     showcase, acts, publishing = house.showcase, Acts(house), Publishing(house)
     with gr.Blocks(title="Tandem", analytics_enabled=False, delete_cache=CACHE_LIVES) as page:
+        # First: a handler of the page that is called as an endpoint is would take its name.
+        gr.api(compare_endpoint(showcase), api_name="compare")
+        gr.api(scoreboard_endpoint(showcase), api_name="scoreboard")
+        add_endpoints(house, acts, publishing)
         with gr.Row(elem_id="head-row"):
             gr.HTML(markup.header(), js_on_load=None)
             if house.settings.on_space:  # elsewhere the local token is who you are
@@ -66,9 +70,6 @@ def build_page(house: House) -> gr.Blocks:
         shared.run.change(_show_chosen(house), shared.run, [chosen_row, chosen], **quiet)
         page.load(_arrive(house), None,
                   [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs], **quiet)
-        gr.api(compare_endpoint(showcase), api_name="compare")
-        gr.api(scoreboard_endpoint(showcase), api_name="scoreboard")
-        add_endpoints(house, acts, publishing)
     return page
 
 

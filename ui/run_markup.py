@@ -82,6 +82,7 @@ def _verdict(state: RunState, now_showing: bool) -> str:
 def _facts(state: RunState) -> str:
     facts = {
         "Base": state.base.rsplit("/", 1)[-1],
+        "Prompts": state.prompts,
         "Device": state.device,
         "Speed": f"{state.examples_per_second:,.0f} pairs a second"
         if state.examples_per_second and state.active else "",

@@ -1,5 +1,6 @@
 """The run that is watched: how it is doing, and what can be done about it."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from . import markup, run_markup
 from .acts import Acts
 from .publish_panel import publish_panel
 from .publishing import Publishing
-from .run_state import RunState
+from .run_state import LOST_AFTER, RunState
 from .shared import House, Shared
 from .visitor import Visitor
 
@@ -54,7 +55,9 @@ def _look(house: House, acts: Acts) -> Callable[..., Any]:
             if run is None:
                 return (run_markup.no_run(), "", "", *_buttons(None, False)) if drawn \
                     else gr.skip()
-            mark = _mark(run, house.queue.place(run), shown, visitor)
+            status = run.record()["status"]
+            place = house.queue.place(run) if status == "queued" else 0
+            mark = _mark(run, place, shown, visitor, status == "running")
             if mark == drawn:
                 return gr.skip()
             state = acts.state(run)
@@ -69,16 +72,22 @@ def _look(house: House, acts: Acts) -> Callable[..., Any]:
     return look
 
 
-def _mark(run: Run, place: int, shown: str, visitor: Visitor) -> str:
-    """What a run looks like now, in short: drawn again only when this has changed."""
-    sizes = []
+def _mark(run: Run, place: int, shown: str, visitor: Visitor, running: bool) -> str:
+    """What a run looks like now, in short: drawn again only when this has changed.
+
+    A running one that says nothing any more changes by the minute, so that this is said.
+    """
+    sizes, silent = [], 0.0
     for name in ("run.json", "events.jsonl"):
         try:
             status = (run.folder / name).stat()
             sizes.append(f"{status.st_mtime_ns}:{status.st_size}")
+            silent = time.time() - status.st_mtime
         except OSError:
             sizes.append("-")
-    return " ".join([run.id, *sizes, str(place), shown, visitor.key or "", str(visitor.is_owner)])
+    minutes = int(silent / 60) if running and silent > LOST_AFTER else 0
+    return " ".join([run.id, *sizes, str(place), str(minutes), shown, visitor.key or "",
+                     str(visitor.is_owner)])
 
 
 def _buttons(state: RunState | None, own: bool) -> list[gr.Button | gr.Accordion]:

@@ -63,6 +63,7 @@ class RunState:
     verdict: str = ""
     mood: str = ""
     test: tuple[float, float] | None = None
+    prompts: str = ""
     has_model: bool = False
 
     @property
@@ -78,8 +79,13 @@ class RunState:
 
 def run_state(run: Run, place: int = 0) -> RunState:
     """Read a run. RunError when it is gone or cannot be read."""
+    return _with_events(recorded_state(run, place), run.events())
+
+
+def recorded_state(run: Run, place: int = 0) -> RunState:
+    """What the record alone says: enough for a list, which must not read the events of all runs."""
     record = run.record()
-    state = RunState(
+    return RunState(
         id=run.id,
         status=record["status"],
         data=str(record.get("data", {}).get("name", "")),
@@ -95,9 +101,9 @@ def run_state(run: Run, place: int = 0) -> RunState:
         seconds=record.get("seconds"),
         error=record.get("error") or "",
         has_model=run.has_model,
+        prompts=prompts_said(record),
         **_outcome(record),
     )
-    return _with_events(state, run.events())
 
 
 def _with_events(state: RunState, events: Sequence[Event]) -> RunState:
@@ -142,7 +148,18 @@ def _points(
         for event in of_kind(list(events), kind)
         if y(event) is not None
     }
-    return tuple(sorted((x, value) for x, value in found.items() if math.isfinite(value)))
+    return tuple(sorted((x, value) for x, value in found.items()
+                        if math.isfinite(x) and math.isfinite(value)))
+
+
+def prompts_said(record: Mapping[str, Any]) -> str:
+    """With or without its prompts: how each side did better on dev, and was measured."""
+    sides = {"Base": "base", "Fine-tuned": "tuned"}
+    judged = record.get("prompts") or {}
+    return ", ".join(
+        f"{name} {'with' if judged[side].get('used') else 'without'}"
+        for name, side in sides.items() if side in judged
+    )
 
 
 def _outcome(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _list(house: House, acts: Acts) -> Callable[..., Any]:
     def listing(
         request: gr.Request, nonce: str, chosen: str | None, other: str | None, drawn: Any
     ) -> Any:
-        states = [acts.state(run) for run in acts.runs(house.door.looks(request, nonce))]
+        states = acts.listed(house.door.looks(request, nonce))
         rows = [_row(state) for state in states]
         if rows == drawn:
             return gr.skip()

@@ -37,7 +37,10 @@ class Uploads:
             raise UploadError(
                 f"Pairs are read from {', '.join(ROW_SUFFIXES)}, not from {file.name[:80]!r}."
             )
-        size = file.stat().st_size
+        try:
+            size = file.stat().st_size
+        except OSError:
+            raise UploadError("The file did not arrive whole: upload it again.") from None
         if size > self.settings.max_upload:
             raise UploadError(
                 f"The file has {size / 1e6:.1f} MB; at most {self.settings.max_upload / 1e6:.0f} "
