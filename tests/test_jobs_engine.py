@@ -18,13 +18,19 @@ from train.engines.jobs import estimated_cost
 pytestmark = pytest.mark.slow
 
 
-def refused(play, match, token=TOKEN):
+def refused(play, match):
+    """Refused to a handler that asks, and to a run that was started all the same."""
+    flavor = play.run.record()["engine"]["flavor"]
     with pytest.raises(EngineError, match=match) as refusal:
-        play.engine.start(play.run, token)
+        play.engine.check(TOKEN, flavor)
     said = "".join(traceback.format_exception(refusal.value))
     assert TOKEN not in said and TOKEN.encode() not in pickle.dumps(refusal.value)
-    assert refusal.value.__context__ is None or TOKEN not in repr(refusal.value.__context__)
-    assert not play.hub.jobs and play.status == "queued"
+    assert refusal.value.__context__ is None and refusal.value.__cause__ is None
+    play.engine.start(play.run, TOKEN)
+    play.wait_for("failed")
+    assert play.run.record()["error"] == str(refusal.value)
+    assert not play.hub.jobs and not play.hub.repositories
+    play.run.update(status="queued")
 
 
 # What a real job did: its own command in a process of its own.
@@ -143,13 +149,16 @@ def test_runs_do_not_wait_for_each_other(play):
 
 
 def test_somebody_without_a_sign_in_is_told_so(play):
-    refused(play, "sign in", token=None)
+    with pytest.raises(EngineError, match="sign in"):
+        play.engine.start(play.run, None)
+    with pytest.raises(EngineError, match="sign in"):
+        play.engine.check(None, "t4-small")
+    assert play.status == "queued"
 
 
 def test_an_expired_token_is_told_before_anything_is_uploaded(play):
     play.hub.users.clear()
     refused(play, "may have expired. Sign in again")
-    assert not play.hub.repositories
 
 
 def test_a_token_that_may_only_read_is_refused(play):
@@ -213,7 +222,22 @@ def test_a_machine_that_is_not_there_is_refused_with_those_that_are(play):
 
 def test_a_run_whose_data_is_gone_is_refused(play, tmp_path):
     play.run.update(data={"source": str(tmp_path / "gone"), "name": "gone"})
-    refused(play, "gone any more")
+    with pytest.raises(EngineError, match="not at gone any more"):
+        play.engine.start(play.run, TOKEN)
+    assert play.status == "queued" and not play.hub.jobs
+
+
+def test_a_start_does_not_wait_for_the_hub(play):
+    play.hub.fall()
+    began = time.monotonic()
+    play.engine.start(play.run, TOKEN)
+    assert time.monotonic() - began < 1 and play.run.record()["engine"]["stage"] == "UPLOADING"
+    play.wait_for("failed")
+    assert "did not answer" in play.run.record()["error"]
+
+
+def test_whoever_may_is_told_whose_account_pays(play):
+    assert play.engine.check(TOKEN, "t4-small") == "vera"
 
 
 def test_the_cost_is_that_of_the_whole_job():

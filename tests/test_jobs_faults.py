@@ -77,6 +77,23 @@ def test_a_start_whose_answer_is_lost_is_one_job_and_not_two(play):
     assert not play.hub.lose_answer
 
 
+def test_a_job_that_was_started_as_the_app_was_killed_is_taken_up_and_not_started_twice(play):
+    job = play.start()
+    restarted(play)
+    play.run.update(engine=play.run.record()["engine"] | {"job": None})  # not written any more
+    play.engine = JobsEngine(endpoint=play.address, pace=QUICK)
+    play.engine.look(play.run)
+    assert play.status == "interrupted"
+    mark = play.mark
+    play.run.update(status="queued")
+    play.engine.start(play.run, TOKEN)
+    wait_until(lambda: play.run.record()["engine"]["job"] == job.id, what=play.run.record)
+    assert play.mark == mark and len(play.hub.jobs) == 1
+    play.hub.print(job, *play.lines())
+    play.finish(job)
+    play.wait_for("done")
+
+
 def restarted(play):
     """The app after a restart: nothing of the engine is in memory any more."""
     play.engine.abandon()

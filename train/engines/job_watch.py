@@ -6,7 +6,7 @@ What it hears goes into the run directory; nothing else of the app talks to the 
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,16 @@ class Pace:
 class Watch:
     """The thread of one run. `run.json`'s `engine` says where it is, so that another can go on."""
 
-    def __init__(self, run: Run, hub: UserHub, pace: Pace, env: Mapping[str, str]) -> None:
-        """Nothing happens before `start`. env: what the job's environment has beside ours."""
+    def __init__(
+        self, run: Run, hub: UserHub, pace: Pace, env: Mapping[str, str],
+        admit: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
+        """Nothing happens before `start`.
+
+        env: what the job's environment has beside ours. admit: asks the Hub whether there may be a
+        job, and gives where, for `run.json`'s `engine`; None if there is a job already.
+        """
+        self.admit = admit
         self.run, self.hub, self.pace, self.env = run, hub, pace, ENVIRONMENT | dict(env)
         self.let_go = threading.Event()
         self.stop_asked = False
@@ -120,9 +128,12 @@ class Watch:
 
     def _launch(self) -> bool:
         """Upload and start; False if that is already the end."""
-        engine = self.engine
-        repo = engine["repository"]
         try:
+            self._engine(**(self.admit() if self.admit else {}))
+            engine = self.engine
+            if engine["job"] is not None:
+                return True
+            repo = engine["repository"]
             self._say("upload")
             self.hub.create_private(repo)
             revision = self.hub.commit(repo, parcel(self.run, engine["mark"]), "What the job needs")
@@ -134,7 +145,7 @@ class Watch:
                 env=self.env, secrets=dict(self.hub.secrets), flavor=engine["flavor"],
                 timeout=engine["limit_s"])
         except EngineError as error:
-            self._end_as("failed", f"The job could not be started. {error}")
+            self._end_as("failed", str(error))
             return False
         self._engine(job=job.id, url=job.url)
         return True

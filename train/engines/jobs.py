@@ -13,6 +13,7 @@ goes on meanwhile.
 import secrets
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +23,7 @@ from . import EngineError, Flavor
 from .job_parcel import check_parcel, repository
 from .job_price import estimated_cost, flavors, time_limit
 from .job_watch import UPLOADS, Pace, Watch
-from .user_hub import UserHub
+from .user_hub import UserHub, Who
 
 __all__ = ["JobsEngine", "Pace", "estimated_cost"]
 
@@ -57,41 +58,64 @@ class JobsEngine:
                 self._machines = time.monotonic(), flavors(self.endpoint, token)
             except EngineError:
                 if self._machines is None:
-                    raise
+                    raise  # else an older list is better than none
         return self._machines[1]
 
-    def start(self, run: Run, token: str | None = None) -> None:
-        """Start a queued run or resume one; EngineError if its user may not, or data is gone."""
+    def check(self, token: str | None, flavor: str | None) -> str:
+        """Whose account would pay for a run on this machine; EngineError if they may not run it.
+
+        Asks the Hub: for a handler that wants to say so before a run is queued.
+        """
         hub = UserHub(token or "", self.endpoint)
-        who = hub.who()
+        return self._admitted(hub, flavor).name
+
+    def start(self, run: Run, token: str | None = None) -> None:
+        """Start a queued run or resume one; returns at once, the Hub is asked in a thread.
+
+        EngineError if nobody has signed in or the data is gone; whatever the Hub says against it
+        ends the run as failed.
+        """
+        hub = UserHub(token or "", self.endpoint)
         try:
             request = check_parcel(run)
         except RunError as error:
             raise EngineError(str(error)) from None
-        self._check_flavor(request.flavor, token)
-        hub.check_jobs(who.name)
-        limit = time_limit(run.record(), self.max_minutes)
-        if who.until is not None:
-            held = (who.until - datetime.now(UTC)).total_seconds() - 60
-            if held < ENOUGH:
-                raise EngineError("Your sign-in ends in a few minutes, and a job needs it to hand "
-                                  "over its result: sign in again, then start.")
-            limit = int(min(limit, held))
-        engine: dict[str, Any] = {
-            "name": self.name, "flavor": request.flavor, "namespace": who.name,
-            "repository": repository(who.name, run), "mark": secrets.token_hex(8), "job": None,
-            "url": None, "stage": UPLOADS, "limit_s": limit,
-        }
-        if left := hub.find_job(who.name, run.id):  # its start was answered to nobody
-            known = run.record()["engine"]
-            engine |= {"job": left.id, "url": left.url, "mark": known.get("mark", engine["mark"])}
+        known = run.record()["engine"]
+        engine = {"name": self.name, "flavor": request.flavor, "job": None, "url": None,
+                  "stage": UPLOADS, "mark": secrets.token_hex(8)}
         with self._lock:
             if self._watched(run):
                 raise EngineError(f"The run {run.id} is running: there is nothing to start.")
             mend_events(run)
             run.update(status="running", engine=engine, error=None, note=None, process=None,
                        started=now())
-            self._watch(run, hub)
+            self._watch(run, hub, lambda: self._admit(run, hub, known))
+
+    def _admit(self, run: Run, hub: UserHub, known: Mapping[str, Any]) -> dict[str, Any]:
+        """Where a run's job is to be, if its user may run one; known: where its last one was."""
+        record = run.record()
+        who = self._admitted(hub, record["engine"]["flavor"])
+        limit = time_limit(record, self.max_minutes)
+        if who.until is not None:
+            limit = min(limit, int(_seconds_to(who.until)))
+        place: dict[str, Any] = {"namespace": who.name, "repository": repository(who.name, run),
+                                 "limit_s": limit}
+        left = hub.find_job(who.name, run.id) if "mark" in known else None
+        if left is not None:  # it was started, and nobody heard of it
+            place |= {"job": left.id, "url": left.url, "mark": known["mark"]}
+        return place
+
+    def _admitted(self, hub: UserHub, flavor: str | None) -> Who:
+        who = hub.who()
+        names = [machine.name for machine in self.flavors()]
+        if flavor not in names:
+            raise EngineError(f"There is no machine {flavor!r:.40} on Jobs: choose one of "
+                              f"{', '.join(names)}.")
+        hub.check_jobs(who.name)
+        if who.until is not None and _seconds_to(who.until) < ENOUGH:
+            raise EngineError("Your sign-in ends in a few minutes, and a job needs it to hand over "
+                              "its result: sign in again, then start.")
+        return who
 
     def attach(self, run: Run, token: str) -> None:
         """Watch a running run again, after a restart or a new sign-in; nothing if one does."""
@@ -141,22 +165,23 @@ class JobsEngine:
         for watch in self._watches.values():
             watch.let_go.set()
 
-    def _check_flavor(self, flavor: str | None, token: str | None) -> None:
-        names = [machine.name for machine in self.flavors(token)]
-        if flavor not in names:
-            raise EngineError(f"There is no machine {flavor!r:.40} on Jobs: choose one of "
-                              f"{', '.join(names)}.")
-
     def _watched(self, run: Run) -> bool:
         watch = self._watches.get(run.id)
         return watch is not None and watch.is_alive
 
-    def _watch(self, run: Run, hub: UserHub) -> None:
+    def _watch(
+        self, run: Run, hub: UserHub, admit: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
         env = {"HF_ENDPOINT": self.endpoint} if self.endpoint else {}
         if self.max_minutes is not None:
             env["TANDEM_MAX_MINUTES"] = str(max(1, int(self.max_minutes)))
-        watch = self._watches[run.id] = Watch(run, hub, self.pace, env)
+        watch = self._watches[run.id] = Watch(run, hub, self.pace, env, admit)
         watch.start()
+
+
+def _seconds_to(end: datetime) -> float:
+    """Seconds until a sign-in ends, less what the clocks of two machines may differ."""
+    return (end - datetime.now(UTC)).total_seconds() - 60
 
 
 def mend_events(run: Run) -> None:

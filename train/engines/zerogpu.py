@@ -184,6 +184,7 @@ class ZeroGpuEngine:
         while not self._closed.is_set():
             if most is not None and time.monotonic() - started > 60 * most:
                 (run.folder / STOP_FILE).touch()  # a piece ends it, with its best checkpoint
+            run.append({"type": "phase", "phase": "machine"})
             if problem := self._call(run, seconds, token):
                 self._interrupt(run, problem)
                 return
