@@ -81,7 +81,8 @@ def test_a_piece_ends_by_itself_before_its_time_is_over(data, tmp_path):
     run = request(data).create(tmp_path / "runs")
     run.update(recipe=run.record()["recipe"] | {"epochs": 100})
     engine.start(run)
-    wait_until(lambda: len(platform.calls) > 2, 60, run.record)
+    wait_until(lambda: len(platform.calls) > 2 and (run.checkpoints / "best").exists(), 120,
+               run.record)
     assert not [e for e in run.events() if e["type"] == "error"]
     assert engine.stop(run)
     wait_for(run, "stopped", 60)

@@ -75,6 +75,10 @@ class Watch:
         """Watch from now on."""
         self._thread.start()
 
+    def join(self, seconds: float) -> None:
+        """Wait until nobody watches any more, but not longer."""
+        self._thread.join(seconds)
+
     @property
     def is_alive(self) -> bool:
         """Whether somebody watches."""

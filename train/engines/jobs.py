@@ -29,6 +29,8 @@ __all__ = ["JobsEngine", "Pace", "estimated_cost"]
 
 KEPT = 600.0
 """Seconds for which the list of machines is believed."""
+ENDS_WITHIN = 5.0
+"""Seconds that a watch has left when its run is over."""
 ENOUGH = 600.0
 """Seconds that a sign-in must hold at least: installing and a first epoch."""
 SIGN_IN = ("Tandem was restarted and has no sign-in for this run, which goes on at {url}: sign in "
@@ -81,6 +83,8 @@ class JobsEngine:
         except RunError as error:
             raise EngineError(str(error)) from None
         known = run.record()["engine"]
+        if run.record()["status"] != "running" and (last := self._watches.get(run.id)):
+            last.join(ENDS_WITHIN)  # it has written how the run ended, and is about to go
         engine = {"name": self.name, "flavor": request.flavor, "job": None, "url": None,
                   "stage": UPLOADS, "mark": secrets.token_hex(8)}
         with self._lock:

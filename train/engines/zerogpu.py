@@ -36,6 +36,8 @@ LEFT_OVER = 0.2
 """The share of a piece's time that is kept for starting its worker and keeping the state."""
 LONGEST = 300.0
 """Seconds that one call may ask for at most, of a visitor who has signed in."""
+ENDS_WITHIN = 5.0
+"""Seconds that a thread has left when its run is over."""
 RETRY_EVERY = 1.0
 """Seconds between two looks whether the owner's page has renewed the visit."""
 
@@ -139,6 +141,8 @@ class ZeroGpuEngine:
             request_of(run)
         except RunError as error:
             raise EngineError(str(error)) from None
+        if run.record()["status"] != "running" and (last := self._threads.get(run.id)):
+            last.join(ENDS_WITHIN)  # it has written how the run ended, and is about to go
         if self._is_alive(run):
             raise EngineError(f"The run {run.id} is running: there is nothing to start.")
         self._visits.setdefault(run.id, contextvars.copy_context())
