@@ -28,7 +28,7 @@ from .pace import Pace
 from .recipe import Recipe
 from .record import Run, RunError
 from .result import make_model, prompted_best, write_result
-from .stopping import Stop, StopRequestedError
+from .stopping import PauseRequestedError, Stop, StopRequestedError
 from .team import Team
 from .trainable import TrainingError, check_fits
 
@@ -57,8 +57,9 @@ def fit(
     The base model is measured first, then trained and measured on dev after each epoch; the
     checkpoint the recipe keeps is measured on test once, against the base, on the same queries.
     When `stop` is asked, `max_minutes` are over, or the loss is no number any more, the best
-    checkpoint so far becomes the result. In a team of processes this is the main one; the others
-    `follow`. Raises CorpusError, ModelError, RecipeError,
+    checkpoint so far becomes the result. When `stop` says to pause, the state is kept, the last
+    event is `paused` and the run stays `running`. In a team of processes this is the main one; the
+    others `follow`. Raises CorpusError, ModelError, RecipeError,
     TrainingError or OSError; the caller records them.
     """
     check_trainable(corpus)
@@ -115,6 +116,10 @@ class _Fit:
         try:
             base = yield from self._baseline()
             ended_by = yield from self._train(*base)
+            self.stop.check_pause()  # what follows is not broken off
+        except PauseRequestedError:
+            yield self._paused()
+            return
         except StopRequestedError as asked:
             ended_by = str(asked) or "stop"
             yield {"type": "log", "text": "Stopping: the best checkpoint so far becomes the result."
@@ -168,21 +173,27 @@ class _Fit:
         if loop.step:
             yield {"type": "log", "text": f"Resumed at step {loop.step} of {loop.steps}."}
         yield {"type": "phase", "phase": "train", **self._progress(loop)}
-        while loop.epoch < self.recipe.epochs:
+        while True:
+            if loop.epoch > self.history[-1]["epoch"]:  # or a pause came before it was measured
+                yield from self._measure(loop, encoder)
+            if loop.epoch >= self.recipe.epochs:
+                return "finished"
             if self._without_gain():
                 return "patience"
             yield from self._train_epoch(loop)
-            yield {"type": "phase", "phase": "evaluate", **self._progress(loop, 0.0)}
-            index = yield from self.measure.index(
-                encoder, "evaluate", progress=partial(self._progress, loop))
-            dev = self.measure.judged(index, "dev")["dev"]
-            yield self._evaluated(loop.epoch, loop.step, dev)
-            value = means(dev)[PRIMARY]
-            if self.recipe.keep == "last" or value > self.best:
-                self.best = value
-                self.kept.keep_best(encoder, index.vectors)
-            self._keep_state(loop)
-        return "finished"
+
+    def _measure(self, loop: Loop, encoder: SentenceTransformerEncoder) -> Iterator[Event]:
+        """Measure on dev after an epoch, and keep what the recipe keeps."""
+        yield {"type": "phase", "phase": "evaluate", **self._progress(loop, 0.0)}
+        index = yield from self.measure.index(
+            encoder, "evaluate", progress=partial(self._progress, loop))
+        dev = self.measure.judged(index, "dev")["dev"]
+        yield self._evaluated(loop.epoch, loop.step, dev)
+        value = means(dev)[PRIMARY]
+        if self.recipe.keep == "last" or value > self.best:
+            self.best = value
+            self.kept.keep_best(encoder, index.vectors)
+        self._keep_state(loop)
 
     def _loop(self, base: Index, encoder: SentenceTransformerEncoder) -> Loop:
         """The loop, where the last state left it."""
@@ -277,6 +288,13 @@ class _Fit:
             self.kept.remove()
         return {"type": "done", "status": status, "ended_by": ended_by, PRIMARY: {
             side: record["metrics"]["test"][side][PRIMARY] for side in ("base", "tuned")}}
+
+    def _paused(self) -> Event:
+        """Keep the state; the run is still running, though nobody trains."""
+        if self.loop is not None:
+            self._keep_state(self.loop)
+        return {"type": "paused", "step": self.loop.step if self.loop else 0,
+                "measured": len(self.history)}
 
     def _nothing_kept(self, ended_by: str) -> Event:
         self.run.update(

@@ -10,15 +10,23 @@ class StopRequestedError(BaseException):
     """Somebody asked the run to stop. No library may take it for an error of its own."""
 
 
-class Stop:
-    """Whether a run was asked to stop.
+class PauseRequestedError(BaseException):
+    """The run is to keep its state and go on from there another time."""
 
-    asked: asked whenever it is checked, for a caller that has its own way to know.
+
+class Stop:
+    """Whether a run was asked to stop, or to pause.
+
+    asked, pauses: asked whenever it is checked, for a caller that has its own way to know.
     """
 
-    def __init__(self, asked: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        asked: Callable[[], bool] = lambda: False,
+        pauses: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Nobody asked yet."""
-        self._asks = asked
+        self._asks, self._pauses = asked, pauses
         self._asked = False
         self._interruptible: int | None = None
 
@@ -27,9 +35,15 @@ class Stop:
         return self._asked or self._asks()
 
     def check(self) -> None:
-        """Raise StopRequestedError if somebody asked."""
+        """Raise StopRequestedError if somebody asked, PauseRequestedError if it is time to."""
         if self():
             raise StopRequestedError
+        self.check_pause()
+
+    def check_pause(self) -> None:
+        """Raise PauseRequestedError if it is time to pause."""
+        if self._pauses():
+            raise PauseRequestedError
 
     def ask(self) -> None:
         """Ask to stop. A second time changes nothing.
