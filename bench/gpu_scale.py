@@ -26,7 +26,7 @@ from retrieval.encoder import EMBEDDED_MODEL, load_encoder
 from retrieval.index import build_index
 from train.fit import fit
 from train.loop import Loop
-from train.machine import device_name, peak_memory
+from train.machine import device_name, most_memory
 from train.recipe import Recipe, named_recipe
 from train.record import open_run
 
@@ -161,13 +161,13 @@ def measured(work: Callable[[], Any]) -> tuple[float, int]:
     gpu = torch.cuda.is_available()
     if gpu:
         torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.reset_most_memory_stats()
     start = time.perf_counter()
     work()
     if gpu:
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
-    return seconds, int(torch.cuda.max_memory_allocated()) if gpu else peak_memory()
+    return seconds, int(torch.cuda.max_memory_allocated()) if gpu else most_memory()
 
 
 def show(result: dict[str, Any]) -> None:
