@@ -21,10 +21,11 @@ import numpy as np
 from corpus.read import load_corpus
 from corpus.records import Corpus
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder
-from retrieval.evidence import judge, paired_differences
+from retrieval.evidence import judge
 from retrieval.index import build_index
 from retrieval.lexical import build_lexical_index
 from retrieval.metrics import METRICS, PRIMARY
+from retrieval.resampling import paired_differences
 
 HOUSE = Path(__file__).resolve().parents[1]
 Table = np.ndarray[Any, np.dtype[np.float64]]

@@ -5,9 +5,10 @@ from html import escape
 from typing import Any
 
 from retrieval.compare import Comparison, Found, Hit
-from retrieval.evidence import Difference, Evidence
+from retrieval.evidence import Evidence
 from retrieval.match import Span, matching_spans
 from retrieval.metrics import METRICS, PRIMARY
+from retrieval.resampling import Difference
 
 from .progress import Progress
 
