@@ -3,9 +3,9 @@
 from html import escape
 
 from retrieval.metrics import PRIMARY
+from train.charts import curve
 
 from . import markup
-from .charts import curve
 from .run_state import LOST_AFTER, RunState
 
 STATUS_WORDS = {
@@ -31,7 +31,7 @@ def no_run() -> str:
 def run_panel(state: RunState, now_showing: bool = False) -> str:
     """Everything about one run: what it is, how far it is, its curves, how it ended."""
     parts = [_head(state), _progress(state), _verdict(state, now_showing), _facts(state),
-             _curves(state), _log(state)]
+             curves(state), _log(state)]
     return f'<div class="t t-run" data-run="{escape(state.id)}">{"".join(parts)}</div>'
 
 
@@ -97,7 +97,8 @@ def _facts(state: RunState) -> str:
     return f'<dl class="t-facts">{shown}</dl>' if shown else ""
 
 
-def _curves(state: RunState) -> str:
+def curves(state: RunState) -> str:
+    """Loss and dev curves of a run; nothing before there are any."""
     if not state.loss and not state.dev:
         return ""
     base = state.dev[0][1] if state.dev and state.dev[0][0] == 0 else None

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from retrieval.metrics import PRIMARY
+from train.board import scoreboard
 
 from . import markup, run_markup
 from .acts import Acts
@@ -120,8 +121,8 @@ def _beside(house: House, acts: Acts) -> Callable[..., str]:
             evidence = acts.beside(visitor, other, chosen)
         except ValueError as error:
             return markup.error(str(error))
-        return markup.scoreboard(evidence, f"Left: {other}. Right: {chosen}.",
-                                 names=("Left", "Right"))
+        return scoreboard(evidence, f"Left: {other}. Right: {chosen}.",
+                          names=("Left", "Right"))
 
     return beside
 
