@@ -1,10 +1,10 @@
-# make demo · make test · make bench
+# make demo · make test · make bench · make space
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench space clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/python app.py
@@ -21,6 +21,12 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.demo
 	$(BIN)/python -m bench.quality --out bench/quality.json
+
+# make space REPO=owner/name [HARDWARE=zero-a10g] [PUBLIC=1] [DRY_RUN=1]
+space: $(VENV)/.demo
+	@test -n "$(REPO)" || { echo "Say where: make space REPO=owner/name"; exit 2; }
+	@$(BIN)/python -m train.space --repo "$(REPO)" $(if $(HARDWARE),--hardware "$(HARDWARE)") \
+		$(if $(PUBLIC),--public) $(if $(DRY_RUN),--dry-run)
 
 $(VENV)/.demo: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -26,7 +26,7 @@ from ui.visitor import Door  # noqa: E402
 def main() -> int:
     """Read the settings, build the page, serve it until it is stopped."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for chatty in ("httpx", "sentence_transformers"):
+    for chatty in ("httpx", "httpx2", "sentence_transformers"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         settings = Settings.from_env()

@@ -18,6 +18,14 @@ Vectors = NDArray[np.float32]
 
 EMBEDDED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+PRESCRIBED = {
+    "mixedbread-ai/mxbai-embed-large-v1":
+        {"query": "Represent this sentence for searching relevant passages: "},
+}
+"""Prompts that a model's authors prescribe, where older revisions do not store them."""
+QUERY_PROMPTS = ("query",)
+PASSAGE_PROMPTS = ("document", "passage", "corpus")
+"""Under which names a model stores its prompts: those `encode_query` and `encode_document` take."""
 BATCH_SIZE = 32
 """Passages a call: small batches of like length are the fastest on a CPU."""
 HUB_TIMEOUT = 10
@@ -49,7 +57,12 @@ class Encoder(Protocol):
 
 
 class SentenceTransformerEncoder:
-    """A sentence-transformers model as an Encoder. Its prompts and `truncate_dim` live here."""
+    """A sentence-transformers model as an Encoder. Its prompts and `truncate_dim` live here.
+
+    revision: the commit of the Hub it is from, None for one that is not. prompts: what the model
+    puts before a `query` and a `passage`, empty where it puts nothing. prompted: whether it does.
+    max_tokens: how much of a text is read, None for what the model is set to.
+    """
 
     def __init__(
         self,
@@ -57,12 +70,27 @@ class SentenceTransformerEncoder:
         name: str,
         fingerprint: str,
         truncate_dim: int | None = None,
+        *,
+        revision: str | None = None,
+        prompted: bool = True,
+        max_tokens: int | None = None,
     ) -> None:
         """Wrap a loaded model; `truncate_dim` keeps that many dimensions of each vector."""
         self.model = model
         self.name = name
         self.truncate_dim = truncate_dim or model.truncate_dim
+        self.revision = revision
+        self.prompts = {"query": _stored(model, QUERY_PROMPTS),
+                        "passage": _stored(model, PASSAGE_PROMPTS)}
+        self.prompted = prompted
+        self.max_tokens = max_tokens
+        if max_tokens is not None:
+            model.max_seq_length = max_tokens
         self.weights_fingerprint = fingerprint
+        bare = not prompted and bool(self.prompts["passage"])
+        if bare or max_tokens is not None:  # then passages have other vectors
+            how = f"{fingerprint} bare={bare} max_tokens={max_tokens}"
+            fingerprint = hashlib.sha256(how.encode()).hexdigest()
         self.fingerprint = f"{fingerprint}@{self.dim}"
 
     @property
@@ -76,16 +104,28 @@ class SentenceTransformerEncoder:
         full = self.model.get_embedding_dimension() or 0
         if truncate_dim is not None and not 1 <= truncate_dim <= full:
             raise ValueError(f"truncate_dim must be between 1 and {full}, not {truncate_dim}.")
+        return self._with(truncate_dim=truncate_dim)
+
+    def with_prompts(self, prompted: bool) -> "SentenceTransformerEncoder":
+        """The same model with its prompts, or without."""
+        return self._with(prompted=prompted)
+
+    def cut_at(self, max_tokens: int | None) -> "SentenceTransformerEncoder":
+        """The same model, reading so many tokens of a text from now on; None for its own length."""
+        return self if max_tokens is None else self._with(max_tokens=max_tokens)
+
+    def _with(self, **changes: Any) -> "SentenceTransformerEncoder":
+        now: dict[str, Any] = {"truncate_dim": self.truncate_dim, "revision": self.revision,
+                               "prompted": self.prompted, "max_tokens": self.max_tokens}
         return SentenceTransformerEncoder(
-            self.model, self.name, self.weights_fingerprint, truncate_dim
-        )
+            self.model, self.name, self.weights_fingerprint, **now | changes)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of questions, with the model's own query prompt where it stores one."""
+        """Vectors of questions, with the model's query prompt where it has one."""
         return self._encode(self.model.encode_query, texts)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of passages, with the model's own document prompt where it stores one."""
+        """Vectors of passages, with the model's document prompt where it has one."""
         return self._encode(self.model.encode_document, texts)
 
     def _encode(self, encode: Callable[..., Any], texts: Sequence[str]) -> Vectors:
@@ -97,6 +137,7 @@ class SentenceTransformerEncoder:
             show_progress_bar=False,
             convert_to_numpy=True,
             truncate_dim=self.truncate_dim,
+            prompt=None if self.prompted else "",  # None: the one it stores
         )
         return normalised(np.asarray(vectors, np.float32))
 
@@ -109,22 +150,26 @@ def normalised(vectors: Vectors) -> Vectors:
 
 
 def load_encoder(
-    model: str, revision: str | None = None, device: str | None = None, token: str | None = None
+    model: str, revision: str | None = None, device: str | None = None,
+    token: str | bool | None = None,
 ) -> SentenceTransformerEncoder:
     """Load a model by Hub id (`ID` or `ID@REVISION`) or folder: safetensors only, no remote code.
 
     The embedded model comes from its package, without network, and its weights must have the
     published hash. token: who asks the Hub; None is the owner of this process (their HF_TOKEN), so
-    a model that a visitor names must come with the visitor's. Raises ModelError with a sentence
-    for a person.
+    a model that a visitor names must come with the visitor's, or with False for nobody's. Raises
+    ModelError with a sentence for a person.
     """
     if revision is None:
         model, revision = split_revision(model)
     folder = _embedded_folder() if model == EMBEDDED_MODEL and revision is None else _folder(model)
     offline = folder is None and not _hub_answers(model, revision, token)
     loaded = _load(str(folder or model), model, revision, device, token, offline)
+    if not any(loaded.prompts.values()):
+        loaded.prompts = {**loaded.prompts, **PRESCRIBED.get(model, {})}
     return SentenceTransformerEncoder(
-        loaded, model, fingerprint(folder) if folder else _hub_fingerprint(loaded, model)
+        loaded, model, fingerprint(folder) if folder else _hub_fingerprint(loaded, model),
+        revision=None if folder else _commit(model, revision),
     )
 
 
@@ -193,7 +238,7 @@ def _folder(model: str) -> Path | None:
     return path
 
 
-def _hub_answers(model: str, revision: str | None, token: str | None) -> bool:
+def _hub_answers(model: str, revision: str | None, token: str | bool | None) -> bool:
     """Whether the Hub says anything about a model: asked once, since loading asks many times."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
@@ -212,7 +257,7 @@ def _load(
     model: str,
     revision: str | None,
     device: str | None,
-    token: str | None,
+    token: str | bool | None,
     offline: bool,
 ) -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer
@@ -235,6 +280,23 @@ def _load(
             f"The model {model} could not be loaded: {why} Check the name, the network, and that "
             "its weights are safetensors."
         ) from None
+
+
+def _commit(model: str, revision: str | None) -> str | None:
+    """Which commit of the Hub a model was just loaded from: the cache keeps each in its folder."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in ("config.json", "modules.json"):
+        path = try_to_load_from_cache(model, name, revision=revision)
+        if isinstance(path, str):
+            return Path(path).parent.name
+    return None
+
+
+def _stored(model: "SentenceTransformer", names: Sequence[str]) -> str:
+    """The prompt that the library itself takes for one of these names, if any."""
+    name = next((name for name in names if name in model.prompts), model.default_prompt_name)
+    return str(model.prompts.get(name) or "") if name else ""
 
 
 def _reason(error: Exception) -> str:

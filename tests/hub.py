@@ -16,8 +16,9 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, repo, folder, asked, token, *arguments):
+    def __init__(self, repo, folder, asked, token, commit, *arguments):
         self.repo, self.folder, self.asked, self.token = repo, folder, asked, token
+        self.commit = commit
         super().__init__(*arguments)
 
     def do_GET(self):
@@ -33,18 +34,22 @@ class Handler(BaseHTTPRequestHandler):
             return self.missing("RepoNotFound")  # the Hub does not say that a private one exists
         resolve = f"/{self.repo}/resolve/"
         if path.startswith(resolve):
-            name = path[len(resolve):].split("/", 1)[1]
+            revision, name = path[len(resolve):].split("/", 1)
+            if revision not in ("main", self.commit):
+                return self.missing("RevisionNotFound")
             file = self.folder / name
             if file.is_file():
                 return self.send(file.read_bytes(), body, "application/octet-stream")
             return self.missing("EntryNotFound")
         if path.startswith(f"/api/models/{self.repo}"):
+            if "/revision/" in path and path.rpartition("/")[2] not in ("main", self.commit):
+                return self.missing("RevisionNotFound")
             files = [p for p in sorted(self.folder.rglob("*")) if p.is_file()]
             if "/tree/" in path:
                 listed = [{"type": "file", "path": p.relative_to(self.folder).as_posix(),
                            "size": p.stat().st_size, "oid": "0" * 40} for p in files]
                 return self.send(json.dumps(listed).encode(), body)
-            info = {"id": self.repo, "modelId": self.repo, "sha": COMMIT, "private": False,
+            info = {"id": self.repo, "modelId": self.repo, "sha": self.commit, "private": False,
                     "tags": [], "siblings": [
                         {"rfilename": p.relative_to(self.folder).as_posix()} for p in files]}
             return self.send(json.dumps(info).encode(), body)
@@ -55,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(data)))
         self.send_header("etag", f'"{hashlib.sha256(data).hexdigest()}"')
-        self.send_header("x-repo-commit", COMMIT)
+        self.send_header("x-repo-commit", self.commit)
         self.end_headers()
         if body:
             self.wfile.write(data)
@@ -71,10 +76,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def hub(repo: str, folder: Path, token: str | None = None):
-    """Serve a folder as a repository, private if it has a token; gives the address and the log."""
+def hub(repo: str, folder: Path, token: str | None = None, commit: str = COMMIT):
+    """Serve a folder as a repository, private if it has a token; gives the address and the log.
+
+    commit: the only one it has, and its `main`.
+    """
     asked: list[tuple[str, str, str | None]] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, repo, folder, asked, token))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(
+        Handler, repo, folder, asked, token, commit))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", asked

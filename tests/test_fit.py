@@ -1,25 +1,21 @@
-"""Real fits of the embedded model, small, each in a process of its own as engines start them."""
+"""A real fit of the embedded model, small, in a process of its own as engines start it."""
 
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from children import Child
 from corpus.read import load_corpus
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder
 from retrieval.evidence import judge, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS
-from samples import write_beir, write_lines
-from train.engines.local import LocalEngine
-from train.record import Run, create_run
-from train.request import Request
+from samples import write_lines
+from train.record import Run
 
 HOUSE = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
@@ -120,93 +116,27 @@ def test_training_moved_the_model_and_made_it_fit_its_training_questions(
     assert learned > base + 0.02
 
 
-def test_same_seed_same_machine_same_per_query(fitted, sample_folder, tmp_path):
-    done = fit(sample_folder, tmp_path / "again", tmp_path, "--seed", "7")
-    assert done.returncode == 0, done.stderr[-2000:]
-    again = (tmp_path / "again" / "per_query.jsonl").read_bytes()
-    assert again == (fitted[0] / "per_query.jsonl").read_bytes()
-
-
 def test_evaluate_two_models_prints_the_contracted_object(fitted, sample_folder):
     folder, printed, home = fitted
-    done = command("evaluate", "--model", folder, "--against", EMBEDDED_MODEL, "--data",
-                   sample_folder, "--split", "test", "--json", home=home)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+    result = evaluated("--model", folder, "--against", EMBEDDED_MODEL, "--data", sample_folder,
+                       "--split", "test", home=home)
     assert set(result) >= {"split", "queries", "passages", "base", "tuned", "difference"}
     assert set(result["difference"]["ndcg@10"]) == {"value", "low", "high", "p"}
     assert result["tuned"] == pytest.approx(printed["metrics"]["test"]["tuned"], abs=1e-9)
     assert result["difference"] == printed["metrics"]["test"]["difference"]
 
 
-def test_evaluate_one_model_prints_one_side(sample_folder, tmp_path):
-    done = command("evaluate", "--model", EMBEDDED_MODEL, "--data", sample_folder, "--split", "dev",
-                   "--json", home=tmp_path)
-    result = json.loads(done.stdout)
+def test_evaluate_one_model_prints_one_side(fitted, sample_folder):
+    result = evaluated("--model", EMBEDDED_MODEL, "--data", sample_folder, "--split", "dev",
+                       home=fitted[2])
     assert result["split"] == "dev"
     assert set(result["model"]) == set(METRICS)
 
 
-def wait_for(what, seconds=120):
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "nothing came of it"
-        time.sleep(0.2)
-
-
-def test_a_killed_run_is_interrupted_and_resumed_to_the_same_result(sample_folder, tmp_path):
-    engine = LocalEngine(tmp_path)
-    run = create_run(tmp_path / "runs", "killed")
-    more = ("--recipe", "tandem", "--set", "batch_size=16", "--set", "epochs=2")
-    child = subprocess.Popen(
-        [sys.executable, "-m", "train", "fit", "--data", str(sample_folder), "--out",
-         str(run.folder), *more], cwd=HOUSE, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        env=os.environ | {"TANDEM_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"})
-    wait_for((run.checkpoints / "state.pt").exists)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    from train.record import mark_interrupted
-
-    assert mark_interrupted(run)
-    engine.start(run)
-    wait_for(lambda: run.record()["status"] not in ("running", "queued", "interrupted"))
-    assert run.record()["status"] == "done", run.record()
-    assert any("Resumed at step" in event.get("text", "") for event in run.events())
-    whole = command("fit", "--data", sample_folder, "--out", tmp_path / "whole", *more,
-                    home=tmp_path)
-    assert whole.returncode == 0, whole.stderr[-2000:]
-    resumed, unbroken = (run_.record()["metrics"]["test"]["tuned"]["ndcg@10"]
-                         for run_ in (run, Run(tmp_path / "whole")))
-    assert resumed == pytest.approx(unbroken, abs=0.02)
-
-
-def test_stop_ends_within_five_seconds_and_keeps_the_best_checkpoint(sample_folder, tmp_path):
-    engine = LocalEngine(tmp_path)
-    run = Request(str(sample_folder)).create(tmp_path / "runs")
-    engine.start(run)
-    wait_for((run.checkpoints / "best" / "vectors.npy").exists)
-    time.sleep(1)
-    asked = time.monotonic()
-    assert engine.stop(run)
-    wait_for(lambda: run.record()["status"] != "running")
-    took = time.monotonic() - asked
-    assert run.record()["status"] in ("stopped", "done")
-    assert run.has_model
-    assert run.record()["metrics"]["test"]["tuned"]
-    assert took < 5
-    assert not engine.stop(run)
-
-
-def test_a_run_stopped_before_its_first_checkpoint_says_so(sample_folder, tmp_path):
-    engine = LocalEngine(tmp_path)
-    run = Request(str(sample_folder)).create(tmp_path / "runs")
-    engine.start(run)
-    wait_for(lambda: any(event["type"] == "phase" for event in run.events()))
-    assert engine.stop(run)
-    wait_for(lambda: run.record()["status"] not in ("running", "queued"))
-    assert run.record()["status"] == "stopped"
-    assert "before its first checkpoint" in run.record()["error"]
-    assert not run.has_model
+def evaluated(*arguments, home):
+    child = Child("evaluate", *arguments, "--json", home=home)
+    assert child.wait() == 0, child.said
+    return json.loads(child.said.splitlines()[-1])
 
 
 @pytest.mark.parametrize("arguments, status, said", [
@@ -242,11 +172,3 @@ def test_a_failed_run_is_kept_with_its_error_and_not_overwritten(tmp_path):
     again = command("fit", "--data", path, "--out", tmp_path / "run", home=tmp_path)
     assert again.returncode == 1
     assert "choose another --out" in again.stderr
-
-
-def test_truncated_training_saves_a_model_that_knows_its_dims(porsche, tmp_path):
-    data = write_beir(porsche, tmp_path / "data", passages=40)
-    done = fit(data, tmp_path / "run", tmp_path, "--set", "truncate_dim=64")
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert load_encoder(str(tmp_path / "run" / "model")).dim == 64
-    shutil.rmtree(tmp_path / "run" / "model")

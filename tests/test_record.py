@@ -26,6 +26,38 @@ def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path):
     assert create_run(tmp_path, "a").folder != create_run(tmp_path, "a").folder
 
 
+def test_a_clock_set_back_makes_no_run_older_than_those_before_it(tmp_path, monkeypatch):
+    from datetime import UTC, datetime
+
+    from train import record as room
+
+    class Clock(datetime):
+        hour_ = 12
+
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2026, 5, 5, cls.hour_, tzinfo=UTC)
+
+    monkeypatch.setattr(room, "datetime", Clock)
+    made = [create_run(tmp_path, "b").id]
+    Clock.hour_ = 11
+    made += [create_run(tmp_path, "a").id, create_run(tmp_path, "a").id]
+    assert made == sorted(set(made))
+    assert [run.id for run in list_runs(tmp_path)] == made[::-1]
+    (tmp_path / "99991231T235959Z-by-hand").mkdir()
+    assert create_run(tmp_path, "c").id.startswith("20260505T11")
+
+
+def test_an_event_after_half_a_line_is_a_line_of_its_own(tmp_path):
+    run = create_run(tmp_path, "a")
+    run.append({"type": "log"})
+    with (run.folder / "events.jsonl").open("ab") as file:
+        file.write(b'{"type": "step", "st')
+    run.append({"type": "started", "step": 0})
+    run.append({"type": "done"})
+    assert [event["type"] for event in run.events()] == ["log", "started", "done"]
+
+
 def test_half_a_last_line_of_events_waits_and_a_damaged_line_is_left_out(tmp_path):
     run = create_run(tmp_path, "a")
     run.append({"type": "log", "text": "ü"})
@@ -70,6 +102,9 @@ def test_a_run_whose_process_is_gone_is_interrupted_and_one_that_lives_is_not(tm
     child.wait()
     gone.update(status="running", process={"pid": child.pid, "started": "1"})
     alive.update(status="running", process=this_process())
+    rebooted = open_run(tmp_path / "d")
+    rebooted.update(status="running", process=this_process() | {"boot": "another start"})
+    assert mark_interrupted(rebooted)
     reused.update(status="running", process={"pid": os.getpid(), "started": "another time"})
     assert [mark_interrupted(run) for run in (gone, alive, reused)] == [True, False, True]
     assert gone.record()["status"] == "interrupted"

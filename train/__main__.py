@@ -1,4 +1,4 @@
-"""Command line: `python -m train fit` and `python -m train evaluate`.
+"""Command line: `python -m train fit`, `estimate`, `evaluate` and `publish`.
 
 Exit status 0 success, 1 failed, 2 wrong use. `--json` prints one JSON object on standard output;
 everything else goes to standard error.
@@ -16,16 +16,20 @@ from corpus.read import BUILT_IN, load_corpus
 from corpus.records import SPLITS
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder, split_revision
 from retrieval.evidence import Evidence, Judged, judge, means
+from retrieval.fair import at_its_best
 from retrieval.index import build_index
 from retrieval.metrics import METRICS, PRIMARY
 
-from .carry_out import begun, carry_out, taken_up
+from .carry_out import Limits, begun, carry_out, taken_up
+from .follow import follow
 from .lock import held
+from .publish_command import add_publish
 from .recipe import RECIPES, RecipeError, named_recipe
 from .record import USABLE, Run, RunError, mark_interrupted, open_run
 from .request import Request
 from .settings import Settings
 from .stopping import Stop
+from .team import Team, join_team
 
 log = logging.getLogger("train")
 
@@ -54,17 +58,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Fine-tune into a run directory."""
+    """Fine-tune into a run directory; in one of several processes, help the main one."""
+    team = join_team()
+    if not team.is_main:
+        sys.exit(follow(team))
+    try:
+        return _fit(options, team)
+    finally:
+        team.leave()
+
+
+def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     stop = Stop().on_signals()
     asked = None if options.resume else _request(options)  # wrong use leaves no folder behind
+    settings = Settings.from_env()
     run = open_run(options.out)
     with held(run):
         mark_interrupted(run)
         request = taken_up(run, options.data) if options.resume else None
         if run.record()["status"] != "done" or not options.resume:
             carry_out(run, request or begun(run, asked or _request(options)),
-                      resume=request is not None, stop=stop, cache=Settings.from_env().cache,
-                      tell=lambda event: log.info("%s", _line(event)))
+                      resume=request is not None, stop=stop, cache=settings.cache,
+                      limits=Limits(settings.max_pairs, settings.max_minutes),
+                      tell=lambda event: log.info("%s", _line(event)), team=team)
     record = run.record()
     result = {
         "run": str(run.folder),
@@ -79,21 +95,43 @@ def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
 
 
 def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Measure one model, or two against each other."""
+    """Measure one model, or two against each other, each with its prompts or without as is better.
+
+    Which is better is decided on dev, as a run decides it.
+    """
     corpus = load_corpus(options.data)
     cache = Settings.from_env().cache
+    prompts: dict[str, Any] = {}
 
-    def measured(model: str) -> dict[str, Judged]:
+    def measured(side: str, model: str) -> dict[str, Judged]:
         encoder = load_encoder(model_of(model))
         log.info("Measuring %s on %s …", model, options.split)
-        return judge(build_index(encoder, corpus, cache), corpus, options.split)
+        (index, _), choice = at_its_best(
+            encoder, corpus, lambda way: build_index(way, corpus, cache))
+        if choice:
+            prompts[side] = choice
+        return judge(index, corpus, options.split)
 
-    tuned = measured(options.model)
     if options.against is None:
-        return {"split": options.split, "queries": len(tuned), "passages": len(corpus.passages),
-                "model": means(tuned)}, 0
-    evidence = Evidence(options.split, len(corpus.passages), measured(options.against), tuned)
-    return evidence.as_json(), 0
+        alone = measured("model", options.model)
+        result = {"split": options.split, "queries": len(alone),
+                  "passages": len(corpus.passages), "model": means(alone)}
+    else:
+        tuned = measured("tuned", options.model)
+        base = measured("base", options.against)
+        result = Evidence(options.split, len(corpus.passages), base, tuned).as_json()
+    return result | ({"prompts": prompts} if prompts else {}), 0
+
+
+def estimate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
+    """Say what a fine-tune will take, before it starts."""
+    from .estimate import estimate
+
+    request, settings = _request(options), Settings.from_env()
+    corpus = load_corpus(request.data, request.seed)
+    Limits(settings.max_pairs).check(corpus)
+    return estimate(
+        request.recipe, corpus, request.base, request.revision, request.seed), 0
 
 
 def model_of(model: str) -> str:
@@ -110,26 +148,35 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     fit = commands.add_parser("fit", help="fine-tune a model")
-    fit.add_argument("--data", help=f"`{BUILT_IN}` (the default), a BEIR folder, or pairs")
-    fit.add_argument("--base", default=EMBEDDED_MODEL, metavar="MODEL[@REVISION]",
-                     help="Hub id or folder of the base model")
-    fit.add_argument("--recipe", default="tandem", help=f"one of {', '.join(RECIPES)}")
-    fit.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
-                     help="replace a hyperparameter of the recipe")
+    before = commands.add_parser("estimate", help="say what a fine-tune will take")
+    for command in (fit, before):
+        _ask(command)
     fit.add_argument("--out", type=Path, required=True, metavar="RUN_DIR")
-    fit.add_argument("--seed", type=int, default=42)
     fit.add_argument("--resume", action="store_true",
                      help="go on from the last checkpoint, with what was asked for then")
     fit.set_defaults(command=fit_command, as_text=_fit_text)
+    before.set_defaults(command=estimate_command, as_text=_estimate_text)
     evaluate = commands.add_parser("evaluate", help="measure a model, or two")
     evaluate.add_argument("--model", required=True, metavar="MODEL|RUN_DIR")
     evaluate.add_argument("--against", metavar="MODEL|RUN_DIR", help="the base to compare with")
     evaluate.add_argument("--data", default=BUILT_IN)
     evaluate.add_argument("--split", default="test", choices=SPLITS)
     evaluate.set_defaults(command=evaluate_command, as_text=_evidence_text)
-    for command in (fit, evaluate):
+    add_publish(commands)
+    for command in (fit, before, evaluate):
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _ask(command: argparse.ArgumentParser) -> None:
+    """The arguments that say what to train, and on what."""
+    command.add_argument("--data", help=f"`{BUILT_IN}` (the default), a BEIR folder, or pairs")
+    command.add_argument("--base", default=EMBEDDED_MODEL, metavar="MODEL[@REVISION]",
+                         help="Hub id or folder of the base model")
+    command.add_argument("--recipe", default="tandem", help=f"one of {', '.join(RECIPES)}")
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                         help="replace a hyperparameter of the recipe")
+    command.add_argument("--seed", type=int, default=42)
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -165,6 +212,13 @@ def _fit_text(result: Mapping[str, Any]) -> str:
     metrics = result["metrics"]
     head = f"{result['run']}: {result['status']}"
     return f"{head}\n{_evidence_text(metrics['test'])}" if metrics else head
+
+
+def _estimate_text(result: Mapping[str, Any]) -> str:
+    time = result["seconds"]
+    return (f"{result['pairs']:,} pairs, {result['steps']:,} steps, {result['passages']:,} "
+            f"passages: {time['low']:.0f} to {time['high']:.0f} s on {result['device']}, "
+            f"{result['memory_bytes'] / 1e9:.1f} GB of memory.")
 
 
 def _evidence_text(result: Mapping[str, Any]) -> str:

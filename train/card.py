@@ -1,155 +1,230 @@
 """The model card, from the run record alone: every number on it stands in `run.json`."""
 
+import shlex
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
-from retrieval.metrics import METRICS, PRIMARY
+from retrieval.metrics import PRIMARY
 
-TAGS = ["sentence-transformers", "sentence-similarity", "feature-extraction", "tandem"]
-SPLIT_NAMES = {"dev": "dev split (chose the checkpoint)", "test": "test split (measured once)"}
+from .card_data import CardEdits, front_matter, is_repo_id, loss_names, title_of
+from .card_figures import data, evaluation, table, training_log
+from .recipe import RECIPES
+from .record import RunError
+
+CITATIONS = {
+    "Sentence Transformers": """@inproceedings{reimers-2019-sentence-bert,
+    title = "Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks",
+    author = "Reimers, Nils and Gurevych, Iryna",
+    booktitle = "Proceedings of the 2019 Conference on Empirical Methods in Natural Language \
+Processing",
+    year = "2019",
+    publisher = "Association for Computational Linguistics",
+    url = "https://arxiv.org/abs/1908.10084",
+}""",
+    "MultipleNegatives": """@misc{oord2019representationlearningcontrastivepredictive,
+    title = {Representation Learning with Contrastive Predictive Coding},
+    author = {Aaron van den Oord and Yazhe Li and Oriol Vinyals},
+    year = {2019},
+    eprint = {1807.03748},
+    archivePrefix = {arXiv},
+}""",
+    "Cached": """@misc{gao2021scaling,
+    title = {Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup},
+    author = {Luyu Gao and Yunyi Zhang and Jiawei Han and Jamie Callan},
+    year = {2021},
+    eprint = {2101.06983},
+    archivePrefix = {arXiv},
+}""",
+    "Matryoshka": """@misc{kusupati2024matryoshka,
+    title = {Matryoshka Representation Learning},
+    author = {Aditya Kusupati and others},
+    year = {2024},
+    eprint = {2205.13147},
+    archivePrefix = {arXiv},
+}""",
+}
 
 
-def model_card(record: Mapping[str, Any]) -> str:
+def model_card(record: Mapping[str, Any], repo: str | None = None) -> str:
     """The card of a finished run: front matter and text.
 
-    record: `run.json`, with metrics of dev and test.
+    record: `run.json`, with metrics of dev and test; what a person changed is in its `card`
+    (`CardEdits`). repo: where it is published, None for a folder. RunError without figures.
     """
-    sections = (_front_matter(record), _head(record), _usage(record), _metrics(record),
-                _data(record), _training(record), _made_with(record))
+    if not record.get("metrics"):
+        raise RunError("The run was not measured: without figures it has no card.")
+    sections = (front_matter(record), _head(record), _details(record), _usage(record, repo),
+                evaluation(record), _limits(record),
+                data(record, bool(CardEdits.of(record).private_data)),
+                _training(record), _made_with(record), _citations(record))
     return "\n".join(sections)
 
 
-def _front_matter(record: Mapping[str, Any]) -> str:
-    from huggingface_hub import EvalResult, ModelCardData
-
-    base, data = record["base_model"]["name"], record["data"]["name"]
-    on_hub = base.count("/") == 1 and not base.startswith((".", "/", "~"))
-    results = [
-        EvalResult(
-            task_type="information-retrieval",
-            task_name="Information Retrieval",
-            dataset_type=data,
-            dataset_name=f"{data}, {split}",
-            dataset_split=split,
-            metric_type=name,
-            metric_name=name,
-            metric_value=record["metrics"][split]["tuned"][name],
-        )
-        for split in ("dev", "test")
-        for name in METRICS
-    ]
-    card = ModelCardData(
-        base_model=base if on_hub else None,
-        base_model_relation="finetune" if on_hub else None,
-        library_name="sentence-transformers",
-        pipeline_tag="sentence-similarity",
-        tags=TAGS,
-        metrics=list(METRICS),
-        model_name=_title(record),
-        eval_results=results,
-    )
-    return f"---\n{card.to_yaml()}\n---\n"
-
-
-def _title(record: Mapping[str, Any]) -> str:
-    return f"{record['base_model']['name'].rstrip('/').rsplit('/', 1)[-1]} fine-tuned on " \
-           f"{record['data']['name']}"
-
-
 def _head(record: Mapping[str, Any]) -> str:
-    base = record["base_model"]
-    return f"""# {_title(record)}
+    said = CardEdits.of(record).description
+    return f"""# {title_of(record)}
 
-{record["metrics"]["test"]["verdict"]}
+**{record["metrics"]["test"]["verdict"]}**
 
-A sentence-embedding model for retrieval: `{base["name"]}` ({base["parameters"]:,} parameters,
-{base["dim"]} dimensions, at most {base["max_seq_length"]} tokens), fine-tuned with multiple
-negatives ranking loss. Texts are compared by cosine similarity.
-"""
+""" + (f"{said.strip()}\n" if said else
+       f"A sentence-embedding model for finding the passages that answer a question: "
+       f"{_linked(record)}, fine-tuned on `{record['data']['name']}`. It maps texts to vectors of "
+       f"{_dim(record)} dimensions, which are compared by {_similarity(record)} similarity.\n")
 
 
-def _usage(record: Mapping[str, Any]) -> str:
-    dim = record["recipe"]["truncate_dim"]
-    note = f"  # vectors of {dim} dimensions, as it was trained for" if dim else ""
-    return f"""## Usage
+def _details(record: Mapping[str, Any]) -> str:
+    base, edits = record["base_model"], CardEdits.of(record)
+    lines = {
+        "Model type": "Sentence Transformer",
+        "Base model": _linked(record) + (f" at revision `{base['revision']}`"
+                                         if base.get("revision") else ""),
+        "Parameters": f"{base['parameters']:,}",
+        "Maximum sequence length": f"{base['max_seq_length']} tokens",
+        "Output dimensions": str(_dim(record)),
+        "Similarity": _similarity(record),
+        "Training data": f"`{record['data']['name']}`",
+        "Language": ", ".join(edits.language) or "not stated",
+        "Licence": edits.license or "not stated by the base model, and not given",
+    }
+    text = "## Model details\n\n" + "".join(f"- **{k}:** {v}\n" for k, v in lines.items())
+    if base.get("architecture"):
+        text += f"\n```\n{base['architecture']}\n```\n"
+    return text
+
+
+def _usage(record: Mapping[str, Any], repo: str | None) -> str:
+    cut = record["recipe"].get("truncate_dim")
+    given = f", truncate_dim={cut}" if cut else ""
+    prompts = record["base_model"].get("stored_prompts") or {}
+    text = f"""## Usage
+
+```
+pip install -U sentence-transformers
+```
 
 ```python
 from sentence_transformers import SentenceTransformer
 
-model = SentenceTransformer("path/to/this/folder"){note}
+model = SentenceTransformer("{repo or "path/to/this/folder"}"{given})
 query = model.encode_query("a question")
 passages = model.encode_document(["an answer", "another"])
 print(model.similarity(query, passages))
 ```
 """
+    if prompts:
+        text += ("\n`encode_query` and `encode_document` put these prompts, which the model "
+                 "stores, before a text:\n\n" + table(
+                     ["name", "prompt"], [[k, f"`{v}`"] for k, v in prompts.items()]))
+    else:
+        text += "\nThe model needs no prompt before a text.\n"
+    if cut:
+        text += (f"\nIts vectors were trained to be cut to {cut} dimensions; cut ones must be "
+                 "normalised again before their dot product is a cosine (`similarity` does).\n")
+    return text
 
 
-def _metrics(record: Mapping[str, Any]) -> str:
-    parts = ["## What it does better, and how sure that is\n"]
-    for split in ("test", "dev"):
-        measured = record["metrics"][split]
-        parts.append(
-            f"On the {SPLIT_NAMES[split]}: {measured['queries']:,} questions among "
-            f"{measured['passages']:,} passages, both models on the same ones. "
-            f"{PRIMARY} is the primary metric; intervals are of a paired bootstrap.\n"
-        )
-        parts.append("| metric | base | fine-tuned | difference | 95 % interval |\n"
-                     "|---|---|---|---|---|")
-        parts += [_metric_row(name, measured) for name in METRICS]
-        parts.append("")
-    return "\n".join(parts)
-
-
-def _metric_row(name: str, measured: Mapping[str, Any]) -> str:
-    gap = measured["difference"][name]
-    return (f"| {name} | {measured['base'][name]:.4f} | {measured['tuned'][name]:.4f} | "
-            f"{gap['value']:+.4f} | {gap['low']:+.4f} to {gap['high']:+.4f} |")
-
-
-def _data(record: Mapping[str, Any]) -> str:
-    rows = "\n".join(
-        f"| {split} | {sizes['queries']:,} | {sizes['pairs']:,} |"
-        for split, sizes in record["splits"].items()
-    )
-    return f"""## Data
-
-`{record["data"]["name"]}`, {record["data"]["passages"]:,} passages (fingerprint
-`{record["fingerprints"]["corpus"]}`), split by passage: no test passage was trained on.
-
-| split | questions | pairs |
-|---|---|---|
-{rows}
-"""
+def _limits(record: Mapping[str, Any]) -> str:
+    """What the figures say against it."""
+    test, dev = record["metrics"]["test"], record["metrics"]["dev"]
+    gap, outcomes = test["difference"][PRIMARY], test.get("outcomes") or {}
+    lines = [f"Measured on {test['queries']:,} questions of one data set, "
+             f"`{record['data']['name']}`: other questions can come out otherwise."]
+    if gap["low"] <= 0 <= gap["high"]:
+        lines.append(f"The interval of the difference in {PRIMARY} holds zero: these figures do "
+                     "not show that it is better than its base.")
+    if outcomes.get("lost"):
+        lines.append(f"It got worse on {outcomes['lost']:,} of those {test['queries']:,} "
+                     "questions.")
+    worse = [name for name, other in test["difference"].items() if other["high"] < 0]
+    if worse:
+        lines.append(f"It is worse than its base in {', '.join(worse)}.")
+    if test.get("detectable_difference"):
+        lines.append(f"So many questions show a difference in {PRIMARY} of "
+                     f"{test['detectable_difference']:.4f} or more; a smaller one would not show.")
+    lines.append(f"The dev figures ({dev['tuned'][PRIMARY]:.4f} {PRIMARY}) flatter: the checkpoint "
+                 "was chosen by them.")
+    longest = record["base_model"]["max_seq_length"]
+    lines.append(f"A text is read up to {longest} tokens; what comes after is not seen.")
+    if not record.get("retention"):
+        lines.append("What fine-tuning cost on other subjects was not measured.")
+    return "## Limitations\n\n" + "".join(f"- {line}\n" for line in lines)
 
 
 def _training(record: Mapping[str, Any]) -> str:
-    settings = "\n".join(f"| {name} | {value} |" for name, value in record["recipe"].items())
-    log = "\n".join(
-        f"| {at['epoch']} | {at['step']} | {at[PRIMARY]:.4f} |" for at in record["history"]
-    )
-    return f"""## Training
+    recipe = record["recipe"]
+    device = record.get("device_name") or record["device"]
+    settings = [[name, str(value)] for name, value in (
+        recipe | {"loss": " over ".join(loss_names(recipe)), "seed": record["seed"]}).items()]
+    text = f"""## Training
 
-| hyperparameter | value |
-|---|---|
-{settings}
-| seed | {record["seed"]} |
+{training_log(record)}
+{record["seconds"]:,.0f} s on {device} ({record["cpu_seconds"]:,.0f} CPU seconds), with measuring.
 
-| epoch | step | dev {PRIMARY} |
-|---|---|---|
-{log}
+### Hyperparameters
 
-Epoch 0 is the base model. {record["seconds"]:.0f} s on {record["device"]}
-({record["cpu_seconds"]:.0f} CPU seconds, measuring included).
+{table(["hyperparameter", "value"], settings)}
+### Reproduce it
+
+```
+{command(record)}
+```
+
 """
+    prints = {"corpus": "data", "base": "base model", "tuned": "this model"}
+    return text + table(["fingerprint (SHA-256) of", ""], [
+        [said, f"`{record['fingerprints'][key]}`"]
+        for key, said in prints.items() if record["fingerprints"].get(key)])
+
+
+def command(record: Mapping[str, Any]) -> str:
+    """The command line that runs this run again."""
+    recipe, base = dict(record["recipe"]), record["base_model"]
+    named = recipe.pop("name", "tandem")
+    named = named if named in RECIPES else "tandem"
+    changed = [f"--set {name}={value}" for name, value in recipe.items()
+               if value != getattr(RECIPES[named], name, None)]
+    at = f"@{base['revision']}" if base.get("revision") else ""
+    parts = ["python -m train fit", f"--data {shlex.quote(_data_argument(record))}",
+             f"--base {shlex.quote(_here(base['name']) + at)}"]
+    return " ".join([*parts, f"--recipe {named}", *changed, f"--seed {record['seed']}",
+                     "--out my-run"])
+
+
+def _data_argument(record: Mapping[str, Any]) -> str:
+    source = record["data"]
+    return _here(source.get("hub_id") or source.get("source") or source["name"])
+
+
+def _here(name: str) -> str:
+    """A path as somebody else has it: the file alone, not the folders of this machine."""
+    return PurePath(name).name if name.startswith(("/", "~", ".")) or "\\" in name else name
 
 
 def _made_with(record: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-    return f"""## Made with
+    versions = table(["library", "version"],
+                     [[name, str(version)] for name, version in record["versions"].items()])
+    return ("## Framework versions\n\n" + versions + "\nTrained, measured and written up by "
+            "Tandem; every figure of this card is in `run.json` beside it, those of the metrics "
+            "also in `metrics.csv`.\n")
 
-Tandem. {versions}. Base fingerprint `{record["fingerprints"]["base"]}`, this model's
-`{record["fingerprints"]["tuned"]}`.
 
-Limits: the figures hold for questions like those it was measured on; what fine-tuning cost
-elsewhere was not measured.
-"""
+def _citations(record: Mapping[str, Any]) -> str:
+    loss = " ".join(loss_names(record["recipe"]))
+    used = {name: text for name, text in CITATIONS.items()
+            if name == "Sentence Transformers" or name in loss}
+    return "## Citation\n\n" + "\n".join(
+        f"### {name}\n\n```bibtex\n{text}\n```\n" for name, text in used.items())
+
+
+def _linked(record: Mapping[str, Any]) -> str:
+    name = record["base_model"]["name"]
+    return f"[{name}](https://huggingface.co/{name})" if is_repo_id(name) else f"`{_here(name)}`"
+
+
+def _dim(record: Mapping[str, Any]) -> int:
+    return int(record["recipe"].get("truncate_dim") or record["base_model"]["dim"])
+
+
+def _similarity(record: Mapping[str, Any]) -> str:
+    return str(record["base_model"].get("similarity", "cosine"))

@@ -1,14 +1,36 @@
 """Carry out what a run was asked to do, and record how it ended, whatever happens."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from corpus.read import BUILT_IN, load_corpus
+from corpus.records import Corpus, CorpusError
 
-from .record import Run, RunError
+from .checkpoints import Checkpoints
+from .faults import foreseen, sentence
+from .record import Run, RunError, now
 from .request import Request, placed, request_of
 from .stopping import Stop
+from .team import Team
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may take: pairs, and minutes of one start; None for as much as it wants."""
+
+    max_pairs: int | None = None
+    max_minutes: float | None = None
+
+    def check(self, corpus: Corpus) -> None:
+        """Refuse data that is too large, before anything is loaded."""
+        pairs = sum(len(corpus.pairs(split)) for split in corpus.qrels)
+        if self.max_pairs is not None and pairs > self.max_pairs:
+            raise CorpusError(
+                f"{corpus.name} has {pairs:,} pairs, and at most {self.max_pairs:,} may be trained "
+                "with here (TANDEM_MAX_PAIRS). Take fewer, or raise the limit."
+            )
 
 
 def begun(run: Run, request: Request) -> Request:
@@ -53,11 +75,14 @@ def carry_out(
     resume: bool = False,
     stop: Stop | None = None,
     cache: Path | None = None,
+    limits: "Limits | None" = None,
     tell: Callable[[dict[str, Any]], None] = lambda event: None,
+    team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> None:
     """Fit, writing each event to the run directory; an error ends the run as failed.
 
-    tell: is called with each event. An error that nobody foresaw is recorded and raised again.
+    To be called with the run held (`train.lock`). tell: is called with each event. team: the
+    processes that train with this one. An error that nobody foresaw is recorded and raised again.
     """
     from .fit import fit
 
@@ -67,17 +92,20 @@ def carry_out(
         if resume and known not in (None, corpus.fingerprint):
             raise RunError(f"{run.folder} was started on other data: what is at {request.data} has "
                            "changed since. Start a new run.")
+        limits = limits or Limits()
+        limits.check(corpus)
         for event in fit(request.recipe, corpus, run, request.base, revision=request.revision,
-                         seed=request.seed, cache=cache, resume=resume, stop=stop):
+                         seed=request.seed, cache=cache, resume=resume, stop=stop,
+                         max_minutes=limits.max_minutes, team=team):
             run.append(event)
             tell(event)
     except Exception as error:
         # Whatever it was, whoever watches must learn of it: the record keeps the sentence, and
         # an error nobody foresaw keeps its trace on standard error.
-        sentence = str(error) or type(error).__name__
-        event = {"type": "error", "text": sentence}
-        run.append(event)
-        run.update(status="failed", error=sentence, process=None)
-        tell(event)
-        if not isinstance(error, ValueError | OSError):
+        said = sentence(error, run, request.recipe)
+        Checkpoints(run).remove_parts()  # if the disk is full, this is room for the last words
+        run.update(status="failed", error=said, ended_by="error", process=None, finished=now())
+        run.append({"type": "error", "text": said})
+        tell({"type": "error", "text": said})
+        if not foreseen(error, run):
             raise

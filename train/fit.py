@@ -1,12 +1,8 @@
 """One run from start to end: baseline, training, the best checkpoint, the test split once."""
 
-import importlib.metadata
-import platform
-import resource
-import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,23 +10,32 @@ from typing import Any
 import numpy as np
 
 from corpus.records import SPLITS, Corpus, CorpusError
-from retrieval.encoder import SentenceTransformerEncoder, Vectors, fingerprint, load_encoder
-from retrieval.evidence import Evidence, Judged, judge, means
-from retrieval.index import Index, index_in_parts, store_index
+from retrieval.encoder import SentenceTransformerEncoder, load_encoder
+from retrieval.evidence import Judged, judge, means
+from retrieval.fair import Side, as_other, fairer, other_way
+from retrieval.index import Index, index_in_parts
 from retrieval.metrics import PRIMARY
 
-from .card import model_card
+from .checkpoints import Checkpoints
+from .data_facts import base_facts, facts
+from .faults import is_out_of_memory
+from .follow import order_for
+from .ledger import Spent, described, ending, write_beginning
 from .loop import Loop
+from .machine import device_name, memory_used, most_memory
+from .pace import Pace
 from .recipe import Recipe
-from .record import Run, now, this_process, write_text
+from .record import Run
+from .result import make_model, prompted_best, write_result
 from .stopping import Stop, StopRequestedError
+from .team import Team
+from .trainable import TrainingError, check_fits
 
 Event = dict[str, Any]
-REPORT_EVERY = 0.5
-"""Seconds between two `step` events."""
-LIBRARIES = ("sentence-transformers", "transformers", "torch", "numpy", "huggingface-hub")
-ENCODE_SHARE = 1 / 3
-"""What encoding costs of a training step on the same texts: no backward pass."""
+MEMORY_EVERY = 5.0
+"""Seconds between two looks at the memory."""
+ENDINGS = ("finished", "patience", "stop", "time limit", "loss")
+"""Why a run ended: `ended_by` in its record. A loss that is no number ended one by `loss`."""
 
 
 def fit(
@@ -44,17 +49,22 @@ def fit(
     cache: Path | None = None,
     resume: bool = False,
     stop: Stop | None = None,
+    max_minutes: float | None = None,
+    team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> Iterator[Event]:
     """Fine-tune `base` on a corpus into a run directory, yielding events as it goes.
 
     The base model is measured first, then trained and measured on dev after each epoch; the
     checkpoint the recipe keeps is measured on test once, against the base, on the same queries.
-    When `stop` is asked the best checkpoint so far becomes the result. Raises
-    CorpusError, ModelError, RecipeError or TrainingError; the caller records them.
+    When `stop` is asked, `max_minutes` are over, or the loss is no number any more, the best
+    checkpoint so far becomes the result. In a team of processes this is the main one; the others
+    `follow`. Raises CorpusError, ModelError, RecipeError,
+    TrainingError or OSError; the caller records them.
     """
     check_trainable(corpus)
     yield from _Fit(
-        recipe, corpus, run, base, revision, seed, cache, resume, stop or Stop()
+        recipe, corpus, run, base, revision, seed, cache, resume, stop or Stop(), max_minutes,
+        team,
     ).events()
 
 
@@ -79,75 +89,135 @@ class _Fit:
     cache: Path | None
     resume: bool
     stop: Stop
+    max_minutes: float | None
+    team: Team
     best: float = float("-inf")
-    encode_seconds: float | None = None
-    step_seconds: float | None = None
-    share: float = 0.0
-    earlier: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
+    spent: Spent = field(default_factory=Spent)
+    prompts: dict[str, Any] = field(default_factory=dict)
+    judged: dict[str, dict[str, Judged]] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
+    loop: Loop | None = None
+
+    def __post_init__(self) -> None:
+        self.kept = Checkpoints(self.run)
+        self.pace = Pace(self.recipe, len(self.corpus.passages))
+        self.looked = time.monotonic() - MEMORY_EVERY
 
     def events(self) -> Iterator[Event]:
         """The whole run."""
-        self._open()
-        yield {"type": "phase", "phase": "load"}
-        encoder = load_encoder(self.base, self.revision).at(self.recipe.truncate_dim)
-        if self.recipe.max_seq_length is not None:
-            encoder.model.max_seq_length = self.recipe.max_seq_length
-        loop = Loop(encoder.model, self.recipe, self.corpus, self.seed)
-        asked = self.run.record()["base_model"]
-        self.run.update(base_model=asked | _described(encoder), steps=loop.steps,
-                        device=str(encoder.model.device), precision=loop.precision)
-        yield {"type": "phase", "phase": "baseline"}
-        base: dict[str, dict[str, Judged]] | None = None
-        stopped = False
+        self.kept.open(self.resume)
+        write_beginning(
+            self.run, self.recipe, self.corpus, self.base, self.seed, self.resume)
+        error: str | None = None
         try:
-            base_index = yield from self._index(encoder, "baseline", self.cache)
-            base = {split: judge(base_index, self.corpus, split) for split in ("dev", "test")}
-            yield self._evaluated(0, 0, base["dev"])
-            yield from self._train(loop, encoder)
-        except StopRequestedError:
-            stopped = True
-        if base is None or not (self._kept / "vectors.npy").exists():
-            yield self._nothing_kept()
+            base = yield from self._baseline()
+            ended_by = yield from self._train(*base)
+        except StopRequestedError as asked:
+            ended_by = str(asked) or "stop"
+        except TrainingError as diverged:
+            if is_out_of_memory(diverged) or not (self.judged and self.kept.has_best):
+                raise
+            ended_by, error = "loss", f"{diverged} The best checkpoint before that is the result."
+        if not self.judged or not self.kept.has_best:
+            yield self._nothing_kept(ended_by)
             return
         yield {"type": "phase", "phase": "test"}
-        tuned_index = self._save_result()
-        tuned = {split: judge(tuned_index, self.corpus, split) for split in ("dev", "test")}
-        yield self._finish(loop, base, tuned, "stopped" if stopped else "done")
+        yield self._finish(ended_by, error)
 
-    def _train(self, loop: Loop, encoder: SentenceTransformerEncoder) -> Iterator[Event]:
-        state = self.run.checkpoints / "state.pt"
-        if self.resume and state.exists():
-            kept = loop.load(state)
-            self.best, self.earlier, self.history = (
-                kept["best"], kept["seconds"], kept["history"])
+    def _baseline(self) -> Generator[Event, None, Side]:
+        """Load the base and measure it, with its prompts and without; the better way."""
+        yield {"type": "phase", "phase": "load"}
+        with self.stop.interrupts():
+            encoder = load_encoder(self.base, self.revision)
+            check_fits(encoder.model, self.recipe)
+        encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
+        self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
+        device = encoder.model.device
+        record = self.run.record()
+        self.run.update(
+            base_model=record["base_model"] | described(encoder) | base_facts(encoder.model),
+            data=record["data"] | facts(self.corpus, encoder.model.tokenizer),
+            device=device_name(device))
+        yield {"type": "phase", "phase": "baseline"}
+        side: Side = (yield from self._index(encoder, "baseline", self.cache)), encoder
+        if other := other_way(encoder):
+            again = as_other(side[0], other) or (
+                yield from self._index(other, "baseline", self.cache))
+            with self.stop.interrupts():
+                side, self.prompts["base"] = fairer(side, (again, other), self.corpus)
+            self.run.update(prompts=self.prompts)
+        with self.stop.interrupts():
+            judged = {split: judge(side[0], self.corpus, split) for split in ("dev", "test")}
+        self.judged = judged
+        yield self._evaluated(0, 0, judged["dev"])
+        return side
+
+    def _train(self, base: Index, encoder: SentenceTransformerEncoder) -> Generator[
+        Event, None, str
+    ]:
+        """Train to the end or until there is no gain; returns how it ended."""
+        with self.stop.interrupts(self.team.size == 1):
+            loop = self._loop(base, encoder)
+        yield {"type": "started", "step": loop.step, "steps": loop.steps,
+               "resumed": loop.step > 0, "device": self.run.record()["device"]}
+        if loop.step:
             yield {"type": "log", "text": f"Resumed at step {loop.step} of {loop.steps}."}
         yield {"type": "phase", "phase": "train", **self._progress(loop)}
         while loop.epoch < self.recipe.epochs:
+            if self._without_gain():
+                return "patience"
             yield from self._train_epoch(loop)
             yield {"type": "phase", "phase": "evaluate", **self._progress(loop, 0.0)}
             index = yield from self._index(encoder, "evaluate", None,
                                            partial(self._progress, loop))
-            dev = judge(index, self.corpus, "dev")
+            with self.stop.interrupts():
+                dev = judge(index, self.corpus, "dev")
             yield self._evaluated(loop.epoch, loop.step, dev)
-            self._keep(encoder, index.vectors, dev)
-            loop.save(state, best=self.best, seconds=self._elapsed(), history=self.history)
+            value = means(dev)[PRIMARY]
+            if self.recipe.keep == "last" or value > self.best:
+                self.best = value
+                self.kept.keep_best(encoder, index.vectors)
+            self._keep_state(loop)
+        return "finished"
+
+    def _loop(self, base: Index, encoder: SentenceTransformerEncoder) -> Loop:
+        """The loop, where the last state left it."""
+        if not encoder.prompted:  # it is trained the way it was measured best
+            encoder.model.prompts, encoder.model.default_prompt_name = {}, None
+        state = self.kept.state if self.resume and self.kept.state.exists() else None
+        order_for(encoder, self.recipe, self.corpus, self.seed, state).give(self.team)
+        loop = Loop(encoder.model, self.recipe, self.corpus, self.seed, base, self.team)
+        if state:
+            kept = loop.load(state)
+            self.best, self.history = kept["best"], kept["history"]
+            self.spent.earlier, self.spent.earlier_cpu = kept["seconds"], kept["cpu_seconds"]
+        self.loop = loop
+        self.run.update(steps=loop.steps, precision=loop.precision,
+                        processes=self.team.size)
+        return loop
 
     def _train_epoch(self, loop: Loop) -> Iterator[Event]:
         losses: list[float] = []
         every = max(1, loop.steps // 100)
-        start, first, reported = time.monotonic(), loop.step, time.monotonic()
-        for loss in loop.train_epoch():
+        start, first = time.monotonic(), loop.step
+        epoch = loop.train_epoch()
+        while True:
+            with self.stop.interrupts(self.team.size == 1):
+                loss = next(epoch, None)
+            if loss is None:
+                return
             losses.append(loss)
-            self.step_seconds = (time.monotonic() - start) / (loop.step - first)
+            self.pace.step_seconds = (time.monotonic() - start) / (loop.step - first)
             if loop.step % every == 0:
                 yield {"type": "loss", "step": loop.step, "loss": float(np.mean(losses[-every:]))}
-            if time.monotonic() - reported > REPORT_EVERY or loop.step == first + 1:
-                reported = time.monotonic()
+            if self.pace.due() or loop.step == first + 1:
                 yield {"type": "step", **self._progress(loop), "loss": loss,
-                       "examples_per_second": self.recipe.batch_size / self.step_seconds}
-            self.stop.check()
+                       "examples_per_second": self.recipe.batch_size / self.pace.step_seconds,
+                       **self._memory(loop)}
+            if self.kept.due():
+                self._keep_state(loop)
+            self._check_time()
 
     def _index(
         self,
@@ -160,162 +230,77 @@ class _Fit:
 
         progress: what the share that is encoded means for the whole run.
         """
-        start = reported = time.monotonic()
+        start = time.monotonic()
         parts = index_in_parts(encoder, self.corpus, cache)
         while True:
             try:
-                done, total = next(parts)
+                with self.stop.interrupts():
+                    done, total = next(parts)
             except StopIteration as finished:
                 index: Index = finished.value
                 return index
-            self.encode_seconds = (time.monotonic() - start) / done * total
-            if time.monotonic() - reported > REPORT_EVERY:
-                reported = time.monotonic()
+            self.pace.encode_seconds = (time.monotonic() - start) / done * total
+            if self.pace.due():
                 yield {"type": "phase", "phase": phase, "done": done, "total": total,
                        **progress(done / total)}
-            self.stop.check()
+            self._check_time()
 
     def _progress(self, loop: Loop, encoded: float | None = None) -> Event:
-        """Step of steps, and the share done and seconds left as far as they can be known.
+        return self.pace.progress(loop.step, loop.steps, loop.epoch, encoded)
 
-        encoded: while an epoch is measured, the share of the corpus that is encoded.
-        """
-        at = {"step": loop.step, "steps": loop.steps}
-        if self.step_seconds is None:
-            return {**at, "share": 0.0, "left_s": None}
-        encode = self.encode_seconds or (
-            ENCODE_SHARE * self.step_seconds * len(self.corpus.passages) / self.recipe.batch_size
-        )
-        measuring = 0.0 if encoded is None else 1 - encoded
-        left = (loop.steps - loop.step) * self.step_seconds
-        left += (self.recipe.epochs - loop.epoch + measuring) * encode
-        whole = loop.steps * self.step_seconds + self.recipe.epochs * encode
-        self.share = max(self.share, round(1 - left / whole, 3))  # better estimates never go back
-        return {**at, "share": self.share, "left_s": round(left, 1)}
+    def _memory(self, loop: Loop) -> Event:
+        if time.monotonic() - self.looked < MEMORY_EVERY:
+            return {}
+        self.looked = time.monotonic()
+        return {"memory": memory_used(loop.model.device)}
 
-    @property
-    def _kept(self) -> Path:
-        return self.run.checkpoints / "best"
+    def _keep_state(self, loop: Loop) -> None:
+        self.kept.keep_state(loop, best=self.best, history=self.history,
+                             seconds=self.spent.seconds, cpu_seconds=self.spent.cpu_seconds)
 
-    def _keep(
-        self, encoder: SentenceTransformerEncoder, vectors: Vectors, dev: dict[str, Judged]
-    ) -> None:
-        """Keep this checkpoint if the recipe wants it: the last, or the best on dev so far."""
-        value = means(dev)[PRIMARY]
-        if self.recipe.keep == "best" and value <= self.best:
-            return
-        self.best = value
-        beside = self._kept.with_suffix(".part")
-        shutil.rmtree(beside, ignore_errors=True)
-        encoder.model.truncate_dim = encoder.truncate_dim
-        encoder.model.save_pretrained(str(beside), create_model_card=False)
-        np.save(beside / "vectors.npy", vectors, allow_pickle=False)
-        shutil.rmtree(self._kept, ignore_errors=True)
-        beside.rename(self._kept)
+    def _without_gain(self) -> bool:
+        """Whether so many evaluations in a row were no better than the best before them."""
+        values = [at[PRIMARY] for at in self.history if at["epoch"]]
+        if self.recipe.patience is None or not values:
+            return False
+        return len(values) - 1 - values.index(max(values)) >= self.recipe.patience
 
-    def _save_result(self) -> Index:
-        """The kept checkpoint becomes `model/`; its index is kept, so that nobody encodes again."""
-        vectors = np.load(self._kept / "vectors.npy", allow_pickle=False)
-        shutil.rmtree(self.run.model, ignore_errors=True)
-        shutil.copytree(self._kept, self.run.model, ignore=shutil.ignore_patterns("*.npy"))
-        encoder = load_encoder(str(self.run.model))
-        index = Index(encoder, tuple(sorted(self.corpus.passage)), vectors)
-        if self.cache:
-            store_index(index, self.corpus, self.cache)
-        return index
+    def _check_time(self) -> None:
+        if self.max_minutes is not None and self.spent.here > 60 * self.max_minutes:
+            raise StopRequestedError("time limit")
 
-    def _open(self) -> None:
-        self.run.checkpoints.mkdir(exist_ok=True)
-        if not self.resume:
-            shutil.rmtree(self.run.checkpoints)
-            self.run.checkpoints.mkdir()
-        corpus = self.corpus
+    def _finish(self, ended_by: str, error: str | None) -> Event:
+        """Measure the best checkpoint on test, and make it the run's result."""
+        status = "done" if ended_by in ("finished", "patience") else "stopped"
+        tuned = make_model(self.run, self.kept, self.corpus)
+        if base := self.prompts.get("base"):
+            # Somebody waits for a stopped run: then passages are not encoded once more.
+            if status == "done" or not base["passage"]:
+                tuned, self.prompts["tuned"] = prompted_best(
+                    self.run, tuned, self.corpus, self.stored, base["used"])
+        record = write_result(self.run, self.corpus, self.judged, tuned, self.cache, {
+            "history": self.history, "prompts": self.prompts, "error": error,
+            "speed": self.pace.speed(), "memory_bytes": most_memory(),
+            **self._ending(status, ended_by)})
+        if status == "done":
+            self.kept.remove()
+        return {"type": "done", "status": status, "ended_by": ended_by, PRIMARY: {
+            side: record["metrics"]["test"][side][PRIMARY] for side in ("base", "tuned")}}
+
+    def _nothing_kept(self, ended_by: str) -> Event:
         self.run.update(
-            status="running",
-            error=None,
-            started=now(),
-            process=this_process(),
-            recipe=asdict(self.recipe),
-            seed=self.seed,
-            base_model=self.run.record().get("base_model", {}) | {"name": self.base},
-            data=self.run.record().get("data", {})
-            | {"name": corpus.name, "passages": len(corpus.passages)},
-            splits={
-                split: {"queries": len(qrels), "pairs": len(corpus.pairs(split))}
-                for split, qrels in corpus.qrels.items()
-            },
-            published=self.run.record().get("published", []),
-            fingerprints={"corpus": corpus.fingerprint, "splits": corpus.split_fingerprints},
-            versions={"python": platform.python_version()}
-            | {name: importlib.metadata.version(name) for name in LIBRARIES},
+            error="It was stopped before it went on: what was kept before is still there, and it "
+            "can be resumed." if self.kept.has_best else
+            "It was stopped before its first checkpoint, so there is no model to keep.",
+            **self._ending("stopped", ended_by),
         )
+        return {"type": "done", "status": "stopped", "ended_by": ended_by}
 
-    def _finish(
-        self,
-        loop: Loop,
-        base: dict[str, dict[str, Judged]],
-        tuned: dict[str, dict[str, Judged]],
-        status: str,
-    ) -> Event:
-        passages = len(self.corpus.passages)
-        metrics = {
-            split: Evidence(split, passages, base[split], tuned[split]).as_json()
-            for split in ("dev", "test")
-        }
-        self.run.write_per_query([
-            {"split": split, "query_id": query_id, "base": asdict(base[split][query_id]),
-             "tuned": asdict(tuned[split][query_id])}
-            for split in ("dev", "test")
-            for query_id in base[split]
-        ])
-        record = self.run.record()
-        fingerprints = record["fingerprints"] | {
-            "base": record["base_model"]["fingerprint"],
-            "tuned": fingerprint(self.run.model),
-        }
-        record = self.run.update(metrics=metrics, fingerprints=fingerprints,
-                                 history=self.history, **self._ending(status, loop))
-        write_text(self.run.model / "README.md", model_card(record))
-        shutil.rmtree(self.run.checkpoints, ignore_errors=True)
-        return {"type": "done", "status": status,
-                PRIMARY: {side: metrics["test"][side][PRIMARY] for side in ("base", "tuned")}}
-
-    def _nothing_kept(self) -> Event:
-        self.run.update(
-            error="It was stopped before its first checkpoint, so there is no model to keep.",
-            **self._ending("stopped", None),
-        )
-        return {"type": "done", "status": "stopped"}
-
-    def _ending(self, status: str, loop: Loop | None) -> dict[str, Any]:
-        return {
-            "status": status,
-            "process": None,
-            "finished": now(),
-            "seconds": round(self._elapsed(), 2),
-            "cpu_seconds": round(_cpu_seconds(), 2),
-            "steps_done": loop.step if loop else 0,
-        }
+    def _ending(self, status: str, ended_by: str) -> dict[str, Any]:
+        steps = self.loop.step if self.loop else 0
+        return ending(self.run, self.spent, status, ended_by, steps)
 
     def _evaluated(self, epoch: int, step: int, dev: dict[str, Judged]) -> Event:
         metrics = means(dev)
         self.history.append({"epoch": epoch, "step": step, PRIMARY: metrics[PRIMARY]})
         return {"type": "eval", "split": "dev", "epoch": epoch, "step": step, "metrics": metrics}
-
-    def _elapsed(self) -> float:
-        return self.earlier + time.monotonic() - self.started
-
-
-def _described(encoder: SentenceTransformerEncoder) -> dict[str, Any]:
-    return {
-        "name": encoder.name,
-        "fingerprint": encoder.weights_fingerprint,
-        "dim": encoder.dim,
-        "max_seq_length": encoder.model.max_seq_length,
-        "parameters": sum(p.numel() for p in encoder.model.parameters()),
-    }
-
-
-def _cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime

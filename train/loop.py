@@ -6,41 +6,63 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpus.records import Corpus, Pair
+from retrieval.index import Index
 
 from .batches import epoch_batches
+from .gradient import Gradient
+from .losses import Answers
+from .negatives import mine
 from .recipe import Recipe
+from .team import Team
+from .trainable import TrainingError, check_fits, memory_watched, optimizer, prepare
 
 if TYPE_CHECKING:
-    import torch
     from sentence_transformers import SentenceTransformer
 
-
-QUERY_PROMPTS = ("query",)
-PASSAGE_PROMPTS = ("document", "passage", "corpus")
-"""Under which names a model stores its prompts: those `encode_query` and `encode_document` take."""
+    from retrieval.encoder import Vectors
 
 
-class TrainingError(ValueError):
-    """Training that cannot go on: the message says why, and what to change."""
+Mined = dict[tuple[str, str], tuple[str, ...]]
+"""Ids of a pair's query and passage -> ids of its hard negatives."""
 
 
 class Loop:
-    """A model in training, epoch by epoch; its state can be kept on disk and taken up again."""
+    """A model in training, epoch by epoch; its state can be kept on disk and taken up again.
+
+    In a team of processes each has a loop over the same data, and all take the same steps.
+    """
 
     def __init__(
-        self, model: "SentenceTransformer", recipe: Recipe, corpus: Corpus, seed: int
+        self,
+        model: "SentenceTransformer",
+        recipe: Recipe,
+        corpus: Corpus,
+        seed: int,
+        index: Index | None = None,
+        team: Team = Team(),  # noqa: B008 - frozen: a team of one
     ) -> None:
-        """Prepare the loss, the optimiser and the schedule; refuse data without negatives."""
+        """Prepare data, model, optimiser and schedule; TrainingError for what cannot be trained.
+
+        index: of the corpus under the base, for recipes with hard negatives or batches of
+        neighbours; in a team, the main process's. Nothing has been trained yet, so `model` may be
+        the index's.
+        """
         import torch
 
-        self.model, self.recipe, self.seed = model, recipe, seed
+        check_fits(model, recipe)
+        self.model, self.recipe, self.seed, self.team = model, recipe, seed, team
         self.pairs = corpus.pairs("train")
         self.relevant = {
             query: [pid for pid, grade in rel.items() if grade > 0]
             for query, rel in corpus.qrels.get("train", {}).items()
         }
-        self.epoch = 0
-        self.step = 0
+        self.passage = corpus.passage
+        self.answers = Answers(corpus)
+        self._check_teaches(corpus)
+        with team.together():
+            base = self._from_base(index)
+        self.negatives, self.vectors = team.from_main(base)
+        self.epoch = self.step = self.step_in_epoch = 0
         self.steps = sum(len(self._batches(epoch)) for epoch in range(recipe.epochs))
         if not self.steps:
             raise TrainingError(
@@ -48,60 +70,67 @@ class Loop:
                 "batch: every query needs other queries’ passages to learn from. Add pairs."
             )
         torch.manual_seed(seed)
-        if recipe.dropout is not None:
-            for module in model.modules():
-                if isinstance(module, torch.nn.Dropout):
-                    module.p = recipe.dropout
-        self.precision = _precision(model, recipe)
-        if self.precision == "bf16":
-            _train_in_bf16(model)
-        self.loss = _loss(model, recipe)
-        self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        self.precision = prepare(model, recipe)
+        self.gradient = Gradient(model, recipe, seed, team)
+        self.trained = {
+            name: value for name, value in model.named_parameters() if value.requires_grad
+        }
+        self.optimizer = optimizer(model, recipe)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
 
     def train_epoch(self) -> Iterator[float]:
-        """Train one epoch; yields the loss of each step."""
-        for batch in self._batches(self.epoch):
-            self.model.train()  # encoding in between leaves it in evaluation mode
+        """Train what is left of an epoch; yields the loss of each step.
+
+        In a team, each step waits until the main process takes it.
+        """
+        for batch in self._batches(self.epoch)[self.step_in_epoch :]:
+            if not self.team.from_main(True):  # it has left: no more steps
+                self.epoch = self.recipe.epochs
+                return
             yield self._train(batch)
-        self.epoch += 1
+        self.epoch, self.step_in_epoch = self.epoch + 1, 0
+
+    def follow(self) -> None:
+        """In a process that is not the main one: take each step that it takes, until it leaves."""
+        while self.epoch < self.recipe.epochs:
+            for _ in self.train_epoch():
+                pass
 
     def _train(self, batch: list[Pair]) -> float:
         import torch
 
-        value: torch.Tensor = self.loss(
-            [
-                self._features([pair.query.text for pair in batch], QUERY_PROMPTS),
-                self._features([pair.passage.content for pair in batch], PASSAGE_PROMPTS),
-            ],
-            torch.empty(0),
+        passages = self._passages(batch)
+        loss = self.gradient.of(
+            [pair.query.text for pair in batch],
+            [self.passage[passage].content for passage in passages],
+            self.answers.known(batch, passages) if self.recipe.mask else (),
+            self.step,
         )
-        if not torch.isfinite(value):
-            raise TrainingError(
-                f"The loss became {value.item()} at step {self.step + 1}: lower the learning rate "
-                f"(it is {self.recipe.learning_rate:g})."
-            )
-        torch.autograd.backward(value)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
-        self.optimizer.step()
-        self.schedule.step()
+        with self.team.together(), memory_watched(self.recipe, self.step):
+            torch.nn.utils.clip_grad_norm_(self.trained.values(), self.recipe.max_grad_norm)
+            self.optimizer.step()
         self.optimizer.zero_grad()
+        self.schedule.step()
         self.step += 1
-        return float(value.item())
+        self.step_in_epoch += 1
+        return loss
 
     def save(self, path: Path, **extra: Any) -> None:
-        """Keep everything that `load` needs to go on exactly as if nothing had happened."""
+        """Keep everything that `load` needs to go on exactly as if nothing had happened.
+
+        After any step; what is random in the next ones depends on the seed and the step alone. In
+        a team one process saves and all load.
+        """
         import torch
 
         state = {
             "epoch": self.epoch,
             "step": self.step,
-            "model": self.model.state_dict(),
+            "step_in_epoch": self.step_in_epoch,
+            "trained": {name: value.detach() for name, value in self.trained.items()},
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "random": torch.get_rng_state(),
+            "negatives": self.negatives,
             **extra,
         }
         beside = path.with_suffix(".part")
@@ -109,16 +138,40 @@ class Loop:
         beside.replace(path)
 
     def load(self, path: Path) -> dict[str, Any]:
-        """Take up a kept state; tensors and numbers only, no code is read from the file."""
+        """Take up a kept state; tensors, numbers and names only, no code is read from the file."""
         import torch
 
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         self.epoch, self.step = state["epoch"], state["step"]
-        self.model.load_state_dict(state["model"])
+        self.step_in_epoch, self.negatives = state["step_in_epoch"], state["negatives"]
+        with torch.no_grad():
+            for name, value in state["trained"].items():
+                self.trained[name].copy_(value)
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random"])
         return state
+
+    def _from_base(self, index: Index | None) -> tuple[Mined, "Vectors | None"]:
+        """What the base says of the training pairs: hard negatives, and vectors of the passages."""
+        recipe = self.recipe
+        near = recipe.batching == "neighbours"
+        if not self.team.is_main or not (recipe.negatives or near):
+            return {}, None
+        if index is None:
+            raise ValueError("Hard negatives and batches of neighbours need the base's index.")
+        found = mine(self.pairs, self.relevant, index, recipe.negatives,
+                     recipe.negatives_margin, self.seed)
+        mined = {_key(pair): passages for pair, passages in zip(self.pairs, found, strict=True)}
+        if not near:
+            return mined, None
+        places = {passage: place for place, passage in enumerate(index.ids)}
+        return mined, index.vectors[[places[pair.passage.id] for pair in self.pairs]]
+
+    def _passages(self, batch: list[Pair]) -> list[str]:
+        """Ids of a batch's passages, each once: the pairs' own, then what was mined for them."""
+        ids = [pair.passage.id for pair in batch]
+        mined = (self.negatives.get(_key(pair), ()) for pair in batch)
+        return ids + sorted({passage for found in mined for passage in found} - set(ids))
 
     def _batches(self, epoch: int) -> list[list[Pair]]:
         return epoch_batches(
@@ -127,15 +180,17 @@ class Loop:
             self.recipe.batching,
             self.relevant,
             self.seed + epoch,
+            self.vectors,
         )
 
-    def _features(self, texts: list[str], prompt_names: tuple[str, ...]) -> dict[str, Any]:
-        stored = (self.model.prompts.get(name) for name in prompt_names)
-        features = self.model.preprocess(texts, prompt=next(filter(None, stored), None))
-        return {
-            name: value.to(self.model.device) if hasattr(value, "to") else value
-            for name, value in features.items()
-        }
+    def _check_teaches(self, corpus: Corpus) -> None:
+        """Refuse pairs of which no two have different answers."""
+        answers = {self.answers.text[pair.passage.id] for pair in self.pairs}
+        if len(self.pairs) > 1 and len(answers) == 1:
+            raise TrainingError(
+                f"All {len(self.pairs)} training pairs of {corpus.name} have the same passage: "
+                "there is nothing to tell apart. Check that the columns are not swapped."
+            )
 
     def _rate(self, step: int) -> float:
         """The learning rate's share at a step: linear warm-up, then the recipe's schedule."""
@@ -148,47 +203,5 @@ class Loop:
         return max(0.0, 1 - done) if self.recipe.schedule == "linear" else 1.0
 
 
-def _precision(model: "SentenceTransformer", recipe: Recipe) -> str:
-    """`bf16` or `fp32`: what `auto` means on this device."""
-    import torch
-
-    if recipe.precision != "auto":
-        return recipe.precision
-    if model.device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    # A CPU without either instruction set would only emulate it, and be slower than in fp32.
-    supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bf16" if model.device.type == "cpu" and supported else "fp32"
-
-
-def _train_in_bf16(model: "SentenceTransformer") -> None:
-    """Have the transformer multiply in bf16 while it trains; what comes out of it is fp32."""
-    import torch
-
-    transformer = model[0]
-    plain = transformer.forward
-
-    def forward(features: dict[str, Any], **options: Any) -> dict[str, Any]:
-        if not transformer.training:  # what is measured is what is saved
-            return dict(plain(features, **options))
-        with torch.autocast(model.device.type, torch.bfloat16):
-            found = dict(plain(features, **options))
-        found["token_embeddings"] = found["token_embeddings"].float()
-        return found
-
-    transformer.forward = forward
-
-
-def _loss(model: "SentenceTransformer", recipe: Recipe) -> "torch.nn.Module":
-    from sentence_transformers.sentence_transformer import losses
-
-    loss = losses.MultipleNegativesRankingLoss(model, scale=recipe.scale)
-    if recipe.truncate_dim is None:
-        return loss
-    full = model.get_embedding_dimension() or recipe.truncate_dim
-    if recipe.truncate_dim > full:
-        raise TrainingError(
-            f"truncate_dim is {recipe.truncate_dim}, but the model has {full} dimensions."
-        )
-    dims = sorted({full, recipe.truncate_dim}, reverse=True)
-    return losses.MatryoshkaLoss(model, loss, matryoshka_dims=dims)
+def _key(pair: Pair) -> tuple[str, str]:
+    return pair.query.id, pair.passage.id

@@ -5,7 +5,6 @@ forgets nothing but the tokens, which are kept in memory only.
 """
 
 import logging
-import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -186,22 +185,17 @@ def make_room(runs: Path, max_disk: int | None) -> None:
     """
     if max_disk is None:
         return
-    used = _size(runs)
+    used = sum(run.size() for run in list_runs(runs))
     for run in reversed(list_runs(runs)):
         if used <= max_disk:
             return
         if run.record()["status"] not in ACTIVE and run.checkpoints.is_dir():
-            used -= _size(run.checkpoints)
-            shutil.rmtree(run.checkpoints, ignore_errors=True)
+            used -= run.remove_checkpoints()
     if used > max_disk:
         raise EngineError(
             f"The runs take {used / 1e9:.1f} GB of disk, more than the {max_disk / 1e9:.1f} GB of "
             "TANDEM_MAX_DISK_GB: delete runs that are not needed any more."
         )
-
-
-def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _no_engine(name: str) -> str:

@@ -12,11 +12,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
+STAMP = "%Y%m%dT%H%M%SZ"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}")
 """What a run may be called: nothing that leads out of the folder of all runs."""
 ACTIVE = ("queued", "running")
@@ -83,9 +84,14 @@ class Run:
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Add one line to `events.jsonl`, with the time."""
-        line = json.dumps({"time": round(time.time(), 3), **event}, ensure_ascii=False)
-        with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        line = json.dumps({"time": round(time.time(), 3), **event}, ensure_ascii=False) + "\n"
+        with (self.folder / "events.jsonl").open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size:
+                file.seek(size - 1)
+                if file.read(1) != b"\n":  # half a line, of a process that was killed
+                    line = "\n" + line
+            file.write(line.encode())
 
     def events(self) -> list[dict[str, Any]]:
         """All whole events so far; a line that is cut off or damaged is left out."""
@@ -108,6 +114,19 @@ class Run:
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_text(self.folder / "per_query.jsonl", text)
 
+    def size(self) -> int:
+        """Bytes on disk, each file once however many names it has."""
+        found = (path.lstat() for path in self.folder.rglob("*") if not path.is_dir())
+        return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in found}.values())
+
+    def remove_checkpoints(self) -> int:
+        """Remove what a run that is not at work could be resumed from; the bytes that frees."""
+        if self.record()["status"] in ACTIVE:
+            raise RunError(f"{self.folder} is at work: its checkpoints are needed.")
+        before = self.size()
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        return before - self.size()
+
     def delete(self) -> None:
         """Remove the run and everything in it."""
         shutil.rmtree(self.folder)
@@ -117,7 +136,7 @@ def create_run(runs: Path, name: str) -> Run:
     """A new, empty, queued run directory: `runs/<utc>-<slug>`."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"
     runs.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = _next_stamp(runs)
     for suffix in ("", *(f"-{i}" for i in range(2, 100))):
         folder = runs / f"{stamp}-{slug}{suffix}"
         try:
@@ -128,6 +147,18 @@ def create_run(runs: Path, name: str) -> Run:
         run.update(status="queued", created=now())
         return run
     raise RunError(f"{runs} already has a hundred runs of this second: wait one.")
+
+
+def _next_stamp(runs: Path) -> str:
+    """The time, or a second after the newest run's if a clock was set back: ids sort by age."""
+    stamp = datetime.now(UTC).strftime(STAMP)
+    newest = max((path.name[:16] for path in runs.glob("????????T??????Z-*")), default="")
+    if newest < stamp:
+        return stamp
+    try:
+        return (datetime.strptime(newest, STAMP) + timedelta(seconds=1)).strftime(STAMP)
+    except (ValueError, OverflowError):  # a folder that somebody named so
+        return stamp
 
 
 def open_run(folder: Path) -> Run:
@@ -167,7 +198,7 @@ def mark_interrupted(run: Run) -> bool:
 
 def this_process() -> dict[str, Any]:
     """Which process this is, such that a later one with the same number is not taken for it."""
-    return {"pid": os.getpid(), "started": _process_start(os.getpid())}
+    return {"pid": os.getpid(), "started": _process_start(os.getpid()), "boot": _boot()}
 
 
 def _alive(process: Mapping[str, Any] | None) -> bool:
@@ -179,6 +210,8 @@ def _alive(process: Mapping[str, Any] | None) -> bool:
         return False
     except PermissionError:
         pass
+    if process.get("boot") not in (None, _boot()):  # the machine was restarted since
+        return False
     return bool(_process_start(process["pid"]) == process["started"])
 
 
@@ -190,6 +223,14 @@ def _process_start(pid: int) -> str | None:
         return None
     state, *rest = stat.rpartition(")")[2].split()
     return None if state == "Z" else rest[18]
+
+
+def _boot() -> str | None:
+    """Which start of the machine this is; None where it does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
 
 
 def now() -> str:
@@ -233,6 +274,16 @@ def _readable(run: Run) -> bool:
 def latest(events: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:
     """The last event of a kind."""
     return next((event for event in reversed(events) if event.get("type") == kind), None)
+
+
+def still_true(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events without those of steps that were lost: a resumed run took them again."""
+    kept: list[dict[str, Any]] = []
+    for event in events:
+        if event.get("type") == "started":
+            kept = [earlier for earlier in kept if earlier.get("step", 0) <= event["step"]]
+        kept.append(event)
+    return kept
 
 
 def of_kind(events: list[dict[str, Any]], kind: str) -> Iterator[dict[str, Any]]:

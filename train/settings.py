@@ -26,7 +26,8 @@ class Settings:
     base_model, tuned_model: Hub ids or folders; the tuned one may be a run directory. train: who
     may start and stop a fine-tune. engine: where it runs. recipe: what the first start trains with,
     `auto` for what is done in about three minutes. max_disk: bytes that all runs may take.
-    max_upload: bytes of a file that somebody brings.
+    max_upload: bytes of a file that somebody brings. max_pairs, max_minutes: what a fine-tune may
+    take, None for as much as it wants.
     zero_gpu: whether the Space has ZeroGPU. space_owner: the Hub name of the user or organisation
     the Space belongs to; space_creator: the Hub's id of who made it.
     """
@@ -38,10 +39,11 @@ class Settings:
     train: str = "open"
     engine: str = "auto"
     recipe: str = AUTO
+    max_pairs: int | None = None
+    max_minutes: int | None = None
     port: int = 7860
     max_disk: int | None = None
     max_upload: int = 50_000_000
-    max_pairs: int | None = None
     on_space: bool = False
     zero_gpu: bool = False
     space_owner: str | None = None
@@ -75,6 +77,8 @@ class Settings:
             train=_choice(given, "TANDEM_TRAIN", TRAINERS, "login" if on_space else "open"),
             engine=_choice(given, "TANDEM_ENGINE", ENGINES, "auto"),
             recipe=_choice(given, "TANDEM_RECIPE", (AUTO, *RECIPES), AUTO),
+            max_pairs=_limit(given, "TANDEM_MAX_PAIRS", 10_000 if on_space else None),
+            max_minutes=_limit(given, "TANDEM_MAX_MINUTES", 60 if on_space else None),
             port=_port(given.get("PORT", "7860")),
             max_disk=_bytes(given, "TANDEM_MAX_DISK_GB", "giga", 1e9),
             max_upload=_bytes(given, "TANDEM_MAX_UPLOAD_MB", "mega", 1e6) or cls.max_upload,
@@ -90,6 +94,18 @@ def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default
     if value not in choices:
         raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
     return value
+
+
+def _limit(env: Mapping[str, str], name: str, default: int | None) -> int | None:
+    value = env.get(name)
+    if value is None:
+        return default
+    if value.lower() in ("none", "unlimited"):
+        return None
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:12]) <= 10**9:
+        raise SettingsError(f"{name} must be a whole number from 1 to 1,000,000,000, or none for "
+                            f"no limit, not {value!r:.40}.")
+    return int(value[:12])
 
 
 def _bytes(env: Mapping[str, str], name: str, unit: str, size: float) -> int | None:

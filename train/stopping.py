@@ -37,9 +37,12 @@ class Stop:
             raise StopRequestedError
 
     @contextmanager
-    def interrupts(self) -> Iterator[None]:
-        """Work that a signal may break off where it is: nothing in it may be left half written."""
-        self._interruptible = True
+    def interrupts(self, alone: bool = True) -> Iterator[None]:
+        """Work that a signal may break off where it is: nothing in it may be left half written.
+
+        alone: whether nobody waits for a part of that work; otherwise it is done to its end.
+        """
+        self._interruptible = alone
         try:
             self.check()
             yield

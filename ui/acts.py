@@ -5,14 +5,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from corpus.check import Report, check_path
 from corpus.read import load_corpus
 from corpus.records import Corpus
-from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.encoder import EMBEDDED_MODEL, split_revision
 from retrieval.evidence import Evidence
 from retrieval.metrics import PRIMARY
+from train.card_data import is_repo_id
 from train.engines.offers import Offer, automatic, offers
 from train.fit import check_trainable
 from train.queue import engine_name
@@ -110,9 +112,19 @@ class Acts:
             if chosen is None:
                 raise RefusedError(why)
             engine = chosen
-        return Request(source, wish.base.strip() or EMBEDDED_MODEL, recipe=recipe, seed=wish.seed,
-                       owner=visitor.key, engine=engine, flavor=wish.flavor or None,
+        base, revision = self._base(visitor, wish.base.strip() or EMBEDDED_MODEL)
+        return Request(source, base, revision, recipe, wish.seed, visitor.key, engine,
+                       wish.flavor or None,
                        data_name=self.house.uploads.title(wish.data))
+
+    def _base(self, visitor: Visitor, named: str) -> tuple[str, str | None]:
+        """A base model as somebody named it. Folders of this machine are for its owner alone."""
+        base, revision = split_revision(named)
+        known = split_revision(self.house.settings.base_model)
+        is_folder = Path(base).exists() or not is_repo_id(base)
+        if (base, revision) != known and is_folder and not visitor.is_owner:
+            raise RefusedError(f"The base model must be a Hub id, owner/name, not {named!r:.80}.")
+        return base, revision
 
     def start(self, visitor: Visitor, wish: Wish) -> Run:
         """Queue a new run."""
@@ -163,19 +175,19 @@ class Acts:
 
     def stop(self, visitor: Visitor, run_id: str) -> Run:
         """Stop a run; its best checkpoint so far becomes the result."""
-        run = self._own(visitor, run_id)
+        run = self.own(visitor, run_id)
         self.house.queue.stop(run, visitor.token)
         return run
 
     def resume(self, visitor: Visitor, run_id: str) -> Run:
         """Queue a run again that ended early."""
-        run = self._own(visitor, run_id)
+        run = self.own(visitor, run_id)
         self.house.door.check_start(visitor, engine_name(run.record()))
         return self.house.queue.resume(run, visitor.token)
 
     def delete(self, visitor: Visitor, run_id: str) -> None:
         """Remove a run and everything in it."""
-        run = self._own(visitor, run_id)
+        run = self.own(visitor, run_id)
         if self.house.showcase.run == run and self.house.showcase.pair and (
             self.house.showcase.pair.run_id == run.id
         ):
@@ -215,7 +227,8 @@ class Acts:
             "metrics": record.get("metrics"), "published": record.get("published") or [],
         }
 
-    def _own(self, visitor: Visitor, run_id: str) -> Run:
+    def own(self, visitor: Visitor, run_id: str) -> Run:
+        """A run by its id, if this visitor may act on it."""
         run = self.run(visitor, run_id)
         self.house.door.check_owns(visitor, run)
         return run

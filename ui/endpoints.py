@@ -10,12 +10,16 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from retrieval.encoder import EMBEDDED_MODEL
+from train.publish import Wish
 
-from .acts import Acts, Wish
+from .acts import Acts
+from .acts import Wish as RunWish
+from .publish_panel import card_edits, published
+from .publishing import Publishing
 from .shared import House
 
 
-def add_endpoints(house: House, acts: Acts) -> None:
+def add_endpoints(house: House, acts: Acts, publishing: Publishing) -> None:
     """Add the endpoints to the current Blocks."""
 
     def check(data: str = "porsche", file: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -39,16 +43,19 @@ def add_endpoints(house: House, acts: Acts) -> None:
         engine: str = "auto",
         flavor: str = "",
         seed: int = 42,
+        publish_to: str = "",
     ) -> dict[str, Any]:
         """Start a fine-tune; it waits in the queue until its device is free.
 
-        settings: hyperparameters to replace in the recipe. Gives the run's id and status.
+        settings: hyperparameters to replace in the recipe. publish_to: owner/name, to publish it
+        there (private) when it is done. Gives the run's id and status.
         """
         with _as_gradio_error():
             visitor = house.door.visitor(request)
             values = {str(name): "none" if value is None else str(value)
                       for name, value in (settings or {}).items()}
-            run = acts.start(visitor, Wish(data, recipe, base, values, engine, flavor, seed))
+            wish = RunWish(data, recipe, base, values, engine, flavor, seed)
+            run = publishing.start_and_publish(acts, visitor, wish, publish_to)
             return acts.status(visitor, run.id)
 
     def status(request: gr.Request, run: str = "") -> dict[str, Any]:
@@ -64,6 +71,31 @@ def add_endpoints(house: House, acts: Acts) -> None:
             chosen = acts.stop(visitor, run or (newest.id if newest else ""))
             return acts.status(visitor, chosen.id)
 
+    def publish(
+        request: gr.Request,
+        run: str,
+        to: str,
+        private: bool = True,
+        pull_request: bool = False,
+        on_edited: str = "ask",
+        title: str = "",
+        license: str = "",
+        language: str = "",
+        description: str = "",
+        private_data: bool = False,
+    ) -> dict[str, Any]:
+        """Publish a run's model and card to the Hub, verified; takes as long as that takes.
+
+        on_edited: `ask`, `replace`, `keep` or `merge` a card that was edited there since. The
+        answer is what `python -m train publish --json` prints.
+        """
+        with _as_gradio_error():
+            visitor = house.door.visitor(request)
+            edits = card_edits(title, license, language, description, private_data)
+            return published(publishing, acts.own(visitor, run),
+                             Wish(to, private, pull_request, on_edited), visitor.token, edits)
+
+    gr.api(publish, api_name="publish", concurrency_limit=2)
     gr.api(check, api_name="check", concurrency_limit=2)
     gr.api(start, api_name="start", concurrency_limit=2)
     gr.api(status, api_name="status", queue=False)

@@ -17,6 +17,7 @@ from train.request import Request
 from . import data_markup, markup
 from .acts import Acts, Wish
 from .plan import Planner, plan_key
+from .publishing import Publishing
 from .recipe_form import NAMES, changed, placeholders, recipe_choices, recipe_fields
 from .run_panel import run_panel
 from .shared import House, Shared
@@ -45,16 +46,24 @@ class Form:
                 *self.texts]
 
 
-def finetune_tab(house: House, acts: Acts, planner: Planner, shared: Shared, tab: gr.Tab) -> None:
+def finetune_tab(
+    house: House, acts: Acts, planner: Planner, publishing: Publishing, shared: Shared, tab: gr.Tab
+) -> None:
     """Build the tab inside the current Blocks."""
     with gr.Row(elem_id="finetune"):
         with gr.Column(scale=5, min_width=320):
             form, form_kept = _form(house, acts, shared)
             plan = gr.HTML(data_markup.note("Open this tab to see what will happen."),
                            js_on_load=None, elem_id="plan")
+            with gr.Accordion("Publish it when it is done", open=False):
+                to = gr.Textbox(label="Repository", placeholder="you/name-of-the-model",
+                                info="Whether you may write there is asked before the run starts. "
+                                "Leave it empty to decide later.", max_length=200,
+                                elem_id="then-publish")
+                private = gr.Checkbox(True, label="Private")
             start = gr.Button("Start the fine-tune", variant="primary", elem_id="start")
         with gr.Column(scale=6, min_width=320):
-            run_panel(house, acts, shared)
+            run_panel(house, acts, publishing, shared)
     # What is wrong is said at once; what must be measured comes after.
     key = gr.Textbox(visible="hidden")
     gr.on([tab.select, *(field.change for field in form.inputs)], _plan(house, acts, planner),
@@ -63,7 +72,8 @@ def finetune_tab(house: House, acts: Acts, planner: Planner, shared: Shared, tab
     key.change(_measure(house, acts, planner), [shared.nonce, key, *form.inputs], plan,
                trigger_mode="always_last", concurrency_limit=2, show_progress="hidden",
                api_visibility="private")
-    start.click(_start(house, acts), [shared.nonce, *form.inputs], [shared.watched, plan],
+    start.click(_start(house, acts, publishing), [shared.nonce, to, private, *form.inputs],
+                [shared.watched, plan],
                 concurrency_limit=4, api_visibility="private")
     gr.on([field.change for field in form.inputs], lambda *values: list(values), form.inputs,
           form_kept, queue=False, show_progress="hidden", api_visibility="private")
@@ -248,10 +258,11 @@ def _planned(acts: Acts, visitor: Visitor, asked: Request, said: Mapping[str, An
     return data_markup.plan(said, where, cost)
 
 
-def _start(house: House, acts: Acts) -> Callable[..., Any]:
-    def start(request: gr.Request, nonce: str, *values: Any) -> Any:
+def _start(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+    def start(request: gr.Request, nonce: str, to: str, private: bool, *values: Any) -> Any:
         try:
-            run = acts.start(house.door.visitor(request, nonce), _wish(values))
+            visitor = house.door.visitor(request, nonce)
+            run = publishing.start_and_publish(acts, visitor, _wish(values), to, private)
         except (ValueError, OSError) as error:
             return gr.skip(), markup.error(str(error))
         gr.Info("The fine-tune is queued. It goes on when this page is closed.", duration=5)

@@ -11,6 +11,7 @@ from .compare import compare_endpoint, compare_tab, landing_question, question_b
 from .endpoints import add_endpoints
 from .finetune import finetune_tab
 from .plan import Planner
+from .publishing import Publishing
 from .runs import runs_tab
 from .scoreboard import scoreboard_endpoint, scoreboard_tab
 from .shared import House, Shared
@@ -23,7 +24,7 @@ CACHE_LIVES = (3600, 86400)
 
 def build_page(house: House) -> gr.Blocks:
     """All tabs and endpoints; launching is the caller's."""
-    showcase, acts = house.showcase, Acts(house)
+    showcase, acts, publishing = house.showcase, Acts(house), Publishing(house)
     with gr.Blocks(title="Tandem", analytics_enabled=False, delete_cache=CACHE_LIVES) as page:
         with gr.Row(elem_id="head-row"):
             gr.HTML(markup.header(), js_on_load=None)
@@ -51,7 +52,7 @@ def build_page(house: House) -> gr.Blocks:
             with gr.Tab("Scoreboard", id="scoreboard"):
                 scoreboard_tab(showcase, shared)
             with gr.Tab("Fine-tune", id="finetune") as tab:
-                finetune_tab(house, acts, Planner(house.settings.home), shared, tab)
+                finetune_tab(house, acts, Planner(house.settings.home), publishing, shared, tab)
             with gr.Tab("Runs", id="runs") as tab:
                 runs_tab(house, acts, shared, tab)
         seen = gr.State(None)
@@ -67,7 +68,7 @@ def build_page(house: House) -> gr.Blocks:
                   [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs], **quiet)
         gr.api(compare_endpoint(showcase), api_name="compare")
         gr.api(scoreboard_endpoint(showcase), api_name="scoreboard")
-        add_endpoints(house, acts)
+        add_endpoints(house, acts, publishing)
     return page
 
 

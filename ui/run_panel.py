@@ -9,6 +9,8 @@ from train.record import Run
 
 from . import markup, run_markup
 from .acts import Acts
+from .publish_panel import publish_panel
+from .publishing import Publishing
 from .run_state import RunState
 from .shared import House, Shared
 from .visitor import Visitor
@@ -17,7 +19,7 @@ TICK = 1.0
 """Seconds between two looks at the run."""
 
 
-def run_panel(house: House, acts: Acts, shared: Shared) -> None:
+def run_panel(house: House, acts: Acts, publishing: Publishing, shared: Shared) -> None:
     """Build the panel inside the current Blocks; it follows the run in `shared.watched`."""
     panel = gr.HTML(run_markup.no_run(), js_on_load=None, elem_id="run")
     with gr.Row(elem_id="run-acts"):
@@ -26,20 +28,22 @@ def run_panel(house: House, acts: Acts, shared: Shared) -> None:
         use = gr.Button("Use in Compare", variant="primary", visible=False)
         board = gr.Button("Open in Scoreboard", visible=False)
     drawn = gr.Textbox(visible="hidden")
-    buttons = [stop, resume, use, board]
+    current = gr.Textbox(visible="hidden", elem_id="run-current")
+    panel_of = publish_panel(house, acts, publishing, shared, current)
+    buttons = [stop, resume, use, board, panel_of]
     look = _look(house, acts)
     timer = gr.Timer(TICK)
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                              "api_visibility": "private"}
     gr.on([timer.tick, shared.watched.change, shared.nonce.change, shared.run.change], look,
-          [shared.nonce, shared.watched, shared.run, drawn], [panel, drawn, *buttons],
+          [shared.nonce, shared.watched, shared.run, drawn], [panel, drawn, current, *buttons],
           trigger_mode="always_last", **quiet)
-    stop.click(_act(house, acts, "stop"), [shared.nonce, drawn], [panel, stop],
+    stop.click(_act(house, acts, "stop"), [shared.nonce, current], stop,
                api_visibility="private", queue=False)
-    resume.click(_act(house, acts, "resume"), [shared.nonce, drawn], [panel, resume],
+    resume.click(_act(house, acts, "resume"), [shared.nonce, current], resume,
                  api_visibility="private", queue=False)
-    use.click(_chosen("compare"), drawn, [shared.run, shared.tabs], **quiet)
-    board.click(_chosen("scoreboard"), drawn, [shared.run, shared.tabs], **quiet)
+    use.click(_chosen("compare"), current, [shared.run, shared.tabs], **quiet)
+    board.click(_chosen("scoreboard"), current, [shared.run, shared.tabs], **quiet)
 
 
 def _look(house: House, acts: Acts) -> Callable[..., Any]:
@@ -48,27 +52,25 @@ def _look(house: House, acts: Acts) -> Callable[..., Any]:
         try:
             run = acts.run(visitor, watched) if watched else acts.newest(visitor)
             if run is None:
-                return (run_markup.no_run(), "", *_buttons(None, False)) if drawn else gr.skip()
+                return (run_markup.no_run(), "", "", *_buttons(None, False)) if drawn \
+                    else gr.skip()
             mark = _mark(run, house.queue.place(run), shown, visitor)
             if mark == drawn:
                 return gr.skip()
             state = acts.state(run)
             showing = run.id in (shown, house.showcase.opening_run if not shown else "")
-            return (run_markup.run_panel(state, showing), mark,
+            return (run_markup.run_panel(state, showing), mark, run.id,
                     *_buttons(state, visitor.owns(run)))
         except ValueError as error:
             said = f"! {error}"
             return gr.skip() if drawn == said else (
-                markup.error(str(error)), said, *_buttons(None, False))
+                markup.error(str(error)), said, "", *_buttons(None, False))
 
     return look
 
 
 def _mark(run: Run, place: int, shown: str, visitor: Visitor) -> str:
-    """What a run looks like now, in short: drawn again only when this has changed.
-
-    The run's id stands before the first space, for the buttons.
-    """
+    """What a run looks like now, in short: drawn again only when this has changed."""
     sizes = []
     for name in ("run.json", "events.jsonl"):
         try:
@@ -79,8 +81,8 @@ def _mark(run: Run, place: int, shown: str, visitor: Visitor) -> str:
     return " ".join([run.id, *sizes, str(place), shown, visitor.key or "", str(visitor.is_owner)])
 
 
-def _buttons(state: RunState | None, own: bool) -> list[gr.Button]:
-    """Stop, Resume, Use in Compare, Open in Scoreboard: shown where they do something."""
+def _buttons(state: RunState | None, own: bool) -> list[gr.Button | gr.Accordion]:
+    """Stop, Resume, Use in Compare, Open in Scoreboard, Publish: shown where they do something."""
     active = state is not None and state.active
     ended_early = state is not None and state.status in ("interrupted", "failed", "stopped")
     usable = state is not None and state.usable
@@ -90,24 +92,25 @@ def _buttons(state: RunState | None, own: bool) -> list[gr.Button]:
         gr.Button("Go on" if usable else "Resume", visible=ended_early and own, interactive=True),
         gr.Button(visible=usable),
         gr.Button(visible=usable and bool(state and state.verdict)),
+        gr.Accordion(visible=usable and own),
     ]
 
 
 def _act(house: House, acts: Acts, name: str) -> Callable[..., Any]:
-    def act(request: gr.Request, nonce: str, drawn: str) -> Any:
+    def act(request: gr.Request, nonce: str, run_id: str) -> Any:
         try:
             visitor = house.door.visitor(request, nonce)
-            getattr(acts, name)(visitor, drawn.partition(" ")[0])
+            getattr(acts, name)(visitor, run_id)
         except (ValueError, OSError) as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return gr.skip(), gr.Button("Stopping …" if name == "stop" else "Starting …",
-                                    interactive=False)
+        return gr.Button("Stopping …" if name == "stop" else "Starting …",
+                         interactive=False)
 
     return act
 
 
 def _chosen(tab: str) -> Callable[[str], Any]:
-    def chosen(drawn: str) -> Any:
-        return drawn.partition(" ")[0], gr.Tabs(selected=tab)
+    def chosen(run_id: str) -> Any:
+        return run_id, gr.Tabs(selected=tab)
 
     return chosen

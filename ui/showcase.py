@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from corpus.read import load_corpus
 from corpus.records import Corpus
 from retrieval.compare import Comparison
-from retrieval.encoder import Encoder, load_encoder
+from retrieval.encoder import Encoder, load_encoder, split_revision
 from retrieval.evidence import Evidence, judge
 from retrieval.index import Index, build_index
 from train.queue import Queue
@@ -179,8 +179,14 @@ class Showcase:
             fingerprint == corpus.fingerprint if fingerprint
             else record.get("data", {}).get("source") in (None, placed(self.settings.data))
         )
-        base = record.get("base_model", {"name": self.settings.base_model})["name"]
-        return same_data and base == self.settings.base_model and record.get("owner") is None
+        known = record.get("base_model")
+        same_base = known is None or self._is_opening_base(known)
+        return same_data and same_base and record.get("owner") is None
+
+    def _is_opening_base(self, known: Mapping[str, Any]) -> bool:
+        """Whether the base model of a record is the one the page opens with."""
+        name, revision = split_revision(self.settings.base_model)
+        return known["name"] == placed(name) and revision in (None, known.get("revision"))
 
     def _train(self, run: Run | None, corpus: Corpus) -> None:
         """Start or resume a run of this pair, and show it when it is done."""
@@ -188,8 +194,8 @@ class Showcase:
             self.queue.resume(run)
         else:
             recipe = first_start_recipe(self.settings.recipe, len(corpus.pairs("train")))
-            run = self.queue.submit(
-                Request(self.settings.data, self.settings.base_model, recipe=recipe))
+            run = self.queue.submit(Request(
+                self.settings.data, *split_revision(self.settings.base_model), recipe=recipe))
         self._watch(run)
 
     def _watch(self, run: Run) -> None:
@@ -205,9 +211,7 @@ class Showcase:
 
     def _show_run(self, run: Run) -> None:
         self.run = run
-        pair = self._opened()
-        tuned = self._index(load_encoder(str(run.model)), pair.corpus, "Fine-tuned")
-        self._show(_of_run(pair, tuned, run))
+        self._show(self._load(run))
 
     def _show_model(self, model: str) -> None:
         folder, pair = Path(model), self._opened()
@@ -248,10 +252,8 @@ class Showcase:
             corpus = load_corpus(record["data"]["source"], record["seed"])
             if record["fingerprints"]["corpus"] != corpus.fingerprint:
                 raise RunError(f"The data of {run.id} has changed since: it cannot be compared on.")
-        if record["base_model"]["name"] != self.settings.base_model:
-            encoder: Encoder = load_encoder(
-                record["base_model"]["name"], record["base_model"].get("revision"))
-            base = build_index(encoder, corpus, self.settings.cache)
+        if how := self._another_base(record):
+            base = build_index(how, corpus, self.settings.cache)
         elif corpus is not pair.corpus:
             base = build_index(base.encoder, corpus, self.settings.cache)
         if base.encoder.dim != tuned.dim:
@@ -259,6 +261,20 @@ class Showcase:
         same = corpus is pair.corpus and base is pair.base
         of_base = pair if same else Pair(corpus, base)
         return _of_run(of_base, build_index(tuned, corpus, self.settings.cache), run)
+
+
+    def _another_base(self, record: Mapping[str, Any]) -> Encoder | None:
+        """The base of a run as it was measured there; None where it is the opening one, as it is.
+
+        A visitor's run may name any model: it is asked for in nobody's name.
+        """
+        base, tokens = record["base_model"], record["recipe"].get("max_seq_length")
+        prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
+        if self._is_opening_base(base) and tokens is None and prompted:
+            return None
+        encoder = load_encoder(base["name"], base.get("revision"),
+                               token=None if record.get("owner") is None else False)
+        return encoder.cut_at(tokens).with_prompts(prompted)
 
 
 def _of_run(pair: Pair, tuned: Index, run: Run) -> Pair:

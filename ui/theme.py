@@ -197,6 +197,14 @@ details[open] .t-text { display:block; }
 #run-stop, #runs-sure button.stop { background:var(--t-down-bg); color:var(--t-down); }
 #runs-sure { border:1px solid var(--t-down); border-radius:.7rem; padding:.5rem .9rem; }
 #runs :is(th, td, span, input) { font-family:var(--font); }
+.t-run .t-say { font-size:1.1rem; }
+.t-good { border:1px solid var(--t-up); border-radius:.7rem; background:var(--t-up-bg);
+  color:var(--t-up); padding:.7rem 1rem; }
+.t-good a { color:inherit; text-decoration:underline; }
+.t-published { display:grid; gap:.4rem; }
+.t-diff { overflow-x:auto; font-size:.8rem; max-height:20rem; border:1px solid var(--t-line);
+  border-radius:.7rem; padding:.6rem .8rem; background:var(--t-tint); }
+.t-diff [data-way=up] { color:var(--t-up); } .t-diff [data-way=down] { color:var(--t-down); }
 .t-seen { position:absolute; width:1px; height:1px; overflow:hidden; clip-path:inset(50%); }
 #state-row, #ask-row { align-items:center; gap:.6rem; }
 #state-row button, #ask-row button { align-self:center; height:auto; min-height:2.6rem; }

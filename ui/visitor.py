@@ -125,7 +125,8 @@ class Door:
         if train == "off":
             return "Training is switched off here (TANDEM_TRAIN=off)."
         if engine in PAID_BY_VISITOR and visitor.token is None:
-            return "This is paid with your own account: sign in with Hugging Face first."
+            how = "sign in with Hugging Face" if self.settings.on_space else "run `hf auth login`"
+            return f"This is paid with your own account: {how} first."
         if visitor.is_owner or train == "open":
             return ""
         if train == "owner":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..lock import holder
 from ..record import ACTIVE, Run, RunError, mark_interrupted
-from ..request import request_of
+from ..request import Request, request_of
 from . import EngineError
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -21,10 +21,11 @@ NICENESS = 19
 
 @dataclass
 class LocalEngine:
-    """Starts `python -m train fit` and asks it to stop; the run directory tells the rest."""
+    """Starts `python -m train.launch` and asks it to stop; the run directory tells the rest."""
 
     home: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
     name: str = "local"
 
     def device(self, run: Run) -> str:
@@ -34,7 +35,7 @@ class LocalEngine:
     def start(self, run: Run, token: str | None = None) -> None:
         """Start a queued run or resume one that ended early; returns at once. EngineError."""
         try:
-            request_of(run)
+            request = request_of(run)
             status = run.record()["status"]
         except RunError as error:
             raise EngineError(str(error)) from None
@@ -44,10 +45,9 @@ class LocalEngine:
             run.update(status="queued", error=None)
         with (run.folder / "process.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "train", "fit", "--out", str(run.folder.resolve()),
-                 "--resume", "--json"],
+                [sys.executable, "-m", "train.launch", str(run.folder.resolve())],
                 cwd=HOUSE,
-                env=os.environ | {
+                env=_environment(request, token) | {
                     "TANDEM_HOME": str(self.home.resolve()),
                     "OMP_NUM_THREADS": str(spare_cores()),
                     "TOKENIZERS_PARALLELISM": "false",
@@ -58,6 +58,7 @@ class LocalEngine:
         with contextlib.suppress(OSError):  # a platform that has no priorities trains all the same
             os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
         self.children[run.id] = child
+        self.asked.discard(run.id)
         threading.Thread(target=self._wait, args=(run, child), daemon=True).start()
 
     def stop(self, run: Run, token: str | None = None) -> bool:
@@ -70,6 +71,7 @@ class LocalEngine:
             pid = child.pid
         if pid is None:
             return False
+        self.asked.add(run.id)
         with contextlib.suppress(ProcessLookupError):  # it ended just now
             os.kill(pid, signal.SIGTERM)
         return True
@@ -91,7 +93,7 @@ class LocalEngine:
             return  # another process had the run before this one, and has it still
         with contextlib.suppress(RunError):  # the run may have been deleted meanwhile
             recorded = run.record()["status"]
-            if recorded == "queued" and status == -signal.SIGTERM:
+            if recorded == "queued" and run.id in self.asked:
                 run.update(status="stopped", error="It was stopped before it began.")
             elif recorded == "queued":
                 run.update(status="failed",
@@ -99,6 +101,15 @@ class LocalEngine:
             elif recorded == "running":
                 run.update(status="interrupted", process=None, error="Its process ended early "
                            f"({_reason(status)}). It can be resumed.")
+
+
+def _environment(request: Request, token: str | None) -> dict[str, str]:
+    """This process' environment; a visitor's run asks the Hub as the visitor, not as the owner."""
+    environment = dict(os.environ)
+    if request.owner is not None:
+        environment |= {"HF_TOKEN": token or "", "HF_TOKEN_PATH": os.devnull}
+        environment.pop("HUGGING_FACE_HUB_TOKEN", None)
+    return environment
 
 
 def spare_cores() -> int:

@@ -1,0 +1,427 @@
+"""A Hub on loopback that can be written to, for the unmodified client, and made to fail."""
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import yaml
+
+LARGE = (".safetensors", ".onnx")
+KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
+ME, MINE = "hf_loopbackWriteToken0123456789", "me"
+
+
+def git_oid(data):
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+@dataclass
+class Commit:
+    oid: str
+    title: str
+    files: dict  # path -> (content, large)
+
+
+@dataclass
+class Repo:
+    owner: str
+    private: bool
+    commits: list = field(default_factory=list)
+    pulls: dict = field(default_factory=dict)
+    sdk: str | None = None
+    hardware: str | None = None
+
+    @property
+    def head(self):
+        return self.commits[-1]
+
+    def at(self, revision):
+        if revision == "main":
+            return self.head
+        if revision in self.pulls:
+            return self.pulls[revision]
+        known = [*self.commits, *self.pulls.values()]
+        return next((commit for commit in known if commit.oid == revision), None)
+
+    def commit(self, title, changes, pull=False):
+        files = {path: content for path, content in (dict(self.head.files) | changes).items()
+                 if content is not None} if self.commits else dict(changes)
+        seed = f"{title}{len(self.commits)}{len(self.pulls)}{sorted(files)}"
+        made = Commit(hashlib.sha1(seed.encode()).hexdigest(), title, files)
+        if pull:
+            self.pulls[f"refs/pr/{len(self.pulls) + 1}"] = made
+        else:
+            self.commits.append(made)
+        return made
+
+    def text(self, path, revision="main"):
+        return self.at(revision).files[path][0].decode()
+
+
+@dataclass
+class Fault:
+    """What goes wrong with requests that match.
+
+    drop: `early` (no answer), `middle` (of a body), `late` (after it was carried out).
+    """
+
+    pattern: str
+    times: int
+    status: int | None = None
+    headers: dict = field(default_factory=dict)
+    body: bytes = b""
+    drop: str | None = None
+    hang: bool = False
+
+
+class LoopbackHub:
+    def __init__(self):
+        self.repos, self.store, self.faults, self.asked = {}, {}, [], []
+        self.uploads, self.collections = [], {}
+        self.tokens = {ME: {"name": MINE, "type": "user", "orgs": [
+            {"name": "team", "roleInOrg": "write"}, {"name": "readers", "roleInOrg": "read"}],
+            "auth": {"type": "access_token", "accessToken": {"role": "write"}}}}
+        self.over = threading.Event()
+        self.endpoint = ""
+        self.before = {}
+
+    def repo(self, name, owner=MINE, private=True, kind="model", files=None):
+        made = self.repos[kind, name] = Repo(owner, private)
+        content = {".gitattributes": (b"*.safetensors filter=lfs\n", False)}
+        made.commit("initial commit", content | {
+            path: (data, path.endswith(LARGE)) for path, data in (files or {}).items()})
+        return made
+
+    def fail(self, pattern, times=1, **what):
+        """Let requests fail whose `METHOD /path` matches; times: how many of them."""
+        self.faults.append(Fault(pattern, times, **what))
+
+    def fault_for(self, request):
+        for fault in self.faults:
+            if fault.times > 0 and re.search(fault.pattern, request):
+                fault.times -= 1
+                return fault
+        return None
+
+    def count(self, pattern):
+        return sum(bool(re.search(pattern, request)) for request, _ in self.asked)
+
+    def may_read(self, repo, account):
+        return not repo.private or self.may_write(repo.owner, account)
+
+    def may_write(self, owner, account, repo_id=None):
+        if account is None:
+            return False
+        token = account.get("auth", {}).get("accessToken", {})
+        if token.get("role") == "read":
+            return False
+        if token.get("role") == "fineGrained":
+            return any(scope["entity"]["name"] in (owner, repo_id)
+                       and "repo.write" in scope["permissions"]
+                       for scope in token["fineGrained"]["scoped"])
+        return owner == account["name"] or any(
+            org["name"] == owner and org["roleInOrg"] != "read" for org in account["orgs"])
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __getattr__(self, name):
+        if name.startswith("do_"):
+            return self.serve
+        raise AttributeError(name)
+
+    @property
+    def hub(self):
+        return self.server.hub
+
+    def serve(self):
+        parts = urlsplit(self.path)
+        self.at, self.query = unquote(parts.path), parse_qs(parts.query)
+        request = f"{self.command} {self.path}"
+        bearer = (self.headers.get("authorization") or "").removeprefix("Bearer ")
+        self.hub.asked.append((request, bearer))
+        self.account = self.hub.tokens.get(bearer)
+        self.fault = self.hub.fault_for(request)
+        length = int(self.headers.get("content-length") or 0)
+        if self.fault and self.fault.drop == "middle" and self.command == "PUT":
+            self.rfile.read(length // 2)
+            return self.hang_up()
+        self.body = self.rfile.read(length)
+        if self.fault and self.fault.hang:
+            self.hub.over.wait(30)
+            return self.hang_up()
+        if self.fault and self.fault.drop == "early":
+            return self.hang_up()
+        if self.fault and self.fault.status:
+            return self.send(self.fault.status, self.fault.body, self.fault.headers)
+        for hook, action in list(self.hub.before.items()):
+            if re.search(hook, request):
+                del self.hub.before[hook]
+                action()
+        if bearer and self.account is None and not self.at.startswith("/_lfs"):
+            return self.error(401, "Invalid username or password.", **{
+                "x-error-message": "Invalid credentials in Authorization header"})
+        return self.route()
+
+    def route(self):
+        for pattern, answer in ROUTES:
+            method, _, path = pattern.partition(" ")
+            found = re.fullmatch(path, self.at)
+            if found and method == self.command:
+                return getattr(self, answer)(*found.groups())
+        return self.error(404, f"no such page: {self.command} {self.at}")
+
+    # answers
+
+    def whoami(self):
+        if self.account is None:
+            return self.error(401, "Invalid username or password.")
+        return self.json(self.account)
+
+    def create(self):
+        asked = json.loads(self.body)
+        owner = asked.get("organization") or self.account["name"]
+        name, kind = f"{owner}/{asked['name']}", asked.get("type", "model")
+        if asked["name"] == "refused":
+            return self.error(400, "This name is reserved.")
+        if not self.hub.may_write(owner, self.account, name):
+            return self.error(403, "You don't have the rights to create a model under this "
+                                   "namespace")
+        if (kind, name) in self.hub.repos:
+            return self.error(409, "You already created this model repo")
+        repo = self.hub.repo(name, owner, asked.get("visibility") == "private", kind)
+        repo.sdk = asked.get("sdk")
+        if "hardware" in asked:
+            repo.hardware = asked["hardware"]
+        return self.json({"url": f"{self.hub.endpoint}/{name}"})
+
+    def find(self, kind, name):
+        repo = self.hub.repos.get((KINDS[kind], name))
+        return repo if repo and self.hub.may_read(repo, self.account) else None
+
+    def info(self, kind, name, revision=None):
+        repo = self.find(kind, name)
+        if repo is None:
+            return self.missing("RepoNotFound")
+        commit = repo.at(revision or "main")
+        if commit is None:
+            return self.missing("RevisionNotFound")
+        return self.json({"id": name, "modelId": name, "sha": commit.oid, "private": repo.private,
+                          "tags": [], "downloads": 0, "likes": 0,
+                          "siblings": [{"rfilename": path} for path in commit.files]})
+
+    def auth_check(self, kind, name, write):
+        repo = self.find(kind, name)
+        if repo is None:
+            return self.missing("RepoNotFound")
+        if write and not self.hub.may_write(repo.owner, self.account, name):
+            return self.error(403, "You have read access but not the required permissions for "
+                                   "this operation")
+        return self.json({})
+
+    def validate(self):
+        content = json.loads(self.body)["content"]
+        wrong = []
+        try:
+            data = yaml.safe_load(content.split("---")[1])
+            if not isinstance(data.get("license", ""), str):
+                wrong.append('"license" must be a string')
+            if not all(isinstance(tag, str) for tag in data.get("tags", [])):
+                wrong.append('"tags" must be strings')
+        except (IndexError, yaml.YAMLError, AttributeError):
+            wrong.append("the metadata is no YAML")
+        answer = {"errors": [{"message": text} for text in wrong], "warnings": []}
+        return self.json(answer, 400 if wrong else 200)
+
+    def preupload(self, kind, name, revision):
+        repo = self.find(kind, name)
+        if repo is None:
+            return self.missing("RepoNotFound")
+        if not self.query.get("create_pr") and not self.hub.may_write(
+                repo.owner, self.account, name):
+            return self.error(403, "Forbidden")
+        files = []
+        for asked in json.loads(self.body)["files"]:
+            there = repo.head.files.get(asked["path"])
+            oid = there and (hashlib.sha256(there[0]).hexdigest() if there[1]
+                             else git_oid(there[0]))
+            files.append({"path": asked["path"], "shouldIgnore": False, "oid": oid,
+                          "uploadMode": "lfs" if asked["path"].endswith(LARGE) else "regular"})
+        return self.json({"files": files})
+
+    def batch(self, prefix, name):
+        objects = []
+        for asked in json.loads(self.body)["objects"]:
+            there = asked["oid"] in self.hub.store
+            place = {"href": f"{self.hub.endpoint}/_lfs/{asked['oid']}?sig=x"}
+            objects.append(asked | ({} if there else {"actions": {"upload": place, "verify": {
+                "href": f"{self.hub.endpoint}/_lfs/verify"}}}))
+        return self.json({"transfer": "basic", "objects": objects})
+
+    def put(self, oid):
+        if hashlib.sha256(self.body).hexdigest() != oid:
+            return self.error(400, "not what was announced")
+        self.hub.store[oid] = self.body
+        self.hub.uploads.append(oid)
+        return self.json({})
+
+    def verified(self):
+        return self.json({}, 200 if json.loads(self.body)["oid"] in self.hub.store else 404)
+
+    def commit(self, kind, name, revision):
+        repo = self.find(kind, name)
+        if repo is None:
+            return self.missing("RepoNotFound")
+        pull = bool(self.query.get("create_pr"))
+        if not pull and not self.hub.may_write(repo.owner, self.account, name):
+            return self.error(403, "Forbidden")
+        lines = [json.loads(line) for line in self.body.splitlines()]
+        header = lines[0]["value"]
+        if header.get("parentCommit", repo.head.oid) != repo.head.oid:
+            return self.error(412, "A commit has happened since. Please refresh and try again.")
+        changes = {}
+        for line in lines[1:]:
+            value = line["value"]
+            if line["key"] == "file":
+                changes[value["path"]] = base64.b64decode(value["content"]), False
+            elif line["key"] == "lfsFile":
+                if value["oid"] not in self.hub.store:
+                    return self.error(400, "LFS pointer pointed to a file that does not exist")
+                changes[value["path"]] = self.hub.store[value["oid"]], True
+            elif line["key"] == "deletedFile":
+                changes[value["path"]] = None
+        made = repo.commit(header["summary"], changes, pull)
+        if self.fault and self.fault.drop == "late":
+            return self.hang_up()
+        url = f"{self.hub.endpoint}/{name}"
+        return self.json({"commitUrl": f"{url}/commit/{made.oid}", "commitOid": made.oid,
+                          "pullRequestUrl": f"{url}/discussions/{len(repo.pulls)}" if pull
+                          else None})
+
+    def tree(self, kind, name, revision):
+        repo = self.find(kind, name)
+        if repo is None:
+            return self.missing("RepoNotFound")
+        listed = []
+        for path, (data, large) in repo.at(revision).files.items():
+            entry = {"type": "file", "path": path, "size": len(data), "oid": git_oid(data)}
+            if large:
+                entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data),
+                                "pointerSize": 134}
+            listed.append(entry)
+        return self.json(listed)
+
+    def commits(self, kind, name, revision):
+        return self.json([
+            {"id": commit.oid, "title": commit.title, "message": "", "authors": [],
+             "date": "2026-01-02T03:04:05.000Z"}
+            for commit in reversed(self.find(kind, name).commits)])
+
+    def refs(self, kind, name):
+        repo = self.find(kind, name)
+        return self.json({
+            "branches": [{"name": "main", "ref": "refs/heads/main",
+                          "targetCommit": repo.head.oid}],
+            "tags": [], "converts": [],
+            "pullRequests": [{"name": ref, "ref": ref, "targetCommit": commit.oid}
+                             for ref, commit in repo.pulls.items()]})
+
+    def resolve(self, prefix, name, revision, path):
+        repo = self.find(prefix.rstrip("/") or "models", name)
+        commit = repo and repo.at(revision)
+        if commit is None or path not in commit.files:
+            return self.missing("EntryNotFound" if repo else "RepoNotFound")
+        data = commit.files[path][0]
+        if self.fault and self.fault.drop == "middle":
+            self.send_response(200)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2])
+            return self.hang_up()
+        return self.send(200, data, {"content-type": "application/octet-stream"})
+
+    def hardware(self, name):
+        repo = self.find("spaces", name)
+        repo.hardware = json.loads(self.body)["flavor"]
+        return self.json({"stage": "BUILDING", "hardware": {"requested": repo.hardware,
+                                                            "current": None}})
+
+    def collect(self, slug):
+        self.hub.collections.setdefault(slug, []).append(json.loads(self.body)["item"]["id"])
+        return self.json({"slug": slug, "title": "x", "owner": {"name": MINE}, "items": [],
+                          "lastUpdated": "2026-01-02T03:04:05.000Z", "gating": False,
+                          "private": True, "theme": "blue", "upvotes": 0, "position": 0})
+
+    # plumbing
+
+    def json(self, value, status=200, **headers):
+        return self.send(status, json.dumps(value).encode(),
+                         {"content-type": "application/json"} | headers)
+
+    def error(self, status, said, **headers):
+        return self.json({"error": said}, status, **({"x-error-message": said} | headers))
+
+    def missing(self, code):
+        return self.json({"error": "Not found"}, 404, **{"x-error-code": code})
+
+    def send(self, status, data, headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def hang_up(self):
+        self.close_connection = True
+        self.wfile.flush()
+        self.connection.close()
+
+    def log_message(self, *_):
+        pass
+
+
+NAME, KIND, PREFIX = r"([\w.-]+/[\w.-]+)", "(models|datasets|spaces)", "(datasets/|spaces/|)"
+ROUTES = (
+    ("GET /api/whoami-v2", "whoami"),
+    ("POST /api/repos/create", "create"),
+    ("POST /api/validate-yaml", "validate"),
+    (f"GET /api/{KIND}/{NAME}", "info"),
+    (f"GET /api/{KIND}/{NAME}/revision/(.+)", "info"),
+    (f"GET /api/{KIND}/{NAME}/auth-check(/write|)", "auth_check"),
+    (f"POST /api/{KIND}/{NAME}/preupload/(.+)", "preupload"),
+    (f"POST /api/{KIND}/{NAME}/commit/(.+)", "commit"),
+    (f"GET /api/{KIND}/{NAME}/tree/(.+)", "tree"),
+    (f"GET /api/{KIND}/{NAME}/commits/(.+)", "commits"),
+    (f"GET /api/{KIND}/{NAME}/refs", "refs"),
+    (rf"POST /{PREFIX}{NAME}\.git/info/lfs/objects/batch", "batch"),
+    ("PUT /_lfs/([0-9a-f]+)", "put"),
+    ("POST /_lfs/verify", "verified"),
+    (f"GET /{PREFIX}{NAME}/resolve/([^/]+|refs/pr/[0-9]+)/(.+)", "resolve"),
+    (f"POST /api/spaces/{NAME}/hardware", "hardware"),
+    ("POST /api/collections/(.+)/items", "collect"),
+)
+
+
+@contextmanager
+def loopback():
+    """Start one; it ends with the block."""
+    hub = LoopbackHub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads, server.hub = True, hub
+    hub.endpoint = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield hub
+    finally:
+        hub.over.set()
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,161 @@
+"""The front matter of a card: what the Hub's search, widget and leaderboards read."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from retrieval.metrics import METRICS
+
+TAGS = ("sentence-transformers", "sentence-similarity", "feature-extraction", "dense",
+        "generated_from_trainer", "tandem")
+LICENSES = (
+    "apache-2.0", "mit", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0",
+    "cc-by-nc-nd-4.0", "cc-by-nd-4.0", "cc0-1.0", "bsd-2-clause", "bsd-3-clause", "mpl-2.0",
+    "gpl-2.0", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "openrail", "bigscience-openrail-m",
+    "creativeml-openrail-m", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "gemma",
+    "unlicense", "isc", "wtfpl", "odbl", "pddl", "other", "unknown",
+)
+"""Those of the Hub's identifiers that models carry."""
+LICENSE_OF_BASE = {
+    "sentence-transformers/all-MiniLM-L6-v2": "apache-2.0",
+    "sentence-transformers/all-mpnet-base-v2": "apache-2.0",
+    "mixedbread-ai/mxbai-embed-large-v1": "apache-2.0",
+    "BAAI/bge-small-en-v1.5": "mit",
+    "BAAI/bge-base-en-v1.5": "mit",
+    "BAAI/bge-large-en-v1.5": "mit",
+    "intfloat/e5-base-v2": "mit",
+    "intfloat/multilingual-e5-base": "mit",
+}
+"""For records that do not say what the base model's own card says."""
+LANGUAGE = re.compile(r"[a-z]{2,3}|multilingual|code")
+LONGEST_TITLE, LONGEST_DESCRIPTION = 120, 5_000
+
+
+class CardError(ValueError):
+    """Something that cannot stand on a card: the message says what, and what may."""
+
+
+@dataclass(frozen=True)
+class CardEdits:
+    """What a person changes on a card before it is published; the record keeps it as `card`.
+
+    None or empty keeps what the record gives. license: an identifier of the Hub. language: ISO 639
+    codes. datasets: Hub ids. private_data: True leaves out every text of the data.
+    """
+
+    title: str | None = None
+    license: str | None = None
+    language: tuple[str, ...] = ()
+    description: str | None = None
+    datasets: tuple[str, ...] = ()
+    private_data: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what the Hub would refuse, or would break the card."""
+        if self.title is not None and not 0 < len(self.title.strip()) <= LONGEST_TITLE:
+            raise CardError(f"The title must have 1 to {LONGEST_TITLE} characters.")
+        if self.title is not None and "\n" in self.title:
+            raise CardError("The title must be one line.")
+        if self.license is not None and self.license not in LICENSES:
+            raise CardError(f"The licence {self.license!r:.40} is none the Hub knows: take one of "
+                            f"{', '.join(LICENSES)}.")
+        for code in self.language:
+            if not LANGUAGE.fullmatch(code):
+                raise CardError(f"A language is a code as in ISO 639, such as en or de, not "
+                                f"{code!r:.40}.")
+        for name in self.datasets:
+            if not is_repo_id(name):
+                raise CardError(f"A data set is named as on the Hub, owner/name, not {name!r:.80}.")
+        if len(self.description or "") > LONGEST_DESCRIPTION:
+            raise CardError(f"The description must have at most {LONGEST_DESCRIPTION} characters.")
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> "CardEdits":
+        """The edits a record keeps, with the base model's licence and languages where it says."""
+        kept: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in (record.get("card") or {}).items()
+        }
+        edits, base = cls(**kept), record["base_model"]
+        license_ = base.get("license") or LICENSE_OF_BASE.get(base["name"])
+        return replace(
+            edits,
+            license=edits.license or (license_ if license_ in LICENSES else None),
+            language=edits.language or tuple(
+                code for code in base.get("language") or () if LANGUAGE.fullmatch(code)),
+            datasets=edits.datasets or tuple(
+                name for name in [record["data"].get("hub_id")] if name and is_repo_id(name)),
+            private_data=bool(record["data"].get("private")) if edits.private_data is None
+            else edits.private_data,
+        )
+
+    def as_record(self) -> dict[str, Any]:
+        """The edits as `run.json` keeps them: those that were made."""
+        return {key: list(value) if isinstance(value, tuple) else value
+                for key, value in asdict(self).items() if value not in (None, ())}
+
+
+def is_repo_id(name: str) -> bool:
+    """Whether a name is `owner/name` as the Hub has them, and no path."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", name))
+
+
+def title_of(record: Mapping[str, Any]) -> str:
+    """What a model is called: as somebody said, or by its base and its data."""
+    said = CardEdits.of(record).title
+    base = str(record["base_model"]["name"]).rstrip("/").rsplit("/", 1)[-1]
+    return said or f"{base} fine-tuned on {record['data']['name']}"
+
+
+def loss_names(recipe: Mapping[str, Any]) -> list[str]:
+    """What a recipe's loss is called in sentence-transformers, the outermost first."""
+    ranking = ("Cached" if recipe.get("mini_batch_size") else "") + "MultipleNegatives" + (
+        "Symmetric" if recipe.get("symmetric") else "") + "RankingLoss"
+    return ["MatryoshkaLoss", ranking] if recipe.get("truncate_dim") else [ranking]
+
+
+def front_matter(record: Mapping[str, Any]) -> str:
+    """The YAML between the dashes of a card, dashes included."""
+    from huggingface_hub import ModelCardData
+
+    edits, base = CardEdits.of(record), record["base_model"]["name"]
+    on_hub = is_repo_id(base)
+    pairs = record["splits"]["train"]["pairs"]
+    card = ModelCardData(
+        language=list(edits.language) or None,
+        license=edits.license,
+        base_model=base if on_hub else None,
+        base_model_relation="finetune" if on_hub else None,
+        datasets=list(edits.datasets) or None,
+        library_name="sentence-transformers",
+        pipeline_tag="sentence-similarity",
+        tags=[*TAGS, f"dataset_size:{pairs}",
+              *(f"loss:{name}" for name in loss_names(record["recipe"]))],
+        widget=None if edits.private_data else record["data"].get("widget") or None,
+        metrics=list(METRICS),
+        model_name=title_of(record),
+        eval_results=_results(record),
+    )
+    return f"---\n{card.to_yaml()}\n---\n"
+
+
+def _results(record: Mapping[str, Any]) -> list[Any]:
+    """The tuned model's figures, dev and test under names of their own."""
+    from huggingface_hub import EvalResult
+
+    data = record["data"]["name"]
+    return [
+        EvalResult(
+            task_type="information-retrieval",
+            task_name="Information Retrieval",
+            dataset_type=record["data"].get("hub_id") or data,
+            dataset_name=f"{data}, {split}",
+            dataset_split=split,
+            metric_type=name,
+            metric_name=name,
+            metric_value=record["metrics"][split]["tuned"][name],
+        )
+        for split in ("test", "dev")
+        for name in METRICS
+    ]

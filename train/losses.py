@@ -1,0 +1,76 @@
+"""Vectors -> loss: each query is to find its own passage among all the passages of its batch."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from corpus.records import Corpus, Pair
+from corpus.words import folded
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Places = Sequence[tuple[int, int]]
+"""(row, column) of scores: query and passage of a batch."""
+
+
+def ranking_loss(
+    queries: "Tensor",
+    passages: "Tensor",
+    scale: float,
+    dims: Iterable[int],
+    known: Places = (),
+    symmetric: bool = False,
+) -> "Tensor":
+    """Multiple negatives ranking loss: cross entropy over scaled cosines, as one number.
+
+    queries: (n, dim) float32. passages: (n or more, dim); the first n are the answers of the
+    queries, in their order, the others negatives of all. dims: each number of first dimensions
+    that must do; their losses are added (Matryoshka, Kusupati et al. 2022, arXiv 2205.13147).
+    known: where a passage that is not the query's own answers it too; it is left out. symmetric:
+    the mean of this loss and of that of the answers, which are to find their queries.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy, normalize
+
+    own = torch.arange(len(queries), device=queries.device)
+    rows, columns = (list(places) for places in zip(*known, strict=True)) if known else ([], [])
+    total = queries.new_zeros(())
+    for dim in dims:
+        scores = normalize(queries[:, :dim]) @ normalize(passages[:, :dim]).T * scale
+        if known:
+            left_out = torch.zeros_like(scores, dtype=torch.bool)
+            left_out[rows, columns] = True
+            scores = scores.masked_fill(left_out, float("-inf"))
+        loss = cross_entropy(scores, own)
+        if symmetric:
+            loss = (loss + cross_entropy(scores[:, : len(queries)].T, own)) / 2
+        total = total + loss
+    return total
+
+
+class Answers:
+    """Which passage is known to answer which training query; equal texts are one."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        """Read the qrels of the train split."""
+        self.text = {passage.id: folded(passage.content) for passage in corpus.passages}
+        self.answers: dict[str, set[str]] = {}
+        for pair in corpus.pairs("train"):
+            known = self.answers.setdefault(folded(pair.query.text), set())
+            known.add(self.text[pair.passage.id])
+
+    def known(self, pairs: Sequence[Pair], passages: Sequence[str]) -> Places:
+        """Where passages other than a pair's own answer its query.
+
+        passages: ids; the first are those of the pairs, in their order.
+        """
+        places: dict[str, list[int]] = {}
+        for column, passage in enumerate(passages):
+            places.setdefault(self.text[passage], []).append(column)
+        return [
+            (row, column)
+            for row, pair in enumerate(pairs)
+            for text in self.answers[folded(pair.query.text)]
+            for column in places.get(text, ())
+            if column != row
+        ]

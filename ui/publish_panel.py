@@ -1,0 +1,208 @@
+"""Publishing the run that is watched: where to, the card as it will look, how far it is."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from train.card import model_card
+from train.card_data import LICENSES, CardEdits, title_of
+from train.may_write import check_repo_id
+from train.publish import Wish
+from train.record import Run
+
+from . import markup
+from .acts import Acts
+from .publish_markup import publication
+from .publishing import Publishing
+from .shared import House, Shared
+from .visitor import Visitor
+
+TICK = 1.0
+ON_EDITED = [("Replace it with this one", "replace"), ("Keep it as it is there", "keep"),
+             ("Put both together", "merge")]
+AS_BASE = "as the base model’s"
+
+
+def publish_panel(
+    house: House, acts: Acts, publishing: Publishing, shared: Shared, current: gr.Textbox
+) -> gr.Accordion:
+    """Build the panel inside the current Blocks, for the run whose id is in `current`."""
+    with gr.Accordion("Publish to the Hub", open=False, visible=False, elem_id="publish") as panel:
+        to = gr.Textbox(label="Repository", placeholder="you/name-of-the-model", max_length=200,
+                        elem_id="publish-to")
+        name_said = gr.HTML(js_on_load=None)
+        with gr.Row():
+            private = gr.Checkbox(True, label="Private")
+            pull = gr.Checkbox(False, label="As a pull request")
+        with gr.Accordion("The card: what it says, and how it looks", open=False):
+            title = gr.Textbox(label="Title", max_length=120)
+            with gr.Row():
+                license_ = gr.Dropdown([AS_BASE, *LICENSES], value=AS_BASE, label="Licence")
+                language = gr.Textbox(label="Language", info="Codes such as en, de",
+                                      placeholder=AS_BASE, max_length=60)
+            description = gr.Textbox(label="Description", lines=3, max_length=5000)
+            hide = gr.Checkbox(False, label="The data is private: no text of it on the card")
+            with gr.Tabs():
+                with gr.Tab("As it will look"):
+                    preview = gr.Markdown(elem_id="card-preview", max_height=520)
+                with gr.Tab("As it is written"):
+                    raw = gr.Code(language="markdown", interactive=False, max_lines=30,
+                                  elem_id="card-raw", label="README.md")
+        edited = gr.Radio(ON_EDITED, value="merge", visible=False,
+                          label="The card on the Hub was edited since: what becomes of it?")
+        with gr.Row():
+            go = gr.Button("Publish", variant="primary", elem_id="publish-go")
+            stop = gr.Button("Cancel", visible=False)
+        out = gr.HTML(js_on_load=None, elem_id="published")
+    card = [title, license_, language, description, hide]
+    drawn = gr.State(None)
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
+                             "api_visibility": "private"}
+    current.change(_fill(house, acts), [shared.nonce, current], [to, *card], **quiet)
+    gr.on([current.change, *(field.change for field in card)], _preview(house, acts),
+          [shared.nonce, current, to, *card], [preview, raw], trigger_mode="always_last", **quiet)
+    to.change(_check_name, to, name_said, trigger_mode="always_last", **quiet)
+    gr.Timer(TICK).tick(_look(house, acts, publishing), [shared.nonce, current, drawn],
+                        [out, go, stop, edited, drawn], **quiet)
+    go.click(_publish(house, acts, publishing),
+             [shared.nonce, current, to, private, pull, edited, *card], out,
+             concurrency_limit=4, api_visibility="private")
+    stop.click(_stop(house, acts, publishing), [shared.nonce, current], stop, queue=False,
+               api_visibility="private")
+    return panel
+
+
+def card_edits(
+    title: str, license_: str, language: str, description: str, hide: bool
+) -> CardEdits:
+    """What was typed about the card. CardError."""
+    return CardEdits(
+        title=title.strip() or None,
+        license=None if license_ in ("", None, AS_BASE) else license_,
+        language=tuple(code for code in language.replace(",", " ").split()),
+        description=description.strip() or None,
+        private_data=True if hide else None,
+    )
+
+
+def _fill(house: House, acts: Acts) -> Callable[..., Any]:
+    """What stands in the form for another run: what its record keeps, or what suits it."""
+    def fill(request: gr.Request, nonce: str, run_id: str) -> Any:
+        visitor = house.door.looks(request, nonce)
+        try:
+            run = acts.own(visitor, run_id)
+            record = run.record()
+            kept = record.get("card") or {}
+            to = record.get("publish_to") or _suggested(visitor, record)
+            return (to, kept.get("title") or title_of(record), kept.get("license") or AS_BASE,
+                    ", ".join(kept.get("language") or ()), kept.get("description") or "",
+                    bool(kept.get("private_data")
+                         or acts.house.uploads.is_upload(record["data"].get("source", ""))))
+        except (ValueError, KeyError):
+            return [gr.skip()] * 6
+
+    return fill
+
+
+def _suggested(visitor: Visitor, record: Mapping[str, Any]) -> str:
+    base = str(record["base_model"]["name"]).rstrip("/").rsplit("/", 1)[-1]
+    data = "".join(c if c.isalnum() else "-" for c in str(record["data"]["name"])).strip("-")
+    return f"{visitor.name}/{base}-{data}"[:96] if visitor.name else ""
+
+
+def _preview(house: House, acts: Acts) -> Callable[..., Any]:
+    def preview(request: gr.Request, nonce: str, run_id: str, to: str, *card: Any) -> Any:
+        try:
+            run = acts.own(house.door.looks(request, nonce), run_id)
+            text = card_text(run, to, card_edits(*card))
+        except (ValueError, KeyError, TypeError) as error:
+            return f"*{str(error) or 'There is nothing to preview yet.'}*", ""
+        return text.split("---\n", 2)[-1], text
+
+    return preview
+
+
+def card_text(run: Run, to: str, edits: CardEdits) -> str:
+    """The card of a run as it will be written, with some edits."""
+    record = run.record() | {"card": edits.as_record()}
+    if not record.get("metrics"):
+        raise ValueError("The card is written when the run has been measured.")
+    return model_card(record, to.strip() or None)
+
+
+def _check_name(to: str) -> str:
+    if not to.strip():
+        return ""
+    try:
+        check_repo_id(to)
+    except ValueError as error:
+        return markup.error(str(error))
+    return ""
+
+
+def _look(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+    def look(request: gr.Request, nonce: str, run_id: str, drawn: Any) -> Any:
+        try:
+            run = acts.run(house.door.looks(request, nonce), run_id) if run_id else None
+        except ValueError:
+            run = None
+        at = publishing.of(run_id) if run else None
+        record = run.record() if run else {}
+        published = record.get("published") or []
+        seen = (run_id, at, len(published), sum(bool(entry.get("verified")) for entry in published))
+        if seen == drawn:
+            return gr.skip()
+        active = at is not None and at.active
+        return (publication(at, published, record.get("publish_to") or ""),
+                gr.Button("Publishing …" if active else "Publish", interactive=not active),
+                gr.Button(visible=active, interactive=True),
+                gr.Radio(visible=at is not None and at.kind == "edited"), seen)
+
+    return look
+
+
+def _publish(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+    def go(
+        request: gr.Request, nonce: str, run_id: str, to: str, private: bool, pull: bool,
+        edited: str, *card: Any,
+    ) -> Any:
+        try:
+            visitor = house.door.visitor(request, nonce)
+            run = acts.own(visitor, run_id)
+            at = publishing.of(run_id)
+            on_edited = edited if at is not None and at.kind == "edited" else "ask"
+            publishing.start(run, Wish(to, private, pull, on_edited), visitor.token,
+                             card_edits(*card))
+        except (ValueError, OSError) as error:
+            return markup.error(str(error))
+        return gr.skip()
+
+    return go
+
+
+def _stop(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+    def stop(request: gr.Request, nonce: str, run_id: str) -> Any:
+        try:
+            acts.own(house.door.visitor(request, nonce), run_id)
+        except (ValueError, OSError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        publishing.stop(run_id)
+        return gr.Button("Cancelling …", interactive=False)
+
+    return stop
+
+
+def published(publishing: Publishing, run: Run, wish: Wish, token: str | None,
+              edits: CardEdits) -> dict[str, Any]:
+    """Publish for a program: waits until it is done; gives what `python -m train publish` prints.
+
+    ValueError with the sentence when nothing, or not all, was published.
+    """
+    publishing.start(run, wish, token, edits)
+    while (at := publishing.of(run.id)) is not None and at.active:
+        time.sleep(0.2)
+    if at is None or at.kind != "done":
+        raise ValueError(at.text if at else "It was not published.")
+    return {key: value for key, value in at.result.items() if key != "type"}

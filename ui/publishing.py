@@ -1,0 +1,156 @@
+"""Publishing from the page: in a thread of its own, so that it outlives the page that asked."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from train.card_data import CardEdits
+from train.hub import Hub
+from train.hub_errors import PublishError
+from train.may_write import check_may_write
+from train.publish import Wish, publish
+from train.record import ACTIVE, USABLE, Run, RunError
+from train.there import EditedCardError
+from train.verify import corpus_of
+
+from .acts import Acts
+from .acts import Wish as RunWish
+from .shared import House
+from .visitor import Visitor
+
+log = logging.getLogger("tandem")
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at a run that is to be published when it is done."""
+PHASES = {
+    "wait": "Waiting for the run",
+    "check": "Asking the Hub",
+    "prepare": "Putting the files together",
+    "upload": "Sending",
+    "commit": "Committing",
+    "verify": "Downloading it again to compare",
+}
+
+
+@dataclass(frozen=True)
+class Publication:
+    """How far one publication is.
+
+    kind: `waiting` for its run, `working`, `done`, `failed` or `edited`, where somebody must say
+    what becomes of the card on the Hub. done, total: bytes of the phase. retry: whether the same
+    can be tried again as it is.
+    """
+
+    to: str
+    kind: str = "working"
+    phase: str = "check"
+    done: int = 0
+    total: int = 0
+    text: str = ""
+    diff: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def active(self) -> bool:
+        """Whether it goes on."""
+        return self.kind in ("waiting", "working")
+
+
+@dataclass
+class Publishing:
+    """The publications of this app: one a run at a time."""
+
+    house: House
+    make_hub: Callable[..., Hub] = Hub
+    _now: dict[str, Publication] = field(default_factory=dict)
+    _stops: dict[str, threading.Event] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, run_id: str) -> Publication | None:
+        """How far the publication of a run is; None if there was none since the app started."""
+        return self._now.get(run_id)
+
+    def check(self, wish: Wish, token: str | None) -> None:
+        """Whether somebody may publish there, asked before anything is trained. PublishError."""
+        check_may_write(self.make_hub(token), wish.to, wish.private, wish.pull_request)
+
+    def start_and_publish(
+        self, acts: Acts, visitor: Visitor, wish: RunWish, to: str, private: bool = True
+    ) -> Run:
+        """Start a run; with `to`, publish it there when it is done, if that may be done at all."""
+        if not to.strip():
+            return acts.start(visitor, wish)
+        publication = Wish(to, private)
+        self.check(publication, visitor.token)
+        run = acts.start(visitor, wish)
+        self.when_done(run, publication, visitor.token)
+        return run
+
+    def start(self, run: Run, wish: Wish, token: str | None, edits: CardEdits | None) -> None:
+        """Publish a run, now; returns at once."""
+        self._begin(run, wish, Publication(wish.to), lambda stop: self._publish(
+            run, wish, self.make_hub(token, should_stop=stop.is_set), edits))
+
+    def when_done(self, run: Run, wish: Wish, token: str | None) -> None:
+        """Publish a run as soon as it has a model; the token is kept in memory until then."""
+        def wait(stop: threading.Event) -> None:
+            while run.record()["status"] in ACTIVE:
+                if stop.wait(LOOK_EVERY):
+                    raise PublishError("It was not published, as you asked.", "stopped")
+            if not run.has_model or run.record()["status"] not in USABLE:
+                raise PublishError("The run has no model, so nothing was published.")
+            self._publish(run, wish, self.make_hub(token, should_stop=stop.is_set), None)
+
+        run.update(publish_to=wish.to)
+        self._begin(run, wish, Publication(wish.to, "waiting", "wait"), wait)
+
+    def stop(self, run_id: str) -> None:
+        """Ask a publication to stop: nothing is on the Hub then, or all of it."""
+        if run_id in self._stops:
+            self._stops[run_id].set()
+
+    def _begin(
+        self, run: Run, wish: Wish, first: Publication, work: Callable[[threading.Event], None]
+    ) -> None:
+        with self._lock:
+            before = self._now.get(run.id)
+            if before is not None and before.active:
+                raise RunError(f"{run.id} is being published to {before.to} already.")
+            stop = self._stops[run.id] = threading.Event()
+            self._now[run.id] = first
+        threading.Thread(target=self._safely, args=(run, lambda: work(stop)), daemon=True,
+                         name=f"publish {run.id}").start()
+
+    def _safely(self, run: Run, work: Callable[[], None]) -> None:
+        at = self._now[run.id]
+        try:
+            work()
+        except EditedCardError as error:
+            self._now[run.id] = replace(at, kind="edited", text=str(error), diff=error.diff)
+        except (ValueError, OSError) as error:
+            self._now[run.id] = replace(at, kind="failed", text=str(error))
+        except Exception as error:
+            # Whoever watches must learn that it ended; what a library raises may hold a token.
+            log.error("Publishing ended in %s", type(error).__name__)
+            self._now[run.id] = replace(at, kind="failed", text="Something unforeseen went wrong "
+                                        f"({type(error).__name__}). Try again.")
+
+    def _publish(self, run: Run, wish: Wish, hub: Hub, edits: CardEdits | None) -> None:
+        began = time.monotonic()
+        self._now[run.id] = Publication(wish.to)
+        for event in publish(run, wish, hub, edits=edits, corpus=lambda: corpus_of(run),
+                             cache=self.house.settings.cache):
+            at = self._now[run.id]
+            if event["type"] == "done":
+                at = replace(at, kind="done", result=event)
+            elif event["type"] == "progress":
+                at = replace(at, phase=event["phase"], done=event["done"], total=event["total"])
+            elif event["type"] == "phase":
+                at = replace(at, phase=event["phase"], done=0, total=0)
+            else:
+                at = replace(at, text=str(event.get("text", "")))
+            self._now[run.id] = at
+        log.info("%s published to %s in %.0f s", run.id, wish.to, time.monotonic() - began)
