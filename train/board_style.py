@@ -24,3 +24,45 @@ BOARD_CSS = """
 .t-why dl { margin:0; display:grid; gap:.2rem 1rem; grid-template-columns:auto 1fr; }
 .t-why dt { color:var(--t-soft); } .t-why dd { margin:0; }
 """
+
+REPORT_CSS = """
+:root { --t-ink:#0f172a; --t-soft:#475569; --t-line:#d7dee8; --t-card:#fff; --t-tint:#f4f7fb;
+  --t-accent:#1d4ed8; --t-up:#14683b; --t-down:#a3231f; }
+@media screen and (prefers-color-scheme:dark) { :root { color-scheme:dark; --t-ink:#f1f5f9;
+  --t-soft:#b6c2d2; --t-line:#334155; --t-card:#172033; --t-tint:#111a2b; --t-accent:#8db4ff;
+  --t-up:#8fe3b4; --t-down:#ffb4ae; } body { background:#0b1220; } }
+@page { size:A4; margin:14mm; }
+* { box-sizing:border-box; print-color-adjust:exact; -webkit-print-color-adjust:exact; }
+body { font:15px/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif; color:var(--t-ink);
+  max-width:60rem; margin:0 auto; padding:1rem; overflow-wrap:anywhere; }
+h1 { font-size:1.5rem; margin:0; } p { margin:.2rem 0; }
+.t-soft, .t-key, .t-chart p { color:var(--t-soft); } .t-key, .t-chart p { font-size:.85rem; }
+.t-key span { margin-right:1rem; }
+.t-say { font-size:1.25rem; font-weight:700; }
+.t-say[data-mood=up], [data-way=up] { color:var(--t-up); }
+.t-say[data-mood=down], [data-way=down] { color:var(--t-down); }
+.t-wins { display:flex; height:1rem; border-radius:.4rem; overflow:hidden; margin:.3rem 0; }
+.t-wins i[data-way=up] { background:#2a9461; } .t-wins i[data-way=down] { background:#d1544d; }
+.t-wins i[data-way=same] { background:var(--t-line); }
+.t-scroll { overflow-x:auto; }
+.t-table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums; }
+.t-table :is(th, td) { text-align:right; padding:.25rem .5rem; white-space:nowrap;
+  border-bottom:1px solid var(--t-line); }
+.t-table tr > :first-child { text-align:left; }
+.t-table .t-q, .t-made td { white-space:normal; text-align:left; }
+.t-made th { vertical-align:top; }
+.t-table tr[data-primary] > * { font-weight:700; background:var(--t-tint); }
+.t-charts { display:grid; gap:.7rem; }
+.t-chart { margin:0; border:1px solid var(--t-line); border-radius:.6rem; padding:.6rem .8rem;
+  background:var(--t-card); break-inside:avoid; }
+.t-chart figcaption { font-weight:700; font-size:.9rem; }
+.t-chart svg { width:100%; height:auto; display:block; }
+.t-chart text { fill:var(--t-soft); font-size:13px; }
+.t-chart .t-grid { stroke:var(--t-line); }
+.t-chart .t-level { stroke:var(--t-soft); stroke-width:1.5; stroke-dasharray:5 4; }
+.t-chart .t-curve-line { fill:none; stroke:var(--t-accent); stroke-width:2.5; }
+.t-chart .t-dot { fill:var(--t-accent); }
+h3, tr { break-after:avoid; } tr { break-inside:avoid; }
+@media (max-width:640px) { .t-wide { display:none; } }
+@media print { body { max-width:none; padding:0; font-size:10.5pt; } }
+"""
