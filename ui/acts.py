@@ -3,7 +3,7 @@
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from corpus.records import Corpus
 from retrieval.encoder import EMBEDDED_MODEL, split_revision
 from retrieval.evidence import Evidence
 from retrieval.metrics import PRIMARY
+from train.beside import Row, beside, table
 from train.card_data import is_repo_id
 from train.engines.offers import Offer, automatic, offers
 from train.fit import check_trainable
@@ -201,16 +202,11 @@ class Acts:
 
         ValueError when they were not measured on the same questions.
         """
-        records = [self.run(visitor, run_id).record() for run_id in (left, right)]
-        prints = [record.get("fingerprints", {}) for record in records]
-        same = [(known.get("corpus"), (known.get("splits") or {}).get("test")) for known in prints]
-        if same[0] != same[1]:
-            raise ValueError("The two runs were measured on different data: they cannot be "
-                             "compared.")
-        sides = [Evidence.from_rows(self.run(visitor, run_id).per_query(), "test",
-                                    record["data"].get("passages", 0))
-                 for run_id, record in zip((left, right), records, strict=True)]
-        return Evidence("test", sides[0].passages, sides[0].tuned, sides[1].tuned)
+        return beside(self.run(visitor, left), self.run(visitor, right))
+
+    def table(self, visitor: Visitor, run_ids: Sequence[str]) -> list[Row]:
+        """Several runs on the same test questions, each against the first."""
+        return table([self.run(visitor, run_id) for run_id in run_ids])
 
     def status(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
         """A run in figures, for programs: its record, how far it is, and its curves."""
