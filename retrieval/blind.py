@@ -149,13 +149,21 @@ class Votes:
 
     def all(self) -> list[dict[str, str]]:
         """Every whole vote of every session, in order within each."""
-        found = []
-        for path in sorted(self.folder.glob("*.jsonl")):
-            for line in path.read_bytes().split(b"\n"):
-                try:
-                    vote = json.loads(line)
-                except ValueError:
-                    continue  # the last one, cut off
-                if isinstance(vote, dict) and {"voter", "query", "outcome"} <= vote.keys():
-                    found.append({str(key): str(value) for key, value in vote.items()})
-        return found
+        return [vote for path in sorted(self.folder.glob("*.jsonl")) for vote in _read(path)]
+
+    def of(self, session: str) -> list[dict[str, str]]:
+        """The votes of one session."""
+        path = self.folder / f"{session}.jsonl"
+        return _read(path) if path.is_file() else []
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    found = []
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            vote = json.loads(line)
+        except ValueError:
+            continue  # the last one, cut off
+        if isinstance(vote, dict) and {"voter", "query", "outcome"} <= vote.keys():
+            found.append({str(key): str(value) for key, value in vote.items()})
+    return found

@@ -4,6 +4,7 @@ BOARD_CSS = """
 .t-board { display:grid; gap:.3rem; }
 .t-board .t-charts { margin-top:.6rem; align-items:start;
   grid-template-columns:repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
+.t-board .t-charts .t-charts { display:contents; }
 .t-chart .t-strong { font-weight:700; fill:var(--t-ink); }
 .t-chart .t-zero { stroke:var(--t-soft); stroke-width:1.5; }
 .t-chart .t-range { stroke:var(--t-soft); stroke-width:2; }
@@ -19,6 +20,9 @@ BOARD_CSS = """
 .t-series[data-line="1"] polyline { stroke:var(--t-accent); }
 .t-series[data-line="1"] circle, .t-series[data-line="1"] text { fill:var(--t-accent); }
 .t-fold summary { cursor:pointer; font-size:.9rem; color:var(--t-soft); padding:.3rem 0; }
+.t-two { display:grid; gap:1rem;
+  grid-template-columns:repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
+.t .t-table .t-q { white-space:normal; min-width:12rem; text-align:left !important; }
 .t-why { display:grid; gap:.5rem; }
 .t-why h3, .t-board h3 { margin:.6rem 0 0; font-size:1rem; font-weight:700; }
 .t-why dl { margin:0; display:grid; gap:.2rem 1rem; grid-template-columns:auto 1fr; }
