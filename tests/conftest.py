@@ -1,12 +1,13 @@
 """What several tests share."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from corpus.read import load_corpus
 from corpus.records import Corpus
-from fakes import small_corpus
+from fakes import FakeEngine, small_corpus
 from samples import write_beir
 
 
@@ -32,3 +33,48 @@ def encoder():
 def sample_folder(porsche, tmp_path_factory) -> Path:
     """Sixty real passages with their questions, as a BEIR folder: small enough to train on."""
     return write_beir(porsche, tmp_path_factory.mktemp("data") / "sample", passages=60)
+
+
+ADA, BEN = "hf_ada", "hf_ben"
+"""Tokens the fake Hub knows: Ada's, whose the Space is, and Ben's, a stranger."""
+
+
+def ask_fake_hub(token):
+    from train.account import Account, AccountError
+
+    names = {ADA: "ada", BEN: "ben"}
+    if token not in names:
+        raise AccountError("The Hub does not take this sign-in any more: sign in again.")
+    return Account(names[token], f"id-{names[token]}", (names[token],))
+
+
+def house_in(home, engines=None, ask=ask_fake_hub, **chosen):
+    """What stands behind the page, with fakes for what is slow."""
+    from train.account import Accounts
+    from train.queue import Queue
+    from train.settings import Settings
+    from ui.shared import House
+    from ui.showcase import Showcase
+    from ui.uploads import Uploads
+    from ui.visitor import Door
+
+    settings = Settings(home=home, **chosen)
+    queue = Queue(settings.runs, engines or {"local": FakeEngine()}, settings.max_disk)
+    return House(settings, Showcase(settings, queue), queue, Door(settings, Accounts(ask)),
+                 Uploads(settings))
+
+
+@pytest.fixture
+def make_house(tmp_path, monkeypatch):
+    """Makes a house over an empty home, on a machine where nobody signed in to the Hub."""
+    from ui import visitor
+
+    monkeypatch.setattr(visitor, "_local_token", lambda: None)
+    return partial(house_in, tmp_path / "home")
+
+
+@pytest.fixture
+def space(make_house):
+    """A Space of Ada's with every engine, where a visitor signs in to train."""
+    engines = {name: FakeEngine(name) for name in ("local", "zerogpu", "jobs")}
+    return make_house(engines, on_space=True, train="login", space_owner="ada")

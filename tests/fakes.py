@@ -1,12 +1,16 @@
-"""A deterministic encoder and a six-passage corpus: enough for nearly every test."""
+"""A deterministic encoder, a six-passage corpus, an engine that runs nothing, a request."""
 
 import hashlib
 import re
+from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 
 from corpus.records import Corpus, Passage, Query
 from retrieval.encoder import Vectors, normalised
+from train.record import ACTIVE
+from train.request import request_of
 
 
 class HashingEncoder:
@@ -26,6 +30,12 @@ class HashingEncoder:
             raise ValueError(f"truncate_dim must be between 1 and {self._dim}")
         return HashingEncoder(self.name, truncate_dim or self._dim, self._salt)
 
+    def cut_at(self, tokens: int | None) -> "HashingEncoder":
+        return self
+
+    def with_prompts(self, used: bool) -> "HashingEncoder":
+        return self
+
     def encode_queries(self, texts) -> Vectors:
         return self._encode(texts)
 
@@ -41,9 +51,14 @@ class HashingEncoder:
     def _one(self, text: str) -> np.ndarray:
         total = np.zeros(64, np.float32)
         for word in re.findall(r"\w+", text.lower()):
-            seed = int.from_bytes(hashlib.sha256((self._salt + word).encode()).digest()[:4], "big")
-            total += np.random.default_rng(seed).standard_normal(64).astype(np.float32)
+            total += direction(self._salt + word)
         return total[: self.dim]
+
+
+@cache
+def direction(word: str) -> np.ndarray:
+    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "big")
+    return np.random.default_rng(seed).standard_normal(64).astype(np.float32)
 
 
 PASSAGES = (
@@ -77,3 +92,68 @@ def small_corpus() -> Corpus:
             "test": {"q4": {"p4": 1, "p6": 1}},
         },
     )
+
+
+def begin(run):
+    run.update(status="running")
+
+
+class FakeEngine:
+    """Runs nothing: keeps what it was asked. on_start: what becomes of a run that it starts.
+
+    A run asked for on a flavor has a device of its own. broken: raised at each look at a run.
+    """
+
+    def __init__(self, name="local", on_start=begin):
+        self.name, self.on_start = name, on_start
+        self.started, self.stopped, self.abandoned = [], [], False
+        self.tokens, self.broken = {}, {}
+
+    def device(self, run):
+        return f"{self.name} {(run.record().get('engine') or {}).get('flavor') or ''}".strip()
+
+    def start(self, run, token=None):
+        request_of(run)
+        self.started.append(run.id)
+        self.tokens[run.id] = token
+        self.on_start(run)
+
+    def stop(self, run, token=None):
+        if run.record()["status"] not in ACTIVE:
+            return False
+        self.stopped.append((run.id, token))
+        return True
+
+    def look(self, run):
+        if run.id in self.broken:
+            raise self.broken[run.id]
+
+    def abandon(self):
+        self.abandoned = True
+
+
+class Headers(dict):
+    """Read whatever the case of a name, as a request's are."""
+
+    def get(self, name, default=None):
+        return super().get(name.lower(), default)
+
+
+class FakeRequest:
+    """What the page's door reads of a request.
+
+    browser: the mark of the browser. signed_in: the token of whoever signed in on the page.
+    """
+
+    def __init__(self, token=None, browser=None, signed_in=None, expires=None, origin=None,
+                 session="session", **headers):
+        if token:
+            headers["x-hf-authorization"] = f"Bearer {token}"
+        if origin:
+            headers["origin"] = origin
+        self.headers = Headers({"host": "tandem.example"} | headers)
+        self.session_hash = session
+        info = {"access_token": signed_in, "expires_at": expires}
+        self.request = SimpleNamespace(
+            cookies={"tandem_browser": browser} if browser else {},
+            scope={"session": {"oauth_info": info} if signed_in else {}})

@@ -44,7 +44,6 @@ def test_several_runs_stand_in_one_table_each_against_the_first(runs):
 @pytest.mark.parametrize(("changes", "said"), [
     ({"fingerprints": {"corpus": "x"}}, "different data .other passages"),
     ({"base_model": {"name": "b", "dim": 128}}, "384 dimensions and .* of 128"),
-    ({"metrics": None, "status": "failed"}, "is failed and has not measured its test split"),
 ])
 def test_runs_that_were_not_measured_alike_are_not_compared(runs, changes, said):
     runs[1].update(**changes)
@@ -59,3 +58,10 @@ def test_runs_on_other_test_questions_are_not_compared(runs):
     runs[1].update(fingerprints=prints | {"splits": {"test": "x"}})
     with pytest.raises(ValueError, match="other test questions"):
         beside(*runs)
+
+
+def test_a_run_that_failed_is_not_measured_instead_of_zero(runs):
+    runs[1].update(status="failed", metrics=None)
+    runs[1].write_per_query([])
+    with pytest.raises(ValueError, match="is failed and has not measured its test split"):
+        table(runs)

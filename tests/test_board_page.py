@@ -15,10 +15,11 @@ from retrieval.evidence import Evidence, judge
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY
 from test_markup import HOSTILE, Tags
+from train.beside import Row
 from train.record import create_run
 from train.report import rendered
 from train.settings import Settings
-from ui import blind_tab, why_markup
+from ui import blind_tab, run_markup, why_markup
 from ui.board_acts import findings, give_report, run_of, trained_dims
 from ui.elsewhere import Elsewhere, ElsewhereError, elsewhere
 from ui.pair import LEXICAL, Pair
@@ -41,6 +42,11 @@ def house(pair, tmp_path):
     door = SimpleNamespace(looks=lambda request, nonce: SimpleNamespace(is_owner=True))
     return SimpleNamespace(settings=settings, door=door, showcase=SimpleNamespace(
         pair_of=lambda run="": pair, run=None))
+
+
+@pytest.fixture
+def acts(house, pair):
+    return SimpleNamespace(house=house, pair=lambda visitor, run: pair)
 
 
 def test_the_rows_end_in_the_id_and_filter_by_outcome(pair):
@@ -99,8 +105,8 @@ def test_a_report_of_a_pair_without_a_run_says_what_it_was_made_of(pair, house):
 
 
 @pytest.mark.parametrize("ending", [".html", ".csv", ".json"])
-def test_one_click_gives_a_file_whose_name_the_browser_waits_for(house, ending):
-    button, name = give_report(house, SimpleNamespace(), ending)(None, "", "", "Base")
+def test_one_click_gives_a_file_whose_name_the_browser_waits_for(acts, ending):
+    button, name = give_report(acts, ending)(None, "", "", "Base")
     assert name.endswith(ending) and button.value["orig_name"] == name
     with open(button.value["path"], encoding="utf-8") as file:
         assert PRIMARY in file.read()
@@ -148,7 +154,7 @@ def test_what_it_cost_elsewhere_has_a_verdict_of_its_own(pair):
 
 
 def test_a_blind_session_votes_to_its_end_and_is_counted(house, pair):
-    session = blind_tab.begin(house, "", 3, "Ann", "")
+    session = blind_tab.begin(house, pair, "", 3, "Ann", "")
     swapped = [ballot.swapped for ballot in session.ballots]
     while session.ballot:
         session = blind_tab.vote(house, session, "left")
@@ -160,7 +166,7 @@ def test_a_blind_session_votes_to_its_end_and_is_counted(house, pair):
 
 
 def test_nothing_on_a_ballot_tells_which_side_is_which(house, pair):
-    session = blind_tab.begin(house, "", 1, HOSTILE, "How heavy is the part3?")
+    session = blind_tab.begin(house, pair, "", 1, HOSTILE, "How heavy is the part3?")
     html = blind_tab.two_lists(pair, session)
     Tags(html)
     for told in ("Base", "Fine-tuned", "tuned", "base", "score", "answer", "data-side"):
@@ -171,21 +177,21 @@ def test_nothing_on_a_ballot_tells_which_side_is_which(house, pair):
     assert first < html.index('aria-label="Right"')
 
 
-def test_own_questions_are_put_and_bad_ones_are_refused(house):
-    session = blind_tab.begin(house, "", 10, "", "one question\n\nanother\none question")
+def test_own_questions_are_put_and_bad_ones_are_refused(house, pair):
+    session = blind_tab.begin(house, pair, "", 10, "", "one question\n\nanother\none question")
     assert sorted(ballot.query for ballot in session.ballots) == ["another", "one question"]
     assert session.voter.startswith("voter ")
     with pytest.raises(ValueError, match="At most 50"):
-        blind_tab.begin(house, "", 1, "", "\n".join(f"q{i}" for i in range(51)))
+        blind_tab.begin(house, pair, "", 1, "", "\n".join(f"q{i}" for i in range(51)))
     with pytest.raises(ValueError, match="2,000"):
-        blind_tab.begin(house, "", 1, "", "x" * 3000)
+        blind_tab.begin(house, pair, "", 1, "", "x" * 3000)
 
 
-def test_votes_can_be_taken_away_by_the_owner_all_and_by_a_voter_their_own(house, pair):
+def test_votes_can_be_taken_away_by_the_owner_all_and_by_a_voter_their_own(house, acts, pair):
     kept = blind_tab.votes_on(house, pair)
     for number in (1, 2):
         kept.add(f"s{number}", {"voter": f"v{number}", "query": "=1+1", "outcome": "tie"})
-    take = blind_tab._take(house, "csv")
+    take = blind_tab._take(acts, "csv")
     button, _ = take(None, "", "", None)
     text = open(button.value["path"], encoding="utf-8").read()
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -193,8 +199,17 @@ def test_votes_can_be_taken_away_by_the_owner_all_and_by_a_voter_their_own(house
     assert rows[0]["query"] == "'=1+1"
     house.door.looks = lambda request, nonce: SimpleNamespace(is_owner=False)
     mine = blind_tab.Session("s2", "v2", "", "", ())
-    button, _ = blind_tab._take(house, "json")(None, "", "", mine)
+    button, _ = blind_tab._take(acts, "json")(None, "", "", mine)
     found = json.load(open(button.value["path"], encoding="utf-8"))
     assert [vote["voter"] for vote in found["votes"]] == ["v2"]
     with pytest.raises(Exception, match="no votes of yours"):
         take(None, "", "", None)
+
+
+def test_several_runs_stand_in_one_table_each_against_the_first(pair):
+    first = Row("<img>", "tandem", "b", 0.5, 0.6, "", 65.0)
+    second = Row("r2", "quick", "b", 0.5, 0.7, "", None, pair.evidence)
+    html = run_markup.several([first, second])
+    Tags(html)
+    gap = pair.evidence.differences[PRIMARY]
+    assert "<img" not in html and f"{gap.value:+.3f}" in html

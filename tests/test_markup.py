@@ -129,3 +129,30 @@ def test_the_state_shows_progress_time_left_and_the_curve_so_far():
     assert 'value="33"' in html
     assert "about 40 s left" in html
     assert "Base <b>0.500</b>" in html and "epoch 1 <b>0.610</b>" in html
+
+
+def test_the_board_calls_its_two_sides_as_it_is_told_to():
+    evidence = Evidence("test", 9, side([5] * 40), side([1] * 40))
+    html = scoreboard(evidence, "", names=("Left", "Right"))
+    assert '<th scope="col">Left</th><th scope="col">Right</th>' in html
+    assert "Right is better" in html and "lost, 0 tied by Right" in html
+    assert "Base" not in html and "Fine-tuned" not in html
+
+
+def test_the_names_of_the_sides_are_escaped():
+    evidence = Evidence("test", 3, side([1]), side([2]))
+    html = scoreboard(evidence, "", names=(HOSTILE, HOSTILE))
+    assert "img" not in {tag for tag, _ in Tags(html).opened}
+
+
+@pytest.mark.parametrize("seconds, said", [
+    (0, "a few seconds left"), (4.9, "a few seconds left"), (42, "about 40 s left"),
+    (89, "about 90 s left"), (90, "about 2 min left"), (3600, "about 60 min left")])
+def test_the_time_left_is_said_no_more_exactly_than_it_is_known(seconds, said):
+    assert markup.time_left(seconds) == said
+
+
+@pytest.mark.parametrize("seconds, said", [
+    (0, "0 s"), (89, "89 s"), (90, "1.5 min"), (5399, "90.0 min"), (5400, "1.5 h")])
+def test_a_duration_is_said_in_the_unit_that_fits(seconds, said):
+    assert markup.duration(seconds) == said

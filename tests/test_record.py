@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -116,3 +117,36 @@ def test_records_are_replaced_whole(tmp_path):
     run.update(note="é" * 1000)
     assert json.loads((run.folder / "run.json").read_text("utf-8"))["note"] == "é" * 1000
     assert [path.name for path in run.folder.iterdir()] == ["run.json"]
+
+
+def aged(run):
+    """Let a record be of an hour ago: long enough to be known again."""
+    at = time.time() - 3600
+    os.utime(run.folder / "run.json", (at, at))
+
+
+def test_a_record_that_has_not_changed_is_parsed_once(tmp_path, monkeypatch):
+    run = open_run(tmp_path / "a")
+    aged(run)
+    first = run.record()
+    monkeypatch.setattr(json, "loads", lambda text: pytest.fail("parsed again"))
+    assert run.record() == first
+
+
+def test_a_record_is_read_as_it_is_now_however_fast_it_changes(tmp_path):
+    run = open_run(tmp_path / "a")
+    for status in ("failed", "queued", "failed", "queued") * 25:  # all of one length
+        run.update(status=status)
+        assert run.record()["status"] == status
+    aged(run)
+    assert run.record()["status"] == "queued"
+    run.update(status="failed")
+    aged(run)
+    assert run.record()["status"] == "failed"
+
+
+def test_whoever_changes_what_they_read_changes_it_for_nobody_else(tmp_path):
+    run = open_run(tmp_path / "a")
+    aged(run)
+    run.record()["status"] = "done"
+    assert run.record()["status"] == "queued"

@@ -43,3 +43,38 @@ def test_what_a_fine_tune_may_take_is_bounded_on_a_space_and_elsewhere_only_if_a
 def test_a_bad_variable_is_named_with_what_it_may_be(env, said):
     with pytest.raises(SettingsError, match=said):
         Settings.from_env(env)
+
+
+def test_sizes_are_read_in_the_units_their_variables_name():
+    settings = Settings.from_env({"TANDEM_MAX_DISK_GB": "2.5", "TANDEM_MAX_UPLOAD_MB": "0.5"})
+    assert (settings.max_disk, settings.max_upload) == (2_500_000_000, 500_000)
+
+
+@pytest.mark.parametrize("name, unit", [("TANDEM_MAX_DISK_GB", "giga"),
+                                        ("TANDEM_MAX_UPLOAD_MB", "mega")])
+@pytest.mark.parametrize("value", ["0", "-1", "many", "nan", "inf", "1e9", "1,5", "²"])
+def test_a_size_that_is_none_is_named_with_its_unit(name, unit, value):
+    with pytest.raises(SettingsError, match=f"{name} must be a number of {unit}bytes above 0"):
+        Settings.from_env({name: value})
+
+
+def test_whose_a_space_is_counts_on_a_space_only():
+    said = {"SPACE_AUTHOR_NAME": "ada", "SPACE_CREATOR_USER_ID": "1", "SPACES_ZERO_GPU": "true"}
+    there = Settings.from_env(said | {"SYSTEM": "spaces"})
+    assert (there.on_space, there.space_owner, there.space_creator, there.zero_gpu) == (
+        True, "ada", "1", True)
+    here = Settings.from_env(said)
+    assert (here.on_space, here.space_owner, here.space_creator, here.zero_gpu) == (
+        False, None, None, False)
+
+
+@pytest.mark.parametrize("value, has", [("1", True), ("True", True), ("0", False), ("", False),
+                                        ("false", False)])
+def test_zero_gpu_is_there_when_the_space_says_so(value, has):
+    assert Settings.from_env({"SYSTEM": "spaces", "SPACES_ZERO_GPU": value}).zero_gpu == has
+
+
+def test_everything_that_is_kept_is_under_home():
+    settings = Settings.from_env({"TANDEM_HOME": "/data"})
+    assert {settings.runs, settings.uploads, settings.cache} == {
+        Path("/data/runs"), Path("/data/uploads"), Path("/data/cache")}

@@ -1,15 +1,17 @@
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
-from fakes import HashingEncoder
+from fakes import FakeEngine, HashingEncoder
 from retrieval.evidence import Evidence, judge
 from retrieval.index import build_index
 from retrieval.inputs import check_dim
-from samples import write_beir
+from samples import write_beir, write_lines
+from train import queue as waiting_room
+from train.queue import Queue
 from train.recipe import Recipe
-from train.record import Run, create_run
+from train.record import Run, RunError, create_run, list_runs, mark_interrupted
 from train.request import Request, request_of
 from train.settings import Settings
 from ui import showcase as room
@@ -17,22 +19,21 @@ from ui.progress import Progress, progress_of
 from ui.showcase import NotReadyError, Showcase
 
 
-class FakeEngine:
-    """Finishes a run at once, or leaves it as it is told to."""
+class Machine(FakeEngine):
+    """Finishes a run at once, or ends it as it is told to."""
 
     def __init__(self, ends="done"):
-        self.ends, self.started = ends, []
+        super().__init__(on_start=self.end)
+        self.ends = ends
 
-    def start(self, run, token=None):
-        request, resume = request_of(run), run.record()["status"] == "interrupted"
-        self.started.append((run.id, request.recipe.name, resume))
+    def end(self, run):
         if self.ends == "done":
-            finish(run, room.load_corpus(request.data))
-        elif self.ends:
+            finish(run, room.load_corpus(request_of(run).data))
+        else:
             run.update(status=self.ends, error="The loss became nan.")
 
-    def stop(self, run, token=None):
-        return run.record()["status"] == "running"
+    def look(self, run):
+        mark_interrupted(run)
 
 
 def finish(run, corpus, **changes):
@@ -42,7 +43,7 @@ def finish(run, corpus, **changes):
     (run.model / "modules.json").write_text("[]")
     run.write_per_query([{"split": "test", "query_id": q, "base": asdict(base[q]),
                           "tuned": asdict(tuned[q])} for q in base])
-    run.update(**{"status": "done", "recipe": asdict(Recipe()), "seconds": 5.0,
+    run.update(**{"status": "done", "recipe": asdict(Recipe()), "seconds": 5.0, "seed": 42,
                   "splits": {"train": {"pairs": 9}}, "base_model": {"name": "base"},
                   "fingerprints": {"corpus": corpus.fingerprint}} | changes)
     return Evidence("test", len(corpus.passages), base, tuned)
@@ -57,22 +58,41 @@ def settings(porsche, tmp_path):
 @pytest.fixture(autouse=True)
 def hashing(monkeypatch):
     monkeypatch.setattr(room, "WATCH_EVERY", 0.01)
-    monkeypatch.setattr(room, "load_encoder", lambda name: HashingEncoder(
-        name, dim=3 if name == "base" else 64))
+    monkeypatch.setattr(waiting_room, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(room, "load_encoder", lambda name, revision=None, token=None:
+                        HashingEncoder(name, salt="" if "model" in name else "untrained"))
 
 
-def opened(settings, engine, kind):
-    showcase = Showcase(settings, engine)
-    showcase.open()
+@pytest.fixture
+def opened(settings):
+    """Opens a showcase over an engine and waits until it has come as far as it is asked to."""
+    queues = []
+
+    def open_one(settings, engine, kind):
+        queues.append(Queue(settings.runs, {"local": engine}))
+        queues[-1].open()
+        showcase = Showcase(settings, queues[-1])
+        showcase.open()
+        end = time.monotonic() + 10
+        while showcase.progress.kind != kind:
+            assert time.monotonic() < end, showcase.progress
+            time.sleep(0.01)
+        return showcase
+
+    yield open_one
+    for queue in queues:
+        queue.close()
+
+
+def until(is_so):
     end = time.monotonic() + 10
-    while showcase.progress.kind != kind:
-        assert time.monotonic() < end, showcase.progress
+    while not is_so():
+        assert time.monotonic() < end
         time.sleep(0.01)
-    return showcase
 
 
-def test_a_first_start_trains_and_shows_both_sides_with_their_evidence(settings):
-    engine = FakeEngine()
+def test_a_first_start_trains_and_shows_both_sides_with_their_evidence(settings, opened):
+    engine = Machine()
     showcase = opened(settings, engine, "ready")
     assert len(engine.started) == 1
     assert showcase.compare("brakes").tuned is not None
@@ -80,66 +100,200 @@ def test_a_first_start_trains_and_shows_both_sides_with_their_evidence(settings)
     assert "3 epochs of recipe tandem" in showcase.progress.text
 
 
-def test_a_kept_run_of_the_same_pair_is_shown_and_nothing_starts(settings):
+def test_a_kept_run_of_the_same_pair_is_shown_and_nothing_starts(settings, opened):
     corpus = room.load_corpus(settings.data)
     finish(create_run(settings.runs, "kept"), corpus)
-    engine = FakeEngine()
+    engine = Machine()
     opened(settings, engine, "ready")
     assert engine.started == []
 
 
 @pytest.mark.parametrize("changes", [
-    {"fingerprints": {"corpus": "another"}}, {"base_model": {"name": "another"}}])
-def test_a_run_on_another_corpus_or_base_is_not_taken_for_this_pair(settings, changes):
+    {"fingerprints": {"corpus": "another"}}, {"base_model": {"name": "another"}},
+    {"owner": "ben"}])
+def test_a_run_on_another_corpus_or_base_or_of_a_visitor_is_not_taken_for_this_pair(
+    settings, opened, changes
+):
     finish(create_run(settings.runs, "other"), room.load_corpus(settings.data), **changes)
-    engine = FakeEngine()
+    engine = Machine()
     opened(settings, engine, "ready")
     assert len(engine.started) == 1
 
 
-def test_an_interrupted_run_is_resumed(settings):
+def test_a_run_measured_on_other_test_questions_is_not_taken_for_this_pair(settings, opened):
+    corpus = room.load_corpus(settings.data)
+    finish(create_run(settings.runs, "other"), corpus, fingerprints={
+        "corpus": corpus.fingerprint, "splits": {"test": "another"}})
+    engine = Machine()
+    opened(settings, engine, "ready")
+    assert len(engine.started) == 1
+
+
+def test_an_interrupted_run_is_resumed(settings, opened):
     run = Request(settings.data, "base").create(settings.runs)
     run.update(status="running", process={"pid": 2**22 + 1, "started": "1"},
                fingerprints={"corpus": room.load_corpus(settings.data).fingerprint})
-    engine = FakeEngine()
-    opened(settings, engine, "ready")
-    assert engine.started == [(run.id, "tandem", True)]
+    engine = Machine()
+    showcase = opened(settings, engine, "ready")
+    assert engine.started == [run.id] and showcase.opening_run == run.id
+    assert list_runs(settings.runs) == [run] and request_of(run).recipe.name == "tandem"
 
 
-def test_a_failed_run_is_said_and_tried_again_only_when_asked(settings):
-    first = FakeEngine("failed")
-    showcase = opened(settings, first, "failed")
+def test_a_failed_run_is_said_and_tried_again_only_when_asked(settings, opened):
+    showcase = opened(settings, Machine("failed"), "failed")
     assert "The loss became nan" in showcase.progress.text
-    second = FakeEngine()
+    showcase.queue.close()
+    second = Machine()
     showcase = opened(settings, second, "failed")
     assert second.started == []
     assert showcase.compare("brakes").tuned is None
-    showcase.start()
-    while showcase.progress.kind != "ready":
-        time.sleep(0.01)
-    assert len(second.started) == 1
+    run = showcase.queue.submit(Request(settings.data, "base"))
+    until(lambda: run.record()["status"] == "done")
+    assert second.started == [run.id]
 
 
-def test_training_switched_off_serves_base_and_says_how_to_have_both(settings):
-    from dataclasses import replace
-
-    engine = FakeEngine()
+def test_training_switched_off_serves_base_and_says_how_to_have_both(settings, opened):
+    engine = Machine()
     showcase = opened(replace(settings, train="off"), engine, "off")
     assert "TANDEM_TUNED_MODEL" in showcase.progress.detail
     assert showcase.compare("brakes").tuned is None
     assert engine.started == []
 
 
-def test_nothing_can_be_asked_or_stopped_before_it_is_there(settings):
-    showcase = Showcase(settings, FakeEngine())
-    for act in (lambda: showcase.compare("x"), showcase.stop, showcase.lexical):
-        with pytest.raises(NotReadyError):
+def test_nothing_can_be_asked_before_it_is_there(settings):
+    showcase = Showcase(settings, Queue(settings.runs, {"local": Machine()}))
+    for act in (lambda: showcase.compare("x"), lambda: showcase.pair_of("a-run"),
+                showcase.pair_of):
+        with pytest.raises((NotReadyError, RunError)):
             act()
+    run = finished(settings)
+    with pytest.raises(NotReadyError):
+        showcase.pair_of(run.id)
 
 
-def test_the_version_rises_with_each_side_that_comes(settings):
-    showcase = opened(settings, FakeEngine(), "ready")
+def test_the_version_rises_with_each_side_that_comes(settings, opened):
+    showcase = opened(settings, Machine(), "ready")
     assert showcase.progress.version == 2
+
+
+def finished(settings, data=None, **changes):
+    """A run that somebody started and that is done."""
+    data = data or settings.data
+    run = create_run(settings.runs, "of-ben")
+    finish(run, room.load_corpus(data), owner="ben", data={"source": data}, **changes)
+    return run
+
+
+def chosen(opened, settings, **changes):
+    """A showcase that opens with base alone."""
+    return opened(replace(settings, train="off", **changes), Machine(), "off")
+
+
+def test_the_pair_of_another_run_is_shown_to_whoever_chose_it_alone(settings, opened):
+    showcase = chosen(opened, settings)
+    run = finished(settings)
+    version = showcase.version
+    assert not showcase.is_loaded(run.id)
+    pair = showcase.pair_of(run.id)
+    assert showcase.is_loaded(run.id) and showcase.pair_of(run.id) is pair
+    assert pair.run_id == run.id and "recipe tandem" in pair.about and pair.evidence
+    assert pair.base is showcase.pair.base and pair.corpus is showcase.corpus
+    assert showcase.compare("brakes", run_id=run.id).tuned is not None
+    assert showcase.compare("brakes").tuned is None and showcase.version == version
+
+
+def test_a_run_on_other_data_and_another_base_is_shown_over_its_own(settings, opened, tmp_path):
+    showcase = chosen(opened, settings)
+    data = write_lines(tmp_path / "pairs.jsonl", [
+        {"anchor": f"What is number {n}?", "positive": f"It is {n}."} for n in range(40)])
+    run = finished(settings, str(data), base_model={"name": "other"})
+    pair = showcase.pair_of(run.id)
+    assert len(pair.corpus.passages) == 40
+    assert pair.base.encoder.name == "other"
+
+
+def test_a_base_is_cut_to_the_dimensions_that_the_run_was_trained_for(
+    settings, opened, monkeypatch
+):
+    showcase = chosen(opened, settings)
+    run = finished(settings)
+    monkeypatch.setattr(room, "load_encoder", lambda name, revision=None, token=None:
+                        HashingEncoder(name, dim=16))
+    pair = showcase.pair_of(run.id)
+    assert pair.base.encoder.dim == pair.tuned.encoder.dim == 16
+
+
+@pytest.mark.parametrize("question, answer", [("What is {}?", "It is {}."),
+                                              ("What is number {}?", "It is number {}.")])
+def test_data_that_changed_since_a_run_is_not_compared_on(
+    settings, opened, tmp_path, question, answer
+):
+    showcase = chosen(opened, settings)
+    data = write_lines(tmp_path / "pairs.jsonl", [
+        {"anchor": f"What is number {n}?", "positive": f"It is {n}."} for n in range(40)])
+    corpus = room.load_corpus(str(data))
+    run = finished(settings, str(data), fingerprints={
+        "corpus": corpus.fingerprint, "splits": corpus.split_fingerprints})
+    write_lines(data, [{"anchor": question.format(n), "positive": answer.format(n)}
+                       for n in range(40)])
+    with pytest.raises(RunError, match="data of .* has changed since"):
+        showcase.pair_of(run.id)
+
+
+@pytest.mark.parametrize("run_id", ["nothing", "../home", "\x00", "x" * 999])
+def test_a_run_that_is_not_there_has_no_pair(settings, opened, run_id):
+    with pytest.raises(RunError, match="There is no run"):
+        chosen(opened, settings).pair_of(run_id)
+
+
+def test_a_run_without_a_model_has_no_pair(settings, opened):
+    showcase = chosen(opened, settings)
+    run = showcase.queue.submit(Request(settings.data, "base"))
+    run.update(status="failed")
+    with pytest.raises(RunError, match="is failed and has no model to show"):
+        showcase.pair_of(run.id)
+
+
+def test_only_so_many_pairs_are_kept_those_used_last(settings, opened, monkeypatch):
+    monkeypatch.setattr(room, "MOST_PAIRS", 2)
+    showcase = chosen(opened, settings)
+    runs = [finished(settings) for _ in range(3)]
+    for number in (0, 1, 0, 2):
+        showcase.pair_of(runs[number].id)
+    assert [showcase.is_loaded(run.id) for run in runs] == [True, False, True]
+    showcase.forget(runs[0].id)
+    assert not showcase.is_loaded(runs[0].id)
+
+
+def test_the_model_the_owner_names_is_shown_and_measured(settings, opened):
+    showcase = opened(replace(settings, tuned_model="owner/tuned"), Machine(), "ready")
+    until(lambda: showcase.evidence is not None)
+    assert showcase.pair.about == "Fine-tuned model: owner/tuned" and not showcase.opening_run
+
+
+def test_the_run_the_owner_names_is_shown_with_what_it_measured(settings, opened):
+    run = create_run(settings.runs, "kept")
+    finish(run, room.load_corpus(settings.data))
+    showcase = opened(replace(settings, tuned_model=str(run.folder)), Machine(), "ready")
+    assert showcase.opening_run == run.id and showcase.evidence.outcomes["won"] > 0
+
+
+def test_a_run_without_a_model_that_the_owner_names_is_said(settings, opened):
+    run = create_run(settings.runs, "empty")
+    showcase = opened(replace(settings, tuned_model=str(run.folder)), Machine(), "failed")
+    assert "TANDEM_TUNED_MODEL" in showcase.progress.text
+    assert "holds no model" in showcase.progress.text
+
+
+def test_what_nobody_foresaw_is_said_and_nobody_waits_for_it(settings, opened, monkeypatch):
+    def broken(name):
+        raise KeyError("weights")
+
+    monkeypatch.setattr(room, "load_encoder", broken)
+    showcase = opened(settings, Machine(), "failed")
+    assert "Something unforeseen went wrong" in showcase.progress.text
+    with pytest.raises(ValueError, match="unforeseen"):
+        showcase.compare("brakes")
 
 
 def test_progress_counts_down_between_two_steps():
@@ -167,7 +321,7 @@ def test_a_truncate_dim_that_is_no_number_is_refused(value):
         check_dim(value)
 
 
-def test_runs_of_home_outlive_a_record_that_cannot_be_read(settings):
+def test_runs_of_home_outlive_a_record_that_cannot_be_read(settings, opened):
     broken = create_run(settings.runs, "broken")
     (broken.folder / "run.json").write_text("{")
-    assert isinstance(opened(settings, FakeEngine(), "ready").run, Run)
+    assert isinstance(opened(settings, Machine(), "ready").run, Run)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 KEPT = 300.0
 """Seconds for which an answer of the Hub is believed: `whoami` is rate-limited."""
+REFUSAL_KEPT = 10.0
+"""Seconds for which a no is believed, or that nobody answers: a page asks every second."""
 MOST_KEPT = 1000
 
 
@@ -53,19 +55,28 @@ class Accounts:
     """Answers of the Hub, kept for some minutes; tokens are kept as hashes only."""
 
     ask: Callable[[str], Account] = ask_hub
-    _known: dict[str, tuple[float, Account]] = field(default_factory=dict, repr=False)
+    _known: dict[str, tuple[float, Account | AccountError]] = field(
+        default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, token: str) -> Account:
         """Whose a token is. AccountError when the Hub does not say."""
         key = hashlib.sha256(token.encode()).hexdigest()
         with self._lock:
-            asked, account = self._known.get(key, (0.0, None))
-        if account is not None and time.monotonic() - asked < KEPT:
-            return account
-        account = self.ask(token)
-        with self._lock:
-            if len(self._known) >= MOST_KEPT:
-                self._known.clear()
-            self._known[key] = time.monotonic(), account
-        return account
+            asked, answer = self._known.get(key, (0.0, None))
+        kept = KEPT if isinstance(answer, Account) else REFUSAL_KEPT
+        if answer is None or time.monotonic() - asked >= kept:
+            answer = self._asked(token)
+            with self._lock:
+                if len(self._known) >= MOST_KEPT:
+                    self._known.clear()
+                self._known[key] = time.monotonic(), answer
+        if isinstance(answer, AccountError):
+            raise AccountError(str(answer))
+        return answer
+
+    def _asked(self, token: str) -> Account | AccountError:
+        try:
+            return self.ask(token)
+        except AccountError as error:
+            return AccountError(str(error))

@@ -1,10 +1,9 @@
 """Runs beside each other: two on the same test questions, or several in one table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from retrieval.evidence import Evidence
+from retrieval.evidence import Evidence, means
 from retrieval.metrics import PRIMARY
 
 from .record import Run
@@ -41,11 +40,10 @@ def table(runs: Sequence[Run]) -> list[Row]:
     """Several runs on the same test questions, each against the first. ValueError as `beside`."""
     rows = []
     for place, run in enumerate(runs):
-        record = run.record()
-        test = _measured(run, record)
+        record, own = run.record(), _evidence(run)
         rows.append(Row(
             run.id, str(record["recipe"]["name"]), str(record["base_model"]["name"]),
-            test["base"][PRIMARY], test["tuned"][PRIMARY], str(test.get("verdict", "")),
+            means(own.base)[PRIMARY], means(own.tuned)[PRIMARY], own.verdict,
             record.get("seconds"), beside(runs[0], run) if place else None))
     return rows
 
@@ -53,8 +51,6 @@ def table(runs: Sequence[Run]) -> list[Row]:
 def check_alike(left: Run, right: Run) -> None:
     """Refuse two runs whose figures say nothing about each other."""
     records = [run.record() for run in (left, right)]
-    for run, record in zip((left, right), records, strict=True):
-        _measured(run, record)
     prints = [record.get("fingerprints", {}) for record in records]
     for what, values in {
         "passages": [known.get("corpus") for known in prints],
@@ -63,24 +59,16 @@ def check_alike(left: Run, right: Run) -> None:
         if values[0] != values[1]:
             raise ValueError(f"The two runs were measured on different data (other {what}): they "
                              "cannot be compared.")
-    dims = [_dims(record) for record in records]
+    dims = [record["recipe"].get("truncate_dim") or record.get("base_model", {}).get("dim")
+            for record in records]
     if None not in dims and dims[0] != dims[1]:
         raise ValueError(f"{left.id} has vectors of {dims[0]} dimensions and {right.id} of "
                          f"{dims[1]}: compare runs with the same truncate_dim.")
 
 
-def _measured(run: Run, record: Mapping[str, Any]) -> Mapping[str, Any]:
-    test: Mapping[str, Any] | None = (record.get("metrics") or {}).get("test")
-    if not test:
-        raise ValueError(f"{run.id} is {record['status']} and has not measured its test split: it "
-                         "is not measured, which is not the same as zero.")
-    return test
-
-
-def _dims(record: Mapping[str, Any]) -> int | None:
-    dims: int | None = record["recipe"].get("truncate_dim") or record["base_model"].get("dim")
-    return dims
-
-
 def _evidence(run: Run) -> Evidence:
-    return Evidence.from_rows(run.per_query(), "test", run.record()["data"].get("passages", 0))
+    rows, record = run.per_query(), run.record()
+    if not any(row["split"] == "test" for row in rows):
+        raise ValueError(f"{run.id} is {record['status']} and has not measured its test split: "
+                         "that is not zero, it is not known.")
+    return Evidence.from_rows(rows, "test", record["data"].get("passages", 0))

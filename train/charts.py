@@ -33,7 +33,7 @@ def curve(
     ticks = ticks_of([y for _, y in points] + ([level[1]] if level else []))
     scale = _Scale(x_high, ticks[0], ticks[-1])
     drawn = [_grid(ticks, scale), _level(level, scale), _line(_thinned(points), scale)]
-    if dots:
+    if dots or len(points) == 1:
         drawn += [_dot(x, y, scale) for x, y in points]
     axis = (f'<text x="{LEFT}" y="{HEIGHT - 8}">0</text><text x="{WIDTH - RIGHT}" '
             f'y="{HEIGHT - 8}" text-anchor="end">{escape(x_name)} {x_high:,.0f}</text>')
@@ -61,19 +61,22 @@ class _Scale:
 def ticks_of(values: Sequence[float]) -> list[float]:
     """Three to six round figures that enclose all values."""
     low, high = min(values), max(values)
-    span = (high - low) or abs(high) or 1.0
+    span = high - low
+    if span <= 1e-6 * max(abs(low), abs(high)):  # flat, but for how computers round
+        span = abs(high) if abs(high) > 1e-30 else 1.0
     step = 10.0 ** math.floor(math.log10(span / 3))
     step *= next(factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 4)
     first, last = math.floor(low / step), math.ceil(high / step)
-    return [round(n * step, 10) for n in range(first, max(last, first + 1) + 1)]
+    return [n * step for n in range(first, max(last, first + 1) + 1)]
 
 
 def _grid(ticks: Sequence[float], scale: _Scale) -> str:
-    digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0])))
+    digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9))
+    form = f".{digits}f" if digits < 6 and abs(ticks[-1]) < 1e6 else ".3g"
     return "".join(
         f'<line class="t-grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{scale.y(tick)}" '
         f'y2="{scale.y(tick)}"/><text x="{LEFT - 6}" y="{scale.y(tick) + 4}" text-anchor="end">'
-        f"{tick:.{digits}f}</text>"
+        f"{tick:{form}}</text>"
         for tick in ticks
     )
 

@@ -4,6 +4,7 @@ Files are written beside and renamed, so that a reader never sees half of one; e
 appended, and a last line that is not whole yet is left for the next look.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ ACTIVE = ("queued", "running")
 STATUSES = (*ACTIVE, "done", "stopped", "failed", "interrupted")
 USABLE = ("done", "stopped")
 """A run in one of these has a model, if it got as far as a first checkpoint."""
+SETTLED = 2.0
+"""Seconds after which a file's time tells it from any later one."""
+MOST_PARSED = 512
 
 
 class RunError(ValueError):
@@ -60,7 +65,7 @@ class Run:
         """`run.json`; RunError when it is missing, damaged, or from a newer Tandem."""
         path = self.folder / "run.json"
         try:
-            record = json.loads(path.read_text("utf-8"))
+            record = _read(path)
         except FileNotFoundError:
             raise RunError(f"{self.folder} is not a run: it has no run.json.") from None
         except (OSError, ValueError) as error:
@@ -116,8 +121,13 @@ class Run:
 
     def size(self) -> int:
         """Bytes on disk, each file once however many names it has."""
-        found = (path.lstat() for path in self.folder.rglob("*") if not path.is_dir())
-        return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in found}.values())
+        found: dict[tuple[int, int], int] = {}
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # replaced just now
+                stat = path.lstat()
+                if not path.is_dir():
+                    found[stat.st_dev, stat.st_ino] = stat.st_size
+        return sum(found.values())
 
     def remove_checkpoints(self) -> int:
         """Remove what a run that is not at work could be resumed from; the bytes that frees."""
@@ -238,6 +248,24 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def _read(path: Path) -> Any:
+    """What a record says: parsed once, since pages look at all of them every second.
+
+    A record is replaced, never changed, so it is the same while its inode, size and time are; but
+    not where the time is too near to tell two writes apart. What is inside is not to be changed.
+    """
+    stat = path.stat()
+    if time.time_ns() - stat.st_mtime_ns < SETTLED * 1e9:
+        return json.loads(path.read_text("utf-8"))
+    parsed = _parsed(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    return dict(parsed) if isinstance(parsed, dict) else parsed
+
+
+@lru_cache(maxsize=MOST_PARSED)
+def _parsed(path: Path, inode: int, size: int, changed: int) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
 def write_json(path: Path, value: object) -> None:
     """Write JSON beside, then rename."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
@@ -289,3 +317,10 @@ def still_true(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def of_kind(events: list[dict[str, Any]], kind: str) -> Iterator[dict[str, Any]]:
     """The events of a kind, in order."""
     return (event for event in events if event.get("type") == kind)
+
+
+def since_load(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a run said since it was started or resumed the last time."""
+    starts = [place for place, event in enumerate(events)
+              if event.get("type") == "phase" and event.get("phase") == "load"]
+    return events[starts[-1] :] if starts else events

@@ -4,6 +4,7 @@ An engine is handed a run directory and nothing else, so whoever takes it up, no
 or on another machine, finds there all that it needs.
 """
 
+import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,12 @@ class Request:
 
     def create(self, runs: Path) -> Run:
         """A new run directory in `runs` that is queued with this request."""
-        run = create_run(runs, f"{self.called}-{self.recipe.name}")
+        # Whoever knows the id of a run on data that somebody brought can look at it: nobody may
+        # guess it from what they called their file.
+        name = f"{self.called}-{self.recipe.name}"
+        if self.data_name:
+            name = f"{self.called[:18]}-{self.recipe.name}-{secrets.token_hex(6)}"
+        run = create_run(runs, name)
         run.update(**self.as_record())
         return run
 

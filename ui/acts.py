@@ -1,9 +1,10 @@
 """What somebody can do about runs, from the page or from a program: allowed first, then done."""
 
+import contextlib
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,24 @@ from retrieval.evidence import Evidence
 from retrieval.metrics import PRIMARY
 from train.beside import Row, beside, table
 from train.card_data import is_repo_id
+from train.engines import EngineError
 from train.engines.offers import Offer, automatic, offers
 from train.fit import check_trainable
 from train.queue import engine_name
-from train.recipe import named_recipe
+from train.recipe import RecipeError, named_recipe
 from train.record import ACTIVE, Run, RunError, known_run, list_runs
 from train.request import Request
 
-from .run_state import RunState, run_state
+from .pair import Pair
+from .run_state import RunState, recorded_state, run_state
 from .shared import House
 from .visitor import RefusedError, Visitor
 
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
 MOST_REPORTS = 16
+MOST_ALIKE = 19
+"""Other runs in one table: each takes a test of its own."""
 MOST_CORPORA = 4
 
 
@@ -107,15 +112,13 @@ class Acts:
         recipe = named_recipe(wish.recipe or "tandem").with_values(
             {name: text for name, text in wish.values.items() if text.strip()})
         source = self.house.uploads.source(wish.data)
-        engine = wish.engine
-        if engine in ("", "auto"):
-            chosen, why = automatic(self.offers(visitor))
-            if chosen is None:
-                raise RefusedError(why)
-            engine = chosen
+        if isinstance(wish.seed, bool) or not isinstance(wish.seed, int) \
+                or not 0 <= wish.seed < 2**31:
+            raise RecipeError(f"seed must be a whole number from 0 to 2147483647, not "
+                              f"{wish.seed!r:.60}.")
         base, revision = self._base(visitor, wish.base.strip() or EMBEDDED_MODEL)
-        return Request(source, base, revision, recipe, wish.seed, visitor.key, engine,
-                       wish.flavor or None,
+        return Request(source, base, revision, recipe, wish.seed, visitor.key,
+                       self._engine(visitor, wish.engine), wish.flavor or None,
                        data_name=self.house.uploads.title(wish.data))
 
     def _base(self, visitor: Visitor, named: str) -> tuple[str, str | None]:
@@ -126,6 +129,19 @@ class Acts:
         if (base, revision) != known and is_folder and not visitor.is_owner:
             raise RefusedError(f"The base model must be a Hub id, owner/name, not {named!r:.80}.")
         return base, revision
+
+    def _engine(self, visitor: Visitor, engine: str) -> str:
+        """The engine that was named, if it is offered here, or the one that `auto` takes."""
+        offered = self.offers(visitor)
+        if engine not in ("", "auto"):
+            if engine not in {offer.engine for offer in offered}:
+                raise EngineError(f"There is no engine {engine!r:.40} here: take one of auto, "
+                                  f"{', '.join(offer.engine for offer in offered)}.")
+            return engine
+        chosen, why = automatic(offered)
+        if chosen is None:
+            raise RefusedError(why)
+        return chosen
 
     def start(self, visitor: Visitor, wish: Wish) -> Run:
         """Queue a new run."""
@@ -158,9 +174,27 @@ class Acts:
         source = str(run.record().get("data", {}).get("source", ""))
         return visitor.owns(run) or not self.house.uploads.is_upload(source)
 
+    def pair(self, visitor: Visitor, run_id: str) -> Pair:
+        """The pair of a run this visitor may see, or with no id the opening pair."""
+        if run_id:
+            self.run(visitor, run_id)
+        return self.house.showcase.pair_of(run_id)
+
     def runs(self, visitor: Visitor) -> list[Run]:
         """The runs this visitor may see, the newest first."""
-        return [run for run in list_runs(self.house.settings.runs) if self.sees(visitor, run)]
+        seen: list[Run] = []
+        for run in list_runs(self.house.settings.runs):
+            with contextlib.suppress(RunError):  # deleted just now
+                seen += [run] if self.sees(visitor, run) else []
+        return seen
+
+    def listed(self, visitor: Visitor) -> list[RunState]:
+        """The runs this visitor may see as their records have them, the newest first."""
+        states: list[RunState] = []
+        for run in self.runs(visitor):
+            with contextlib.suppress(RunError):
+                states.append(recorded_state(run))
+        return states
 
     def newest(self, visitor: Visitor) -> Run | None:
         """The run for somebody who has chosen none: an active one, their own before another's."""
@@ -189,9 +223,7 @@ class Acts:
     def delete(self, visitor: Visitor, run_id: str) -> None:
         """Remove a run and everything in it."""
         run = self.own(visitor, run_id)
-        if self.house.showcase.run == run and self.house.showcase.pair and (
-            self.house.showcase.pair.run_id == run.id
-        ):
+        if self.house.showcase.opening_run == run.id:
             raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
                                "start.")
         self.house.queue.delete(run)
@@ -204,9 +236,14 @@ class Acts:
         """
         return beside(self.run(visitor, left), self.run(visitor, right))
 
-    def table(self, visitor: Visitor, run_ids: Sequence[str]) -> list[Row]:
-        """Several runs on the same test questions, each against the first."""
-        return table([self.run(visitor, run_id) for run_id in run_ids])
+    def alike(self, visitor: Visitor, run_id: str) -> list[Row]:
+        """A run in a table with the others that were measured on the same test questions."""
+        first, others = self.run(visitor, run_id), []
+        for run in self.runs(visitor):
+            with contextlib.suppress(ValueError):  # measured on something else, or not at all
+                if run.id != first.id and beside(first, run):
+                    others.append(run)
+        return table([first, *others[:MOST_ALIKE]])
 
     def status(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
         """A run in figures, for programs: its record, how far it is, and its curves."""

@@ -26,15 +26,22 @@ def zipped(run: Run) -> Path:
         old.unlink(missing_ok=True)
     place = folder / f"{run.id}.zip"
     beside = place.with_suffix(".part")
-    with zipfile.ZipFile(beside, "w") as archive:
-        for path in sorted(run.folder.rglob("*")):
-            inside = path.relative_to(run.folder)
-            if path.is_symlink() or not path.is_file():
-                continue
-            if inside.parts[0] in LEFT_OUT or inside.parts[0].startswith("."):
-                continue
-            packed = zipfile.ZIP_DEFLATED if path.suffix in (".json", ".jsonl", ".txt", ".md") \
-                else zipfile.ZIP_STORED
-            archive.write(path, f"{run.id}/{inside.as_posix()}", packed)
-    beside.replace(place)
+    try:
+        with zipfile.ZipFile(beside, "w") as archive:
+            _pack(run, archive)
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)  # what a full disk, or a run deleted meanwhile, leaves
     return place
+
+
+def _pack(run: Run, archive: zipfile.ZipFile) -> None:
+    for path in sorted(run.folder.rglob("*")):
+        inside = path.relative_to(run.folder)
+        if path.is_symlink() or not path.is_file():
+            continue
+        if inside.parts[0] in LEFT_OUT or inside.parts[0].startswith("."):
+            continue
+        packed = zipfile.ZIP_DEFLATED if path.suffix in (".json", ".jsonl", ".txt", ".md") \
+            else zipfile.ZIP_STORED
+        archive.write(path, f"{run.id}/{inside.as_posix()}", packed)

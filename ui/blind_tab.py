@@ -18,7 +18,8 @@ from retrieval.inputs import check_query
 from train.record import now, write_text
 
 from . import markup
-from .board_acts import report_place
+from .acts import Acts
+from .board_acts import pair_seen, report_place
 from .pair import Pair
 from .shared import House, Shared
 
@@ -50,7 +51,7 @@ class Session:
         return self.ballots[self.at] if self.at < len(self.ballots) else None
 
 
-def blind_tab(house: House, shared: Shared) -> None:
+def blind_tab(acts: Acts, shared: Shared) -> None:
     """Build the blind test inside the current Blocks."""
     gr.HTML(markup.sentence("Which list answers better? Which model made which is not shown, and "
                             "drawn anew for each question."), js_on_load=None)
@@ -70,14 +71,14 @@ def blind_tab(house: House, shared: Shared) -> None:
         take = {kind: gr.Button(f"Votes as {kind.upper()}", size="sm") for kind in ("csv", "json")}
         save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="votes-save")
     saved = gr.Textbox("", visible="hidden")
-    start.click(_start(house), [shared.run, count, name, own], [session, lists, row, result],
-                concurrency_limit=2, **HIDDEN)
+    start.click(_start(acts), [shared.run, shared.nonce, count, name, own],
+                [session, lists, row, result], concurrency_limit=2, **HIDDEN)
     for choice, button in votes.items():
-        button.click(_vote(house, choice), session, [session, lists, row, result],
+        button.click(_vote(acts.house, choice), session, [session, lists, row, result],
                      trigger_mode="once", concurrency_limit=4, **HIDDEN)
-    show.click(_result(house), shared.run, result, queue=False, **HIDDEN)
+    show.click(_result(acts), [shared.run, shared.nonce], result, queue=False, **HIDDEN)
     for kind, button in take.items():
-        button.click(_take(house, kind), [shared.nonce, shared.run, session], [save, saved],
+        button.click(_take(acts, kind), [shared.run, shared.nonce, session], [save, saved],
                      queue=False, **HIDDEN).success(None, saved, None, js=SAVE)
 
 
@@ -103,9 +104,8 @@ def votes_on(house: House, pair: Pair) -> Votes:
     return Votes(house.settings.home / "votes" / pair_key(pair))
 
 
-def begin(house: House, run: str, count: int, name: str, own: str) -> Session:
+def begin(house: House, pair: Pair, run: str, count: int, name: str, own: str) -> Session:
     """A new session; ValueError with a sentence when it cannot be held."""
-    pair = house.showcase.pair_of(run)
     if pair.tuned is None:
         raise ValueError("This needs a fine-tuned model: it is there when training is done.")
     if len(list(votes_on(house, pair).folder.glob("*.jsonl"))) >= MOST_SESSIONS:
@@ -187,11 +187,14 @@ def exported(votes: Sequence[dict[str, str]], kind: str) -> str:
     return out.getvalue()
 
 
-def _start(house: House) -> Callable[..., Any]:
-    def start(run: str, count: int, name: str, own: str) -> Any:
+def _start(acts: Acts) -> Callable[..., Any]:
+    def start(
+        request: gr.Request, run: str, nonce: str, count: int, name: str, own: str
+    ) -> Any:
         try:
-            session = begin(house, run, count, name, own)
-            lists = two_lists(house.showcase.pair_of(run), session)
+            pair = pair_seen(acts, request, nonce, run)
+            session = begin(acts.house, pair, run, count, name, own)
+            lists = two_lists(pair, session)
         except ValueError as error:
             return None, markup.error(str(error)), gr.Row(visible=False), ""
         return session, lists, gr.Row(visible=True), ""
@@ -216,23 +219,24 @@ def _vote(house: House, choice: str) -> Callable[[Session | None], Any]:
     return voted
 
 
-def _result(house: House) -> Callable[[str], str]:
-    def result(run: str) -> str:
+def _result(acts: Acts) -> Callable[..., str]:
+    def result(request: gr.Request, run: str, nonce: str) -> str:
         try:
-            return outcome(tally(votes_on(house, house.showcase.pair_of(run)).all()))
+            pair = pair_seen(acts, request, nonce, run)
         except ValueError as error:
             return markup.error(str(error))
+        return outcome(tally(votes_on(acts.house, pair).all()))
 
     return result
 
 
-def _take(house: House, kind: str) -> Callable[..., Any]:
-    def take(request: gr.Request, nonce: str, run: str, session: Session | None) -> Any:
+def _take(acts: Acts, kind: str) -> Callable[..., Any]:
+    def take(request: gr.Request, run: str, nonce: str, session: Session | None) -> Any:
         try:
-            kept = votes_on(house, house.showcase.pair_of(run))
+            visitor = acts.house.door.looks(request, nonce)
+            kept = votes_on(acts.house, acts.pair(visitor, run))
             # Names and questions of others are for the owner alone.
-            everything = house.door.looks(request, nonce).is_owner
-            mine = kept.all() if everything else kept.of(session.id) if session else []
+            mine = kept.all() if visitor.is_owner else kept.of(session.id) if session else []
             if not mine:
                 raise ValueError("There are no votes of yours to take away yet.")
             place = report_place("votes", f".{kind}")

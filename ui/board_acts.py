@@ -32,6 +32,11 @@ SAVE = """async (name) => {
 }"""
 
 
+def pair_seen(acts: Acts, request: gr.Request, nonce: str, run: str) -> Pair:
+    """The pair of a run, or the opening one, if whoever looks may see it."""
+    return acts.pair(acts.house.door.looks(request, nonce), run)
+
+
 def trained_dims(run: Run | None) -> list[int]:
     """The dimensions a run trained for, beside all of them."""
     recipe = run.record().get("recipe", {}) if run else {}
@@ -50,12 +55,15 @@ def run_of(house: House, pair: Pair) -> Run | None:
     return run if (run.folder / "run.json").is_file() else None
 
 
-def show_dims(house: House) -> Callable[..., str]:
+def show_dims(acts: Acts) -> Callable[..., str]:
     """Quality against truncate_dim, of the chosen pair."""
-    def dims(run: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
+    def dims(
+        request: gr.Request, run: str, nonce: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> str:
         try:
-            pair = house.showcase.pair_of(run)
-            trained = trained_dims(run_of(house, pair))
+            pair = pair_seen(acts, request, nonce, run)
+            trained = trained_dims(run_of(acts.house, pair))
             rows = pair.by_dim(trained, lambda done, total: progress(
                 (done, total), desc="Measuring", unit="lengths"))
         except ValueError as error:
@@ -65,16 +73,18 @@ def show_dims(house: House) -> Callable[..., str]:
     return dims
 
 
-def measure_elsewhere(house: House, acts: Acts, worker: Elsewhere) -> Callable[..., Iterator[Any]]:
+def measure_elsewhere(acts: Acts, worker: Elsewhere) -> Callable[..., Iterator[Any]]:
     """What the fine-tuning of the chosen pair cost on other domains, for who may act on the run."""
-    def measure(request: gr.Request, nonce: str, run_id: str) -> Iterator[Any]:
+    door = acts.house.door
+
+    def measure(request: gr.Request, run_id: str, nonce: str) -> Iterator[Any]:
         try:
-            visitor = house.door.visitor(request, nonce)
-            run = run_of(house, house.showcase.pair_of(run_id))
+            visitor = door.visitor(request, nonce)
+            run = run_of(acts.house, acts.pair(visitor, run_id))
             if run is None:
                 raise ValueError("There is no run to measure: this fine-tuned model was given as "
                                  "it is.")
-            house.door.check_owns(visitor, run)
+            door.check_owns(visitor, run)
             yield (gr.Button(interactive=False), markup.sentence(
                 "Both models answer questions about other things now: this takes some minutes "
                 "on a slow machine."))
@@ -113,16 +123,13 @@ def _bare_facts(pair: Pair) -> dict[str, str]:
     }
 
 
-def give_report(house: House, acts: Acts, ending: str) -> Callable[..., Any]:
+def give_report(acts: Acts, ending: str) -> Callable[..., Any]:
     """Write the report of the chosen pair and hand it to the download button."""
-    def give(request: gr.Request, nonce: str, run_id: str, against: str) -> Any:
+    def give(request: gr.Request, run_id: str, nonce: str, against: str) -> Any:
         try:
-            pair = house.showcase.pair_of(run_id)
-            run = run_of(house, pair)
-            if run and not acts.sees(house.door.looks(request, nonce), run):
-                raise ValueError("This run is on data that another visitor brought.")
+            pair = pair_seen(acts, request, nonce, run_id)
             place = report_place(pair.run_id or pair.corpus.name, ending)
-            write_report(findings(house, pair, against), place)
+            write_report(findings(acts.house, pair, against), place)
         except (ValueError, OSError) as error:
             raise gr.Error(str(error), print_exception=False) from error
         return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name

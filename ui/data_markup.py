@@ -66,6 +66,13 @@ def plan(said: Mapping[str, Any], where: str, cost: str = "") -> str:
     return f'<div class="t"><dl class="t-facts">{shown}</dl></div>'
 
 
+def prompt_note(prompt: str) -> str:
+    """What a model's authors put before a question, and what Tandem does about it."""
+    return (f'<div class="t"><p class="t-soft">Its authors put <code>{escape(prompt)}</code> '
+            "before a question. Base and Fine-tuned are each judged with it and without; best is "
+            "compared with best.</p></div>")
+
+
 def _range(seconds: Mapping[str, float] | None) -> str:
     if not seconds:
         return "being measured: a few steps are timed …"

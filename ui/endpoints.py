@@ -54,21 +54,22 @@ def add_endpoints(house: House, acts: Acts, publishing: Publishing) -> None:
             visitor = house.door.visitor(request)
             values = {str(name): "none" if value is None else str(value)
                       for name, value in (settings or {}).items()}
-            wish = RunWish(data, recipe, base, values, engine, flavor, seed)
+            wish = RunWish(str(data), str(recipe), str(base), values, str(engine), str(flavor),
+                           seed)
             run = publishing.start_and_publish(acts, visitor, wish, publish_to)
             return acts.status(visitor, run.id)
 
     def status(request: gr.Request, run: str = "") -> dict[str, Any]:
         """How a run is doing: the newest one, or one by its id."""
         with _as_gradio_error():
-            return acts.status(house.door.visitor(request), run)
+            return acts.status(house.door.visitor(request), str(run))
 
     def stop(request: gr.Request, run: str = "") -> dict[str, Any]:
         """Stop a run, the newest active one or one by its id; its best checkpoint is kept."""
         with _as_gradio_error():
             visitor = house.door.visitor(request)
             newest = acts.newest(visitor)
-            chosen = acts.stop(visitor, run or (newest.id if newest else ""))
+            chosen = acts.stop(visitor, str(run) or (newest.id if newest else ""))
             return acts.status(visitor, chosen.id)
 
     def publish(

@@ -10,8 +10,9 @@ import gradio as gr
 from corpus.read import BUILT_IN
 from corpus.rows import ROW_SUFFIXES
 from retrieval.encoder import EMBEDDED_MODEL
-from train.engines.offers import automatic
+from train.engines.offers import TITLES, automatic
 from train.presets import PRESETS, preset_of
+from train.recipe import RECIPES
 from train.request import Request
 
 from . import data_markup, markup
@@ -100,18 +101,24 @@ def _form(house: House, acts: Acts, shared: Shared) -> tuple[Form, gr.BrowserSta
     base = gr.Dropdown(_bases(house), value=house.settings.base_model, allow_custom_value=True,
                        label="Base model", info="A preset, or any Hub id (id@revision for one "
                        "commit); safetensors only.", elem_id="base")
+    base_said = gr.HTML(js_on_load=None, elem_id="base-said")
     with gr.Accordion("Advanced: every hyperparameter", open=False):
         seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
         texts = recipe_fields()
     gr.Markdown("### 3 · Where it runs")
-    engine = gr.Radio([("Automatic", "auto")], value="auto", show_label=False, label="Engine",
-                      elem_id="engine")
+    # All of them from the start: what a reload restores must be among the choices.
+    engines = [(TITLES[name], name) for name in TITLES if name in house.queue.engines]
+    engine = gr.Radio([("Automatic", "auto"), *engines], value="auto", show_label=False,
+                      label="Engine", elem_id="engine")
     flavor = gr.Dropdown([], label="Machine", visible=False, elem_id="flavor")
     about = gr.HTML(js_on_load=None, elem_id="engine-note")
     gr.Markdown("### 4 · What will happen")
     form = Form(data, recipe, base, engine, flavor, seed, texts)
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
     _listen(house, acts, shared, form, source, bring, file, check, about, kept)
+    dim = texts[NAMES.index("truncate_dim")]
+    base.change(_as_prescribed, [base, dim], [dim, base_said], queue=False,
+                show_progress="hidden", api_visibility="private")
     return form, kept
 
 
@@ -127,8 +134,6 @@ def _listen(
     gr.on([form.data.change, shared.nonce.change], _check(acts), form.data, check,
           trigger_mode="always_last", concurrency_limit=2, **quiet)
     form.recipe.change(placeholders, form.recipe, form.texts, queue=False, **quiet)
-    form.base.change(_as_prescribed, form.base, form.texts[NAMES.index("truncate_dim")],
-                     queue=False, **quiet)
     gr.on([shared.nonce.change, form.engine.change], _engines(house, acts),
           [shared.nonce, form.engine], [form.engine, form.flavor, about], queue=True, **quiet)
     shared.nonce.change(_restore(house), kept, [source, *form.inputs], queue=False, **quiet)
@@ -145,10 +150,17 @@ def _bases(house: House) -> list[tuple[str, str]]:
     ]
 
 
-def _as_prescribed(base: str) -> Any:
-    """A preset brings the dimensions its authors mean it to be used with."""
+def _as_prescribed(base: str, dim: str | None) -> Any:
+    """A preset brings the dimensions and the prompt its authors mean it to be used with.
+
+    What somebody typed is theirs; what another preset brought goes with it.
+    """
     preset = preset_of(str(base).partition("@")[0])
-    return gr.skip() if preset is None else str(preset.truncate_dim or "")
+    brought = {str(known.truncate_dim) for known in PRESETS.values() if known.truncate_dim}
+    prompt = data_markup.prompt_note(preset.query_prompt) if preset and preset.query_prompt else ""
+    if dim and dim not in brought:
+        return gr.skip(), prompt
+    return str(preset.truncate_dim or "") if preset else "", prompt
 
 
 def _what_pairs_are() -> str:
@@ -203,7 +215,7 @@ def _restore(house: House) -> Callable[[Any], Any]:
     """What stood in the form before a reload, unless it is of another version of the page."""
     def restore(kept: Any) -> Any:
         parts = 7 + len(placeholders("tandem"))
-        if not isinstance(kept, list) or len(kept) != parts - 1:
+        if not isinstance(kept, list) or len(kept) != parts - 1 or str(kept[1]) not in RECIPES:
             return [gr.skip()] * parts
         try:
             house.uploads.source(kept[0])
@@ -228,6 +240,7 @@ def _plan(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
         visitor = house.door.looks(request, nonce)
         try:
             asked = acts.request(visitor, _wish(values))
+            house.door.check_start(visitor, asked.engine)
             known = planner.known(asked)
             return _planned(acts, visitor, asked, known or acts.counts(asked)), plan_key(asked)
         except (ValueError, OSError) as error:
@@ -244,7 +257,8 @@ def _measure(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
             asked = acts.request(visitor, _wish(values))
             if plan_key(asked) != key:
                 return gr.skip()
-            return _planned(acts, visitor, asked, planner.plan(asked))
+            house.door.check_start(visitor, asked.engine)  # measuring costs the owner too
+            return _planned(acts, visitor, asked, planner.plan(asked, visitor.token))
         except (ValueError, OSError) as error:
             return markup.error(str(error)) if key else gr.skip()
 

@@ -1,9 +1,9 @@
 """What every request passes through: limits, headers, and a mark to know a browser by."""
 
 import secrets
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.middleware import Middleware
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from train.settings import Settings
@@ -49,10 +49,12 @@ class _LimitBody:
             most = self.max_upload + FORM_AROUND
         seen = 0
         started = False
+        more = True
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal seen, more
             message = await receive()
+            more = _goes_on(message)
             seen += len(message.get("body", b""))
             if seen > most:
                 raise _TooLargeError
@@ -70,7 +72,8 @@ class _LimitBody:
             await self.app(scope, counted, noting)
         except _TooLargeError:
             if not started:
-                await _drop(receive)
+                if more:  # after the last part a server would wait for ever
+                    await _drop(receive)
                 await _refuse(send, most)
 
 
@@ -80,7 +83,11 @@ async def _drop(receive: Receive) -> None:
     while more and dropped < MOST_DROPPED:
         message = await receive()
         dropped += len(message.get("body", b""))
-        more = message["type"] == "http.request" and message.get("more_body", False)
+        more = _goes_on(message)
+
+
+def _goes_on(message: Message) -> bool:
+    return message["type"] == "http.request" and message.get("more_body", False)
 
 
 class _AddHeaders:
@@ -127,8 +134,6 @@ class _KnowBrowser:
 
 
 def _has_mark(scope: Scope) -> bool:
+    # Read as Request.cookies does: for http.cookies one odd cookie hides those after it.
     sent = dict(scope["headers"]).get(b"cookie", b"").decode("latin-1")
-    try:
-        return BROWSER_COOKIE in SimpleCookie(sent)
-    except CookieError:
-        return False
+    return bool(cookie_parser(sent).get(BROWSER_COOKIE))

@@ -35,6 +35,10 @@ def build_page(house: House) -> gr.Blocks:
     """All tabs and endpoints; launching is the caller's."""
     showcase, acts, publishing = house.showcase, Acts(house), Publishing(house)
     with gr.Blocks(title="Tandem", analytics_enabled=False, delete_cache=CACHE_LIVES) as page:
+        # First: a handler of the page that is called as an endpoint is would take its name.
+        gr.api(compare_endpoint(showcase), api_name="compare")
+        gr.api(scoreboard_endpoint(house, acts), api_name="scoreboard")
+        add_endpoints(house, acts, publishing)
         with gr.Row(elem_id="head-row"):
             gr.HTML(markup.header(), js_on_load=None)
             if house.settings.on_space:  # elsewhere the local token is who you are
@@ -57,7 +61,7 @@ def build_page(house: House) -> gr.Blocks:
         shared.tabs.render()
         with shared.tabs:
             with gr.Tab("Compare", id="compare"):
-                compare_tab(showcase, shared)
+                compare_tab(house, acts, shared)
             with gr.Tab("Scoreboard", id="scoreboard"):
                 addressed = scoreboard_tab(house, acts, shared)
             with gr.Tab("Fine-tune", id="finetune") as tab:
@@ -77,9 +81,6 @@ def build_page(house: House) -> gr.Blocks:
                   [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs], **quiet)
         page.load(arrival, None, addressed, **quiet)
         shared.tabs.change(None, None, None, js=KEEP_TAB, api_visibility="private")
-        gr.api(compare_endpoint(showcase), api_name="compare")
-        gr.api(scoreboard_endpoint(showcase), api_name="scoreboard")
-        add_endpoints(house, acts, publishing)
     return page
 
 

@@ -4,6 +4,7 @@ The time is measured, in a process of its own that trains a few real batches on 
 kept, so that looking again costs nothing.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.encoder import EMBEDDED_MODEL
-from train.engines.local import spare_cores
+from train.engines.local import NICENESS, environment, spare_cores
 from train.request import Request
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -45,32 +46,40 @@ class Planner:
         """An estimate that was measured before."""
         return self._kept.get(plan_key(request))
 
-    def plan(self, request: Request) -> dict[str, Any]:
-        """What `python -m train estimate` says of a request; takes some seconds. PlanError."""
+    def plan(self, request: Request, token: str | None = None) -> dict[str, Any]:
+        """What `python -m train estimate` says of a request; takes some seconds. PlanError.
+
+        token: of whoever asks, to fetch the base model with.
+        """
         key = plan_key(request)
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = self._measured(request)
+                self._kept[key] = self._measured(request, token)
                 if len(self._kept) > MOST_KEPT:
                     self._kept.popitem(last=False)
             return self._kept[key]
 
-    def _measured(self, request: Request) -> dict[str, Any]:
+    def _measured(self, request: Request, token: str | None) -> dict[str, Any]:
+        measuring = subprocess.Popen(
+            self.command(request), cwd=HOUSE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+            env=environment(request, token) | {"TANDEM_HOME": str(self.home.resolve()),
+                              "OMP_NUM_THREADS": str(spare_cores()),
+                              "TOKENIZERS_PARALLELISM": "false"},
+        )
+        with contextlib.suppress(OSError):  # whoever asks a question goes first
+            os.setpriority(os.PRIO_PROCESS, measuring.pid, NICENESS)
         try:
-            done = subprocess.run(
-                self.command(request), cwd=HOUSE, capture_output=True, text=True,
-                timeout=MEASURE_WITHIN, check=False, stdin=subprocess.DEVNULL,
-                env=os.environ | {"TANDEM_HOME": str(self.home.resolve()),
-                                  "OMP_NUM_THREADS": str(spare_cores()),
-                                  "TOKENIZERS_PARALLELISM": "false"},
-            )
+            printed, logged = measuring.communicate(timeout=MEASURE_WITHIN)
         except subprocess.TimeoutExpired:
+            measuring.kill()
+            measuring.communicate()
             raise PlanError(f"A few steps took more than {MEASURE_WITHIN} s on this machine: it "
                             "is too slow for this model.") from None
         try:
-            said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+            said: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
         except (ValueError, IndexError):
-            lines = done.stderr.strip().splitlines()
+            lines = logged.strip().splitlines()
             raise PlanError(f"It could not be estimated: {lines[-1][:300] if lines else '?'}"
                             ) from None
         if "error" in said:
@@ -82,8 +91,9 @@ def estimate_command(request: Request) -> Sequence[str]:
     """The command line that estimates a request."""
     settings = [f"{name}={'none' if value is None else value}"
                 for name, value in asdict(request.recipe).items() if name != "name"]
-    return [sys.executable, "-m", "train", "estimate", "--data", request.data,
-            "--base", request.base or EMBEDDED_MODEL, "--recipe", request.recipe.name,
+    base = request.base if request.revision is None else f"{request.base}@{request.revision}"
+    return [sys.executable, "-m", "train", "estimate", f"--data={request.data}",
+            f"--base={base or EMBEDDED_MODEL}", "--recipe", request.recipe.name,
             *(part for setting in settings for part in ("--set", setting)), "--json"]
 
 

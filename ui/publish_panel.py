@@ -75,14 +75,15 @@ def publish_panel(
 
 
 def card_edits(
-    title: str, license_: str, language: str, description: str, hide: bool
+    title: str | None, license_: str | None, language: str | None, description: str | None,
+    hide: bool,
 ) -> CardEdits:
-    """What was typed about the card. CardError."""
+    """What was typed about the card; a box nobody touched has None. CardError."""
     return CardEdits(
-        title=title.strip() or None,
+        title=(title or "").strip() or None,
         license=None if license_ in ("", None, AS_BASE) else license_,
-        language=tuple(code for code in language.replace(",", " ").split()),
-        description=description.strip() or None,
+        language=tuple((language or "").replace(",", " ").split()),
+        description=(description or "").strip() or None,
         private_data=True if hide else None,
     )
 
@@ -124,16 +125,16 @@ def _preview(house: House, acts: Acts) -> Callable[..., Any]:
     return preview
 
 
-def card_text(run: Run, to: str, edits: CardEdits) -> str:
+def card_text(run: Run, to: str | None, edits: CardEdits) -> str:
     """The card of a run as it will be written, with some edits."""
     record = run.record() | {"card": edits.as_record()}
     if not record.get("metrics"):
         raise ValueError("The card is written when the run has been measured.")
-    return model_card(record, to.strip() or None)
+    return model_card(record, (to or "").strip() or None)
 
 
-def _check_name(to: str) -> str:
-    if not to.strip():
+def _check_name(to: str | None) -> str:
+    if not to or not to.strip():
         return ""
     try:
         check_repo_id(to)
@@ -173,7 +174,7 @@ def _publish(house: House, acts: Acts, publishing: Publishing) -> Callable[..., 
             run = acts.own(visitor, run_id)
             at = publishing.of(run_id)
             on_edited = edited if at is not None and at.kind == "edited" else "ask"
-            publishing.start(run, Wish(to, private, pull, on_edited), visitor.token,
+            publishing.start(run, Wish(to or "", private, pull, on_edited), visitor.token,
                              card_edits(*card))
         except (ValueError, OSError) as error:
             return markup.error(str(error))

@@ -78,10 +78,11 @@ class Publishing:
         check_may_write(self.make_hub(token), wish.to, wish.private, wish.pull_request)
 
     def start_and_publish(
-        self, acts: Acts, visitor: Visitor, wish: RunWish, to: str, private: bool = True
+        self, acts: Acts, visitor: Visitor, wish: RunWish, to: str | None,
+        private: bool = True,
     ) -> Run:
         """Start a run; with `to`, publish it there when it is done, if that may be done at all."""
-        if not to.strip():
+        if not to or not to.strip():
             return acts.start(visitor, wish)
         publication = Wish(to, private)
         self.check(publication, visitor.token)

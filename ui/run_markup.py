@@ -1,8 +1,11 @@
 """Escaped HTML of runs: how one is doing, and two beside each other. Pure functions."""
 
+from collections.abc import Sequence
 from html import escape
 
 from retrieval.metrics import PRIMARY
+from train.beside import Row
+from train.board import WAYS
 from train.charts import curve
 
 from . import markup
@@ -82,6 +85,7 @@ def _verdict(state: RunState, now_showing: bool) -> str:
 def _facts(state: RunState) -> str:
     facts = {
         "Base": state.base.rsplit("/", 1)[-1],
+        "Prompts": state.prompts,
         "Device": state.device,
         "Speed": f"{state.examples_per_second:,.0f} pairs a second"
         if state.examples_per_second and state.active else "",
@@ -122,3 +126,28 @@ def _log(state: RunState) -> str:
         return ""
     lines = "".join(f"<li>{escape(line)}</li>" for line in state.log)
     return f'<details class="t-log"><summary>Log</summary><ul>{lines}</ul></details>'
+
+
+def several(rows: Sequence[Row]) -> str:
+    """Several runs on the same test questions, each against the first."""
+    body = "".join(
+        f'<tr><th scope="row">{escape(row.run_id)}</th><td>{escape(row.recipe)}</td>'
+        f"<td>{row.base:.3f}</td><td>{row.tuned:.3f}</td>{_against(row)}"
+        f"<td>{markup.duration(row.seconds) if row.seconds else '–'}</td></tr>" for row in rows
+    )
+    heads = "".join(f'<th scope="col">{head}</th>' for head in
+                    ("Run", "Recipe", "Base", f"Fine-tuned {PRIMARY}", "against the first",
+                     "95 % interval", "Took"))
+    return (
+        '<div class="t t-board"><div class="t-scroll" tabindex="0" role="region" '
+        f'aria-label="Runs on the same questions"><table class="t-table"><thead><tr>{heads}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def _against(row: Row) -> str:
+    if row.against is None:
+        return "<td>–</td><td>–</td>"
+    gap = row.against.differences[PRIMARY]
+    return (f'<td data-way="{WAYS[gap.outcome]}">{gap.value:+.3f}</td>'
+            f"<td>{gap.low:+.3f} to {gap.high:+.3f}</td>")

@@ -1,5 +1,6 @@
 """The run that is watched: how it is doing, and what can be done about it."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from . import markup, run_markup
 from .acts import Acts
 from .publish_panel import publish_panel
 from .publishing import Publishing
-from .run_state import RunState
+from .run_state import LOST_AFTER, RunState
 from .shared import House, Shared
 from .visitor import Visitor
 
@@ -54,13 +55,15 @@ def _look(house: House, acts: Acts) -> Callable[..., Any]:
             if run is None:
                 return (run_markup.no_run(), "", "", *_buttons(None, False)) if drawn \
                     else gr.skip()
-            mark = _mark(run, house.queue.place(run), shown, visitor)
+            status = run.record()["status"]
+            place = house.queue.place(run) if status == "queued" else 0
+            mark = _mark(run, place, shown, visitor, status == "running")
             if mark == drawn:
                 return gr.skip()
             state = acts.state(run)
             showing = run.id in (shown, house.showcase.opening_run if not shown else "")
             return (run_markup.run_panel(state, showing), mark, run.id,
-                    *_buttons(state, visitor.owns(run)))
+                    *_buttons(state, visitor.owns(run), house.queue.is_stopping(run)))
         except ValueError as error:
             said = f"! {error}"
             return gr.skip() if drawn == said else (
@@ -69,26 +72,35 @@ def _look(house: House, acts: Acts) -> Callable[..., Any]:
     return look
 
 
-def _mark(run: Run, place: int, shown: str, visitor: Visitor) -> str:
-    """What a run looks like now, in short: drawn again only when this has changed."""
-    sizes = []
+def _mark(run: Run, place: int, shown: str, visitor: Visitor, running: bool) -> str:
+    """What a run looks like now, in short: drawn again only when this has changed.
+
+    A running one that says nothing any more changes by the minute, so that this is said.
+    """
+    sizes, silent = [], 0.0
     for name in ("run.json", "events.jsonl"):
         try:
             status = (run.folder / name).stat()
             sizes.append(f"{status.st_mtime_ns}:{status.st_size}")
+            silent = time.time() - status.st_mtime
         except OSError:
             sizes.append("-")
-    return " ".join([run.id, *sizes, str(place), shown, visitor.key or "", str(visitor.is_owner)])
+    minutes = int(silent / 60) if running and silent > LOST_AFTER else 0
+    return " ".join([run.id, *sizes, str(place), str(minutes), shown, visitor.key or "",
+                     str(visitor.is_owner)])
 
 
-def _buttons(state: RunState | None, own: bool) -> list[gr.Button | gr.Accordion]:
+def _buttons(
+    state: RunState | None, own: bool, stopping: bool = False
+) -> list[gr.Button | gr.Accordion]:
     """Stop, Resume, Use in Compare, Open in Scoreboard, Publish: shown where they do something."""
     active = state is not None and state.active
     ended_early = state is not None and state.status in ("interrupted", "failed", "stopped")
     usable = state is not None and state.usable
     return [
-        gr.Button("Take out of the queue" if state and state.status == "queued" else "Stop",
-                  visible=active and own, interactive=True),
+        gr.Button("Stopping …" if stopping else "Take out of the queue"
+                  if state and state.status == "queued" else "Stop",
+                  visible=active and own, interactive=not stopping),
         gr.Button("Go on" if usable else "Resume", visible=ended_early and own, interactive=True),
         gr.Button(visible=usable),
         gr.Button(visible=usable and bool(state and state.verdict)),

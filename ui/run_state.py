@@ -8,7 +8,7 @@ from typing import Any
 
 from retrieval.metrics import PRIMARY
 from train.queue import engine_name
-from train.record import ACTIVE, USABLE, Run, latest, of_kind
+from train.record import ACTIVE, USABLE, Run, latest, of_kind, since_load
 
 Event = Mapping[str, Any]
 
@@ -63,6 +63,7 @@ class RunState:
     verdict: str = ""
     mood: str = ""
     test: tuple[float, float] | None = None
+    prompts: str = ""
     has_model: bool = False
 
     @property
@@ -78,8 +79,13 @@ class RunState:
 
 def run_state(run: Run, place: int = 0) -> RunState:
     """Read a run. RunError when it is gone or cannot be read."""
+    return _with_events(recorded_state(run, place), run.events())
+
+
+def recorded_state(run: Run, place: int = 0) -> RunState:
+    """What the record alone says: enough for a list, which must not read the events of all runs."""
     record = run.record()
-    state = RunState(
+    return RunState(
         id=run.id,
         status=record["status"],
         data=str(record.get("data", {}).get("name", "")),
@@ -95,15 +101,15 @@ def run_state(run: Run, place: int = 0) -> RunState:
         seconds=record.get("seconds"),
         error=record.get("error") or "",
         has_model=run.has_model,
+        prompts=prompts_said(record),
         **_outcome(record),
     )
-    return _with_events(state, run.events())
 
 
 def _with_events(state: RunState, events: Sequence[Event]) -> RunState:
     if not events:
         return state
-    now = _since_load(events)
+    now = since_load(list(events))
     at = next((event for event in reversed(now) if "share" in event), {})
     step = latest(list(now), "step") or {}
     phase = latest(list(events), "phase") or {}
@@ -126,13 +132,6 @@ def _with_events(state: RunState, events: Sequence[Event]) -> RunState:
     )
 
 
-def _since_load(events: Sequence[Event]) -> Sequence[Event]:
-    """What a run said since it was started or resumed the last time."""
-    starts = [place for place, event in enumerate(events)
-              if event.get("type") == "phase" and event.get("phase") == "load"]
-    return events[starts[-1] :] if starts else events
-
-
 def _points(
     events: Sequence[Event], kind: str, x_name: str, y: Any
 ) -> tuple[tuple[float, float], ...]:
@@ -142,7 +141,18 @@ def _points(
         for event in of_kind(list(events), kind)
         if y(event) is not None
     }
-    return tuple(sorted((x, value) for x, value in found.items() if math.isfinite(value)))
+    return tuple(sorted((x, value) for x, value in found.items()
+                        if math.isfinite(x) and math.isfinite(value)))
+
+
+def prompts_said(record: Mapping[str, Any]) -> str:
+    """With or without its prompts: how each side did better on dev, and was measured."""
+    sides = {"Base": "base", "Fine-tuned": "tuned"}
+    judged = record.get("prompts") or {}
+    return ", ".join(
+        f"{name} {'with' if judged[side].get('used') else 'without'}"
+        for name, side in sides.items() if side in judged
+    )
 
 
 def _outcome(record: Mapping[str, Any]) -> dict[str, Any]:

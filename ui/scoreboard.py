@@ -13,11 +13,12 @@ from train.board import SIDES, scoreboard
 from . import board_acts, markup, why_markup
 from .acts import Acts
 from .blind_tab import blind_tab
+from .board_acts import pair_seen
 from .elsewhere import Elsewhere, elsewhere
 from .pair import LEXICAL, Pair
 from .run_markup import curves
 from .shared import House, Shared
-from .showcase import NotReadyError, Showcase
+from .showcase import NotReadyError
 
 OUTCOMES = ("all", "won", "lost", "tied", "both miss")
 HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic", "Id"]
@@ -40,7 +41,6 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
 
     Choosing a question says why its answer moved, and leads to Compare. Gives what `arrival` fills.
     """
-    showcase = house.showcase
     board = gr.HTML(scoreboard(None, ""), js_on_load=None, elem_id="scoreboard")
     with gr.Column(visible=False) as details:
         with gr.Row(elem_id="board-acts"):
@@ -70,27 +70,29 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
             look = gr.Button("Show them", size="sm")
             worst = gr.HTML(js_on_load=None, elem_id="worst")
         with gr.Accordion("Blind test: judge without knowing which is which", open=False):
-            blind_tab(house, shared)
+            blind_tab(acts, shared)
 
     changed = [shared.version.change, shared.run.change]
-    gr.on([*changed, against.change], _show(house, acts), [shared.run, against, outcome],
+    gr.on([*changed, against.change], _show(acts), [shared.run, shared.nonce, against, outcome],
           [board, details, table, cost, other], concurrency_limit=4, **HIDDEN)
     gr.on(changed, lambda: ("", "", "", gr.Button(visible=False)), None,
           [by_dim, why, worst, ask], queue=False, **HIDDEN)
     gr.on([outcome.change, against.change], None, [outcome, against], None, js=REMEMBER, **HIDDEN)
-    outcome.change(_rows(showcase), [outcome, shared.run, against], table, queue=False, **HIDDEN)
+    outcome.change(_rows(acts), [outcome, shared.run, shared.nonce, against], table, queue=False,
+                   **HIDDEN)
     table.select(_chosen, None, [asked, ask], queue=False, **HIDDEN).then(
-        _why(house), [asked, shared.run, against], why, concurrency_limit=2, **HIDDEN)
-    ask.click(_ask(showcase), [asked, shared.run], [shared.tabs, shared.question], queue=False,
-              **HIDDEN)
-    look.click(_worst(house), [shared.run, against], worst, concurrency_limit=1, **HIDDEN)
-    dims.click(board_acts.show_dims(house), shared.run, by_dim, concurrency_limit=1,
+        _why(acts), [asked, shared.run, shared.nonce, against], why, concurrency_limit=2, **HIDDEN)
+    ask.click(_ask(acts), [asked, shared.run, shared.nonce], [shared.tabs, shared.question],
+              queue=False, **HIDDEN)
+    look.click(_worst(acts), [shared.run, shared.nonce, against], worst, concurrency_limit=1,
+               **HIDDEN)
+    dims.click(board_acts.show_dims(acts), [shared.run, shared.nonce], by_dim, concurrency_limit=1,
                api_visibility="private")
-    other.click(board_acts.measure_elsewhere(house, acts, Elsewhere(house.settings.home)),
-                [shared.nonce, shared.run], [other, cost], concurrency_limit=1, **HIDDEN)
+    other.click(board_acts.measure_elsewhere(acts, Elsewhere(house.settings.home)),
+                [shared.run, shared.nonce], [other, cost], concurrency_limit=1, **HIDDEN)
     for ending, button in reports.items():
-        button.click(board_acts.give_report(house, acts, ending),
-                     [shared.nonce, shared.run, against], [save, saved], concurrency_limit=2,
+        button.click(board_acts.give_report(acts, ending),
+                     [shared.run, shared.nonce, against], [save, saved], concurrency_limit=2,
                      api_visibility="private").success(None, saved, None, js=board_acts.SAVE)
     return [outcome, against]
 
@@ -102,15 +104,17 @@ def arrival(request: gr.Request) -> Any:
                  for key, known in (("filter", OUTCOMES), ("against", SIDE_NAMES)))
 
 
-def _show(house: House, acts: Acts) -> Callable[..., Iterator[Any]]:
-    showcase = house.showcase
+def _show(acts: Acts) -> Callable[..., Iterator[Any]]:
+    house, showcase = acts.house, acts.house.showcase
 
-    def show(run: str, against: str, wanted: str) -> Iterator[Any]:
+    def show(
+        request: gr.Request, run: str, nonce: str, against: str, wanted: str
+    ) -> Iterator[Any]:
         hidden = gr.Column(visible=False), [], "", gr.Button(visible=False)
         if not showcase.is_loaded(run):
             yield scoreboard(None, "The models of that run are being loaded."), *hidden
         try:
-            pair = showcase.pair_of(run)
+            pair = pair_seen(acts, request, nonce, run)
             evidence = pair.evidence_against(against)
         except NotReadyError:
             yield scoreboard(None, showcase.progress.text), *hidden
@@ -129,10 +133,12 @@ def _show(house: House, acts: Acts) -> Callable[..., Iterator[Any]]:
     return show
 
 
-def _rows(showcase: Showcase) -> Callable[..., list[list[Any]]]:
-    def rows(wanted: str, run: str, against: str) -> list[list[Any]]:
+def _rows(acts: Acts) -> Callable[..., list[list[Any]]]:
+    def rows(
+        request: gr.Request, wanted: str, run: str, nonce: str, against: str
+    ) -> list[list[Any]]:
         try:
-            return question_rows(showcase.pair_of(run), wanted, against)
+            return question_rows(pair_seen(acts, request, nonce, run), wanted, against)
         except ValueError:  # the board says it
             return []
 
@@ -154,11 +160,13 @@ def _chosen(event: gr.SelectData) -> Any:
     return event.row_value[-1], gr.Button(visible=True)
 
 
-def _why(house: House) -> Callable[..., Iterator[str]]:
-    def why(query_id: str, run: str, against: str) -> Iterator[str]:
+def _why(acts: Acts) -> Callable[..., Iterator[str]]:
+    def why(
+        request: gr.Request, query_id: str, run: str, nonce: str, against: str
+    ) -> Iterator[str]:
         try:
-            pair = house.showcase.pair_of(run)
-            find = partial(pair.why, [query_id], against, house.settings.cache)
+            pair = pair_seen(acts, request, nonce, run)
+            find = partial(pair.why, [query_id], against, acts.house.settings.cache)
             if not pair.knows_train_questions:
                 yield why_markup.why_panel(find(trained=False)[0], against, waiting=True)
             yield why_markup.why_panel(find()[0], against)
@@ -168,13 +176,13 @@ def _why(house: House) -> Callable[..., Iterator[str]]:
     return why
 
 
-def _worst(house: House) -> Callable[[str, str], str]:
-    def worst(run: str, against: str) -> str:
+def _worst(acts: Acts) -> Callable[..., str]:
+    def worst(request: gr.Request, run: str, nonce: str, against: str) -> str:
         try:
-            pair = house.showcase.pair_of(run)
-            evidence = pair.evidence_against(against)
+            pair = pair_seen(acts, request, nonce, run)
+            evidence, cache = pair.evidence_against(against), acts.house.settings.cache
             lost = worst_regressions(evidence) if evidence else []
-            found = pair.why(lost, against, house.settings.cache, trained=False) if lost else []
+            found = pair.why(lost, against, cache, trained=False) if lost else []
         except ValueError as error:
             return markup.error(str(error))
         return why_markup.regressions(found, against)
@@ -182,24 +190,24 @@ def _worst(house: House) -> Callable[[str, str], str]:
     return worst
 
 
-def _ask(showcase: Showcase) -> Callable[[str, str], Any]:
-    def ask(query_id: str, run: str) -> Any:
-        query = showcase.pair_of(run).corpus.queries.get(query_id)
+def _ask(acts: Acts) -> Callable[..., Any]:
+    def ask(request: gr.Request, query_id: str, run: str, nonce: str) -> Any:
+        query = pair_seen(acts, request, nonce, run).corpus.queries.get(query_id)
         return gr.Tabs(selected="compare"), query.text if query else gr.skip()
 
     return ask
 
 
-def scoreboard_endpoint(showcase: Showcase) -> Callable[..., dict[str, Any]]:
+def scoreboard_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
     """The function behind `/scoreboard`."""
 
-    def scoreboard(run: str = "") -> dict[str, Any]:
+    def scoreboard(request: gr.Request, run: str = "") -> dict[str, Any]:
         """The evidence of the two models on the test split, with the verdict.
 
         run: the id of a run, empty for the pair that the page opens with.
         """
         try:
-            pair = showcase.pair_of(run)
+            pair = acts.pair(house.door.looks(request), str(run or ""))
             if pair.evidence is None:
                 raise NotReadyError("Nothing is measured yet: there is no fine-tuned model.")
         except ValueError as error:

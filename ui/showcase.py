@@ -28,6 +28,7 @@ from train.settings import Settings
 from .markup import duration
 from .pair import Pair
 from .progress import Progress, progress_of
+from .run_state import prompts_said
 
 log = logging.getLogger("tandem")
 
@@ -174,9 +175,8 @@ class Showcase:
 
     def _is_of_this_pair(self, run: Run, corpus: Corpus) -> bool:
         record = run.record()
-        fingerprint = record.get("fingerprints", {}).get("corpus")
         same_data = (
-            fingerprint == corpus.fingerprint if fingerprint
+            _is_on(record, corpus) if record.get("fingerprints", {}).get("corpus")
             else record.get("data", {}).get("source") in (None, placed(self.settings.data))
         )
         known = record.get("base_model")
@@ -248,9 +248,9 @@ class Showcase:
             raise RunError(f"{run.id} is {record['status']} and has no model to show.")
         pair, tuned = self._opened(), load_encoder(str(run.model))
         corpus, base = pair.corpus, pair.base
-        if record["fingerprints"]["corpus"] != corpus.fingerprint:
+        if not _is_on(record, corpus):
             corpus = load_corpus(record["data"]["source"], record["seed"])
-            if record["fingerprints"]["corpus"] != corpus.fingerprint:
+            if not _is_on(record, corpus):
                 raise RunError(f"The data of {run.id} has changed since: it cannot be compared on.")
         if how := self._another_base(record):
             base = build_index(how, corpus, self.settings.cache)
@@ -282,6 +282,14 @@ def _of_run(pair: Pair, tuned: Index, run: Run) -> Pair:
     return pair.with_tuned(tuned, evidence, described(run.record()), run.id)
 
 
+def _is_on(record: dict[str, Any], corpus: Corpus) -> bool:
+    """Whether a run learned from these passages, and was measured on these test questions."""
+    known = record["fingerprints"]
+    measured = (known.get("splits") or {}).get("test")
+    return bool(known["corpus"] == corpus.fingerprint
+                and measured in (None, corpus.split_fingerprints.get("test")))
+
+
 def _measured(pair: Pair, tuned: Index) -> Evidence:
     return Evidence("test", len(pair.corpus.passages), judge(pair.base, pair.corpus, "test"),
                     judge(tuned, pair.corpus, "test"))
@@ -291,9 +299,10 @@ def described(record: dict[str, Any]) -> str:
     """What made a fine-tuned model, in a line."""
     recipe, pairs = record["recipe"], record["splits"]["train"]["pairs"]
     epochs = f"{recipe['epochs']} {'epoch' if recipe['epochs'] == 1 else 'epochs'}"
+    said = prompts_said(record)
     stopped = "stopped early, " if record["status"] == "stopped" else ""
     return (f"Fine-tuned on {pairs:,} pairs, {epochs} of recipe {recipe['name']} ({stopped}"
-            f"{duration(record['seconds'])})")
+            f"{duration(record['seconds'])}){f'. Prompts: {said}' if said else ''}")
 
 
 def _error(run: Run) -> str:

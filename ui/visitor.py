@@ -21,6 +21,8 @@ from train.record import Run
 from train.settings import Settings
 
 BROWSER_COOKIE = "tandem_browser"
+ENDPOINT = object()
+"""In place of a nonce: this was asked for at an endpoint, where nobody has one."""
 PAID_BY_VISITOR = ("jobs", "zerogpu")
 """Engines that cost the visitor and not the owner of the Space."""
 
@@ -63,20 +65,21 @@ class Door:
     def nonce(self, request: gr.Request) -> str:
         """What the page of this session must send back with whatever it acts with."""
         self.refuse_other_sites(request)
-        session = str(request.session_hash).encode()
+        session = f"{request.session_hash} {_browser_key(request)}".encode()
         return hmac.new(self.secret, session, hashlib.sha256).hexdigest()
 
-    def visitor(self, request: gr.Request, nonce: str | None = None) -> Visitor:
+    def visitor(self, request: gr.Request, nonce: object = ENDPOINT) -> Visitor:
         """Who is asking. RefusedError for another site's page, AccountError for a bad token.
 
-        nonce: what the page sent; None from an endpoint, where only a token in the header says
-        who is asking.
+        nonce: what the page sent, whatever it is; not given by an endpoint, where only a token in
+        the header says who is asking.
         """
         self.refuse_other_sites(request)
-        if nonce is None:
+        if nonce is ENDPOINT:
             token = _token_in_header(request)
         else:
-            if not hmac.compare_digest(nonce, self.nonce(request)):
+            sent = str(nonce).encode("utf-8", "replace")
+            if not hmac.compare_digest(sent, self.nonce(request).encode()):
                 raise RefusedError("This page is from before a restart: reload it.")
             token = _token_of_session(request) or _token_in_header(request)
         if not self.settings.on_space:
@@ -100,7 +103,7 @@ class Door:
         is_owner = local is not None and self.accounts.of(local).name == account.name
         return Visitor(None if is_owner else account.name, is_owner, account, token)
 
-    def looks(self, request: gr.Request, nonce: str | None = None) -> Visitor:
+    def looks(self, request: gr.Request, nonce: object = ENDPOINT) -> Visitor:
         """Who is looking, for what the page offers them: nobody in particular when in doubt."""
         try:
             return self.visitor(request, nonce)

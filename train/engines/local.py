@@ -47,7 +47,7 @@ class LocalEngine:
             child = subprocess.Popen(
                 [sys.executable, "-m", "train.launch", str(run.folder.resolve())],
                 cwd=HOUSE,
-                env=_environment(request, token) | {
+                env=environment(request, token) | {
                     "TANDEM_HOME": str(self.home.resolve()),
                     "OMP_NUM_THREADS": str(spare_cores()),
                     "TOKENIZERS_PARALLELISM": "false",
@@ -103,7 +103,7 @@ class LocalEngine:
                            f"({_reason(status)}). It can be resumed.")
 
 
-def _environment(request: Request, token: str | None) -> dict[str, str]:
+def environment(request: Request, token: str | None) -> dict[str, str]:
     """This process' environment; a visitor's run asks the Hub as the visitor, not as the owner."""
     environment = dict(os.environ)
     if request.owner is not None:

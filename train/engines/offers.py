@@ -60,7 +60,7 @@ def automatic(found: list[Offer]) -> tuple[str | None, str]:
         return "local", f"it has {local_device()} and costs nothing"
     if "jobs" in free:
         return "jobs", "this Space’s machine is its owner’s, and Jobs are open to you"
-    return None, next((offer.refusal for offer in found), "there is no engine here")
+    return None, next((offer.refusal for offer in found), "There is no engine here.")
 
 
 @cache

@@ -1,0 +1,41 @@
+import pytest
+
+from conftest import house_in
+from ui.page import build_page
+
+CONTRACT = {"compare", "scoreboard", "check", "start", "status", "stop", "publish"}
+"""DESIGN section 5."""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    return build_page(house_in(tmp_path_factory.mktemp("home"))).get_config_file()
+
+
+def test_the_endpoints_are_those_of_the_contract_by_their_very_names(config):
+    public = {event["api_name"]: event for event in config["dependencies"]
+              if event["api_visibility"] == "public"}
+    assert set(public) == CONTRACT
+    assert not [event for event in config["dependencies"]
+                if event["api_visibility"] != "private" and event["api_name"] not in CONTRACT]
+
+
+def test_what_ticks_waits_in_no_queue(config):
+    timers = {part["id"] for part in config["components"] if part["type"] == "timer"}
+    ticks = [event for event in config["dependencies"]
+             if timers & {target for target, _ in event["targets"]}]
+    assert len(ticks) == len(timers) >= 3
+    assert not [event["api_name"] for event in ticks if event["queue"]]
+
+
+def test_no_html_of_the_page_runs_a_script_but_compares_own(config):
+    from ui.compare import FOLLOW
+
+    scripts = {part["props"].get("js_on_load") for part in config["components"]
+               if part["type"] == "html"}
+    assert scripts <= {None, FOLLOW}
+
+
+def test_no_template_of_the_page_compiles_what_it_shows(config):
+    html = [part["props"] for part in config["components"] if part["type"] == "html"]
+    assert html and {part.get("html_template") for part in html} == {"${value}"}

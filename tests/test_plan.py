@@ -1,0 +1,115 @@
+import json
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+from train.recipe import RECIPES, named_recipe
+from train.request import Request
+from ui import plan as room
+from ui.plan import PlanError, Planner, estimate_command, plan_key
+
+SAID = {"pairs": 9, "steps": 3, "seconds": {"low": 1, "high": 2}}
+
+
+def planner(tmp_path, code, counted=None):
+    def command(request):
+        if counted is not None:
+            counted.append(request)
+        return [sys.executable, "-S", "-c", code]
+
+    return Planner(tmp_path, command)
+
+
+def prints(value):
+    return f"print('a warning'); print({json.dumps(json.dumps(value))})"
+
+
+def parsed(command):
+    """The recipe a command line asks for, read as `python -m train` reads it."""
+    values = dict(part.split("=", 1) for flag, part in zip(command, command[1:], strict=False)
+                  if flag == "--set")
+    return named_recipe(command[command.index("--recipe") + 1]).with_values(values)
+
+
+@pytest.mark.parametrize("recipe", [
+    *RECIPES.values(),
+    replace(RECIPES["tandem"], learning_rate=1.25e-7, dropout=None, max_seq_length=64, epochs=7,
+            truncate_dim=256, keep="last", mask=False, symmetric=True, negatives=2, patience=1,
+            lora_rank=8, mini_batch_size=16, batching="neighbours", precision="bf16"),
+], ids=lambda recipe: recipe.name)
+def test_the_command_line_asks_for_the_very_recipe(recipe):
+    assert parsed(estimate_command(Request(recipe=recipe))) == recipe
+
+
+def test_the_command_line_names_data_and_base_whatever_they_look_like():
+    command = estimate_command(Request("-x y.jsonl", "--json", "abc"))
+    assert "--data=-x y.jsonl" in command and "--base=--json@abc" in command
+    assert command[1:4] == ["-m", "train", "estimate"] and command[-1] == "--json"
+
+
+def test_what_was_measured_is_kept_for_the_same_question(tmp_path):
+    counted = []
+    plans = planner(tmp_path, prints(SAID), counted)
+    asked = Request()
+    assert plans.known(asked) is None
+    assert plans.plan(asked) == plans.plan(replace(asked, owner="ben", seed=7)) == SAID
+    assert plans.known(asked) == SAID
+    assert len(counted) == 1
+    plans.plan(replace(asked, recipe=RECIPES["quick"]))
+    assert len(counted) == 2
+
+
+@pytest.mark.parametrize("other", [{"data": "x"}, {"base": "x"}, {"revision": "x"},
+                                   {"recipe": RECIPES["seed"]}])
+def test_an_estimate_depends_on_data_base_revision_and_recipe(other):
+    assert plan_key(Request()) != plan_key(replace(Request(), **other))
+
+
+def test_only_so_many_estimates_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "MOST_KEPT", 2)
+    plans = planner(tmp_path, prints(SAID))
+    for name in "abc":
+        plans.plan(Request(data=name))
+    assert [plans.known(Request(data=name)) is None for name in "abc"] == [True, False, False]
+
+
+def test_one_is_measured_at_a_time_and_two_who_ask_the_same_wait_for_one(tmp_path):
+    counted, said = [], []
+    plans = planner(tmp_path, f"import time; time.sleep(0.1); {prints(SAID)}", counted)
+    asking = [threading.Thread(target=lambda: said.append(plans.plan(Request()))) for _ in "abc"]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    assert said == [SAID] * 3 and len(counted) == 1
+
+
+def test_an_error_of_the_command_is_its_sentence_and_is_not_kept(tmp_path):
+    plans = planner(tmp_path, prints({"error": "There is no corpus at x."}))
+    with pytest.raises(PlanError, match=r"^There is no corpus at x\.$"):
+        plans.plan(Request())
+    assert plans.known(Request()) is None
+
+
+@pytest.mark.parametrize("code, said", [
+    ("import sys; sys.exit('python -m train: error: no such thing')", "error: no such thing"),
+    ("pass", r"It could not be estimated: \?"),
+    ("raise MemoryError('too large')", "MemoryError: too large"),
+    ("print('{half')", "It could not be estimated"),
+])
+def test_a_command_that_fails_is_said_with_its_last_words(tmp_path, code, said):
+    with pytest.raises(PlanError, match=said):
+        planner(tmp_path, code).plan(Request())
+
+
+def test_a_machine_that_is_too_slow_is_said_and_the_command_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "MEASURE_WITHIN", 0.3)
+    with pytest.raises(PlanError, match="took more than .* too slow for this model"):
+        planner(tmp_path, "import time; time.sleep(60)").plan(Request())
+
+
+def test_measuring_uses_the_caches_of_this_home(tmp_path):
+    code = "import json, os; print(json.dumps({'home': os.environ['TANDEM_HOME']}))"
+    assert planner(tmp_path, code).plan(Request())["home"] == str(tmp_path.resolve())
