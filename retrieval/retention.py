@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from corpus.read import load_corpus
+from corpus.read import GENERAL, load_corpus
 from corpus.records import Corpus
 
 from .encoder import Encoder
@@ -12,8 +12,6 @@ from .evidence import Evidence, Judged, judge
 from .index import build_index
 from .metrics import PRIMARY
 
-GENERAL = "general"
-"""The built-in collection, and what its split is called in a run's record."""
 SPLIT = "test"
 
 Progress = Callable[[str, int, int], None]
@@ -29,7 +27,8 @@ def retention(
 ) -> dict[str, Any]:
     """Judge both sides on the general collection: the figures of a split, with a verdict.
 
-    corpus: another collection in place of the built-in one. CorpusError when there is none.
+    In a run's record its split is called as the collection is. corpus: another collection in place
+    of the built-in one.
     """
     corpus = corpus or load_corpus(GENERAL)
 

@@ -84,6 +84,7 @@ class LoopbackHub:
     def __init__(self):
         self.repos, self.store, self.faults, self.asked = {}, {}, [], []
         self.uploads, self.collections = [], {}
+        self.part_size, self.parts = None, {}
         self.tokens = {ME: {"name": MINE, "type": "user", "orgs": [
             {"name": "team", "roleInOrg": "write"}, {"name": "readers", "roleInOrg": "read"}],
             "auth": {"type": "access_token", "accessToken": {"role": "write"}}}}
@@ -112,8 +113,8 @@ class LoopbackHub:
     def count(self, pattern):
         return sum(bool(re.search(pattern, request)) for request, _ in self.asked)
 
-    def may_read(self, repo, account):
-        return not repo.private or self.may_write(repo.owner, account)
+    def may_read(self, repo, account, name):
+        return not repo.private or self.may_write(repo.owner, account, name)
 
     def may_write(self, owner, account, repo_id=None):
         if account is None:
@@ -131,6 +132,7 @@ class LoopbackHub:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one piece, or the client waits for each
 
     def __getattr__(self, name):
         if name.startswith("do_"):
@@ -147,7 +149,6 @@ class Handler(BaseHTTPRequestHandler):
         request = f"{self.command} {self.path}"
         bearer = (self.headers.get("authorization") or "").removeprefix("Bearer ")
         self.hub.asked.append((request, bearer))
-        self.account = self.hub.tokens.get(bearer)
         self.fault = self.hub.fault_for(request)
         length = int(self.headers.get("content-length") or 0)
         if self.fault and self.fault.drop == "middle" and self.command == "PUT":
@@ -165,6 +166,7 @@ class Handler(BaseHTTPRequestHandler):
             if re.search(hook, request):
                 del self.hub.before[hook]
                 action()
+        self.account = self.hub.tokens.get(bearer)
         if bearer and self.account is None and not self.at.startswith("/_lfs"):
             return self.error(401, "Invalid username or password.", **{
                 "x-error-message": "Invalid credentials in Authorization header"})
@@ -204,7 +206,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def find(self, kind, name):
         repo = self.hub.repos.get((KINDS[kind], name))
-        return repo if repo and self.hub.may_read(repo, self.account) else None
+        return repo if repo and self.hub.may_read(repo, self.account, name) else None
 
     def info(self, kind, name, revision=None):
         repo = self.find(kind, name)
@@ -261,11 +263,26 @@ class Handler(BaseHTTPRequestHandler):
         for asked in json.loads(self.body)["objects"]:
             there = asked["oid"] in self.hub.store
             place = {"href": f"{self.hub.endpoint}/_lfs/{asked['oid']}?sig=x"}
+            if self.hub.part_size:
+                place["header"] = {"chunk_size": str(self.hub.part_size)} | {
+                    f"{number + 1:05}": f"{place['href']}&part={number}"
+                    for number in range(-(-asked["size"] // self.hub.part_size))}
             objects.append(asked | ({} if there else {"actions": {"upload": place, "verify": {
                 "href": f"{self.hub.endpoint}/_lfs/verify"}}}))
         return self.json({"transfer": "basic", "objects": objects})
 
     def put(self, oid):
+        if "part" in self.query:
+            self.hub.parts[oid, int(self.query["part"][0])] = self.body
+            return self.send(200, b"", {"etag": f'"{len(self.body)}"'})
+        return self.keep(oid)
+
+    def complete(self, oid):
+        asked = json.loads(self.body)["parts"]
+        self.body = b"".join(self.hub.parts[oid, number] for number in range(len(asked)))
+        return self.keep(oid)
+
+    def keep(self, oid):
         if hashlib.sha256(self.body).hexdigest() != oid:
             return self.error(400, "not what was announced")
         self.hub.store[oid] = self.body
@@ -404,6 +421,7 @@ ROUTES = (
     (f"GET /api/{KIND}/{NAME}/refs", "refs"),
     (rf"POST /{PREFIX}{NAME}\.git/info/lfs/objects/batch", "batch"),
     ("PUT /_lfs/([0-9a-f]+)", "put"),
+    ("POST /_lfs/([0-9a-f]+)", "complete"),
     ("POST /_lfs/verify", "verified"),
     (f"GET /{PREFIX}{NAME}/resolve/([^/]+|refs/pr/[0-9]+)/(.+)", "resolve"),
     (f"POST /api/spaces/{NAME}/hardware", "hardware"),

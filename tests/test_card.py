@@ -73,7 +73,8 @@ def test_no_other_number_of_a_record_passes_for_one_on_the_card(made):
 
 def test_the_card_is_the_one_that_was_looked_at(made):
     """After a wanted change: delete the snapshot, run this, look at the new one, commit it."""
-    record = changed(made, versions={"python": "3.11", "torch": "2"})
+    recipe = {"name": "tandem", "epochs": 2, "batch_size": 8, "truncate_dim": 128, "keep": "best"}
+    record = changed(made, versions={"python": "3.11", "torch": "2"}, recipe=recipe)
     card = model_card(record, "me/car-parts")
     if not SNAPSHOT.exists():
         SNAPSHOT.parent.mkdir(exist_ok=True)
@@ -179,6 +180,17 @@ def test_what_was_lost_elsewhere_is_shown_or_said_to_be_unknown(made):
     assert "was not measured" not in card
     row = next(line for line in card.splitlines() if line.startswith("| general | ndcg@10 |"))
     assert f"{made['metrics']['dev']['base']['ndcg@10']:.4f}" in row
+
+
+def test_each_side_is_said_to_be_shown_the_way_it_does_better(made):
+    choice = {"query": "question: ", "passage": "", "used": True, "with": 0.61, "without": 0.52}
+    record = changed(made, prompts={"base": choice, "tuned": choice | {
+        "used": False, "without": 0.7215}})
+    card = model_card(record)
+    assert "| base | 0.6100 | 0.5200 | with |" in card
+    assert "| fine-tuned | 0.6100 | 0.7215 | without |" in card
+    assert "needs no prompt" in card
+    assert "`question: `" in model_card(changed(made, prompts={"base": choice}))
 
 
 def test_limitations_are_written_from_the_figures(made):

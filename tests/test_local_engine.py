@@ -75,3 +75,39 @@ def test_a_run_deleted_while_it_runs_harms_nobody(engine, tmp_path):
     run.delete()
     engine.abandon()
     engine.children[run.id].wait(10)
+
+
+def test_a_run_that_is_at_work_is_not_started_again(engine, tmp_path):
+    run = Request().create(tmp_path / "runs")
+    engine.start(run)
+    wait_for(run, "running")
+    with pytest.raises(EngineError, match="is running: there is nothing to start"):
+        engine.start(run)
+    assert run.record()["status"] == "running"
+
+
+def test_a_run_abandoned_before_it_began_waits_for_the_next_start_of_the_app(engine, tmp_path):
+    run = Request().create(tmp_path / "runs")
+    engine.start(run)
+    child = engine.children[run.id]
+    engine.abandon()
+    child.wait(10)
+    time.sleep(0.2)  # for whoever would write something now
+    assert run.record()["status"] in ("queued", "interrupted")
+
+
+def test_a_queued_run_is_left_as_it_is_by_a_look(engine, tmp_path):
+    run = Request().create(tmp_path / "runs")
+    engine.look(run)
+    assert run.record()["status"] == "queued"
+
+
+def test_a_resumed_run_is_queued_at_once_so_that_nobody_takes_its_old_end_for_the_new(
+    engine, tmp_path
+):
+    run = Request(data="nothing.jsonl").create(tmp_path / "runs")
+    run.update(status="interrupted", error="Its process ended.")
+    engine.start(run)
+    record = run.record()
+    assert record["status"] != "interrupted" and record["error"] != "Its process ended."
+    wait_for(run, "failed")

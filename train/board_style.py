@@ -20,6 +20,10 @@ BOARD_CSS = """
 .t-series[data-line="1"] polyline { stroke:var(--t-accent); }
 .t-series[data-line="1"] circle, .t-series[data-line="1"] text { fill:var(--t-accent); }
 .t-fold summary { cursor:pointer; font-size:.9rem; color:var(--t-soft); padding:.3rem 0; }
+.t-hide { display:none !important; }
+#board-acts { align-items:flex-end; gap:.5rem; }
+#board-acts > * { flex:0 1 auto; min-width:7rem; width:auto; }
+#blind-votes button { min-width:8rem; }
 .t-two { display:grid; gap:1rem;
   grid-template-columns:repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
 .t .t-table .t-q { white-space:normal; min-width:12rem; text-align:left !important; }

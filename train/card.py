@@ -80,7 +80,7 @@ def _details(record: Mapping[str, Any]) -> str:
         "Base model": _linked(record) + (f" at revision `{base['revision']}`"
                                          if base.get("revision") else ""),
         "Parameters": f"{base['parameters']:,}",
-        "Maximum sequence length": f"{base['max_seq_length']} tokens",
+        "Maximum sequence length": f"{_longest(record)} tokens",
         "Output dimensions": str(_dim(record)),
         "Similarity": _similarity(record),
         "Training data": f"`{record['data']['name']}`",
@@ -96,7 +96,7 @@ def _details(record: Mapping[str, Any]) -> str:
 def _usage(record: Mapping[str, Any], repo: str | None) -> str:
     cut = record["recipe"].get("truncate_dim")
     given = f", truncate_dim={cut}" if cut else ""
-    prompts = record["base_model"].get("stored_prompts") or {}
+    prompts = _stored_prompts(record)
     text = f"""## Usage
 
 ```
@@ -124,6 +124,20 @@ print(model.similarity(query, passages))
     return text
 
 
+def _stored_prompts(record: Mapping[str, Any]) -> Mapping[str, str]:
+    """What the model puts before a text: the base's prompts, unless it does better without."""
+    chosen = (record.get("prompts") or {}).get("tuned") or (record.get("prompts") or {}).get("base")
+    if chosen is not None and not chosen["used"]:
+        return {}
+    return record["base_model"].get("stored_prompts") or {}
+
+
+def _longest(record: Mapping[str, Any]) -> int:
+    """How many tokens of a text it reads."""
+    own = int(record["base_model"]["max_seq_length"])
+    return min(own, record["recipe"].get("max_seq_length") or own)
+
+
 def _limits(record: Mapping[str, Any]) -> str:
     """What the figures say against it."""
     test, dev = record["metrics"]["test"], record["metrics"]["dev"]
@@ -144,8 +158,7 @@ def _limits(record: Mapping[str, Any]) -> str:
                      f"{test['detectable_difference']:.4f} or more; a smaller one would not show.")
     lines.append(f"The dev figures ({dev['tuned'][PRIMARY]:.4f} {PRIMARY}) flatter: the checkpoint "
                  "was chosen by them.")
-    longest = record["base_model"]["max_seq_length"]
-    lines.append(f"A text is read up to {longest} tokens; what comes after is not seen.")
+    lines.append(f"A text is read up to {_longest(record)} tokens; what comes after is not seen.")
     if not record.get("retention"):
         lines.append("What fine-tuning cost on other subjects was not measured.")
     return "## Limitations\n\n" + "".join(f"- {line}\n" for line in lines)
@@ -153,13 +166,14 @@ def _limits(record: Mapping[str, Any]) -> str:
 
 def _training(record: Mapping[str, Any]) -> str:
     recipe = record["recipe"]
-    device = record.get("device_name") or record["device"]
     settings = [[name, str(value)] for name, value in (
         recipe | {"loss": " over ".join(loss_names(recipe)), "seed": record["seed"]}).items()]
+    took = (f"{record['seconds']:,.0f} s on {record['device']} ({record['cpu_seconds']:,.0f} CPU "
+            "seconds), measuring included.")
     text = f"""## Training
 
 {training_log(record)}
-{record["seconds"]:,.0f} s on {device} ({record["cpu_seconds"]:,.0f} CPU seconds), with measuring.
+{took}
 
 ### Hyperparameters
 

@@ -15,9 +15,13 @@ def evaluation(record: Mapping[str, Any]) -> str:
     parts = ["## Evaluation\n"]
     for split in ("test", "dev"):
         parts += [f"### {SPLIT_NAMES[split]}\n", measured(record["metrics"][split])]
+    if record.get("prompts"):
+        parts += ["### Prompts\n", _prompts(record["prompts"])]
     parts += ["### What it cost elsewhere (retention)\n", _retention(record.get("retention"))]
     if record.get("speed"):
-        parts += ["### Speed and size\n", _plain_table(record["speed"])]
+        parts += ["### Speed\n", _plain_table(record["speed"])]
+    if record.get("onnx"):
+        parts += ["### For a CPU\n", _onnx(record["onnx"])]
     return "\n".join(parts)
 
 
@@ -43,6 +47,21 @@ def measured(figures: Mapping[str, Any]) -> str:
     )
 
 
+def _prompts(prompts: Mapping[str, Mapping[str, Any]]) -> str:
+    """Each side is shown the way it does better: with its prompts, or without."""
+    rows = [
+        [SIDES[side], f"{choice['with']:.4f}", f"{choice['without']:.4f}",
+         "with" if choice["used"] else "without"]
+        for side in SIDES if (choice := prompts.get(side))
+    ]
+    return (f"Each model was measured on dev with the prompts its authors prescribe and without "
+            f"them ({PRIMARY}), and is shown above the way it does better:\n\n"
+            + table(["model", "with", "without", "shown"], rows))
+
+
+SIDES = {"base": "base", "tuned": "fine-tuned"}
+
+
 def _gap(gap: Mapping[str, float]) -> list[str]:
     interval = f"{gap['low']:+.4f} to {gap['high']:+.4f}"
     return [f"{gap['value']:+.4f}", interval, f"{gap['p']:.4f}" if "p" in gap else ""]
@@ -66,6 +85,13 @@ def _retention(retention: Any) -> str:
     sentences = [str(part["verdict"]) for part in parts if part.get("verdict")]
     return "\n".join([*sentences, *([""] if sentences else []), table(
         ["data", "metric", "base", "fine-tuned", "difference", "95 % interval"], rows)])
+
+
+def _onnx(onnx: Mapping[str, Any]) -> str:
+    """The export for serving on a CPU, and how it did."""
+    return (f"`{onnx['file']}` ({onnx['bytes']:,} bytes) is the transformer with weights in int8, "
+            f"for ONNX Runtime: {onnx['int8']:.4f} {onnx['metric']} on {onnx['split']}, where fp32 "
+            f"has {onnx['fp32']:.4f}. Pooling and prompts are as above.\n")
 
 
 def _plain_table(values: Mapping[str, Any], before: str = "") -> str:

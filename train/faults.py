@@ -19,7 +19,7 @@ def sentence(error: Exception, run: Run, recipe: Recipe) -> str:
             f"The disk is full where {run.folder} is ({_said(error)}). What was kept before is "
             "still there: make space, for example by deleting runs, then resume."
         )
-    if is_out_of_memory(error):
+    if is_out_of_memory(error) and not isinstance(error, ValueError):
         return (
             f"Memory ran out: lower batch_size (it is {recipe.batch_size}), or set "
             "mini_batch_size, which takes a batch in parts. What was kept before is still there."

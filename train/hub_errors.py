@@ -93,6 +93,8 @@ def failure_of(error: BaseException, token: str) -> Failure:
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
+    if type(error) is ValueError and "README.md" in str(error):
+        return Failure("refused_card", 400, plain(str(error).partition("\n")[2], token))
     for link in _chain(error):
         if isinstance(link, StoppedError):
             return Failure("cancelled")
@@ -106,8 +108,6 @@ def failure_of(error: BaseException, token: str) -> Failure:
             return Failure("unreachable")
         if isinstance(link, json.JSONDecodeError):
             return Failure("not_the_hub")
-    if isinstance(error, ValueError) and "README.md" in str(error):
-        return Failure("refused_card", 400, plain(str(error).partition("\n")[2], token))
     if isinstance(error, OSError):
         return Failure("file", None, plain(error.strerror or "", token))
     return Failure("refused", None, plain(str(error) or type(error).__name__, token))

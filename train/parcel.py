@@ -98,6 +98,8 @@ def pack(
         place.parent.mkdir(parents=True, exist_ok=True)
         _put(file, place, link)
     public = published_record(record)
+    if (public.get("onnx") or {}).get("file") not in files:
+        public.pop("onnx", None)  # it is not sent this time
     card = model_card(public, repo)
     public["card_sha256"] = hashlib.sha256(card.encode()).hexdigest()
     public["files"] = sorted([*files, CARD, RECORD, FIGURES])

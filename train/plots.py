@@ -12,7 +12,7 @@ ROW = 22
 """Height of a row of a forest plot."""
 NAMES = 148
 """Width that the names of a forest plot take."""
-SIDE, EDGE = 330, 42
+SIDE, EDGE = 340, 54
 """A square plot's side, and the space its axis takes."""
 MOST_DOTS = 1_500
 """Different moves drawn one by one; more than that share dots."""
@@ -41,7 +41,7 @@ def forest(title: str, bars: Sequence[Bar], said: str) -> str:
     height = ROW * len(bars) + 30
 
     def x(value: float) -> float:
-        return round(NAMES + (WIDTH - NAMES - 14) * (value - low) / (high - low), 1)
+        return round(NAMES + (WIDTH - NAMES - 26) * (value - low) / (high - low), 1)
 
     digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0])))
     drawn = [
@@ -113,7 +113,7 @@ def rank_scatter(
         f'<text x="{x(worst) + 6}" y="{y(1) + 18}">better</text>',
         f'<text x="{x(1) - 6}" y="{y(worst) - 8}" text-anchor="end">worse</text>',
         f'<text x="{x(1)}" y="{SIDE - 10}" text-anchor="end">rank in {escape(base)} →</text>',
-        f'<text transform="translate(12 {y(worst)}) rotate(-90)">rank in {escape(tuned)} →</text>',
+        f'<text transform="translate(11 {y(worst)}) rotate(-90)">rank in {escape(tuned)} →</text>',
     ]
     return _figure("Rank of the answer, before and after", SIDE, SIDE, "".join(drawn), said)
 
@@ -156,12 +156,14 @@ def dim_lines(
         star = "*" if dim in marked else ""
         drawn.append(f'<text x="{x(dim)}" y="{height - 10}" text-anchor="middle">'
                      f"{dim:g}{star}</text>")
+    ends = [line[-1][1] for line in series.values() if line]
     for number, (name, line) in enumerate(series.items()):
-        drawn.append(_series(name, [(x(dim), y(value)) for dim, value in line], number))
+        above = bool(line) and line[-1][1] == max(ends) and (number > 0 or len(set(ends)) > 1)
+        drawn.append(_series(name, [(x(dim), y(value)) for dim, value in line], number, above))
     return _figure(title, width, height, "".join(drawn), said)
 
 
-def _series(name: str, places: Sequence[Point], number: int) -> str:
+def _series(name: str, places: Sequence[Point], number: int, above: bool) -> str:
     if not places:
         return ""
     dash = ' stroke-dasharray="6 4"' if number == 0 else ""
@@ -169,7 +171,7 @@ def _series(name: str, places: Sequence[Point], number: int) -> str:
     dots = "".join(f'<circle cx="{x}" cy="{y}" r="3"/>' for x, y in places)
     x, y = places[-1]
     return (f'<g class="t-series" data-line="{number}"><polyline points="{line}"{dash}/>{dots}'
-            f'<text x="{x}" y="{y - 8 if number else y + 18}" text-anchor="end">{escape(name)}'
+            f'<text x="{x}" y="{y - 8 if above else y + 18}" text-anchor="end">{escape(name)}'
             "</text></g>")
 
 

@@ -23,6 +23,7 @@ from .there import There, reconcile_card
 from .verify import Verified, ask_again, download
 
 Event = dict[str, Any]
+NOTHING = "Nothing was published"
 ON_EDITED = ("ask", "keep", "replace", "merge")
 
 
@@ -69,7 +70,13 @@ def publish(
     if edits is not None:
         run.update(card=edits.as_record())
     with tempfile.TemporaryDirectory(prefix="tandem-publish-") as folder:
-        yield from _Publishing(run, wish, hub, corpus, cache, Path(folder)).events()
+        try:
+            yield from _Publishing(run, wish, hub, corpus, cache, Path(folder)).events()
+        except PublishError as error:
+            if error.published is not False or NOTHING in str(error):
+                raise
+            raise PublishError(f"{error} {NOTHING}.", error.kind, False,
+                               error.retry_after) from None
 
 
 def write_dry(run: Run, wish: Wish, folder: Path, edits: CardEdits | None = None) -> Event:
@@ -100,6 +107,8 @@ class _Publishing:
         target = check_may_write(hub, wish.to, wish.private, wish.pull_request)
         yield {"type": "phase", "phase": "prepare"}
         parcel = pack(self.run, wish.to, self.folder / "parcel", wish.extra, link=True)
+        hub.ask("having the card checked",
+                lambda: hub.api._validate_yaml(parcel.card, repo_type="model"))
         there = There.at(hub, target) if target.exists else There()
         if (last := self._unchanged_since(target, parcel)) is not None:
             yield {"type": "log", "text": f"{wish.to} has all of this already: nothing was "

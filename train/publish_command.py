@@ -3,19 +3,23 @@
 import argparse
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .card_data import CardEdits, CardError
+from .extras import add_to_collection, publish_data
 from .hub import Hub
 from .hub_errors import PublishError
 from .may_write import check_repo_id
+from .onnx_export import PATH, export_int8
 from .publish import ON_EDITED, Wish, publish, write_dry
 from .record import Run
 from .settings import Settings
 from .verify import corpus_of
 
+T = TypeVar("T")
 log = logging.getLogger("train")
 DRY_RUN = "dry-run"
 """Where, in the run directory, a dry run writes what would be sent."""
@@ -44,6 +48,12 @@ def add_publish(commands: Any) -> None:
     parser.add_argument("--description")
     parser.add_argument("--private-data", action="store_true", default=None,
                         help="no text of the data on the card")
+    parser.add_argument("--onnx", action="store_true",
+                        help="also as int8 ONNX for a CPU, if it ranks as well")
+    parser.add_argument("--with-data", type=_repo_id, metavar="OWNER/NAME",
+                        help="the data as a data set of its own, afterwards")
+    parser.add_argument("--data-license", help="of the data; needed with --with-data")
+    parser.add_argument("--collection", metavar="SLUG", help="add the model to a collection")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(command=publish_command, as_text=_text, parser=parser)
 
@@ -55,22 +65,76 @@ def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what matters is said here
     run = Run(options.run)
     record = run.record()
-    wish = Wish(options.to, options.private, options.pr, options.on_edited, options.over)
+    wish = Wish(options.to, options.private, options.pr, options.on_edited, options.over,
+                _onnx(run) if options.onnx else {})
     edits = _edits(record, options)
     if options.dry_run:
         folder = run.folder / DRY_RUN
         shutil.rmtree(folder, ignore_errors=True)
         return write_dry(run, wish, folder, edits), 0
+    if options.with_data and not options.data_license:
+        options.parser.error("--with-data needs --data-license: under which licence the texts are")
+    hub = Hub(get_token())
     result: dict[str, Any] = {}
-    last = ""
-    for event in publish(run, wish, Hub(get_token()), edits=edits,
-                         corpus=lambda: corpus_of(run), cache=Settings.from_env().cache):
+    teller = _Teller()
+    for event in publish(run, wish, hub, edits=edits, corpus=lambda: corpus_of(run),
+                         cache=Settings.from_env().cache):
         if event["type"] == "done":
             result = {key: value for key, value in event.items() if key != "type"}
-        elif (line := _line(event)) != last:
+        else:
+            teller.tell(event)
+    return result | _beside(run, wish, hub, options), 0
+
+
+def _onnx(run: Run) -> dict[str, Path]:
+    corpus = corpus_of(run)
+    if corpus is None:
+        raise PublishError("An ONNX export is measured on the data of the run, which is not here "
+                           "any more. Publish without --onnx.", "onnx")
+    exported = _Teller().drained(export_int8(run, corpus, Settings.from_env().cache))
+    return {PATH: exported.file}
+
+
+def _beside(run: Run, wish: Wish, hub: Hub, options: argparse.Namespace) -> dict[str, Any]:
+    """What is published beside the model, once that is there."""
+    extras: dict[str, Any] = {}
+    if options.with_data:
+        corpus = corpus_of(run)
+        if corpus is None:
+            raise PublishError(f"{wish.to} is published; its data is not, as it is not here any "
+                               "more.", "nothing", True)
+        extras["data_set"] = _Teller().drained(publish_data(
+            corpus, options.with_data, hub, licence=options.data_license, private=wish.private,
+            language=options.language))
+    if options.collection:
+        add_to_collection(hub, options.collection, wish.to)
+        extras["collection"] = options.collection
+    return extras
+
+
+@dataclass
+class _Teller:
+    """Logs events, a progress every tenth of the way."""
+
+    last: str = ""
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        line = str(event.get("text") or event.get("phase"))
+        if event["type"] == "progress":
+            tenths = 10 * event["done"] // max(1, event["total"])
+            line += f" {10 * tenths} % of {event['total']:,} bytes"
+        if line != self.last:
             log.info("%s", line)
-            last = line
-    return result, 0
+            self.last = line
+
+    def drained(self, events: Generator[dict[str, Any], None, T]) -> T:
+        """Log all; returns what came of them."""
+        while True:
+            try:
+                self.tell(next(events))
+            except StopIteration as finished:
+                result: T = finished.value
+                return result
 
 
 def _repo_id(text: str) -> str:
@@ -90,14 +154,8 @@ def _edits(record: Mapping[str, Any], options: argparse.Namespace) -> CardEdits:
     try:
         return CardEdits(**kept | {key: value for key, value in given.items() if value})
     except CardError as error:
-        options.parser.error(str(error))
-
-
-def _line(event: Mapping[str, Any]) -> str:
-    if event["type"] == "progress":
-        share = event["done"] / event["total"] if event["total"] else 1
-        return f"{event['phase']} {share:.0%}"
-    return str(event.get("text") or event["phase"])
+        parser: argparse.ArgumentParser = options.parser
+        parser.error(str(error))
 
 
 def _text(result: Mapping[str, Any]) -> str:

@@ -106,6 +106,12 @@ class Queue:
             ahead += self._device(other) == device
         return 0
 
+    def visit(self, run: Run, token: str | None) -> None:
+        """Tell the engine of an active run that its owner looks at it."""
+        engine = self.engines.get(engine_name(run.record()))
+        if engine is not None and run.record()["status"] in ACTIVE:
+            engine.visit(run, token)
+
     def look_at(self, run: Run) -> None:
         """Bring the record of one run up to date."""
         engine = self.engines.get(engine_name(run.record()))

@@ -75,7 +75,8 @@ def publish_space(
 
 
 def _ask_for(hub: Hub, target: Target, hardware: str) -> None:
-    found = hub.attempt(lambda: hub.api.request_space_hardware(target.repo_id, hardware))
+    flavor: Any = hardware  # the Hub knows more of them than its client
+    found = hub.attempt(lambda: hub.api.request_space_hardware(target.repo_id, flavor))
     if isinstance(found, Failure):
         raise PublishError(f"{target.repo_id} is up to date, but it did not get {hardware}: "
                            f"{found.sentence('asking for hardware')}", found.kind, True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from corpus.read import load_corpus
 from corpus.records import Corpus, CorpusError
@@ -87,10 +88,10 @@ def _reported(
 
 def fetch(hub: Hub, repo: str, revision: str, path: str, place: Path, meter: Meter) -> str:
     """Download one file; its SHA-256 as hex. Raises what the client raises: for a `watch`."""
-    from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub import get_session
     from huggingface_hub.utils._http import hf_raise_for_status
 
-    url = hf_hub_url(repo, path, revision=revision, endpoint=hub.endpoint)
+    url = f"{hub.endpoint}/{repo}/resolve/{quote(revision, safe='')}/{quote(path)}"
     digest, size = hashlib.sha256(), 0
     with get_session().stream("GET", url, headers=hub.headers()) as answer, place.open("wb") as out:
         hf_raise_for_status(answer)

@@ -70,7 +70,7 @@ def blind_tab(acts: Acts, shared: Shared) -> None:
         show = gr.Button("Show the result", size="sm")
         take = {kind: gr.Button(f"Votes as {kind.upper()}", size="sm") for kind in ("csv", "json")}
         save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="votes-save")
-    saved = gr.Textbox("", visible="hidden")
+    saved = gr.Textbox("", show_label=False, elem_classes="t-hide")
     start.click(_start(acts), [shared.run, shared.nonce, count, name, own],
                 [session, lists, row, result], concurrency_limit=2, **HIDDEN)
     for choice, button in votes.items():

@@ -57,6 +57,8 @@ def _look(house: House, acts: Acts) -> Callable[..., Any]:
                     else gr.skip()
             status = run.record()["status"]
             place = house.queue.place(run) if status == "queued" else 0
+            if visitor.owns(run):
+                house.queue.visit(run, visitor.token)
             mark = _mark(run, place, shown, visitor, status == "running")
             if mark == drawn:
                 return gr.skip()

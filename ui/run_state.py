@@ -13,6 +13,8 @@ from train.record import ACTIVE, USABLE, Run, latest, of_kind, since_load
 Event = Mapping[str, Any]
 
 PHASES = {
+    "machine": "waiting for a machine",
+    "install": "installing libraries",
     "load": "loading the model",
     "baseline": "measuring Base first",
     "mine": "looking for hard negatives",
@@ -59,6 +61,8 @@ class RunState:
     device: str = ""
     seconds: float | None = None
     error: str = ""
+    note: str = ""
+    flavor: str = ""
     log: tuple[str, ...] = ()
     verdict: str = ""
     mood: str = ""
@@ -100,6 +104,8 @@ def recorded_state(run: Run, place: int = 0) -> RunState:
         device=str(record.get("device", "")),
         seconds=record.get("seconds"),
         error=record.get("error") or "",
+        note=record.get("note") or "",
+        flavor=str((record.get("engine") or {}).get("flavor") or ""),
         has_model=run.has_model,
         prompts=prompts_said(record),
         **_outcome(record),

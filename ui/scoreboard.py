@@ -51,7 +51,7 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
             reports = {ending: gr.Button(name, size="sm") for ending, name in
                        ((".html", "Report"), (".csv", "CSV"), (".json", "JSON"))}
             save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="report-save")
-        saved = gr.Textbox("", visible="hidden")
+        saved = gr.Textbox("", show_label=False, elem_classes="t-hide")
         by_dim = gr.HTML(js_on_load=None, elem_id="by-dim")
         cost = gr.HTML(js_on_load=None, elem_id="elsewhere")
         outcome = gr.Radio(
@@ -63,7 +63,7 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
             interactive=False, show_search="search", wrap=True, max_height=460,
             column_widths=[390, 100, 140, 110, 180, 110], elem_id="questions",
         )
-        asked = gr.Textbox("", visible="hidden")
+        asked = gr.Textbox("", show_label=False, elem_classes="t-hide")
         why = gr.HTML(js_on_load=None, elem_id="why")
         ask = gr.Button("Open in Compare", size="sm", visible=False, elem_id="why-ask")
         with gr.Accordion("The 20 worst regressions, and what outranked the answer", open=False):
@@ -77,7 +77,8 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
           [board, details, table, cost, other], concurrency_limit=4, **HIDDEN)
     gr.on(changed, lambda: ("", "", "", gr.Button(visible=False)), None,
           [by_dim, why, worst, ask], queue=False, **HIDDEN)
-    gr.on([outcome.change, against.change], None, [outcome, against], None, js=REMEMBER, **HIDDEN)
+    for choice in (outcome, against):
+        choice.change(None, [outcome, against], None, js=REMEMBER, **HIDDEN)
     outcome.change(_rows(acts), [outcome, shared.run, shared.nonce, against], table, queue=False,
                    **HIDDEN)
     table.select(_chosen, None, [asked, ask], queue=False, **HIDDEN).then(

@@ -190,7 +190,8 @@ def test_the_scoreboard_shows_the_verdict_and_fifteen_metrics(page, trained):
     expect(board.locator("tr[data-primary]")).to_contain_text(f"{evidence['tuned']['ndcg@10']:.3f}")
 
 
-def test_the_questions_table_filters_says_why_and_opens_a_question_in_compare(page, trained, sample_folder):
+def test_the_questions_table_filters_says_why_and_leads_to_compare(
+        page, trained, sample_folder):
     corpus = load_corpus(sample_folder)
     outcomes = Client(trained.url, verbose=False).predict(api_name="/scoreboard")["outcomes"]
     open_page(page, trained)

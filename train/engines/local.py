@@ -27,6 +27,7 @@ class LocalEngine:
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     name: str = "local"
+    abandoned: bool = False
 
     def device(self, run: Run) -> str:
         """This machine: whatever it has, a run uses all of it."""
@@ -80,8 +81,12 @@ class LocalEngine:
         """Mark a run as interrupted whose process is gone; a queued one has none yet."""
         mark_interrupted(run)
 
+    def visit(self, run: Run, token: str | None = None) -> None:
+        """Nothing: a process of this machine needs nobody's name."""
+
     def abandon(self) -> None:
         """End what runs here because the app ends; it is resumed at the next start."""
+        self.abandoned = True
         for child in self.children.values():
             if child.poll() is None:
                 child.kill()
@@ -95,9 +100,9 @@ class LocalEngine:
             recorded = run.record()["status"]
             if recorded == "queued" and run.id in self.asked:
                 run.update(status="stopped", error="It was stopped before it began.")
-            elif recorded == "queued":
-                run.update(status="failed",
-                           error=f"Training could not be started: {_last_line(run)}")
+            elif recorded == "queued" and not self.abandoned:
+                run.update(status="failed", error="Training could not be started: "
+                           + (_last_line(run) if status >= 0 else f"{_reason(status)}."))
             elif recorded == "running":
                 run.update(status="interrupted", process=None, error="Its process ended early "
                            f"({_reason(status)}). It can be resumed.")
@@ -129,4 +134,4 @@ def _reason(status: int) -> str:
         return f"exit status {status}"
     if -status == signal.SIGKILL:
         return "killed, perhaps for want of memory"
-    return signal.Signals(-status).name
+    return f"by {signal.Signals(-status).name}"
