@@ -101,7 +101,7 @@ def p_text(p: float) -> str:
 
 
 def pictures(evidence: Evidence, names: Names, topics: Sequence[Topic]) -> str:
-    """Intervals, ranks before and after, and topics."""
+    """Intervals, topics, and ranks before and after."""
     folded = SAME if one_answer_each(evidence) else ()
     shown = [name for name in (PRIMARY, *(n for n in METRICS if n != PRIMARY))
              if name not in folded]
@@ -113,8 +113,8 @@ def pictures(evidence: Evidence, names: Names, topics: Sequence[Topic]) -> str:
             f"{clear[1]} clearly worse; the figures are in the table.")
     return (
         forest("Differences with 95 % intervals", bars, said)
-        + rank_scatter(rank_moves(evidence), names, _ranks_said(evidence, names))
         + topic_picture(topics, names)
+        + rank_scatter(rank_moves(evidence), names, _ranks_said(evidence, names))
     )
 
 

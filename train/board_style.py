@@ -27,6 +27,8 @@ BOARD_CSS = """
 .t-two { display:grid; gap:1rem;
   grid-template-columns:repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
 .t .t-table .t-q { white-space:normal; min-width:12rem; text-align:left !important; }
+@media (max-width:480px) { .t.t-board .t-table thead th { white-space:normal; }
+  .t.t-board .t-table :is(th, td) { padding:.35rem .25rem; font-size:.85rem; } }
 .t-why { display:grid; gap:.5rem; }
 .t-why h3, .t-board h3 { margin:.6rem 0 0; font-size:1rem; font-weight:700; }
 .t-why dl { margin:0; display:grid; gap:.2rem 1rem; grid-template-columns:auto 1fr; }

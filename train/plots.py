@@ -10,13 +10,13 @@ from .charts import Point, ticks_of
 WIDTH = 480
 ROW = 22
 """Height of a row of a forest plot."""
-NAMES = 148
-"""Width that the names of a forest plot take."""
+FOREST, NAMES = 400, 142
+"""Width of a forest plot, and of the names in it: narrow, so that a phone can show its letters."""
 SIDE, EDGE = 340, 54
 """A square plot's side, and the space its axis takes."""
 MOST_DOTS = 1_500
 """Different moves drawn one by one; more than that share dots."""
-LONGEST = 22
+LONGEST = 21
 """Letters of a name that fit beside a forest plot."""
 
 
@@ -41,7 +41,7 @@ def forest(title: str, bars: Sequence[Bar], said: str) -> str:
     height = ROW * len(bars) + 30
 
     def x(value: float) -> float:
-        return round(NAMES + (WIDTH - NAMES - 26) * (value - low) / (high - low), 1)
+        return round(NAMES + (FOREST - NAMES - 26) * (value - low) / (high - low), 1)
 
     digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0])))
     drawn = [
@@ -52,7 +52,7 @@ def forest(title: str, bars: Sequence[Bar], said: str) -> str:
     drawn.append(f'<line class="t-zero" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{height - 24}"/>')
     drawn += [_bar(bar, x(bar.low), x(bar.value), x(bar.high), ROW * row + ROW // 2 + 4)
               for row, bar in enumerate(bars)]
-    return _figure(title, WIDTH, height, "".join(drawn), said)
+    return _figure(title, FOREST, height, "".join(drawn), said)
 
 
 def _bar(bar: Bar, low: float, value: float, high: float, y: int) -> str:
