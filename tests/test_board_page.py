@@ -6,6 +6,7 @@ import json
 import sys
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from fakes import HashingEncoder
@@ -23,7 +24,7 @@ from ui import blind_tab, run_markup, why_markup
 from ui.board_acts import findings, give_report, run_of, trained_dims
 from ui.elsewhere import Elsewhere, ElsewhereError, elsewhere
 from ui.pair import LEXICAL, Pair
-from ui.scoreboard import HEADERS, OUTCOMES, arrival, question_rows
+from ui.scoreboard import HEADERS, OUTCOMES, arrival, headed, question_rows
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,13 @@ def test_the_rows_end_in_the_id_and_filter_by_outcome(pair):
     assert {row[-1] for row in rows} == set(pair.corpus.qrels["test"])
     by_kind = {kind: len(question_rows(pair, kind)) for kind in OUTCOMES[1:]}
     assert sum(by_kind.values()) == 23 and by_kind["won"] > 0
+
+
+def test_the_table_names_the_side_that_fine_tuned_stands_against(pair):
+    assert headed([], "Base")["headers"] == HEADERS
+    table = gr.Dataframe(headers=HEADERS).postprocess(
+        headed(question_rows(pair, "all", LEXICAL), LEXICAL))
+    assert table.headers[1] == "BM25 rank" and len(table.data) == 23
 
 
 def test_bm25_stands_in_place_of_base_when_it_is_asked_for(pair):

@@ -128,22 +128,28 @@ def _show(acts: Acts) -> Callable[..., Iterator[Any]]:
             curve = curves(acts.state(made)) if made else ""
             yield (scoreboard(evidence, about, (against, SIDES[1]), topics, curve),
                    gr.Column(visible=evidence is not None),
-                   question_rows(pair, wanted, against), elsewhere(cost),
+                   headed(question_rows(pair, wanted, against), against), elsewhere(cost),
                    gr.Button(visible=made is not None and not cost, interactive=True))
 
     return show
 
 
-def _rows(acts: Acts) -> Callable[..., list[list[Any]]]:
+def _rows(acts: Acts) -> Callable[..., dict[str, Any]]:
     def rows(
         request: gr.Request, wanted: str, run: str, nonce: str, against: str
-    ) -> list[list[Any]]:
+    ) -> dict[str, Any]:
         try:
-            return question_rows(pair_seen(acts, request, nonce, run), wanted, against)
+            found = question_rows(pair_seen(acts, request, nonce, run), wanted, against)
         except ValueError:  # the board says it
-            return []
+            found = []
+        return headed(found, against)
 
     return rows
+
+
+def headed(rows: list[list[Any]], against: str) -> dict[str, Any]:
+    """Rows of the table under headers that name the side Fine-tuned stands against."""
+    return {"headers": [HEADERS[0], f"{against} rank", *HEADERS[2:]], "data": rows}
 
 
 def question_rows(pair: Pair, wanted: str, against: str = SIDES[0]) -> list[list[Any]]:
