@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .check import Report, check_path
-from .read import BUILT_IN, load_corpus
+from .read import BUILT_IN, GENERAL, load_corpus
 from .records import SPLITS
 
 log = logging.getLogger("corpus")
@@ -96,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     for command in (check, fingerprint):
         command.add_argument("--json", action="store_true", help="print one JSON object")
         command.add_argument("path", metavar="PATH",
-                             help=f"`{BUILT_IN}`, a folder in BEIR layout, or a file of pairs")
+                             help=f"`{BUILT_IN}`, `{GENERAL}`, a folder in BEIR layout, "
+                                  "or a file of pairs")
     return parser
 
 

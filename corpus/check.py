@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import faults
-from .read import BUILT_IN, load_corpus
+from .read import BUILT_IN, GENERAL, load_corpus
 from .records import SPLITS, Corpus, CorpusError
 from .tokens import token_counter
 from .words import shortened
@@ -104,7 +104,7 @@ class Report:
 
 
 def check_path(source: str | Path, seed: int = 42) -> Report:
-    """Check the built-in corpus, a BEIR folder or a pair file; what cannot be read is a finding."""
+    """Check a built-in corpus, a BEIR folder or a pair file; what cannot be read is a finding."""
     refused: list[CorpusError] = []
     try:
         corpus = load_corpus(source, seed, refused.append)
@@ -113,7 +113,7 @@ def check_path(source: str | Path, seed: int = 42) -> Report:
     except OSError as error:  # a name that is too long, a folder without permission
         refused.append(CorpusError(f"{source} cannot be read: {error.strerror}."))
     else:
-        from_pairs = str(source) != BUILT_IN and Path(source).is_file()
+        from_pairs = str(source) not in (BUILT_IN, GENERAL) and Path(source).is_file()
         return check_corpus(corpus, refused, from_pairs)
     return Report(shortened(Path(source).name), _worst_first(
         _finding(kind, _refused(refused, kind)) for kind in KINDS

@@ -27,6 +27,8 @@ from .split import split_by_passage
 from .words import folded
 
 BUILT_IN = "porsche"
+GENERAL = "general"
+"""The collection that has nothing to do with cars: what fine-tuning cost elsewhere."""
 ANCHOR_NAMES = ("anchor", "question", "query")
 POSITIVE_NAMES = ("positive", "answer", "passage", "context", "document")
 QRELS_HEADER = "query-id\tcorpus-id"
@@ -49,21 +51,21 @@ class PairRow(NamedTuple):
 def load_corpus(
     source: str | Path, seed: int = 42, on_bad_row: OnBadRow = refuse
 ) -> Corpus:
-    """Read the built-in corpus (`porsche`), a BEIR folder, or a pair file.
+    """Read a built-in corpus (`porsche` or `general`), a BEIR folder, or a pair file.
 
     A BEIR folder keeps the splits its qrels give; pairs are split by passage with `seed`.
     Raises CorpusError with file, line and value when the data cannot be used; an `on_bad_row`
     of one's own is handed what is wrong with single rows instead, and those are left out.
     """
-    if str(source) == BUILT_IN:
-        return read_beir(Path(__file__).parent / BUILT_IN, BUILT_IN, on_bad_row)
+    if (name := str(source)) in (BUILT_IN, GENERAL):
+        return read_beir(Path(__file__).parent / name, name, on_bad_row)
     path = Path(source)
     if path.is_dir():
         return read_beir(path, path.name, on_bad_row)
     if not path.exists():
         raise CorpusError(
-            f"There is no corpus at {path}. Give `{BUILT_IN}`, a folder in BEIR layout, or a "
-            f"file of pairs ({', '.join(ROW_SUFFIXES)})."
+            f"There is no corpus at {path}. Give `{BUILT_IN}`, `{GENERAL}`, a folder in BEIR "
+            f"layout, or a file of pairs ({', '.join(ROW_SUFFIXES)})."
         )
     return read_pairs(path, seed, on_bad_row)
 

@@ -167,6 +167,10 @@ def _read_vectors(path: Path, passages: int) -> Vectors | None:
 def _write_vectors(path: Path, vectors: Vectors) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(descriptor, "wb") as file:
-        np.save(file, vectors, allow_pickle=False)
-    os.replace(name, path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.save(file, vectors, allow_pickle=False)
+        os.replace(name, path)
+    except BaseException:  # a full disk, or a run that was stopped just then
+        os.unlink(name)
+        raise

@@ -33,7 +33,7 @@ class Child:
     def stop(self) -> None:
         os.kill(self.pid, signal.SIGTERM)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = 180) -> int:
         """The exit status."""
         self.process.join(seconds)
         if self.process.exitcode is None:
@@ -68,7 +68,7 @@ def _main(arguments: list[str], home: str, log: str, patches: dict[str, object])
     os._exit(status)
 
 
-def wait_for(what, seconds: float = 60, every: float = 0.02) -> None:
+def wait_for(what, seconds: float = 180, every: float = 0.02) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "nothing came of it"

@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +34,28 @@ def encoder():
 def sample_folder(porsche, tmp_path_factory) -> Path:
     """Sixty real passages with their questions, as a BEIR folder: small enough to train on."""
     return write_beir(porsche, tmp_path_factory.mktemp("data") / "sample", passages=60)
+
+
+@pytest.fixture(scope="session")
+def real_job(porsche, tmp_path_factory):
+    """What a real job printed and left, trained once for all tests of the engine."""
+    import job_play
+
+    return job_play.real_job(porsche, tmp_path_factory.mktemp("job"))
+
+
+@pytest.fixture
+def play(real_job, tmp_path, caplog):
+    """A run and its Hub; at the end, whatever happened, the token must be nowhere on disk."""
+    import job_play
+    from jobs_hub import TOKEN
+
+    caplog.set_level(logging.DEBUG)
+    with job_play.playing(real_job, tmp_path) as play:
+        yield play
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in kept if TOKEN.encode() in path.read_bytes()]
+    assert TOKEN not in caplog.text
 
 
 ADA, BEN = "hf_ada", "hf_ben"

@@ -128,6 +128,9 @@ class FakeEngine:
         if run.id in self.broken:
             raise self.broken[run.id]
 
+    def visit(self, run, token=None):
+        self.visits = [*getattr(self, "visits", []), (run.id, token)]
+
     def abandon(self):
         self.abandoned = True
 

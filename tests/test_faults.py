@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -229,6 +230,41 @@ def test_pairs_that_cannot_be_trained_on_say_so(start, tmp_path, rows, said):
     assert child.wait() == 1
     assert re.search(said, run.record()["error"])
     assert "Traceback" not in child.said
+
+
+def test_a_damaged_state_is_said_and_the_run_can_begin_again(start):
+    run, child = start(checkpoints__EVERY=0.0)
+    wait_for(at_step(run, 2))
+    child.kill()
+    state = run.checkpoints / "state.pt"
+    state.write_bytes(state.read_bytes()[:1000])
+    again = start("--resume")[1]
+    assert again.wait() == 1
+    assert "cannot be read" in run.record()["error"]
+    assert "Traceback" not in again.said
+    assert start("--resume")[1].wait() == 0
+    assert run.record()["status"] == "done"
+
+
+def test_an_answer_of_50000_words_is_cut_and_trained_on(start, tmp_path):
+    rows = [{"anchor": f"what of {i}?", "positive": f"it is {i}."} for i in range(40)]
+    rows[7]["positive"] += " and so on" * 17_000
+    run, child = start(data=write_lines(tmp_path / "long.jsonl", rows))
+    assert child.wait() == 0, child.said
+    assert run.record()["status"] == "done"
+
+
+def test_another_thread_that_asks_to_stop_is_not_broken_off_itself():
+    from train.stopping import Stop, StopRequestedError
+
+    stop, said = Stop(), []
+    with stop.interrupts():
+        thread = threading.Thread(target=lambda: said.append(stop.ask()))
+        thread.start()
+        thread.join()
+    assert said == [None] and stop()
+    with pytest.raises(StopRequestedError), stop.interrupts():
+        pass
 
 
 def test_a_signal_breaks_off_what_takes_long():

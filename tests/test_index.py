@@ -82,3 +82,15 @@ def test_bm25_ranks_by_words_and_folds_endings():
     assert found[0].top(1)[0][0] == "p5"
     assert [pid for pid, score in found[1].top(2)] == ["p1", "p2"]
     assert found[2].top(1)[0][1] == 0
+
+
+def test_vectors_that_cannot_be_written_whole_leave_nothing_behind(corpus, tmp_path, monkeypatch):
+    from retrieval import index as room
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(room.np, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        build_index(HashingEncoder(), corpus, tmp_path)
+    assert list(tmp_path.iterdir()) == []

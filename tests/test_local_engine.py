@@ -108,6 +108,6 @@ def test_a_resumed_run_is_queued_at_once_so_that_nobody_takes_its_old_end_for_th
     run = Request(data="nothing.jsonl").create(tmp_path / "runs")
     run.update(status="interrupted", error="Its process ended.")
     engine.start(run)
-    assert (run.record()["status"], run.record()["error"]) in (
-        ("queued", None), ("failed", run.record()["error"]))
+    record = run.record()
+    assert record["status"] != "interrupted" and record["error"] != "Its process ended."
     wait_for(run, "failed")

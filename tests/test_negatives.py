@@ -79,6 +79,15 @@ def test_a_query_far_from_its_own_answer_gets_only_what_is_farther():
     assert mine([pair], {"q": {positive}}, index, 2, 0.95, 1) == [()]
 
 
+def test_a_passage_that_is_held_out_is_no_negative():
+    corpus = small_corpus()
+    index = build_index(HashingEncoder(), corpus)
+    pairs = corpus.pairs("train")
+    relevant = {pair.query.id: {pair.passage.id} for pair in pairs}
+    found = mine(pairs, relevant, index, 6, 1.0, 1, held_out={"p2", "p4", "p6", "not there"})
+    assert found and not {"p2", "p4", "p6"} & {pid for ids in found for pid in ids}
+
+
 def test_in_chunks_it_finds_the_same(monkeypatch):
     _, _, whole = mined(3, corpus=many())
     monkeypatch.setattr(negatives, "CELLS", 100)  # two pairs at a time

@@ -371,3 +371,13 @@ def test_a_full_disk_without_checkpoints_is_said_with_what_to_do(tmp_path, engin
     assert status(run) == "failed" and engine.started == []
     assert "TANDEM_MAX_DISK_GB: delete runs" in run.record()["error"]
     assert not kept.checkpoints.exists() and (kept.model / "weights").exists()
+
+
+def test_an_engine_is_told_when_the_owner_looks_at_an_active_run_and_of_no_other(queue, engine):
+    run = queue.submit(Request(), TOKEN)
+    queue.look()
+    queue.visit(run, TOKEN)
+    assert engine.visits == [(run.id, TOKEN)]
+    run.update(status="done")
+    queue.visit(run, TOKEN)
+    assert engine.visits == [(run.id, TOKEN)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from retrieval.encoder import SentenceTransformerEncoder, Vectors
 
-from .machine import check_room
+from .machine import check_room, settle
 from .record import Run
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Checkpoints:
         model.truncate_dim = encoder.truncate_dim
         model.save_pretrained(str(beside), create_model_card=False)
         np.save(beside / "vectors.npy", vectors, allow_pickle=False)
+        settle(beside)
         shutil.rmtree(self.best, ignore_errors=True)
         beside.rename(self.best)
 

@@ -157,7 +157,7 @@ def spread(rounds: Sequence[Sequence[float]]) -> Range:
 
 def _timed_steps(loop: Loop, batches: list[list["Pair"]]) -> Range:
     by_length = sorted(batches, key=lambda batch: max(len(p.passage.content) for p in batch))
-    loop._train(by_length[-1])  # the most memory; and what is only slow the first time
+    loop.take_step(by_length[-1])  # the most memory; and what is only slow the first time
     sample = [by_length[place] for place in _places(len(by_length))]
     rounds: list[list[float]] = []
     end = time.monotonic() + STEP_SECONDS
@@ -165,7 +165,7 @@ def _timed_steps(loop: Loop, batches: list[list["Pair"]]) -> Range:
         rounds.append([])
         for batch in sample:
             start = time.monotonic()
-            loop._train(batch)
+            loop.take_step(batch)
             rounds[-1].append(time.monotonic() - start)
             if time.monotonic() > end:
                 break

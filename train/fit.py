@@ -1,7 +1,7 @@
 """One run from start to end: baseline, training, the best checkpoint, the test split once."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,9 @@ import numpy as np
 
 from corpus.records import SPLITS, Corpus, CorpusError
 from retrieval.encoder import SentenceTransformerEncoder, load_encoder
-from retrieval.evidence import Judged, judge, means
-from retrieval.fair import Side, as_other, fairer, other_way
-from retrieval.index import Index, index_in_parts
+from retrieval.evidence import Judged, means
+from retrieval.fair import Side
+from retrieval.index import Index
 from retrieval.metrics import PRIMARY
 
 from .checkpoints import Checkpoints
@@ -23,15 +23,15 @@ from .follow import order_for
 from .ledger import Spent, described, ending, write_beginning
 from .loop import Loop
 from .machine import device_name, memory_used, most_memory
+from .measure import Event, Measure
 from .pace import Pace
 from .recipe import Recipe
-from .record import Run
+from .record import Run, RunError
 from .result import make_model, prompted_best, write_result
-from .stopping import Stop, StopRequestedError
+from .stopping import PauseRequestedError, Stop, StopRequestedError
 from .team import Team
 from .trainable import TrainingError, check_fits
 
-Event = dict[str, Any]
 MEMORY_EVERY = 5.0
 """Seconds between two looks at the memory."""
 ENDINGS = ("finished", "patience", "stop", "time limit", "loss")
@@ -57,8 +57,9 @@ def fit(
     The base model is measured first, then trained and measured on dev after each epoch; the
     checkpoint the recipe keeps is measured on test once, against the base, on the same queries.
     When `stop` is asked, `max_minutes` are over, or the loss is no number any more, the best
-    checkpoint so far becomes the result. In a team of processes this is the main one; the others
-    `follow`. Raises CorpusError, ModelError, RecipeError,
+    checkpoint so far becomes the result. When `stop` says to pause, the state is kept, the last
+    event is `paused` and the run stays `running`. In a team of processes this is the main one; the
+    others `follow`. Raises CorpusError, ModelError, RecipeError,
     TrainingError or OSError; the caller records them.
     """
     check_trainable(corpus)
@@ -103,6 +104,7 @@ class _Fit:
     def __post_init__(self) -> None:
         self.kept = Checkpoints(self.run)
         self.pace = Pace(self.recipe, len(self.corpus.passages))
+        self.measure = Measure(self.corpus, self.pace, self.stop, self._check_time)
         self.looked = time.monotonic() - MEMORY_EVERY
 
     def events(self) -> Iterator[Event]:
@@ -114,8 +116,14 @@ class _Fit:
         try:
             base = yield from self._baseline()
             ended_by = yield from self._train(*base)
+            self.stop.check_pause()  # what follows is not broken off
+        except PauseRequestedError:
+            yield self._paused()
+            return
         except StopRequestedError as asked:
             ended_by = str(asked) or "stop"
+            yield {"type": "log", "text": "Stopping: the best checkpoint so far becomes the result."
+                   if self.kept.has_best else "Stopping."}
         except TrainingError as diverged:
             if is_out_of_memory(diverged) or not (self.judged and self.kept.has_best):
                 raise
@@ -129,30 +137,30 @@ class _Fit:
     def _baseline(self) -> Generator[Event, None, Side]:
         """Load the base and measure it, with its prompts and without; the better way."""
         yield {"type": "phase", "phase": "load"}
-        with self.stop.interrupts():
-            encoder = load_encoder(self.base, self.revision)
-            check_fits(encoder.model, self.recipe)
-        encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
-        self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
-        device = encoder.model.device
         record = self.run.record()
+        with self.stop.interrupts():
+            encoder = load_encoder(self.base, self.revision, token=self._token)
+            check_fits(encoder.model, self.recipe)
+            encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
+            about = facts(self.corpus, encoder.model.tokenizer)
+        self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
         self.run.update(
             base_model=record["base_model"] | described(encoder) | base_facts(encoder.model),
-            data=record["data"] | facts(self.corpus, encoder.model.tokenizer),
-            device=device_name(device))
+            data=record["data"] | about,
+            device=device_name(encoder.model.device))
         yield {"type": "phase", "phase": "baseline"}
-        side: Side = (yield from self._index(encoder, "baseline", self.cache)), encoder
-        if other := other_way(encoder):
-            again = as_other(side[0], other) or (
-                yield from self._index(other, "baseline", self.cache))
-            with self.stop.interrupts():
-                side, self.prompts["base"] = fairer(side, (again, other), self.corpus)
+        side, choice = yield from self.measure.base(encoder, self.cache)
+        if choice:
+            self.prompts["base"] = choice
             self.run.update(prompts=self.prompts)
-        with self.stop.interrupts():
-            judged = {split: judge(side[0], self.corpus, split) for split in ("dev", "test")}
-        self.judged = judged
-        yield self._evaluated(0, 0, judged["dev"])
+        self.judged = self.measure.judged(side[0], "dev", "test")
+        yield self._evaluated(0, 0, self.judged["dev"])
         return side
+
+    @property
+    def _token(self) -> bool | None:
+        """A visitor's run may name any model: it is asked for in nobody's name."""
+        return None if self.run.record().get("owner") is None else False
 
     def _train(self, base: Index, encoder: SentenceTransformerEncoder) -> Generator[
         Event, None, str
@@ -165,38 +173,56 @@ class _Fit:
         if loop.step:
             yield {"type": "log", "text": f"Resumed at step {loop.step} of {loop.steps}."}
         yield {"type": "phase", "phase": "train", **self._progress(loop)}
-        while loop.epoch < self.recipe.epochs:
+        while True:
+            if loop.epoch > self.history[-1]["epoch"]:  # or a pause came before it was measured
+                yield from self._measure(loop, encoder)
+            if loop.epoch >= self.recipe.epochs:
+                return "finished"
             if self._without_gain():
                 return "patience"
             yield from self._train_epoch(loop)
-            yield {"type": "phase", "phase": "evaluate", **self._progress(loop, 0.0)}
-            index = yield from self._index(encoder, "evaluate", None,
-                                           partial(self._progress, loop))
-            with self.stop.interrupts():
-                dev = judge(index, self.corpus, "dev")
-            yield self._evaluated(loop.epoch, loop.step, dev)
-            value = means(dev)[PRIMARY]
-            if self.recipe.keep == "last" or value > self.best:
-                self.best = value
-                self.kept.keep_best(encoder, index.vectors)
-            self._keep_state(loop)
-        return "finished"
+
+    def _measure(self, loop: Loop, encoder: SentenceTransformerEncoder) -> Iterator[Event]:
+        """Measure on dev after an epoch, and keep what the recipe keeps."""
+        yield {"type": "phase", "phase": "evaluate", **self._progress(loop, 0.0)}
+        index = yield from self.measure.index(
+            encoder, "evaluate", progress=partial(self._progress, loop))
+        dev = self.measure.judged(index, "dev")["dev"]
+        yield self._evaluated(loop.epoch, loop.step, dev)
+        value = means(dev)[PRIMARY]
+        if self.recipe.keep == "last" or value > self.best:
+            self.best = value
+            self.kept.keep_best(encoder, index.vectors)
+        self._keep_state(loop)
 
     def _loop(self, base: Index, encoder: SentenceTransformerEncoder) -> Loop:
         """The loop, where the last state left it."""
         if not encoder.prompted:  # it is trained the way it was measured best
             encoder.model.prompts, encoder.model.default_prompt_name = {}, None
         state = self.kept.state if self.resume and self.kept.state.exists() else None
-        order_for(encoder, self.recipe, self.corpus, self.seed, state).give(self.team)
+        order_for(encoder, self.recipe, self.corpus, self.seed, self._token, state).give(self.team)
         loop = Loop(encoder.model, self.recipe, self.corpus, self.seed, base, self.team)
         if state:
-            kept = loop.load(state)
+            kept = self._read(state, loop)
             self.best, self.history = kept["best"], kept["history"]
             self.spent.earlier, self.spent.earlier_cpu = kept["seconds"], kept["cpu_seconds"]
         self.loop = loop
         self.run.update(steps=loop.steps, precision=loop.precision,
                         processes=self.team.size)
         return loop
+
+    def _read(self, state: Path, loop: Loop) -> dict[str, Any]:
+        try:
+            return loop.load(state)
+        except Exception as error:  # whatever reading half a file can raise
+            if is_out_of_memory(error):
+                raise
+            state.unlink()
+            raise RunError(
+                f"What was kept to resume from cannot be read ({type(error).__name__}), perhaps "
+                "because the machine went down while it was written. It was removed: resume once "
+                "more to train from the beginning."
+            ) from error
 
     def _train_epoch(self, loop: Loop) -> Iterator[Event]:
         losses: list[float] = []
@@ -221,32 +247,6 @@ class _Fit:
                 self._keep_state(loop)
             self._check_time()
 
-    def _index(
-        self,
-        encoder: SentenceTransformerEncoder,
-        phase: str,
-        cache: Path | None,
-        progress: Callable[[float], Event] = lambda encoded: {},
-    ) -> Generator[Event, None, Index]:
-        """Encode the corpus, yielding how far it is.
-
-        progress: what the share that is encoded means for the whole run.
-        """
-        start = time.monotonic()
-        parts = index_in_parts(encoder, self.corpus, cache)
-        while True:
-            try:
-                with self.stop.interrupts():
-                    done, total = next(parts)
-            except StopIteration as finished:
-                index: Index = finished.value
-                return index
-            self.pace.encode_seconds = (time.monotonic() - start) / done * total
-            if self.pace.due():
-                yield {"type": "phase", "phase": phase, "done": done, "total": total,
-                       **progress(done / total)}
-            self._check_time()
-
     def _progress(self, loop: Loop, encoded: float | None = None) -> Event:
         return self.pace.progress(loop.step, loop.steps, loop.epoch, encoded)
 
@@ -254,7 +254,7 @@ class _Fit:
         if time.monotonic() - self.looked < MEMORY_EVERY:
             return {}
         self.looked = time.monotonic()
-        return {"memory": memory_used(loop.model.device)}
+        return memory_used(loop.model.device)
 
     def _keep_state(self, loop: Loop) -> None:
         self.kept.keep_state(loop, best=self.best, history=self.history,
@@ -288,6 +288,13 @@ class _Fit:
             self.kept.remove()
         return {"type": "done", "status": status, "ended_by": ended_by, PRIMARY: {
             side: record["metrics"]["test"][side][PRIMARY] for side in ("base", "tuned")}}
+
+    def _paused(self) -> Event:
+        """Keep the state; the run is still running, though nobody trains."""
+        if self.loop is not None:
+            self._keep_state(self.loop)
+        return {"type": "paused", "step": self.loop.step if self.loop else 0,
+                "measured": len(self.history)}
 
     def _nothing_kept(self, ended_by: str) -> Event:
         self.run.update(

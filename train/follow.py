@@ -10,7 +10,7 @@ from retrieval.encoder import SentenceTransformerEncoder, load_encoder
 
 from .loop import Loop
 from .recipe import Recipe
-from .team import Team
+from .team import Team, TeamGoneError
 
 log = logging.getLogger("train")
 
@@ -60,6 +60,9 @@ def follow(team: Team) -> int:
         order: Order | None = team.from_main(None)
         if order is not None:
             _train(order, team)
+    except TeamGoneError as error:
+        log.error("%s", error)
+        return 1
     except ValueError as error:  # the main process knows it too, and says it
         log.info("%s", error)
     finally:

@@ -11,6 +11,7 @@ from retrieval.index import Index
 from .batches import epoch_batches
 from .gradient import Gradient
 from .losses import Answers
+from .machine import settle
 from .negatives import mine
 from .recipe import Recipe
 from .team import Team
@@ -57,6 +58,9 @@ class Loop:
             for query, rel in corpus.qrels.get("train", {}).items()
         }
         self.passage = corpus.passage
+        # Nothing may be learned of what is measured on, not even that it is no answer.
+        self.held_out = {pair.passage.id for split in ("dev", "test")
+                         for pair in corpus.pairs(split)}
         self.answers = Answers(corpus)
         self._check_teaches(corpus)
         with team.together():
@@ -87,7 +91,7 @@ class Loop:
             if not self.team.from_main(True):  # it has left: no more steps
                 self.epoch = self.recipe.epochs
                 return
-            yield self._train(batch)
+            yield self.take_step(batch)
         self.epoch, self.step_in_epoch = self.epoch + 1, 0
 
     def follow(self) -> None:
@@ -96,7 +100,8 @@ class Loop:
             for _ in self.train_epoch():
                 pass
 
-    def _train(self, batch: list[Pair]) -> float:
+    def take_step(self, batch: list[Pair]) -> float:
+        """Train on one batch; returns its loss. TrainingError when that cannot go on."""
         import torch
 
         passages = self._passages(batch)
@@ -135,6 +140,7 @@ class Loop:
         }
         beside = path.with_suffix(".part")
         torch.save(state, beside)
+        settle(beside)
         beside.replace(path)
 
     def load(self, path: Path) -> dict[str, Any]:
@@ -160,7 +166,7 @@ class Loop:
         if index is None:
             raise ValueError("Hard negatives and batches of neighbours need the base's index.")
         found = mine(self.pairs, self.relevant, index, recipe.negatives,
-                     recipe.negatives_margin, self.seed)
+                     recipe.negatives_margin, self.seed, self.held_out)
         mined = {_key(pair): passages for pair, passages in zip(self.pairs, found, strict=True)}
         if not near:
             return mined, None
@@ -185,7 +191,7 @@ class Loop:
 
     def _check_teaches(self, corpus: Corpus) -> None:
         """Refuse pairs of which no two have different answers."""
-        answers = {self.answers.text[pair.passage.id] for pair in self.pairs}
+        answers = {self.answers.text(pair.passage.id) for pair in self.pairs}
         if len(self.pairs) > 1 and len(answers) == 1:
             raise TrainingError(
                 f"All {len(self.pairs)} training pairs of {corpus.name} have the same passage: "

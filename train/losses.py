@@ -53,11 +53,18 @@ class Answers:
 
     def __init__(self, corpus: Corpus) -> None:
         """Read the qrels of the train split."""
-        self.text = {passage.id: folded(passage.content) for passage in corpus.passages}
+        self._passages = corpus.passage
+        self._texts: dict[str, str] = {}
         self.answers: dict[str, set[str]] = {}
         for pair in corpus.pairs("train"):
             known = self.answers.setdefault(folded(pair.query.text), set())
-            known.add(self.text[pair.passage.id])
+            known.add(self.text(pair.passage.id))
+
+    def text(self, passage: str) -> str:
+        """What is compared of a passage: equal for those that are taken for one."""
+        if passage not in self._texts:
+            self._texts[passage] = folded(self._passages[passage].content)
+        return self._texts[passage]
 
     def known(self, pairs: Sequence[Pair], passages: Sequence[str]) -> Places:
         """Where passages other than a pair's own answer its query.
@@ -66,7 +73,7 @@ class Answers:
         """
         places: dict[str, list[int]] = {}
         for column, passage in enumerate(passages):
-            places.setdefault(self.text[passage], []).append(column)
+            places.setdefault(self.text(passage), []).append(column)
         return [
             (row, column)
             for row, pair in enumerate(pairs)

@@ -27,6 +27,7 @@ def mine(
     per_pair: int,
     margin: float,
     seed: int,
+    held_out: Collection[str] = (),
 ) -> list[tuple[str, ...]]:
     """Up to `per_pair` passage ids for each pair, in the order of the pairs.
 
@@ -36,18 +37,21 @@ def mine(
     `CHOICE` x `per_pair` nearest; where fewer are left, a pair gets fewer, or none.
 
     relevant: query id -> ids of the passages that answer it. index: of the base model, with every
-    positive in it; KeyError otherwise. The same seed draws the same.
+    positive in it; KeyError otherwise. held_out: ids that are never taken, such as the answers of
+    dev and test, which nothing may be learned of. The same seed draws the same.
     """
     if not pairs or per_pair < 1:
         return [()] * len(pairs)
     places = {passage_id: place for place, passage_id in enumerate(index.ids)}
     positives = np.array([places[pair.passage.id] for pair in pairs])
+    never = [places[passage_id] for passage_id in held_out if passage_id in places]
     rng = random.Random(seed)
     found: list[tuple[str, ...]] = []
     size = max(1, CELLS // len(index.ids))
     for start in range(0, len(pairs), size):
         chunk = pairs[start : start + size]
         scores = _allowed(chunk, positives[start : start + size], relevant, index, places, margin)
+        scores[:, never] = -np.inf
         for row in scores:
             near = _nearest(row, CHOICE * per_pair)
             drawn = sorted(rng.sample(range(len(near)), min(per_pair, len(near))))

@@ -4,6 +4,7 @@ All state is on disk: a run that waits is a run directory that is `queued`, so a
 forgets nothing but the tokens, which are kept in memory only.
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -36,7 +37,9 @@ class Queue:
     max_disk: int | None = None
     _tokens: dict[str, str] = field(default_factory=dict, repr=False)
     _begun: set[str] = field(default_factory=set)
+    _stopping: set[str] = field(default_factory=set)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _starting: threading.Lock = field(default_factory=threading.Lock)
     _closed: threading.Event = field(default_factory=threading.Event)
 
     def open(self) -> None:
@@ -46,11 +49,11 @@ class Queue:
     def close(self) -> None:
         """The app ends: engines end what cannot outlive it."""
         self._closed.set()
-        waited = self._lock.acquire(timeout=CLOSE_WITHIN)  # whoever is being started is started
+        waited = self._starting.acquire(timeout=CLOSE_WITHIN)  # whoever is being started is started
         for engine in self.engines.values():
             engine.abandon()
         if waited:
-            self._lock.release()
+            self._starting.release()
 
     def submit(self, request: Request, token: str | None = None) -> Run:
         """Queue a new run; it starts at the next look when its device is free."""
@@ -79,6 +82,11 @@ class Queue:
         engine = self.engines.get(engine_name(run.record()))
         if engine is None or not engine.stop(run, token or self._tokens.get(run.id)):
             raise RunError(f"{run.id} is not running, so there is nothing to stop.")
+        self._stopping.add(run.id)
+
+    def is_stopping(self, run: Run) -> bool:
+        """Whether a run was asked to stop and has not ended yet."""
+        return run.id in self._stopping
 
     def delete(self, run: Run) -> None:
         """Remove a run that is over, and everything in it."""
@@ -98,6 +106,12 @@ class Queue:
             ahead += self._device(other) == device
         return 0
 
+    def visit(self, run: Run, token: str | None) -> None:
+        """Tell the engine of an active run that its owner looks at it."""
+        engine = self.engines.get(engine_name(run.record()))
+        if engine is not None and run.record()["status"] in ACTIVE:
+            engine.visit(run, token)
+
     def look_at(self, run: Run) -> None:
         """Bring the record of one run up to date."""
         engine = self.engines.get(engine_name(run.record()))
@@ -105,28 +119,43 @@ class Queue:
             engine.look(run)
 
     def look(self) -> None:
-        """Bring the records of active runs up to date, and start whoever's turn it is."""
+        """Bring the records of active runs up to date, and start whoever's turn it is.
+
+        Starting may take as long as the Hub takes to answer, so nobody else has to wait for it.
+        """
+        with self._starting:
+            while not all([self._started(engine, run) for engine, run in self._due()]):
+                pass  # one that cannot be started leaves its device to the next
+
+    def _due(self) -> list[tuple[Engine, Run]]:
+        """The runs whose turn it is, which have begun from now on."""
         with self._lock:
             active = self._active()
             ids = {run.id for run in active}
             self._begun &= ids
+            self._stopping &= ids
             for ended in self._tokens.keys() - ids:
                 del self._tokens[ended]
             busy: set[str] = set()
+            due: list[tuple[Engine, Run]] = []
             for run in active:
                 try:
-                    self._move_on(run, busy)
+                    if engine := self._turn(run, busy):
+                        due.append((engine, run))
                 except (ValueError, OSError) as error:  # deleted or damaged under our eyes
                     log.warning("%s", error)
                 except Exception:
                     # Whatever is wrong with one run, the others go on.
                     log.exception("The run %s could not be looked after", run.id)
+            self._begun |= {run.id for _, run in due}
+            return due
 
-    def _move_on(self, run: Run, busy: set[str]) -> None:
+    def _turn(self, run: Run, busy: set[str]) -> Engine | None:
+        """The engine that is to start a run now; None if it has begun, or must wait."""
         engine = self.engines.get(engine_name(run.record()))
         if engine is None:
             run.update(status="failed", error=_no_engine(engine_name(run.record())))
-            return
+            return None
         device = engine.device(run)
         begun = run.record()["status"] == "running" or run.id in self._begun
         try:
@@ -142,11 +171,12 @@ class Queue:
             else:
                 self._forget(run)
         elif status == "queued" and device not in busy and not self._closed.is_set():
-            if self._start(engine, run):
-                busy.add(device)
+            busy.add(device)
+            return engine
+        return None
 
-    def _start(self, engine: Engine, run: Run) -> bool:
-        """Start a run; one that cannot be started has failed, and the next one has its turn."""
+    def _started(self, engine: Engine, run: Run) -> bool:
+        """Start a run; one that cannot be started has failed."""
         try:
             make_room(self.runs, self.max_disk)
             engine.start(run, self._tokens.get(run.id))
@@ -154,14 +184,17 @@ class Queue:
             self._fail(run, str(error))
             return False
         except Exception as error:
+            # Not its text, nor its trace: nobody knows what an unforeseen error holds.
+            log.error("The run %s could not be started: %s", run.id, type(error).__name__)
             self._fail(run, f"It could not be started: {type(error).__name__}.")
-            raise
-        self._begun.add(run.id)
+            return False
         return True
 
     def _fail(self, run: Run, sentence: str) -> None:
-        self._forget(run)
-        run.update(status="failed", error=sentence, process=None)
+        with self._lock:
+            self._forget(run)
+            with contextlib.suppress(RunError):  # it may have been deleted meanwhile
+                run.update(status="failed", error=sentence, process=None)
 
     def _forget(self, run: Run) -> None:
         self._begun.discard(run.id)

@@ -277,6 +277,8 @@ def write_text(path: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
@@ -317,3 +319,10 @@ def still_true(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def of_kind(events: list[dict[str, Any]], kind: str) -> Iterator[dict[str, Any]]:
     """The events of a kind, in order."""
     return (event for event in events if event.get("type") == kind)
+
+
+def since_load(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a run said since it was started or resumed the last time."""
+    starts = [place for place, event in enumerate(events)
+              if event.get("type") == "phase" and event.get("phase") == "load"]
+    return events[starts[-1] :] if starts else events

@@ -1,6 +1,7 @@
 """How a run is stopped: between two steps, and in the middle of what takes long."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,31 +10,48 @@ class StopRequestedError(BaseException):
     """Somebody asked the run to stop. No library may take it for an error of its own."""
 
 
-class Stop:
-    """Whether a run was asked to stop.
+class PauseRequestedError(BaseException):
+    """The run is to keep its state and go on from there another time."""
 
-    asked: asked whenever it is checked, for a caller that has its own way to know.
+
+class Stop:
+    """Whether a run was asked to stop, or to pause.
+
+    asked, pauses: asked whenever it is checked, for a caller that has its own way to know.
     """
 
-    def __init__(self, asked: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        asked: Callable[[], bool] = lambda: False,
+        pauses: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Nobody asked yet."""
-        self._asks = asked
+        self._asks, self._pauses = asked, pauses
         self._asked = False
-        self._interruptible = False
+        self._interruptible: int | None = None
 
     def __call__(self) -> bool:
         """Whether somebody asked."""
         return self._asked or self._asks()
 
     def check(self) -> None:
-        """Raise StopRequestedError if somebody asked."""
+        """Raise StopRequestedError if somebody asked, PauseRequestedError if it is time to."""
         if self():
             raise StopRequestedError
+        self.check_pause()
+
+    def check_pause(self) -> None:
+        """Raise PauseRequestedError if it is time to pause."""
+        if self._pauses():
+            raise PauseRequestedError
 
     def ask(self) -> None:
-        """Ask to stop. A second time changes nothing."""
+        """Ask to stop. A second time changes nothing.
+
+        In the thread of the run, as a signal does it, it breaks off what may be broken off.
+        """
         again, self._asked = self._asked, True
-        if self._interruptible and not again:
+        if self._interruptible == threading.get_ident() and not again:
             raise StopRequestedError
 
     @contextmanager
@@ -42,12 +60,12 @@ class Stop:
 
         alone: whether nobody waits for a part of that work; otherwise it is done to its end.
         """
-        self._interruptible = alone
+        self._interruptible = threading.get_ident() if alone else None
         try:
             self.check()
             yield
         finally:
-            self._interruptible = False
+            self._interruptible = None
 
     def on_signals(self) -> "Stop":
         """Be asked by SIGTERM and SIGINT from now on."""

@@ -25,6 +25,10 @@ class TeamError(ValueError):
     """Another process of the team failed: the message is what it said."""
 
 
+class TeamGoneError(TeamError):
+    """Another process of the team ended without a word."""
+
+
 @dataclass(frozen=True)
 class Team:
     """This process among those that train together; each must call the same methods in turn."""
@@ -52,7 +56,8 @@ class Team:
         mine = rows.new_zeros(longest, *rows.shape[1:])
         mine[: len(rows)] = rows
         parts = [torch.empty_like(mine) for _ in range(self.size)]
-        torch.distributed.all_gather(parts, mine)
+        with _reaching_all():
+            torch.distributed.all_gather(parts, mine)
         return torch.cat([part[: len(self.share(count, r))] for r, part in enumerate(parts)])
 
     def add(self, tensors: Iterable["Tensor"]) -> None:
@@ -63,7 +68,8 @@ class Team:
 
         for bucket in _buckets(tensors):
             flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
-            torch.distributed.all_reduce(flat)
+            with _reaching_all():
+                torch.distributed.all_reduce(flat)
             sums = torch.split(flat, [tensor.numel() for tensor in bucket])
             for tensor, added in zip(bucket, sums, strict=True):
                 tensor.copy_(added.view_as(tensor))
@@ -75,7 +81,8 @@ class Team:
         import torch
 
         found = torch.tensor([int(flag)])
-        torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
+        with _reaching_all():
+            torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
         return bool(found.item())
 
     def from_main(self, value: T) -> T:
@@ -85,7 +92,8 @@ class Team:
         import torch
 
         box = [value]
-        torch.distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
+        with _reaching_all():
+            torch.distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
         return box[0]
 
     @contextmanager
@@ -120,7 +128,8 @@ class Team:
         if self.size > 1:
             import torch
 
-            torch.distributed.all_gather_object(heard, said)
+            with _reaching_all():
+                torch.distributed.all_gather_object(heard, said)
         return heard
 
 
@@ -143,6 +152,21 @@ def join_team() -> Team:
             backend = "cpu:gloo,cuda:nccl"
         torch.distributed.init_process_group(backend, timeout=PATIENCE)
     return Team(torch.distributed.get_rank(), size)
+
+
+@contextmanager
+def _reaching_all() -> Iterator[None]:
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise TeamGoneError(
+            "Another process of this run ended without a word, perhaps for want of memory. What "
+            "was kept before is still there: resume the run."
+        ) from error
 
 
 def _end_with(parent: int) -> None:

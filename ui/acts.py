@@ -24,6 +24,7 @@ from train.recipe import RecipeError, named_recipe
 from train.record import ACTIVE, Run, RunError, known_run, list_runs
 from train.request import Request
 
+from .pair import Pair
 from .run_state import RunState, recorded_state, run_state
 from .shared import House
 from .visitor import RefusedError, Visitor
@@ -169,6 +170,12 @@ class Acts:
         """Whether a run may be shown: runs on data that a visitor brought are that visitor's."""
         source = str(run.record().get("data", {}).get("source", ""))
         return visitor.owns(run) or not self.house.uploads.is_upload(source)
+
+    def pair(self, visitor: Visitor, run_id: str) -> Pair:
+        """The pair of a run this visitor may see, or with no id the opening pair."""
+        if run_id:
+            self.run(visitor, run_id)
+        return self.house.showcase.pair_of(run_id)
 
     def runs(self, visitor: Visitor) -> list[Run]:
         """The runs this visitor may see, the newest first."""

@@ -10,8 +10,9 @@ from corpus.records import Corpus, Query
 from retrieval.inputs import MAX_K, MAX_QUERY
 
 from . import markup
+from .acts import Acts
 from .pair import Pair
-from .shared import Shared
+from .shared import House, Shared
 from .showcase import NotReadyError, Showcase
 
 EXAMPLES = 4
@@ -46,7 +47,7 @@ element.addEventListener('click', (event) => {
 """
 
 
-def compare_tab(showcase: Showcase, shared: Shared) -> None:
+def compare_tab(house: House, acts: Acts, shared: Shared) -> None:
     """Build the tab inside the current Blocks, around the question that all tabs share."""
     question = shared.question
     with gr.Row(elem_id="ask-row"):
@@ -66,8 +67,8 @@ def compare_tab(showcase: Showcase, shared: Shared) -> None:
     gr.on(
         [question.change, question.submit, ask.click, k.release, k.change, dims.change,
          lexical.change, shared.version.change, shared.run.change],
-        _result(showcase),
-        [question, k, shared.run, dims, lexical, shown],
+        _result(house, acts),
+        [question, k, shared.run, dims, lexical, shown, shared.nonce],
         [result, shown],
         js=REMEMBER,
         trigger_mode="always_last",
@@ -75,13 +76,14 @@ def compare_tab(showcase: Showcase, shared: Shared) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
-    gr.on([shared.version.change, shared.run.change], _choices(showcase), shared.run,
+    gr.on([shared.version.change, shared.run.change], _choices(house, acts),
+          [shared.run, shared.nonce],
           [dims, *examples], queue=False, show_progress="hidden", api_visibility="private")
     for button in examples:
         button.click(None, button, question, js="(text) => text", api_visibility="private")
     for button, choose in ((win, a_win), (regression, a_regression), (surprise, a_surprise)):
-        button.click(_chooser(showcase, choose), shared.run, question, queue=False,
-                     show_progress="hidden", api_visibility="private")
+        button.click(_chooser(house, acts, choose), [shared.run, shared.nonce], question,
+                     queue=False, show_progress="hidden", api_visibility="private")
 
 
 def question_box() -> gr.Textbox:
@@ -157,9 +159,12 @@ def _example_queries(corpus: Corpus | None) -> list[Query]:
     return list(chosen.values())[:EXAMPLES]
 
 
-def _result(showcase: Showcase) -> Callable[..., Any]:
+def _result(house: House, acts: Acts) -> Callable[..., Any]:
+    showcase = house.showcase
+
     def result(
-        question: str, k: int, run: str, dims: str, lexical: bool, shown: Any
+        request: gr.Request, question: str, k: int, run: str, dims: str, lexical: bool, shown: Any,
+        nonce: str,
     ) -> Iterator[Any]:
         asked = (question, k, run, dims, lexical, showcase.version)
         if asked == shown:  # drawing it again would only take the focus away
@@ -171,7 +176,8 @@ def _result(showcase: Showcase) -> Callable[..., Any]:
         if not showcase.is_loaded(run):
             yield markup.waiting("The models of that run are being loaded"), None
         try:
-            found = showcase.compare(question, k, dims, lexical, run)
+            pair = acts.pair(house.door.looks(request, nonce), run)
+            found = pair.compare(question, k, dims, lexical)
         except NotReadyError:
             yield markup.waiting(), None
         except ValueError as error:
@@ -182,10 +188,10 @@ def _result(showcase: Showcase) -> Callable[..., Any]:
     return result
 
 
-def _choices(showcase: Showcase) -> Callable[[str], list[Any]]:
-    def choices(run: str) -> list[Any]:
+def _choices(house: House, acts: Acts) -> Callable[..., list[Any]]:
+    def choices(request: gr.Request, run: str, nonce: str) -> list[Any]:
         try:
-            pair: Pair | None = showcase.pair_of(run)
+            pair: Pair | None = acts.pair(house.door.looks(request, nonce), run)
         except ValueError:  # Compare says it
             pair = None
         dim = pair.base.encoder.dim if pair else 0
@@ -197,10 +203,10 @@ def _choices(showcase: Showcase) -> Callable[[str], list[Any]]:
     return choices
 
 
-def _chooser(showcase: Showcase, choose: Callable[[Pair], str]) -> Callable[[str], str]:
-    def chooser(run: str) -> str:
+def _chooser(house: House, acts: Acts, choose: Callable[[Pair], str]) -> Callable[..., str]:
+    def chooser(request: gr.Request, run: str, nonce: str) -> str:
         try:
-            return choose(showcase.pair_of(run))
+            return choose(acts.pair(house.door.looks(request, nonce), run))
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

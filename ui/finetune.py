@@ -116,8 +116,9 @@ def _form(house: House, acts: Acts, shared: Shared) -> tuple[Form, gr.BrowserSta
     form = Form(data, recipe, base, engine, flavor, seed, texts)
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
     _listen(house, acts, shared, form, source, bring, file, check, about, kept)
-    base.change(_as_prescribed, base, [texts[NAMES.index("truncate_dim")], base_said],
-                queue=False, show_progress="hidden", api_visibility="private")
+    dim = texts[NAMES.index("truncate_dim")]
+    base.change(_as_prescribed, [base, dim], [dim, base_said], queue=False,
+                show_progress="hidden", api_visibility="private")
     return form, kept
 
 
@@ -149,13 +150,17 @@ def _bases(house: House) -> list[tuple[str, str]]:
     ]
 
 
-def _as_prescribed(base: str) -> Any:
-    """A preset brings the dimensions and the prompt its authors mean it to be used with."""
+def _as_prescribed(base: str, dim: str | None) -> Any:
+    """A preset brings the dimensions and the prompt its authors mean it to be used with.
+
+    What somebody typed is theirs; what another preset brought goes with it.
+    """
     preset = preset_of(str(base).partition("@")[0])
-    if preset is None:
-        return gr.skip(), ""
-    prompt = data_markup.prompt_note(preset.query_prompt) if preset.query_prompt else ""
-    return str(preset.truncate_dim or ""), prompt
+    brought = {str(known.truncate_dim) for known in PRESETS.values() if known.truncate_dim}
+    prompt = data_markup.prompt_note(preset.query_prompt) if preset and preset.query_prompt else ""
+    if dim and dim not in brought:
+        return gr.skip(), prompt
+    return str(preset.truncate_dim or "") if preset else "", prompt
 
 
 def _what_pairs_are() -> str:
@@ -253,7 +258,7 @@ def _measure(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
             if plan_key(asked) != key:
                 return gr.skip()
             house.door.check_start(visitor, asked.engine)  # measuring costs the owner too
-            return _planned(acts, visitor, asked, planner.plan(asked))
+            return _planned(acts, visitor, asked, planner.plan(asked, visitor.token))
         except (ValueError, OSError) as error:
             return markup.error(str(error)) if key else gr.skip()
 

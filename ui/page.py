@@ -28,7 +28,7 @@ def build_page(house: House) -> gr.Blocks:
     with gr.Blocks(title="Tandem", analytics_enabled=False, delete_cache=CACHE_LIVES) as page:
         # First: a handler of the page that is called as an endpoint is would take its name.
         gr.api(compare_endpoint(showcase), api_name="compare")
-        gr.api(scoreboard_endpoint(showcase), api_name="scoreboard")
+        gr.api(scoreboard_endpoint(house, acts), api_name="scoreboard")
         add_endpoints(house, acts, publishing)
         with gr.Row(elem_id="head-row"):
             gr.HTML(markup.header(), js_on_load=None)
@@ -52,9 +52,9 @@ def build_page(house: House) -> gr.Blocks:
         shared.tabs.render()
         with shared.tabs:
             with gr.Tab("Compare", id="compare"):
-                compare_tab(showcase, shared)
+                compare_tab(house, acts, shared)
             with gr.Tab("Scoreboard", id="scoreboard"):
-                scoreboard_tab(showcase, shared)
+                scoreboard_tab(house, acts, shared)
             with gr.Tab("Fine-tune", id="finetune") as tab:
                 finetune_tab(house, acts, Planner(house.settings.home), publishing, shared, tab)
             with gr.Tab("Runs", id="runs") as tab:

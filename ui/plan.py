@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.encoder import EMBEDDED_MODEL
-from train.engines.local import NICENESS, spare_cores
+from train.engines.local import NICENESS, environment, spare_cores
 from train.request import Request
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -46,21 +46,24 @@ class Planner:
         """An estimate that was measured before."""
         return self._kept.get(plan_key(request))
 
-    def plan(self, request: Request) -> dict[str, Any]:
-        """What `python -m train estimate` says of a request; takes some seconds. PlanError."""
+    def plan(self, request: Request, token: str | None = None) -> dict[str, Any]:
+        """What `python -m train estimate` says of a request; takes some seconds. PlanError.
+
+        token: of whoever asks, to fetch the base model with.
+        """
         key = plan_key(request)
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = self._measured(request)
+                self._kept[key] = self._measured(request, token)
                 if len(self._kept) > MOST_KEPT:
                     self._kept.popitem(last=False)
             return self._kept[key]
 
-    def _measured(self, request: Request) -> dict[str, Any]:
+    def _measured(self, request: Request, token: str | None) -> dict[str, Any]:
         measuring = subprocess.Popen(
             self.command(request), cwd=HOUSE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
-            env=os.environ | {"TANDEM_HOME": str(self.home.resolve()),
+            env=environment(request, token) | {"TANDEM_HOME": str(self.home.resolve()),
                               "OMP_NUM_THREADS": str(spare_cores()),
                               "TOKENIZERS_PARALLELISM": "false"},
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrieval.metrics import PRIMARY
-from train.record import latest, of_kind
+from train.record import latest, of_kind, since_load
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def progress_of(record: dict[str, Any], events: list[dict[str, Any]]) -> Progres
     curve = tuple(
         (event["epoch"], event["metrics"][PRIMARY]) for event in of_kind(events, "eval")
     )
-    at = next((event for event in reversed(events) if "share" in event), None)
+    at = next((event for event in reversed(since_load(events)) if "share" in event), None)
     steps, left = record.get("steps") or 0, None
     if at and at["left_s"] is not None:
         left = max(0.0, at["left_s"] - (time.time() - at["time"]))

@@ -3,6 +3,7 @@
 from html import escape
 
 from retrieval.metrics import PRIMARY
+from train.engines.offers import TITLES
 
 from . import markup
 from .charts import curve
@@ -50,10 +51,11 @@ def _progress(state: RunState) -> str:
         return f'<p class="t-error" role="alert">{escape(state.error)}</p>'
     if not state.active:
         return ""
+    note = f'<p class="t-soft">{escape(state.note)}</p>' if state.note else ""
     share = f"{100 * (state.share or 0):.0f}"
     return (
         f'<div class="t-state" data-kind="training" role="status"><p>{_doing(state)}</p>'
-        f'<progress max="100" value="{share}" aria-label="Share done"></progress></div>'
+        f'<progress max="100" value="{share}" aria-label="Share done"></progress>{note}</div>'
     )
 
 
@@ -83,6 +85,8 @@ def _facts(state: RunState) -> str:
     facts = {
         "Base": state.base.rsplit("/", 1)[-1],
         "Prompts": state.prompts,
+        "Where": " · ".join(filter(None, [TITLES.get(state.engine, ""), state.flavor]))
+        if state.engine != "local" else "",
         "Device": state.device,
         "Speed": f"{state.examples_per_second:,.0f} pairs a second"
         if state.examples_per_second and state.active else "",

@@ -57,13 +57,15 @@ def _look(house: House, acts: Acts) -> Callable[..., Any]:
                     else gr.skip()
             status = run.record()["status"]
             place = house.queue.place(run) if status == "queued" else 0
+            if visitor.owns(run):
+                house.queue.visit(run, visitor.token)
             mark = _mark(run, place, shown, visitor, status == "running")
             if mark == drawn:
                 return gr.skip()
             state = acts.state(run)
             showing = run.id in (shown, house.showcase.opening_run if not shown else "")
             return (run_markup.run_panel(state, showing), mark, run.id,
-                    *_buttons(state, visitor.owns(run)))
+                    *_buttons(state, visitor.owns(run), house.queue.is_stopping(run)))
         except ValueError as error:
             said = f"! {error}"
             return gr.skip() if drawn == said else (
@@ -90,14 +92,17 @@ def _mark(run: Run, place: int, shown: str, visitor: Visitor, running: bool) -> 
                      str(visitor.is_owner)])
 
 
-def _buttons(state: RunState | None, own: bool) -> list[gr.Button | gr.Accordion]:
+def _buttons(
+    state: RunState | None, own: bool, stopping: bool = False
+) -> list[gr.Button | gr.Accordion]:
     """Stop, Resume, Use in Compare, Open in Scoreboard, Publish: shown where they do something."""
     active = state is not None and state.active
     ended_early = state is not None and state.status in ("interrupted", "failed", "stopped")
     usable = state is not None and state.usable
     return [
-        gr.Button("Take out of the queue" if state and state.status == "queued" else "Stop",
-                  visible=active and own, interactive=True),
+        gr.Button("Stopping …" if stopping else "Take out of the queue"
+                  if state and state.status == "queued" else "Stop",
+                  visible=active and own, interactive=not stopping),
         gr.Button("Go on" if usable else "Resume", visible=ended_early and own, interactive=True),
         gr.Button(visible=usable),
         gr.Button(visible=usable and bool(state and state.verdict)),

@@ -8,17 +8,20 @@ from typing import Any
 
 from retrieval.metrics import PRIMARY
 from train.queue import engine_name
-from train.record import ACTIVE, USABLE, Run, latest, of_kind
+from train.record import ACTIVE, USABLE, Run, latest, of_kind, since_load
 
 Event = Mapping[str, Any]
 
 PHASES = {
+    "machine": "waiting for a machine",
+    "install": "installing libraries",
     "load": "loading the model",
     "baseline": "measuring Base first",
     "mine": "looking for hard negatives",
     "train": "training",
     "evaluate": "measuring on dev",
     "test": "measuring the result on test",
+    "machine": "waiting for a machine",
     "upload": "sending the data",
     "download": "fetching the result",
 }
@@ -59,6 +62,8 @@ class RunState:
     device: str = ""
     seconds: float | None = None
     error: str = ""
+    note: str = ""
+    flavor: str = ""
     log: tuple[str, ...] = ()
     verdict: str = ""
     mood: str = ""
@@ -100,6 +105,8 @@ def recorded_state(run: Run, place: int = 0) -> RunState:
         device=str(record.get("device", "")),
         seconds=record.get("seconds"),
         error=record.get("error") or "",
+        note=record.get("note") or "",
+        flavor=str((record.get("engine") or {}).get("flavor") or ""),
         has_model=run.has_model,
         prompts=prompts_said(record),
         **_outcome(record),
@@ -109,7 +116,7 @@ def recorded_state(run: Run, place: int = 0) -> RunState:
 def _with_events(state: RunState, events: Sequence[Event]) -> RunState:
     if not events:
         return state
-    now = _since_load(events)
+    now = since_load(list(events))
     at = next((event for event in reversed(now) if "share" in event), {})
     step = latest(list(now), "step") or {}
     phase = latest(list(events), "phase") or {}
@@ -130,13 +137,6 @@ def _with_events(state: RunState, events: Sequence[Event]) -> RunState:
         log=tuple(str(event.get("text", ""))[:500] for event in events
                   if event.get("type") in ("log", "error"))[-MOST_LOG:],
     )
-
-
-def _since_load(events: Sequence[Event]) -> Sequence[Event]:
-    """What a run said since it was started or resumed the last time."""
-    starts = [place for place, event in enumerate(events)
-              if event.get("type") == "phase" and event.get("phase") == "load"]
-    return events[starts[-1] :] if starts else events
 
 
 def _points(

@@ -6,19 +6,21 @@ from typing import Any
 import gradio as gr
 
 from . import markup
+from .acts import Acts
 from .pair import Pair
-from .shared import Shared
-from .showcase import NotReadyError, Showcase
+from .shared import House, Shared
+from .showcase import NotReadyError
 
 OUTCOMES = ("all", "won", "lost", "tied", "both miss")
 HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic"]
 
 
-def scoreboard_tab(showcase: Showcase, shared: Shared) -> None:
+def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> None:
     """Build the tab inside the current Blocks; it follows the version and the chosen run.
 
     Choosing a question asks it in the Compare tab.
     """
+    showcase = house.showcase
     board = gr.HTML(markup.scoreboard(None, ""), js_on_load=None, elem_id="scoreboard")
     with gr.Column(visible=False) as details:
         outcome = gr.Radio(
@@ -31,12 +33,12 @@ def scoreboard_tab(showcase: Showcase, shared: Shared) -> None:
             column_widths=[400, 110, 150, 110, 230], elem_id="questions",
         )
 
-    def show(run: str) -> Iterator[Any]:
+    def show(request: gr.Request, run: str, nonce: str) -> Iterator[Any]:
         hidden = gr.Column(visible=False), []
         if not showcase.is_loaded(run):
             yield markup.scoreboard(None, "The models of that run are being loaded."), *hidden
         try:
-            pair = showcase.pair_of(run)
+            pair = acts.pair(house.door.looks(request, nonce), run)
         except NotReadyError:
             yield markup.scoreboard(None, showcase.progress.text), *hidden
         except ValueError as error:
@@ -46,13 +48,14 @@ def scoreboard_tab(showcase: Showcase, shared: Shared) -> None:
             yield (markup.scoreboard(pair.evidence, about),
                    gr.Column(visible=pair.evidence is not None), question_rows(pair, OUTCOMES[0]))
 
-    def rows(wanted: str, run: str) -> list[list[Any]]:
-        return question_rows(showcase.pair_of(run), wanted)
+    def rows(request: gr.Request, wanted: str, run: str, nonce: str) -> list[list[Any]]:
+        return question_rows(acts.pair(house.door.looks(request, nonce), run), wanted)
 
-    gr.on([shared.version.change, shared.run.change], show, shared.run, [board, details, table],
+    gr.on([shared.version.change, shared.run.change], show, [shared.run, shared.nonce],
+          [board, details, table],
           show_progress="hidden", concurrency_limit=4, api_visibility="private")
-    outcome.change(rows, [outcome, shared.run], table, queue=False, show_progress="hidden",
-                   api_visibility="private")
+    outcome.change(rows, [outcome, shared.run, shared.nonce], table, queue=False,
+                   show_progress="hidden", api_visibility="private")
     table.select(_ask, None, [shared.tabs, shared.question], queue=False, show_progress="hidden",
                  api_visibility="private")
 
@@ -74,16 +77,16 @@ def _ask(event: gr.SelectData) -> Any:
     return gr.Tabs(selected="compare"), event.row_value[0]
 
 
-def scoreboard_endpoint(showcase: Showcase) -> Callable[..., dict[str, Any]]:
+def scoreboard_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
     """The function behind `/scoreboard`."""
 
-    def scoreboard(run: str = "") -> dict[str, Any]:
+    def scoreboard(request: gr.Request, run: str = "") -> dict[str, Any]:
         """The evidence of the two models on the test split, with the verdict.
 
         run: the id of a run, empty for the pair that the page opens with.
         """
         try:
-            pair = showcase.pair_of(run)
+            pair = acts.pair(house.door.looks(request), str(run or ""))
             if pair.evidence is None:
                 raise NotReadyError("Nothing is measured yet: there is no fine-tuned model.")
         except ValueError as error:

@@ -14,6 +14,8 @@ from train.settings import Settings
 
 NAME_SUFFIX = ".name"
 MOST_NAME = 60
+MOST_KEPT = 200
+"""Files of visitors: with their greatest size, what they may take of the disk."""
 SUFFIX = "|".join(map(re.escape, ROW_SUFFIXES))
 UPLOAD = re.compile(rf"upload-[0-9a-f]{{24}}(?:{SUFFIX})")
 
@@ -52,12 +54,21 @@ class Uploads:
         place = self.settings.uploads / name
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
+            self._make_room()
             with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as beside:
                 pass
             shutil.copyfile(file, beside.name)
             Path(beside.name).replace(place)
             write_text(place.with_suffix(NAME_SUFFIX), file.stem[:MOST_NAME])
         return name
+
+    def _make_room(self) -> None:
+        """Let go of the oldest files where there are many: a run has long read its own."""
+        files = [path for path in self.settings.uploads.iterdir() if UPLOAD.fullmatch(path.name)]
+        files.sort(key=lambda path: path.stat().st_mtime)
+        for old in files[: max(0, len(files) - MOST_KEPT + 1)]:
+            old.unlink(missing_ok=True)
+            old.with_suffix(NAME_SUFFIX).unlink(missing_ok=True)
 
     def title(self, data: str) -> str:
         """What somebody called the data they brought; empty for data that has a name of its own."""

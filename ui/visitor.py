@@ -65,7 +65,7 @@ class Door:
     def nonce(self, request: gr.Request) -> str:
         """What the page of this session must send back with whatever it acts with."""
         self.refuse_other_sites(request)
-        session = str(request.session_hash).encode()
+        session = f"{request.session_hash} {_browser_key(request)}".encode()
         return hmac.new(self.secret, session, hashlib.sha256).hexdigest()
 
     def visitor(self, request: gr.Request, nonce: object = ENDPOINT) -> Visitor:

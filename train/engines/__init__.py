@@ -45,5 +45,11 @@ class Engine(Protocol):
     def look(self, run: Run) -> None:
         """Bring the record of an active run up to date: interrupted when what ran it is gone."""
 
+    def visit(self, run: Run, token: str | None = None) -> None:
+        """The owner of an active run looks at it, in a handler of the page; returns at once.
+
+        An engine that works in somebody's name takes it up here again after a restart.
+        """
+
     def abandon(self) -> None:
         """The app ends: end what cannot outlive it, let go of what can."""

@@ -48,7 +48,7 @@ class LocalEngine:
             child = subprocess.Popen(
                 [sys.executable, "-m", "train.launch", str(run.folder.resolve())],
                 cwd=HOUSE,
-                env=_environment(request, token) | {
+                env=environment(request, token) | {
                     "TANDEM_HOME": str(self.home.resolve()),
                     "OMP_NUM_THREADS": str(spare_cores()),
                     "TOKENIZERS_PARALLELISM": "false",
@@ -81,6 +81,9 @@ class LocalEngine:
         """Mark a run as interrupted whose process is gone; a queued one has none yet."""
         mark_interrupted(run)
 
+    def visit(self, run: Run, token: str | None = None) -> None:
+        """Nothing: a process of this machine needs nobody's name."""
+
     def abandon(self) -> None:
         """End what runs here because the app ends; it is resumed at the next start."""
         self.abandoned = True
@@ -105,7 +108,7 @@ class LocalEngine:
                            f"({_reason(status)}). It can be resumed.")
 
 
-def _environment(request: Request, token: str | None) -> dict[str, str]:
+def environment(request: Request, token: str | None) -> dict[str, str]:
     """This process' environment; a visitor's run asks the Hub as the visitor, not as the owner."""
     environment = dict(os.environ)
     if request.owner is not None:

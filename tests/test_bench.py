@@ -1,0 +1,55 @@
+import json
+
+import numpy as np
+import pytest
+
+from bench.ratios import gain_ratio
+from bench.subsets import rows_of, taken, write_beir
+from corpus.read import load_corpus
+
+
+def test_a_side_that_gains_twice_as_much_on_every_query_has_a_ratio_of_two():
+    rng = np.random.default_rng(0)
+    base, gain = rng.random(50), rng.random(50)
+    ratio = gain_ratio(base, base + gain, base + 2 * gain)
+    assert ratio == pytest.approx({"value": 2.0, "low": 2.0, "high": 2.0})
+
+
+def test_the_interval_of_a_ratio_holds_it_and_narrows_with_more_queries():
+    def width(queries):
+        rng = np.random.default_rng(1)
+        base = np.zeros(queries)
+        ratio = gain_ratio(base, rng.normal(0.2, 0.3, queries), rng.normal(0.3, 0.3, queries))
+        assert ratio["low"] < ratio["value"] < ratio["high"]
+        return ratio["high"] - ratio["low"]
+
+    assert width(1000) < width(100) / 2
+
+
+def rows(split, count):
+    return [{"anchor": f"{split} question {i}", "positive": f"{split} answer {i}"}
+            for i in range(count)]
+
+
+def test_a_subset_is_the_same_every_time_and_each_split_has_its_share():
+    splits = {"train": rows("train", 80), "dev": rows("dev", 10), "test": rows("test", 10)}
+    some = taken(splits, 50)
+    assert {split: len(of_split) for split, of_split in some.items()} == {
+        "train": 40, "dev": 5, "test": 5}
+    backwards = {split: of_split[::-1] for split, of_split in splits.items()}
+    assert taken(backwards, 50) == some
+    assert taken(splits, None) == splits
+
+
+def test_a_pair_of_an_earlier_split_is_in_no_later_one(tmp_path):
+    splits = {"train": rows("train", 3), "dev": rows("dev", 2), "test": rows("test", 2)}
+    splits["test"] += [splits["train"][0], {"anchor": "Dev question 1?", "positive": "new"},
+                       {"anchor": "another question", "positive": "train answer 2"}]
+    for split, of_split in splits.items():
+        lines = (json.dumps(row) for row in of_split)
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(lines), "utf-8")
+    read = {split: rows_of(tmp_path / f"{split}.jsonl") for split in splits}
+    assert write_beir(tmp_path / "beir", read) == {"passages": 7, "train": 3, "dev": 2, "test": 2}
+    corpus = load_corpus(tmp_path / "beir")
+    assert {pair.query.text for pair in corpus.pairs("test")} == {
+        "test question 0", "test question 1"}

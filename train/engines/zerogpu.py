@@ -1,0 +1,269 @@
+"""Runs on ZeroGPU: a GPU for a minute at a time, so a run is cut into pieces.
+
+A piece is one call of a function that the platform's decorator has wrapped: it runs in a forked
+worker, whose memory nobody sees, and is ended when its time is over. So a piece trains until its
+time is nearly up, keeps its state in the run directory, and the next piece goes on from there. A
+thread of the app calls one piece after another; no tab has to stay open for that.
+
+Whose quota: the platform finds the visitor in a header of the Gradio request, which it looks up in
+a context variable of whoever calls. A thread has no such context, so that of a handler is kept
+(`visit`) and the piece is called in a copy of it. The header's ticket holds for some minutes only:
+the page's timer renews it with each look of the run's owner, and a run whose owner is gone longer
+is interrupted, with all that was trained kept.
+"""
+
+import contextlib
+import contextvars
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..carry_out import Limits, carry_out
+from ..checkpoints import Checkpoints
+from ..lock import held
+from ..record import ACTIVE, Run, RunError, now, this_process
+from ..request import request_of
+from ..stopping import Stop
+from . import EngineError
+from .job_lines import plain
+
+STOP_FILE = "stop"
+LEFT_OVER = 0.2
+"""The share of a piece's time that is kept for starting its worker and keeping the state."""
+LONGEST = 300.0
+"""Seconds that one call may ask for at most, of a visitor who has signed in."""
+ENDS_WITHIN = 5.0
+"""Seconds that a thread has left when its run is over."""
+RETRY_EVERY = 1.0
+"""Seconds between two looks whether the owner's page has renewed the visit."""
+
+Piece = Callable[[str, str | None, float, Limits, str | None], str]
+Decorator = Callable[..., Callable[[Piece], Piece]]
+
+
+def asked_seconds(
+    folder: str, cache: str | None, seconds: float, limits: Limits, token: str | None
+) -> int:
+    """What a piece asks the platform for: the decorator calls this with the piece's arguments."""
+    return int(seconds)
+
+
+def train_piece(
+    folder: str, cache: str | None, seconds: float, limits: Limits, token: str | None
+) -> str:
+    """Train for some seconds, in the worker; returns the run's status: `running` if not yet over.
+
+    token: of the run's owner, None for nobody's; the base model is fetched with it.
+    Whoever asked to stop gets the best checkpoint as a result; for that the base must be measured
+    first, so with a checkpoint there the wish is heard once training has begun.
+    """
+    run, end = Run(Path(folder)), time.monotonic() + seconds * (1 - LEFT_OVER)
+    begun = not Checkpoints(run).has_best
+
+    def listen(event: dict[str, Any]) -> None:
+        nonlocal begun
+        begun = begun or event["type"] == "started"
+
+    stop = Stop(asked=lambda: begun and (run.folder / STOP_FILE).exists(),
+                pauses=lambda: time.monotonic() > end)
+    request = request_of(run)
+    with held(run), asking_as(request.owner, token):
+        carry_out(run, request, resume=True, stop=stop,
+                  cache=Path(cache) if cache else None, limits=limits, tell=listen)
+    return str(run.record()["status"])
+
+
+@contextlib.contextmanager
+def asking_as(owner: str | None, token: str | None) -> Iterator[None]:
+    """Have the Hub asked as the run's owner in here, and not as whoever owns this Space.
+
+    The worker has the Space's own token in its environment, and a visitor's run could fetch with it
+    what only the owner of the Space may see.
+    """
+    if owner is None:
+        yield
+        return
+    from huggingface_hub import constants
+
+    names = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+    known, path = {name: os.environ.get(name) for name in names}, constants.HF_TOKEN_PATH
+    os.environ |= {name: token or "" for name in names}
+    constants.HF_TOKEN_PATH = os.devnull
+    try:
+        yield
+    finally:  # a platform without workers runs this in the app's own process
+        constants.HF_TOKEN_PATH = path
+        for name, value in known.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@dataclass
+class ZeroGpuEngine:
+    """Calls pieces of runs until they are over.
+
+    gpu: the platform's decorator, `spaces.GPU`; the engine must be made before the app is
+    launched, when the platform looks for decorated functions. seconds: of a piece. patience: how
+    long to wait for the owner's page to renew a visit.
+    """
+
+    gpu: Decorator
+    cache: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+    seconds: float = 60.0
+    patience: float = 90.0
+    name: str = "zerogpu"
+    _visits: dict[str, contextvars.Context] = field(default_factory=dict, repr=False)
+    _threads: dict[str, threading.Thread] = field(default_factory=dict, repr=False)
+    _closed: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def __post_init__(self) -> None:
+        """Have the platform wrap the function."""
+        self._piece = self.gpu(duration=asked_seconds)(train_piece)
+
+    def visit(self, run: Run) -> None:
+        """To be called in a Gradio handler of the run's owner: pieces count against their quota."""
+        self._visits[run.id] = contextvars.copy_context()
+
+    def device(self, run: Run) -> str:
+        """One run at a time: pieces of two would only wait for each other."""
+        return self.name
+
+    def start(self, run: Run, token: str | None = None) -> None:
+        """Start a queued run or resume one that ended early; returns at once. EngineError."""
+        try:
+            request_of(run)
+        except RunError as error:
+            raise EngineError(str(error)) from None
+        if run.record()["status"] != "running" and (last := self._threads.get(run.id)):
+            last.join(ENDS_WITHIN)  # it has written how the run ended, and is about to go
+        if self._is_alive(run):
+            raise EngineError(f"The run {run.id} is running: there is nothing to start.")
+        self._visits.setdefault(run.id, contextvars.copy_context())
+        (run.folder / STOP_FILE).unlink(missing_ok=True)
+        run.update(status="running", error=None, note=None, process=this_process())
+        thread = threading.Thread(
+            target=self._run, args=(run, token), daemon=True, name=f"gpu {run.id}")
+        self._threads[run.id] = thread
+        thread.start()
+
+    def stop(self, run: Run, token: str | None = None) -> bool:
+        """Ask a run to stop and keep its best checkpoint; False if it is not running."""
+        self.look(run)
+        if run.record()["status"] not in ACTIVE or not self._is_alive(run):
+            return False
+        (run.folder / STOP_FILE).touch()
+        return True
+
+    def look(self, run: Run) -> None:
+        """Mark a run as interrupted if the thread that called its pieces is gone."""
+        if run.record()["status"] == "running" and not self._is_alive(run):
+            self._interrupt(run, "Tandem was ended before the run was. It can be resumed.")
+
+    def abandon(self) -> None:
+        """Start no more pieces; workers end with the app, and runs are resumed after it starts."""
+        self._closed.set()
+
+    def _is_alive(self, run: Run) -> bool:
+        thread = self._threads.get(run.id)
+        return thread is not None and thread.is_alive()
+
+    def _run(self, run: Run, token: str | None) -> None:
+        with contextlib.suppress(RunError, FileNotFoundError):  # deleted under our eyes
+            try:
+                self._call_pieces(run, token)
+            finally:
+                self._visits.pop(run.id, None)
+                (run.folder / STOP_FILE).unlink(missing_ok=True)
+
+    def _call_pieces(self, run: Run, token: str | None) -> None:
+        seconds, before = self.seconds, _progress(run)
+        started, most = time.monotonic(), self.limits.max_minutes
+        while not self._closed.is_set():
+            if most is not None and time.monotonic() - started > 60 * most:
+                (run.folder / STOP_FILE).touch()  # a piece ends it, with its best checkpoint
+            run.append({"type": "phase", "phase": "machine"})
+            if problem := self._call(run, seconds, token):
+                self._interrupt(run, problem)
+                return
+            if run.record()["status"] != "running":
+                return
+            run.update(process=this_process())  # the worker's is gone, and the run is not
+            after = _progress(run)
+            if after != before:
+                before = after
+            elif seconds >= LONGEST:
+                self._interrupt(run, f"{LONGEST:.0f} seconds of ZeroGPU are not enough for one "
+                                "step of this run: run it on Jobs or a machine of your own.")
+                return
+            else:  # loading or measuring takes longer than a piece: ask for more
+                seconds = min(2 * seconds, LONGEST)
+
+    def _call(self, run: Run, seconds: float, token: str | None) -> str | None:
+        """One piece, in the newest visit of its owner; returns why there is no more, or None."""
+        limits = Limits(self.limits.max_pairs)  # the minutes are of all pieces together
+        cache = str(self.cache) if self.cache else None
+        arguments = str(run.folder), cache, seconds, limits, token
+        visit, ends = self._visits[run.id], time.monotonic() + self.patience
+        while True:
+            try:
+                visit.copy().run(self._piece, *arguments)
+                return None
+            except Exception as error:
+                if run.record()["status"] not in ACTIVE:
+                    return None  # the worker has said why itself
+                if not is_expired(error):
+                    return in_words(error)
+                problem = in_words(error)
+            while self._visits[run.id] is visit:
+                if time.monotonic() > ends or self._closed.wait(RETRY_EVERY):
+                    return problem
+            visit = self._visits[run.id]
+
+    def _interrupt(self, run: Run, problem: str) -> None:
+        run.append({"type": "log", "text": problem})
+        run.update(status="interrupted", error=problem, process=None, finished=now())
+
+
+def is_expired(error: Exception) -> bool:
+    """Whether the platform refused the ticket of a visit because it is too old."""
+    return "expired" in _said(error).lower()
+
+
+def in_words(error: Exception) -> str:
+    """Why a piece did not end well, and what to do; the platform's errors have a title."""
+    said = _said(error)
+    lower = f"{getattr(error, 'title', '')} {said}".lower()
+    kept = "What was trained so far is kept: resume it"
+    if is_expired(error):
+        return ("ZeroGPU counts against the quota of whoever has the page open, and this run's "
+                f"owner has been away too long. {kept} from the page.")
+    if "illegal duration" in lower or "larger than the maximum" in lower:
+        return f"ZeroGPU does not lend a GPU for that long ({said}). {kept} on Jobs instead."
+    if "queue timeout" in lower or "no gpu was available" in lower:
+        return f"ZeroGPU had no GPU free ({said}). {kept} in some minutes, or run it on Jobs."
+    if "quota" in lower or "credits" in lower or "limit" in lower:
+        return (f"The ZeroGPU quota is used up ({said}). {kept} when there is quota again, sign in "
+                "for more, or run it on Jobs.")
+    if "aborted" in lower:
+        return (f"ZeroGPU ended the run's worker ({said}), perhaps for want of time or memory. "
+                f"{kept}; if it happens again, run it on Jobs.")
+    return f"ZeroGPU could not go on ({said}). {kept}, or run it on Jobs."
+
+
+def _said(error: Exception) -> str:
+    return plain(str(getattr(error, "message", None) or error) or type(error).__name__, 300)
+
+
+def _progress(run: Run) -> tuple[int, int]:
+    """How far a run has come: step and evaluations when it last paused."""
+    for event in reversed(run.events()):
+        if event.get("type") == "paused":
+            return event["step"], event["measured"]
+    return 0, 0
