@@ -6,10 +6,11 @@ thread here writes them into the run directory (`job_watch`); at the end the job
 in the repository, from where it is checked and taken over (`job_result`).
 
 The token is in memory only: with the thread here, and as an encrypted secret with the job. After a
-restart of the app a run stays `running`, with a note, until its user comes back (`attach`); the job
+restart of the app a run stays `running`, with a note, until its user comes back (`visit`); the job
 goes on meanwhile.
 """
 
+import contextlib
 import secrets
 import threading
 import time
@@ -46,6 +47,7 @@ class JobsEngine:
     pace: Pace = field(default_factory=Pace)
     name: str = "jobs"
     _watches: dict[str, Watch] = field(default_factory=dict, repr=False)
+    _again: dict[str, float] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _machines: tuple[float, list[Flavor]] | None = None
 
@@ -120,6 +122,23 @@ class JobsEngine:
             raise EngineError("Your sign-in ends in a few minutes, and a job needs it to hand over "
                               "its result: sign in again, then start.")
         return who
+
+    def visit(self, run: Run, token: str | None = None) -> None:
+        """Watch a run again whose owner is back, in a thread; now and then if that fails."""
+        if token is None or self._watched(run) or run.record()["status"] != "running":
+            return
+        with self._lock:
+            if time.monotonic() < self._again.get(run.id, 0.0):
+                return
+            self._again[run.id] = time.monotonic() + self.pace.retry_most
+        threading.Thread(target=self._come_back, args=(run, token), daemon=True).start()
+
+    def _come_back(self, run: Run, token: str) -> None:
+        with contextlib.suppress(RunError):  # deleted meanwhile
+            try:
+                self.attach(run, token)
+            except EngineError as error:
+                run.update(note=str(error))
 
     def attach(self, run: Run, token: str) -> None:
         """Watch a running run again, after a restart or a new sign-in; nothing if one does."""
