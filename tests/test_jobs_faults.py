@@ -7,7 +7,7 @@ import pytest
 
 from job_play import QUICK, wait_until
 from jobs_hub import TOKEN
-from train.engines import EngineError
+from train.engines import EngineError, jobs
 from train.engines.job_lines import event_line
 from train.engines.jobs import JobsEngine
 
@@ -128,7 +128,8 @@ def test_after_a_restart_a_run_waits_for_its_user_and_is_followed_on(play):
     assert play.run.record()["note"] is None
 
 
-def test_an_owner_who_comes_back_with_a_sign_in_that_is_no_good_is_told_so(play):
+def test_an_owner_who_comes_back_with_a_sign_in_that_is_no_good_is_told_so(play, monkeypatch):
+    monkeypatch.setattr(jobs, "TRY_EVERY", 5.0)
     play.start()
     engine = restarted(play)
     engine.visit(play.run, None)
@@ -137,7 +138,7 @@ def test_an_owner_who_comes_back_with_a_sign_in_that_is_no_good_is_told_so(play)
     asked = len(play.hub.asked)
     engine.visit(play.run, "hf_expired")  # not with every look
     assert len(play.hub.asked) == asked and play.status == "running"
-    time.sleep(QUICK.retry_most)
+    monkeypatch.setattr(jobs, "TRY_EVERY", 0.0)
     engine.visit(play.run, TOKEN)
     wait_until(lambda: engine._watched(play.run))
 

@@ -6,7 +6,7 @@ thread here writes them into the run directory (`job_watch`); at the end the job
 in the repository, from where it is checked and taken over (`job_result`).
 
 The token is in memory only: with the thread here, and as an encrypted secret with the job. After a
-restart of the app a run stays `running`, with a note, until its user comes back (`visit`); the job
+restart of the app a run stays `running`, with a note, until its user comes back (`attach`); the job
 goes on meanwhile.
 """
 
@@ -28,6 +28,8 @@ from .user_hub import UserHub, Who
 
 __all__ = ["JobsEngine", "Pace", "estimated_cost"]
 
+TRY_EVERY = 30.0
+"""Seconds between two tries to watch a run again."""
 KEPT = 600.0
 """Seconds for which the list of machines is believed."""
 ENDS_WITHIN = 5.0
@@ -47,8 +49,8 @@ class JobsEngine:
     pace: Pace = field(default_factory=Pace)
     name: str = "jobs"
     _watches: dict[str, Watch] = field(default_factory=dict, repr=False)
-    _again: dict[str, float] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _tried: dict[str, float] = field(default_factory=dict, repr=False)
     _machines: tuple[float, list[Flavor]] | None = None
 
     def device(self, run: Run) -> str:
@@ -123,23 +125,6 @@ class JobsEngine:
                               "its result: sign in again, then start.")
         return who
 
-    def visit(self, run: Run, token: str | None = None) -> None:
-        """Watch a run again whose owner is back, in a thread; now and then if that fails."""
-        if token is None or self._watched(run) or run.record()["status"] != "running":
-            return
-        with self._lock:
-            if time.monotonic() < self._again.get(run.id, 0.0):
-                return
-            self._again[run.id] = time.monotonic() + self.pace.retry_most
-        threading.Thread(target=self._come_back, args=(run, token), daemon=True).start()
-
-    def _come_back(self, run: Run, token: str) -> None:
-        with contextlib.suppress(RunError):  # deleted meanwhile
-            try:
-                self.attach(run, token)
-            except EngineError as error:
-                run.update(note=str(error))
-
     def attach(self, run: Run, token: str) -> None:
         """Watch a running run again, after a restart or a new sign-in; nothing if one does."""
         if self._watched(run) or run.record()["status"] != "running":
@@ -153,6 +138,26 @@ class JobsEngine:
             if not self._watched(run):
                 mend_events(run)
                 self._watch(run, hub)
+
+    def visit(self, run: Run, token: str | None = None) -> None:
+        """Watch a run again whose owner looks at it after a restart; tried now and then."""
+        if token is None or self._watched(run) or run.record()["status"] != "running":
+            return
+        if run.record()["engine"].get("job") is None:
+            return
+        with self._lock:
+            if time.monotonic() - self._tried.get(run.id, -TRY_EVERY) < TRY_EVERY:
+                return
+            self._tried[run.id] = time.monotonic()
+        threading.Thread(target=self._try_to_attach, args=(run, token), daemon=True,
+                         name=f"attach {run.id}").start()
+
+    def _try_to_attach(self, run: Run, token: str) -> None:
+        try:
+            self.attach(run, token)
+        except (EngineError, RunError) as error:
+            with contextlib.suppress(RunError):  # it was deleted meanwhile
+                run.update(note=str(error))
 
     def stop(self, run: Run, token: str | None = None) -> bool:
         """Ask the job to end with its best checkpoint, the second time to end at once."""

@@ -128,7 +128,7 @@ class ZeroGpuEngine:
         self._piece = self.gpu(duration=asked_seconds)(train_piece)
 
     def visit(self, run: Run, token: str | None = None) -> None:
-        """Called in a Gradio handler of the run's owner: pieces count against their quota."""
+        """Keep the context of a handler of the run's owner: pieces count against their quota."""
         self._visits[run.id] = contextvars.copy_context()
 
     def device(self, run: Run) -> str:
