@@ -19,8 +19,7 @@ log = logging.getLogger("train")
 class Order:
     """What the main process tells the others to train.
 
-    prompts, default_prompt: those it trains with. token: as `load_encoder` takes it, for the owner
-    (None) or nobody (False). state: where to go on from, None to begin.
+    prompts, default_prompt: those it trains with. state: where to go on from, None to begin.
     """
 
     base: str
@@ -31,7 +30,6 @@ class Order:
     max_seq_length: int | None
     prompts: dict[str, str | None]
     default_prompt: str | None
-    token: bool | None
     state: Path | None
 
     def give(self, team: Team) -> None:
@@ -43,12 +41,12 @@ class Order:
 
 def order_for(
     encoder: SentenceTransformerEncoder, recipe: Recipe, corpus: Corpus, seed: int,
-    token: bool | None, state: Path | None,
+    state: Path | None,
 ) -> Order:
     """The order to train a model as it stands in the main process."""
     model = encoder.model
     return Order(encoder.name, encoder.revision, recipe, corpus, seed, model.max_seq_length,
-                 dict(model.prompts), model.default_prompt_name, token, state)
+                 dict(model.prompts), model.default_prompt_name, state)
 
 
 def follow(team: Team) -> int:
@@ -74,7 +72,7 @@ def follow(team: Team) -> int:
 
 def _train(order: Order, team: Team) -> None:
     with team.together():
-        model = load_encoder(order.base, order.revision, token=order.token).model
+        model = load_encoder(order.base, order.revision).model
         model.max_seq_length = order.max_seq_length
         model.prompts, model.default_prompt_name = order.prompts, order.default_prompt
     loop = Loop(model, order.recipe, order.corpus, order.seed, team=team)

@@ -20,6 +20,7 @@ PHASES = {
     "train": "training",
     "evaluate": "measuring on dev",
     "test": "measuring the result on test",
+    "machine": "waiting for a machine",
     "upload": "sending the data",
     "download": "fetching the result",
 }
