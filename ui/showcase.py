@@ -158,7 +158,7 @@ class Showcase:
             self._train(run, corpus)
 
     def _loaded(self, model: str, *revision: str | None, **how: Any) -> SentenceTransformerEncoder:
-        """A model to answer questions with; on ZeroGPU the main process only seems to have a GPU."""
+        """A model that answers questions: on ZeroGPU this process only seems to have a GPU."""
         if self.settings.zero_gpu:
             how["device"] = "cpu"
         return load_encoder(model, *revision, **how)

@@ -34,8 +34,6 @@ ENDED = (COMPLETED, CANCELLED, "ERROR", "DELETED")
 LARGEST_LOG = 1_000_000
 ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false",
                "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-
-
 MOST_TRIES = 3
 """Times that the Hub is asked whether a job may be run, before its silence is its answer."""
 
