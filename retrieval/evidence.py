@@ -1,4 +1,4 @@
-"""Two models over all queries of a split: means, differences, intervals, tests."""
+"""Two models over all queries of a split: what each query did, and what they say together."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,19 +6,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from corpus.check import POWER_FACTOR
 from corpus.records import Corpus
 
-from .index import Searcher
+from .index import Index, Ranking, Searcher
 from .metrics import METRICS, PRIMARY, mean_metrics, query_metrics
+from .resampling import NO_DIFFERENCE, Difference, Table, paired_differences
 
-RESAMPLES = 10_000
-LEVEL = 0.95
-NO_DIFFERENCE = "no clear difference"
-CHUNK = 500
-"""Resamples drawn at once: bounds the memory."""
+FEWEST = 6
+"""Questions it takes before all of them won is more than chance: 2 / 2⁶ is below 0.05."""
 
 
 @dataclass(frozen=True)
@@ -52,31 +49,12 @@ class QueryOutcome:
         return "tied" if found else "both miss"
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Tuned minus base in one metric, with its 95 % interval and the p of no difference."""
-
-    value: float
-    low: float
-    high: float
-    p: float
-
-    def as_json(self) -> dict[str, float]:
-        """The difference as the command line and the run record write it."""
-        return {"value": self.value, "low": self.low, "high": self.high, "p": self.p}
-
-    @property
-    def outcome(self) -> str:
-        """`better`, `worse`, or `no clear difference`."""
-        if self.low > 0 and self.p < 1 - LEVEL:
-            return "better"
-        if self.high < 0 and self.p < 1 - LEVEL:
-            return "worse"
-        return NO_DIFFERENCE
-
-
 def judge(side: Searcher, corpus: Corpus, split: str) -> dict[str, Judged]:
-    """Rank the corpus for every query of a split, and measure each."""
+    """Rank the corpus for every query of a split, and measure each.
+
+    ValueError when there is nothing to measure, or a model has no vector for what is judged: a side
+    that failed is not measured, which is not the same as zero.
+    """
     qrels = corpus.qrels.get(split, {})
     if not qrels:
         raise ValueError(f"The {split} split of {corpus.name} has no queries: there is nothing to "
@@ -85,8 +63,29 @@ def judge(side: Searcher, corpus: Corpus, split: str) -> dict[str, Judged]:
     judged: dict[str, Judged] = {}
     for (query_id, grades), ranking in zip(qrels.items(), rankings, strict=True):
         ranks = {pid: ranking.rank(pid) for pid, grade in grades.items() if grade > 0}
+        _check_measurable(side, ranking, query_id, ranks)
         judged[query_id] = Judged(ranks, query_metrics(ranks, grades))
     return judged
+
+
+def _check_measurable(
+    side: Searcher, ranking: Ranking, query_id: str, ranks: Mapping[str, int | None]
+) -> None:
+    gone = [pid for pid, rank in ranks.items() if rank is None]
+    if gone:
+        raise ValueError(f"The answer {gone[0]!r:.80} of query {query_id!r:.80} is not among the "
+                         f"{len(ranking.ids):,} passages that {side.name} searches: the data has "
+                         "changed since it was indexed, or the qrels name a passage that is gone.")
+    lost = ""
+    if not np.isfinite(ranking.scores).all() or (isinstance(side, Index)
+                                                 and not ranking.scores.any()):
+        lost = f"query {query_id!r:.80}"
+    elif isinstance(side, Index):
+        lost = next((f"passage {pid!r:.80}" for pid in ranks
+                     if not side.vectors[ranking.places[pid]].any()), "")
+    if lost:
+        raise ValueError(f"{side.name} gives no usable vector for {lost} (zeros, or not a number): "
+                         "it is not measured. Its weights may be damaged, or need float32.")
 
 
 def means(judged: Mapping[str, Judged]) -> dict[str, float]:
@@ -187,8 +186,9 @@ class Evidence:
 
     @property
     def _could_show(self) -> str:
-        if not self.detectable:
-            return "That is too little to tell: add test questions."
+        if not self.detectable or len(self.base) < FEWEST:
+            return (f"That is too little to tell: with fewer than {FEWEST} questions even all of "
+                    "them won could be chance. Add test questions.")
         return (f"So many questions show a difference of {self.detectable:.3f} or more; a smaller "
                 "one takes more of them.")
 
@@ -207,49 +207,5 @@ class Evidence:
         }
 
 
-def paired_differences(
-    base: NDArray[np.float64], tuned: NDArray[np.float64], seed: int = 42
-) -> dict[str, Difference]:
-    """Differences of means with a paired bootstrap interval and a randomisation test.
-
-    base, tuned: (queries, metrics) in the order of METRICS. The interval is the percentile one
-    over resampled queries (Efron & Tibshirani 1993); p is two-sided, by flipping the sign of
-    each query's difference (Smucker, Allan & Carterette 2007).
-    """
-    gaps = tuned - base
-    value = gaps.mean(axis=0)
-    rng = np.random.default_rng(seed)
-    low, high = _bootstrap_interval(gaps, rng)
-    p = _randomisation_p(gaps, rng)
-    return {
-        name: Difference(float(value[i]), float(low[i]), float(high[i]), float(p[i]))
-        for i, name in enumerate(METRICS)
-    }
-
-
-def _bootstrap_interval(
-    gaps: NDArray[np.float64], rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    queries = len(gaps)
-    resampled = []
-    for _ in range(RESAMPLES // CHUNK):
-        drawn = rng.integers(0, queries, (CHUNK, queries))
-        offsets = drawn + queries * np.arange(CHUNK)[:, None]
-        counts = np.bincount(offsets.ravel(), minlength=CHUNK * queries).reshape(CHUNK, queries)
-        resampled.append(counts @ gaps / queries)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(np.concatenate(resampled), [tail, 1 - tail], axis=0)
-    return low, high
-
-
-def _randomisation_p(gaps: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    observed = np.abs(gaps.sum(axis=0))
-    as_extreme = np.zeros(gaps.shape[1])
-    for _ in range(RESAMPLES // CHUNK):
-        signs = rng.integers(0, 2, (CHUNK, len(gaps))) * 2 - 1
-        as_extreme += (np.abs(signs @ gaps) >= observed - 1e-9).sum(axis=0)
-    return (as_extreme + 1) / (RESAMPLES + 1)
-
-
-def _table(judged: Iterable[Judged]) -> NDArray[np.float64]:
+def _table(judged: Iterable[Judged]) -> Table:
     return np.array([[query.metrics[name] for name in METRICS] for query in judged])

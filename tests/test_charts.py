@@ -5,7 +5,7 @@ import re
 import pytest
 
 from test_markup import HOSTILE, Tags
-from ui.charts import HEIGHT, MOST_POINTS, WIDTH, curve
+from train.charts import HEIGHT, MOST_POINTS, WIDTH, curve
 
 
 def places(html):

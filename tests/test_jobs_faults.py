@@ -7,7 +7,7 @@ import pytest
 
 from job_play import QUICK, wait_until
 from jobs_hub import TOKEN
-from train.engines import EngineError
+from train.engines import EngineError, jobs
 from train.engines.job_lines import event_line
 from train.engines.jobs import JobsEngine
 
@@ -118,12 +118,29 @@ def test_after_a_restart_a_run_waits_for_its_user_and_is_followed_on(play):
     with pytest.raises(EngineError, match="paid by vera"):
         engine.attach(play.run, "other")
     play.hub.print(job, *rest)
-    engine.attach(play.run, TOKEN)
+    for _ in range(5):  # a page that is open looks every second
+        engine.visit(play.run, TOKEN)
+    wait_until(lambda: engine._watched(play.run))
     engine.attach(play.run, TOKEN)
     play.finish(job)
     play.wait_for("done")
     assert play.numbers() == [said.n for said in play.events]
     assert play.run.record()["note"] is None
+
+
+def test_an_owner_who_comes_back_with_a_sign_in_that_is_no_good_is_told_so(play, monkeypatch):
+    monkeypatch.setattr(jobs, "TRY_EVERY", 5.0)
+    play.start()
+    engine = restarted(play)
+    engine.visit(play.run, None)
+    engine.visit(play.run, "hf_expired")
+    wait_until(lambda: "Sign in again" in (play.run.record().get("note") or ""))
+    asked = len(play.hub.asked)
+    engine.visit(play.run, "hf_expired")  # not with every look
+    assert len(play.hub.asked) == asked and play.status == "running"
+    monkeypatch.setattr(jobs, "TRY_EVERY", 0.0)
+    engine.visit(play.run, TOKEN)
+    wait_until(lambda: engine._watched(play.run))
 
 
 def test_a_run_can_be_stopped_after_a_restart_by_whoever_pays(play):

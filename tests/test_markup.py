@@ -11,6 +11,7 @@ from retrieval.evidence import Evidence
 from retrieval.index import build_index
 from retrieval.lexical import build_lexical_index
 from test_evidence import side
+from train.board import scoreboard
 from ui import markup
 from ui.progress import Progress
 
@@ -97,9 +98,9 @@ def test_nothing_of_the_data_becomes_markup(where):
 
 
 def test_errors_states_and_the_board_escape_what_they_are_given():
-    for html in (markup.error(HOSTILE), markup.scoreboard(None, HOSTILE),
+    for html in (markup.error(HOSTILE), scoreboard(None, HOSTILE),
                  markup.state(Progress("failed", HOSTILE, HOSTILE, 0.5)),
-                 markup.scoreboard(Evidence("test", 3, side([1]), side([2])), HOSTILE)):
+                 scoreboard(Evidence("test", 3, side([1]), side([2])), HOSTILE)):
         assert "img" not in {tag for tag, _ in Tags(html).opened}
 
 
@@ -117,7 +118,7 @@ def test_without_a_tuned_model_its_column_says_that_it_is_being_made():
 
 
 def test_the_board_shows_fifteen_metrics_and_the_primary_first():
-    html = markup.scoreboard(Evidence("test", 9, side([5, 1, 3]), side([1, 2, 3])), "")
+    html = scoreboard(Evidence("test", 9, side([5, 1, 3]), side([1, 2, 3])), "")
     assert len(re.findall(r'<th scope="row">', html)) == 15
     assert re.search(r'<tr data-primary><th scope="row">([^<]+)', html).group(1) == "ndcg@10"
 
@@ -132,7 +133,7 @@ def test_the_state_shows_progress_time_left_and_the_curve_so_far():
 
 def test_the_board_calls_its_two_sides_as_it_is_told_to():
     evidence = Evidence("test", 9, side([5] * 40), side([1] * 40))
-    html = markup.scoreboard(evidence, "", names=("Left", "Right"))
+    html = scoreboard(evidence, "", names=("Left", "Right"))
     assert '<th scope="col">Left</th><th scope="col">Right</th>' in html
     assert "Right is better" in html and "lost, 0 tied by Right" in html
     assert "Base" not in html and "Fine-tuned" not in html
@@ -140,7 +141,7 @@ def test_the_board_calls_its_two_sides_as_it_is_told_to():
 
 def test_the_names_of_the_sides_are_escaped():
     evidence = Evidence("test", 3, side([1]), side([2]))
-    html = markup.scoreboard(evidence, "", names=(HOSTILE, HOSTILE))
+    html = scoreboard(evidence, "", names=(HOSTILE, HOSTILE))
     assert "img" not in {tag for tag, _ in Tags(html).opened}
 
 

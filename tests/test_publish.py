@@ -225,6 +225,21 @@ def test_a_repository_that_holds_something_else_is_not_published_over_unasked(ru
     assert content(hub)["model.safetensors"][0] == (run.model / "model.safetensors").read_bytes()
 
 
+def test_another_model_of_ones_own_is_not_published_over_unasked(run, hub, trusting):
+    done(run, hub)
+    run.update(data=run.record()["data"] | {"name": "bank_faq"}, published=[])
+    error = refused(run, hub)
+    assert error.kind == "other_content" and "base fine-tuned on car_parts" in str(error)
+    assert len(hub.repos["model", TO].commits) == 2
+    assert done(run, hub, over=True)["changed"]
+
+
+def test_a_record_there_that_is_damaged_is_somebody_elses(run, hub, trusting):
+    for text in (b"{", b"[]", b'{"schema": 1, "files": [], "base_model": 1, "data": 2}'):
+        hub.repo(TO, files={"run.json": text, "README.md": b"---\nlicense: mit\n---\n"})
+        assert refused(run, hub).kind == "other_content"
+
+
 @pytest.mark.parametrize("token, said", [
     ({"role": "read"}, "may only read"),
     ({"role": "fineGrained", "fineGrained": {"scoped": [

@@ -1,4 +1,4 @@
-"""Command line: `python -m train fit`, `estimate`, `evaluate` and `publish`.
+"""Command line: `python -m train` fit, estimate, evaluate, publish, report and retention.
 
 Exit status 0 success, 1 failed, 2 wrong use. `--json` prints one JSON object on standard output;
 everything else goes to standard error.
@@ -26,7 +26,9 @@ from .lock import held
 from .publish_command import add_publish
 from .recipe import RECIPES, RecipeError, named_recipe
 from .record import USABLE, Run, RunError, mark_interrupted, open_run
+from .report_command import add_report
 from .request import Request
+from .retention_command import add_retention
 from .settings import Settings
 from .stopping import Stop
 from .team import Team, join_team
@@ -162,7 +164,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data", default=BUILT_IN)
     evaluate.add_argument("--split", default="test", choices=SPLITS)
     evaluate.set_defaults(command=evaluate_command, as_text=_evidence_text)
-    add_publish(commands)
+    for add in (add_publish, add_retention, add_report):
+        add(commands)
     for command in (fit, before, evaluate):
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

@@ -59,7 +59,8 @@ def fit(
     When `stop` is asked, `max_minutes` are over, or the loss is no number any more, the best
     checkpoint so far becomes the result. When `stop` says to pause, the state is kept, the last
     event is `paused` and the run stays `running`. In a team of processes this is the main one; the
-    others `follow`. Raises CorpusError, ModelError, RecipeError,
+    others `follow`. The Hub is asked with the token of this process' environment: an engine that
+    fits for somebody else puts theirs there. Raises CorpusError, ModelError, RecipeError,
     TrainingError or OSError; the caller records them.
     """
     check_trainable(corpus)
@@ -139,7 +140,7 @@ class _Fit:
         yield {"type": "phase", "phase": "load"}
         record = self.run.record()
         with self.stop.interrupts():
-            encoder = load_encoder(self.base, self.revision, token=self._token)
+            encoder = load_encoder(self.base, self.revision)
             check_fits(encoder.model, self.recipe)
             encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
             about = facts(self.corpus, encoder.model.tokenizer)
@@ -156,11 +157,6 @@ class _Fit:
         self.judged = self.measure.judged(side[0], "dev", "test")
         yield self._evaluated(0, 0, self.judged["dev"])
         return side
-
-    @property
-    def _token(self) -> bool | None:
-        """A visitor's run may name any model: it is asked for in nobody's name."""
-        return None if self.run.record().get("owner") is None else False
 
     def _train(self, base: Index, encoder: SentenceTransformerEncoder) -> Generator[
         Event, None, str
@@ -200,7 +196,7 @@ class _Fit:
         if not encoder.prompted:  # it is trained the way it was measured best
             encoder.model.prompts, encoder.model.default_prompt_name = {}, None
         state = self.kept.state if self.resume and self.kept.state.exists() else None
-        order_for(encoder, self.recipe, self.corpus, self.seed, self._token, state).give(self.team)
+        order_for(encoder, self.recipe, self.corpus, self.seed, state).give(self.team)
         loop = Loop(encoder.model, self.recipe, self.corpus, self.seed, base, self.team)
         if state:
             kept = self._read(state, loop)

@@ -117,7 +117,7 @@ class _Publishing:
             return
         if target.exists:
             if not wish.over and not wish.pull_request:
-                there.check_ours(wish.to)
+                there.check_ours(wish.to, self.run.record())
             parcel = parcel.with_card(reconcile_card(hub, target, there, parcel.card,
                                                      wish.on_edited))
         changed = there.changed(parcel.items)

@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from .card import model_card
@@ -78,15 +78,26 @@ class There:
         ours = self.record.get("files") or []
         return tuple(sorted(path for path in ours if path in self.files and path not in sent))
 
-    def check_ours(self, repo_id: str) -> None:
-        """Refuse to publish over what somebody else, or something else, put there."""
+    def check_ours(self, repo_id: str, record: Mapping[str, Any]) -> None:
+        """Refuse to publish over anything but an earlier version of the same model.
+
+        record: of the run that is to be published.
+        """
         others = sorted(set(self.files) - set(OF_THE_HUB))
-        if others and not self.record:
-            shown = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
-            raise PublishError(
-                f"{repo_id} holds something that Tandem did not publish ({shown}). Take another "
-                "name, make it a pull request, or say that it may be published over.",
-                "other_content")
+        if not others or (self.record and _model(self.record) == _model(record)):
+            return
+        shown = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
+        what = (f"another model, {_model(self.record)}" if self.record
+                else f"something that Tandem did not publish ({shown})")
+        raise PublishError(
+            f"{repo_id} holds {what}. Take another name, make it a pull request, or say that it "
+            "may be published over.", "other_content")
+
+
+def _model(record: Mapping[str, Any]) -> str:
+    """Which model a record is of: versions of one have the same base and data."""
+    base = PurePath(str(record["base_model"]["name"])).name
+    return f"{base} fine-tuned on {record['data']['name']}"
 
 
 def reconcile_card(hub: Hub, target: Target, there: There, ours: str, on_edited: str) -> str | None:
@@ -143,5 +154,7 @@ def _record(text: str | None) -> Mapping[str, Any]:
     except ValueError:
         return {}
     ours = isinstance(record, dict) and isinstance(record.get("schema"), int) and \
-        isinstance(record.get("files"), list) and "recipe" in record
+        isinstance(record.get("files"), list) and all(
+            isinstance(record.get(key), dict) and "name" in record[key]
+            for key in ("base_model", "data"))
     return record if ours else {}

@@ -15,8 +15,11 @@ from corpus.records import Corpus
 from retrieval.encoder import EMBEDDED_MODEL, split_revision
 from retrieval.evidence import Evidence
 from retrieval.metrics import PRIMARY
+from train.beside import Row, beside, table
 from train.card_data import is_repo_id
-from train.engines import EngineError
+from train.engines import EngineError, Flavor
+from train.engines.job_price import estimated_cost, guessed_seconds
+from train.engines.jobs import JobsEngine
 from train.engines.offers import Offer, automatic, offers
 from train.fit import check_trainable
 from train.queue import engine_name
@@ -32,6 +35,8 @@ from .visitor import RefusedError, Visitor
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
 MOST_REPORTS = 16
+MOST_ALIKE = 19
+"""Other runs in one table: each takes a test of its own."""
 MOST_CORPORA = 4
 
 
@@ -94,15 +99,39 @@ class Acts:
         return {"pairs": pairs, "passages": len(corpus.passages),
                 "steps": recipe.epochs * math.ceil(pairs / recipe.batch_size)}
 
-    def flavors(self, visitor: Visitor, engine: str) -> list[tuple[str, str]]:
-        """The machines an engine offers, as choices; none where there is nothing to choose."""
-        return []
+    def flavors(
+        self, visitor: Visitor, engine: str
+    ) -> tuple[list[tuple[str, str]], str | None]:
+        """The machines an engine offers, as choices, and the usual one: the cheapest with a GPU.
+
+        None where there is nothing to choose. EngineError when the Hub does not say.
+        """
+        found = self._flavors(visitor, engine)
+        with_gpu = [flavor for flavor in found if flavor.gpus] or found
+        return ([(_machine(flavor), flavor.name) for flavor in found],
+                with_gpu[0].name if with_gpu else None)
+
+    def _flavors(self, visitor: Visitor, name: str) -> list[Flavor]:
+        engine = self.house.queue.engines.get(name)
+        if not isinstance(engine, JobsEngine) or visitor.token is None:
+            return []
+        return engine.flavors(visitor.token)
 
     def priced(
         self, visitor: Visitor, request: Request, measured: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], str]:
         """An estimate of this machine, turned into one of where the run goes, and its cost."""
-        return measured, ""
+        flavors = {flavor.name: flavor for flavor in self._flavors(visitor, request.engine)}
+        flavor = flavors.get(request.flavor or "")
+        if flavor is None or flavor.usd_per_hour is None:
+            return measured, ""
+        if "seconds" not in measured:
+            return measured, f"${flavor.usd_per_hour:.2f} an hour"
+        seconds = measured["seconds"]
+        low, high = guessed_seconds((seconds["low"], seconds["high"]))
+        cost = estimated_cost((low, high), flavor) or (0.0, 0.0)
+        return (dict(measured) | {"seconds": {"low": low, "high": high}},
+                f"${cost[0]:.2f} to ${cost[1]:.2f}, a guess from this machine’s speed")
 
     def request(self, visitor: Visitor, wish: Wish) -> Request:
         """A wish, checked: what the run will be asked to do."""
@@ -152,6 +181,9 @@ class Acts:
         if not visitor.is_owner and len(mine) >= MOST_WAITING:
             raise RefusedError(f"You have {len(mine)} runs waiting or running already: wait until "
                                "one is done, or stop one.")
+        engine = self.house.queue.engines.get(request.engine)
+        if isinstance(engine, JobsEngine):  # nothing is queued that the Hub will refuse
+            engine.check(visitor.token, request.flavor)
         pairs = self.counts(request)["pairs"]
         most = self.house.settings.max_pairs
         if most is not None and pairs > most:
@@ -231,16 +263,16 @@ class Acts:
 
         ValueError when they were not measured on the same questions.
         """
-        records = [self.run(visitor, run_id).record() for run_id in (left, right)]
-        prints = [record.get("fingerprints", {}) for record in records]
-        same = [(known.get("corpus"), (known.get("splits") or {}).get("test")) for known in prints]
-        if same[0] != same[1]:
-            raise ValueError("The two runs were measured on different data: they cannot be "
-                             "compared.")
-        sides = [Evidence.from_rows(self.run(visitor, run_id).per_query(), "test",
-                                    record["data"].get("passages", 0))
-                 for run_id, record in zip((left, right), records, strict=True)]
-        return Evidence("test", sides[0].passages, sides[0].tuned, sides[1].tuned)
+        return beside(self.run(visitor, left), self.run(visitor, right))
+
+    def alike(self, visitor: Visitor, run_id: str) -> list[Row]:
+        """A run in a table with the others that were measured on the same test questions."""
+        first, others = self.run(visitor, run_id), []
+        for run in self.runs(visitor):
+            with contextlib.suppress(ValueError):  # measured on something else, or not at all
+                if run.id != first.id and beside(first, run):
+                    others.append(run)
+        return table([first, *others[:MOST_ALIKE]])
 
     def status(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
         """A run in figures, for programs: its record, how far it is, and its curves."""
@@ -262,3 +294,11 @@ class Acts:
         run = self.run(visitor, run_id)
         self.house.door.check_owns(visitor, run)
         return run
+
+
+def _machine(flavor: Flavor) -> str:
+    """A machine of an engine, with its price, for a list to choose from."""
+    parts = [flavor.title or flavor.name]
+    if flavor.usd_per_hour is not None:
+        parts.append(f"${flavor.usd_per_hour:.2f} an hour")
+    return " – ".join(parts)

@@ -56,7 +56,7 @@ def plan(said: Mapping[str, Any], where: str, cost: str = "") -> str:
     facts = {
         "Pairs": f"{said['pairs']:,}" if "pairs" in said else "",
         "Steps": f"{said['steps']:,}" if "steps" in said else "",
-        "Time": _range(said.get("seconds")),
+        "Time": str(said["time"]) if "time" in said else _range(said.get("seconds")),
         "Memory": f"about {said['memory_bytes'] / 1e9:.1f} GB" if said.get("memory_bytes") else "",
         "Where": where,
         "Cost": cost,

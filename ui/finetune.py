@@ -17,7 +17,7 @@ from train.request import Request
 
 from . import data_markup, markup
 from .acts import Acts, Wish
-from .plan import Planner, plan_key
+from .plan import PlanError, Planner, plan_key
 from .publishing import Publishing
 from .recipe_form import NAMES, changed, placeholders, recipe_choices, recipe_fields
 from .run_panel import run_panel
@@ -202,11 +202,13 @@ def _engines(house: House, acts: Acts) -> Callable[..., Any]:
         names = [("Automatic", "auto"), *((offer.title, offer.engine) for offer in found)]
         chosen = chosen if chosen in {name for _, name in names} else "auto"
         takes = auto if chosen == "auto" else chosen
-        flavors = acts.flavors(visitor, takes) if takes else []
+        note = data_markup.engine_note(found, auto, why)
+        try:
+            flavors, usual = acts.flavors(visitor, takes or "")
+        except ValueError as error:  # the Hub does not say which machines there are
+            flavors, usual, note = [], None, markup.error(str(error))
         return (gr.Radio(names, value=chosen),
-                gr.Dropdown(flavors, value=flavors[0][1] if flavors else None,
-                            visible=bool(flavors)),
-                data_markup.engine_note(found, auto, why))
+                gr.Dropdown(flavors, value=usual, visible=bool(flavors)), note)
 
     return engines
 
@@ -259,6 +261,11 @@ def _measure(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
                 return gr.skip()
             house.door.check_start(visitor, asked.engine)  # measuring costs the owner too
             return _planned(acts, visitor, asked, planner.plan(asked, visitor.token))
+        except PlanError as error:
+            if asked.engine == "jobs":  # what is too slow here need not be there
+                counts = acts.counts(asked) | {"time": f"not known: {error}"}
+                return _planned(acts, visitor, asked, counts)
+            return markup.error(str(error)) if key else gr.skip()
         except (ValueError, OSError) as error:
             return markup.error(str(error)) if key else gr.skip()
 

@@ -1,13 +1,11 @@
 """Escaped HTML from domain objects: pure functions, every value through `html.escape`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 from retrieval.compare import Comparison, Found, Hit
-from retrieval.evidence import Difference, Evidence
 from retrieval.match import Span, matching_spans
-from retrieval.metrics import METRICS, PRIMARY
+from retrieval.metrics import PRIMARY
 
 from .progress import Progress
 
@@ -250,92 +248,6 @@ def _key(result: Comparison) -> str:
     if result.tuned:
         parts.append("<span>▲▼ ranks moved, Base to Fine-tuned; press one to follow it</span>")
     return f'<p class="t-key">{"".join(parts)}</p>'
-
-
-def scoreboard(
-    evidence: Evidence | None, about: str, names: tuple[str, str] = ("Base", "Fine-tuned")
-) -> str:
-    """The fifteen metrics of both sides with their differences, under the verdict.
-
-    names: what the two sides are called.
-    """
-    if evidence is None:
-        return (
-            '<div class="t"><p class="t-empty">Nothing is measured yet: there is no fine-tuned '
-            f"model. {escape(about)}</p></div>"
-        )
-    figures = evidence.as_json()
-    gaps = evidence.differences.values()
-    low, high = min(0.0, *(gap.low for gap in gaps)), max(0.0, *(gap.high for gap in gaps))
-    rows = "".join(
-        _metric_row(name, figures["base"][name], figures["tuned"][name],
-                    evidence.differences[name], (low, high))
-        for name in (PRIMARY, *(name for name in METRICS if name != PRIMARY))
-    )
-    verdict = evidence.verdict_of(*names)
-    mood = _way(evidence.differences[PRIMARY].value) if "No clear" not in verdict else ""
-    return (
-        f'<div class="t"><p class="t-say" data-mood="{mood}">{escape(verdict)}</p>'
-        f"{_outcomes(evidence, names[1])}"
-        '<div class="t-scroll" tabindex="0" role="region" aria-label="Metrics"><table '
-        'class="t-table"><thead><tr><th scope="col">Metric</th><th scope="col">'
-        f'{escape(names[0])}</th><th scope="col">{escape(names[1])}</th>'
-        '<th scope="col">Difference</th><th scope="col" class="t-wide">from 0 (no difference)'
-        '</th><th scope="col" class="t-wide">95 % '
-        f'interval</th></tr></thead><tbody>{rows}</tbody></table></div><p class="t-key">'
-        f"<span>{PRIMARY} decides; the others are for reading. Interval: paired bootstrap over "
-        f"{len(evidence.base):,} questions of the test split, searched among "
-        f"{evidence.passages:,} passages.</span><span>{escape(about)}</span></p></div>"
-    )
-
-
-def _metric_row(
-    name: str, base: float, tuned: float, gap: Difference, bounds: tuple[float, float]
-) -> str:
-    primary = " data-primary" if name == PRIMARY else ""
-    way = {"better": "up", "worse": "down"}.get(gap.outcome, "")
-    return (
-        f'<tr{primary}><th scope="row">{name}</th><td>{base:.3f}</td><td>{tuned:.3f}</td>'
-        f'<td data-way="{way}">{gap.value:+.3f}</td><td class="t-wide">{_forest(gap, bounds, way)}'
-        f'</td><td class="t-wide">{gap.low:+.3f} to {gap.high:+.3f}</td></tr>'
-    )
-
-
-def _forest(gap: Difference, bounds: tuple[float, float], way: str) -> str:
-    """An interval as a line with a tick at the difference, beside a line at no difference."""
-    low, high = bounds
-
-    def x(value: float) -> str:
-        return f"{3 + 94 * (value - low) / ((high - low) or 1):.1f}"
-
-    def line(x1: float, x2: float, y1: int, y2: int, stroke: str, width: int) -> str:
-        return (f'<line x1="{x(x1)}" x2="{x(x2)}" y1="{y1}" y2="{y2}" stroke="{stroke}" '
-                f'stroke-width="{width}" vector-effect="non-scaling-stroke"/>')
-
-    colour = {"up": "var(--t-up)", "down": "var(--t-down)"}.get(way, "var(--t-soft)")
-    return (
-        '<svg class="t-forest" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true">'
-        f'{line(0, 0, 0, 12, "var(--t-soft)", 1)}{line(gap.low, gap.high, 6, 6, colour, 2)}'
-        f"{line(gap.value, gap.value, 2, 10, colour, 3)}</svg>"
-    )
-
-
-def _outcomes(evidence: Evidence, winner: str) -> str:
-    outcomes = evidence.outcomes
-    said = (
-        f"{outcomes['won']:,} questions won, {outcomes['lost']:,} lost, {outcomes['tied']:,} tied"
-    )
-    return (
-        f'<p class="t-soft">{said} by {escape(winner)}, in {PRIMARY}.</p>'
-        f'<div class="t-wins" role="img" aria-label="{said}">'
-        f'{_wins([("up", "won"), ("same", "tied"), ("down", "lost")], outcomes)}</div>'
-    )
-
-
-def _wins(order: Iterable[tuple[str, str]], outcomes: Mapping[str, Any]) -> str:
-    return "".join(
-        f'<i data-way="{way}" style="flex:{outcomes[name]}"></i>' for way, name in order
-    )
 
 
 def _way(gain: float) -> str:

@@ -13,13 +13,22 @@ from .finetune import finetune_tab
 from .plan import Planner
 from .publishing import Publishing
 from .runs import runs_tab
-from .scoreboard import scoreboard_endpoint, scoreboard_tab
+from .scoreboard import arrival, scoreboard_endpoint, scoreboard_tab
 from .shared import House, Shared
 
 TICK = 1.0
 """Seconds between two looks at how far things are."""
 CACHE_LIVES = (3600, 86400)
 """How often Gradio's own copies of files are looked through, and how old they may get: seconds."""
+
+# The tab stays in the address too; Compare is where an address without one leads.
+KEEP_TAB = """() => setTimeout(() => {
+  const chosen = document.querySelector('[role=tab][aria-selected=true]')?.innerText.trim();
+  const tab = {Scoreboard: 'scoreboard', 'Fine-tune': 'finetune', Runs: 'runs'}[chosen];
+  const url = new URL(window.location.href);
+  tab ? url.searchParams.set('tab', tab) : url.searchParams.delete('tab');
+  window.history.replaceState(null, '', url);
+}, 50)"""
 
 
 def build_page(house: House) -> gr.Blocks:
@@ -54,7 +63,7 @@ def build_page(house: House) -> gr.Blocks:
             with gr.Tab("Compare", id="compare"):
                 compare_tab(house, acts, shared)
             with gr.Tab("Scoreboard", id="scoreboard"):
-                scoreboard_tab(house, acts, shared)
+                addressed = scoreboard_tab(house, acts, shared)
             with gr.Tab("Fine-tune", id="finetune") as tab:
                 finetune_tab(house, acts, Planner(house.settings.home), publishing, shared, tab)
             with gr.Tab("Runs", id="runs") as tab:
@@ -70,6 +79,8 @@ def build_page(house: House) -> gr.Blocks:
         shared.run.change(_show_chosen(house), shared.run, [chosen_row, chosen], **quiet)
         page.load(_arrive(house), None,
                   [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs], **quiet)
+        page.load(arrival, None, addressed, **quiet)
+        shared.tabs.change(None, None, None, js=KEEP_TAB, api_visibility="private")
     return page
 
 

@@ -1,15 +1,21 @@
 """Two models over one corpus: what Compare and Scoreboard show."""
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from corpus.records import Corpus
 from retrieval.compare import Comparison, compare
-from retrieval.evidence import Evidence
+from retrieval.dims import AtDim, quality_by_dim
+from retrieval.evidence import Evidence, judge
 from retrieval.index import Index
 from retrieval.inputs import check_dim
 from retrieval.lexical import LexicalIndex, build_lexical_index
+from retrieval.why import Why, train_questions, why_moved
 
+LEXICAL = "BM25"
+"""What the lexical side is called where it stands in place of Base."""
 MOST_TRUNCATED = 32
 """Shortened indexes kept: somebody tries every number."""
 
@@ -51,6 +57,59 @@ class Pair:
                 self._kept.lexical = build_lexical_index(self.corpus)
             return self._kept.lexical
 
+    def evidence_against(self, side: str) -> Evidence | None:
+        """The evidence with Base, or with BM25 in its place; None where nothing was measured."""
+        if side != LEXICAL or self.evidence is None:
+            return self.evidence
+        lexical = self.lexical()
+        with self._kept.measuring:
+            if self._kept.lexical_evidence is None:
+                self._kept.lexical_evidence = Evidence(
+                    self.evidence.split, self.evidence.passages,
+                    judge(lexical, self.corpus, self.evidence.split), self.evidence.tuned)
+            return self._kept.lexical_evidence
+
+    def why(
+        self, query_ids: Sequence[str], side: str, cache: Path, trained: bool = True
+    ) -> list[Why]:
+        """Why the answers of test questions moved, from Base or BM25 to Fine-tuned.
+
+        trained: look for the nearest training question too, which the first time encodes them all.
+        """
+        if self.tuned is None or self.evidence is None:
+            raise ValueError("This needs a fine-tuned model: it is there when training is done.")
+        base = self.lexical() if side == LEXICAL else self.base
+        return why_moved(query_ids, self.corpus, base, self.tuned, self.evidence.split,
+                         self._train_questions(cache) if trained else None)
+
+    @property
+    def knows_train_questions(self) -> bool:
+        """Whether the training questions are encoded."""
+        return self._kept.trained is not None
+
+    def by_dim(
+        self, trained: Sequence[int], progress: Callable[[int, int], None]
+    ) -> list[AtDim]:
+        """Quality against `truncate_dim`, measured once."""
+        if self.tuned is None:
+            raise ValueError("This needs a fine-tuned model: it is there when training is done.")
+        with self._kept.measuring:
+            if self._kept.dims is None:
+                self._kept.dims = quality_by_dim(
+                    self.corpus, self.base, self.tuned, trained, progress=progress)
+            return self._kept.dims
+
+    @property
+    def known_dims(self) -> list[AtDim]:
+        """Quality against `truncate_dim` as far as it was measured."""
+        return self._kept.dims or []
+
+    def _train_questions(self, cache: Path) -> Index:
+        with self._kept.measuring:
+            if self._kept.trained is None:
+                self._kept.trained = train_questions(self.corpus, self.base.encoder, cache)
+            return self._kept.trained
+
     def with_tuned(
         self, tuned: Index, evidence: Evidence | None, about: str, run_id: str = ""
     ) -> "Pair":
@@ -76,4 +135,9 @@ class _Kept:
 
     truncated: dict[tuple[str, int], Index] = field(default_factory=dict)
     lexical: LexicalIndex | None = None
+    lexical_evidence: Evidence | None = None
+    trained: Index | None = None
+    dims: list[AtDim] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+    measuring: threading.Lock = field(default_factory=threading.Lock)
+    """Held for seconds, so not the one that every question needs."""

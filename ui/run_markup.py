@@ -1,12 +1,15 @@
 """Escaped HTML of runs: how one is doing, and two beside each other. Pure functions."""
 
+from collections.abc import Sequence
 from html import escape
 
 from retrieval.metrics import PRIMARY
+from train.beside import Row
+from train.board import WAYS
+from train.charts import curve
 from train.engines.offers import TITLES
 
 from . import markup
-from .charts import curve
 from .run_state import LOST_AFTER, RunState
 
 STATUS_WORDS = {
@@ -32,7 +35,7 @@ def no_run() -> str:
 def run_panel(state: RunState, now_showing: bool = False) -> str:
     """Everything about one run: what it is, how far it is, its curves, how it ended."""
     parts = [_head(state), _progress(state), _verdict(state, now_showing), _facts(state),
-             _curves(state), _log(state)]
+             curves(state), _log(state)]
     return f'<div class="t t-run" data-run="{escape(state.id)}">{"".join(parts)}</div>'
 
 
@@ -102,7 +105,8 @@ def _facts(state: RunState) -> str:
     return f'<dl class="t-facts">{shown}</dl>' if shown else ""
 
 
-def _curves(state: RunState) -> str:
+def curves(state: RunState) -> str:
+    """Loss and dev curves of a run; nothing before there are any."""
     if not state.loss and not state.dev:
         return ""
     base = state.dev[0][1] if state.dev and state.dev[0][0] == 0 else None
@@ -126,3 +130,28 @@ def _log(state: RunState) -> str:
         return ""
     lines = "".join(f"<li>{escape(line)}</li>" for line in state.log)
     return f'<details class="t-log"><summary>Log</summary><ul>{lines}</ul></details>'
+
+
+def several(rows: Sequence[Row]) -> str:
+    """Several runs on the same test questions, each against the first."""
+    body = "".join(
+        f'<tr><th scope="row">{escape(row.run_id)}</th><td>{escape(row.recipe)}</td>'
+        f"<td>{row.base:.3f}</td><td>{row.tuned:.3f}</td>{_against(row)}"
+        f"<td>{markup.duration(row.seconds) if row.seconds else '–'}</td></tr>" for row in rows
+    )
+    heads = "".join(f'<th scope="col">{head}</th>' for head in
+                    ("Run", "Recipe", "Base", f"Fine-tuned {PRIMARY}", "against the first",
+                     "95 % interval", "Took"))
+    return (
+        '<div class="t t-board"><div class="t-scroll" tabindex="0" role="region" '
+        f'aria-label="Runs on the same questions"><table class="t-table"><thead><tr>{heads}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div></div>"
+    )
+
+
+def _against(row: Row) -> str:
+    if row.against is None:
+        return "<td>–</td><td>–</td>"
+    gap = row.against.differences[PRIMARY]
+    return (f'<td data-way="{WAYS[gap.outcome]}">{gap.value:+.3f}</td>'
+            f"<td>{gap.low:+.3f} to {gap.high:+.3f}</td>")

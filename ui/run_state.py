@@ -13,7 +13,6 @@ from train.record import ACTIVE, USABLE, Run, latest, of_kind, since_load
 Event = Mapping[str, Any]
 
 PHASES = {
-    "machine": "waiting for a machine",
     "install": "installing libraries",
     "load": "loading the model",
     "baseline": "measuring Base first",
@@ -21,7 +20,6 @@ PHASES = {
     "train": "training",
     "evaluate": "measuring on dev",
     "test": "measuring the result on test",
-    "machine": "waiting for a machine",
     "upload": "sending the data",
     "download": "fetching the result",
 }

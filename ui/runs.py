@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from retrieval.metrics import PRIMARY
+from train.board import scoreboard
 
 from . import markup, run_markup
 from .acts import Acts
@@ -42,6 +43,7 @@ def runs_tab(house: House, acts: Acts, shared: Shared, tab: gr.Tab) -> None:
         watch = gr.Button("Open", variant="primary", size="sm")
         use = gr.Button("Use in Compare", size="sm")
         compare = gr.Button("Compare the two", size="sm")
+        alike = gr.Button("All on these questions", size="sm")
         resume = gr.Button("Resume", size="sm")
         pack = gr.Button("Download as zip", size="sm")
         save = gr.DownloadButton("Save the zip", size="sm", visible=False, elem_id="zip-save")
@@ -66,6 +68,8 @@ def runs_tab(house: House, acts: Acts, shared: Shared, tab: gr.Tab) -> None:
               [shared.run, shared.tabs], **quiet)
     compare.click(_beside(house, acts), [shared.nonce, chosen, other], said,
                   concurrency_limit=2, api_visibility="private")
+    alike.click(_alike(house, acts), [shared.nonce, chosen], said, concurrency_limit=2,
+                api_visibility="private")
     resume.click(_resume(house, acts), [shared.nonce, chosen], [shared.watched, shared.tabs],
                  queue=False, api_visibility="private")
     pack.click(_zip(house, acts), [shared.nonce, chosen], save, concurrency_limit=1,
@@ -120,10 +124,20 @@ def _beside(house: House, acts: Acts) -> Callable[..., str]:
             evidence = acts.beside(visitor, other, chosen)
         except ValueError as error:
             return markup.error(str(error))
-        return markup.scoreboard(evidence, f"Left: {other}. Right: {chosen}.",
-                                 names=("Left", "Right"))
+        return scoreboard(evidence, f"Left: {other}. Right: {chosen}.",
+                          names=("Left", "Right"))
 
     return beside
+
+
+def _alike(house: House, acts: Acts) -> Callable[..., str]:
+    def alike(request: gr.Request, nonce: str, chosen: str | None) -> str:
+        try:
+            return run_markup.several(acts.alike(house.door.looks(request, nonce), chosen or ""))
+        except ValueError as error:
+            return markup.error(str(error))
+
+    return alike
 
 
 def _resume(house: House, acts: Acts) -> Callable[..., Any]:

@@ -1,80 +1,208 @@
 """The Scoreboard tab: what the test split says about both models, in sum and by question."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from . import markup
+from retrieval.breakdown import by_topic
+from retrieval.why import worst_regressions
+from train.board import SIDES, scoreboard
+
+from . import board_acts, markup, why_markup
 from .acts import Acts
-from .pair import Pair
+from .blind_tab import blind_tab
+from .board_acts import pair_seen
+from .elsewhere import Elsewhere, elsewhere
+from .pair import LEXICAL, Pair
+from .run_markup import curves
 from .shared import House, Shared
 from .showcase import NotReadyError
 
 OUTCOMES = ("all", "won", "lost", "tied", "both miss")
-HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic"]
+HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic", "Id"]
+SIDE_NAMES = (SIDES[0], LEXICAL)
+HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+# What is shown stays in the address, so that it can be shared.
+REMEMBER = """(outcome, against) => {
+  const url = new URL(window.location.href);
+  const keep = (key, value, usual) => value && value !== usual
+    ? url.searchParams.set(key, value) : url.searchParams.delete(key);
+  keep('filter', outcome, 'all');
+  keep('against', against, 'Base');
+  window.history.replaceState(null, '', url);
+}"""
 
 
-def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> None:
+def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.components.Component]:
     """Build the tab inside the current Blocks; it follows the version and the chosen run.
 
-    Choosing a question asks it in the Compare tab.
+    Choosing a question says why its answer moved, and leads to Compare. Gives what `arrival` fills.
     """
-    showcase = house.showcase
-    board = gr.HTML(markup.scoreboard(None, ""), js_on_load=None, elem_id="scoreboard")
+    board = gr.HTML(scoreboard(None, ""), js_on_load=None, elem_id="scoreboard")
     with gr.Column(visible=False) as details:
+        with gr.Row(elem_id="board-acts"):
+            against = gr.Radio(SIDE_NAMES, value=SIDE_NAMES[0], label="Fine-tuned against",
+                               info="BM25 matches words only.")
+            dims = gr.Button("Quality by dimensions", size="sm")
+            other = gr.Button("Measure what it cost elsewhere", size="sm", visible=False)
+            reports = {ending: gr.Button(name, size="sm") for ending, name in
+                       ((".html", "Report"), (".csv", "CSV"), (".json", "JSON"))}
+            save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="report-save")
+        saved = gr.Textbox("", show_label=False, elem_classes="t-hide")
+        by_dim = gr.HTML(js_on_load=None, elem_id="by-dim")
+        cost = gr.HTML(js_on_load=None, elem_id="elsewhere")
         outcome = gr.Radio(
             OUTCOMES, value=OUTCOMES[0], label="Questions of the test split, by Fine-tuned",
-            info="Worst regressions first. Choose a question to see it in Compare.",
+            info="Worst regressions first. Choose a question to see why its answer moved.",
         )
         table = gr.Dataframe(
-            headers=HEADERS, datatype=["str", "number", "number", "number", "str"],
+            headers=HEADERS, datatype=["str", "number", "number", "number", "str", "str"],
             interactive=False, show_search="search", wrap=True, max_height=460,
-            column_widths=[400, 110, 150, 110, 230], elem_id="questions",
+            column_widths=[390, 100, 140, 110, 180, 110], elem_id="questions",
         )
+        asked = gr.Textbox("", show_label=False, elem_classes="t-hide")
+        why = gr.HTML(js_on_load=None, elem_id="why")
+        ask = gr.Button("Open in Compare", size="sm", visible=False, elem_id="why-ask")
+        with gr.Accordion("The 20 worst regressions, and what outranked the answer", open=False):
+            look = gr.Button("Show them", size="sm")
+            worst = gr.HTML(js_on_load=None, elem_id="worst")
+        with gr.Accordion("Blind test: judge without knowing which is which", open=False):
+            blind_tab(acts, shared)
 
-    def show(request: gr.Request, run: str, nonce: str) -> Iterator[Any]:
-        hidden = gr.Column(visible=False), []
+    changed = [shared.version.change, shared.run.change]
+    gr.on([*changed, against.change], _show(acts), [shared.run, shared.nonce, against, outcome],
+          [board, details, table, cost, other], concurrency_limit=4, **HIDDEN)
+    gr.on(changed, lambda: ("", "", "", gr.Button(visible=False)), None,
+          [by_dim, why, worst, ask], queue=False, **HIDDEN)
+    for choice in (outcome, against):
+        choice.change(None, [outcome, against], None, js=REMEMBER, **HIDDEN)
+    outcome.change(_rows(acts), [outcome, shared.run, shared.nonce, against], table, queue=False,
+                   **HIDDEN)
+    table.select(_chosen, None, [asked, ask], queue=False, **HIDDEN).then(
+        _why(acts), [asked, shared.run, shared.nonce, against], why, concurrency_limit=2, **HIDDEN)
+    ask.click(_ask(acts), [asked, shared.run, shared.nonce], [shared.tabs, shared.question],
+              queue=False, **HIDDEN)
+    look.click(_worst(acts), [shared.run, shared.nonce, against], worst, concurrency_limit=1,
+               **HIDDEN)
+    dims.click(board_acts.show_dims(acts), [shared.run, shared.nonce], by_dim, concurrency_limit=1,
+               api_visibility="private")
+    other.click(board_acts.measure_elsewhere(acts, Elsewhere(house.settings.home)),
+                [shared.run, shared.nonce], [other, cost], concurrency_limit=1, **HIDDEN)
+    for ending, button in reports.items():
+        button.click(board_acts.give_report(acts, ending),
+                     [shared.run, shared.nonce, against], [save, saved], concurrency_limit=2,
+                     api_visibility="private").success(None, saved, None, js=board_acts.SAVE)
+    return [outcome, against]
+
+
+def arrival(request: gr.Request) -> Any:
+    """What the address asks of the Scoreboard: `filter` and `against`."""
+    asked = dict(request.query_params)
+    return tuple(asked[key] if asked.get(key) in known else gr.skip()
+                 for key, known in (("filter", OUTCOMES), ("against", SIDE_NAMES)))
+
+
+def _show(acts: Acts) -> Callable[..., Iterator[Any]]:
+    house, showcase = acts.house, acts.house.showcase
+
+    def show(
+        request: gr.Request, run: str, nonce: str, against: str, wanted: str
+    ) -> Iterator[Any]:
+        hidden = gr.Column(visible=False), [], "", gr.Button(visible=False)
         if not showcase.is_loaded(run):
-            yield markup.scoreboard(None, "The models of that run are being loaded."), *hidden
+            yield scoreboard(None, "The models of that run are being loaded."), *hidden
         try:
-            pair = acts.pair(house.door.looks(request, nonce), run)
+            pair = pair_seen(acts, request, nonce, run)
+            evidence = pair.evidence_against(against)
         except NotReadyError:
-            yield markup.scoreboard(None, showcase.progress.text), *hidden
+            yield scoreboard(None, showcase.progress.text), *hidden
         except ValueError as error:
             yield markup.error(str(error)), *hidden
         else:
-            about = pair.about or showcase.progress.text
-            yield (markup.scoreboard(pair.evidence, about),
-                   gr.Column(visible=pair.evidence is not None), question_rows(pair, OUTCOMES[0]))
+            about, made = pair.about or showcase.progress.text, board_acts.run_of(house, pair)
+            topics = by_topic(evidence, pair.corpus.queries) if evidence else ()
+            cost = made.record().get("retention") if made else None
+            curve = curves(acts.state(made)) if made else ""
+            yield (scoreboard(evidence, about, (against, SIDES[1]), topics, curve),
+                   gr.Column(visible=evidence is not None),
+                   headed(question_rows(pair, wanted, against), against), elsewhere(cost),
+                   gr.Button(visible=made is not None and not cost, interactive=True))
 
-    def rows(request: gr.Request, wanted: str, run: str, nonce: str) -> list[list[Any]]:
-        return question_rows(acts.pair(house.door.looks(request, nonce), run), wanted)
-
-    gr.on([shared.version.change, shared.run.change], show, [shared.run, shared.nonce],
-          [board, details, table],
-          show_progress="hidden", concurrency_limit=4, api_visibility="private")
-    outcome.change(rows, [outcome, shared.run, shared.nonce], table, queue=False,
-                   show_progress="hidden", api_visibility="private")
-    table.select(_ask, None, [shared.tabs, shared.question], queue=False, show_progress="hidden",
-                 api_visibility="private")
+    return show
 
 
-def question_rows(pair: Pair, wanted: str) -> list[list[Any]]:
+def _rows(acts: Acts) -> Callable[..., dict[str, Any]]:
+    def rows(
+        request: gr.Request, wanted: str, run: str, nonce: str, against: str
+    ) -> dict[str, Any]:
+        try:
+            found = question_rows(pair_seen(acts, request, nonce, run), wanted, against)
+        except ValueError:  # the board says it
+            found = []
+        return headed(found, against)
+
+    return rows
+
+
+def headed(rows: list[list[Any]], against: str) -> dict[str, Any]:
+    """Rows of the table under headers that name the side Fine-tuned stands against."""
+    return {"headers": [HEADERS[0], f"{against} rank", *HEADERS[2:]], "data": rows}
+
+
+def question_rows(pair: Pair, wanted: str, against: str = SIDES[0]) -> list[list[Any]]:
     """The test questions with an outcome, as rows of the table; empty while nothing is measured."""
-    if pair.evidence is None:
-        return []
-    queries = pair.corpus.queries
+    evidence, queries = pair.evidence_against(against), pair.corpus.queries
     return [
         [queries[query.query_id].text, query.base_rank, query.tuned_rank,
-         round(query.gap, 3), queries[query.query_id].topic]
-        for query in pair.evidence.queries
-        if wanted in (OUTCOMES[0], query.outcome)
+         round(query.gap, 3), queries[query.query_id].topic, query.query_id]
+        for query in (evidence.queries if evidence else ())
+        if wanted in (OUTCOMES[0], query.outcome) and query.query_id in queries
     ]
 
 
-def _ask(event: gr.SelectData) -> Any:
-    return gr.Tabs(selected="compare"), event.row_value[0]
+def _chosen(event: gr.SelectData) -> Any:
+    return event.row_value[-1], gr.Button(visible=True)
+
+
+def _why(acts: Acts) -> Callable[..., Iterator[str]]:
+    def why(
+        request: gr.Request, query_id: str, run: str, nonce: str, against: str
+    ) -> Iterator[str]:
+        try:
+            pair = pair_seen(acts, request, nonce, run)
+            find = partial(pair.why, [query_id], against, acts.house.settings.cache)
+            if not pair.knows_train_questions:
+                yield why_markup.why_panel(find(trained=False)[0], against, waiting=True)
+            yield why_markup.why_panel(find()[0], against)
+        except ValueError as error:
+            yield markup.error(str(error))
+
+    return why
+
+
+def _worst(acts: Acts) -> Callable[..., str]:
+    def worst(request: gr.Request, run: str, nonce: str, against: str) -> str:
+        try:
+            pair = pair_seen(acts, request, nonce, run)
+            evidence, cache = pair.evidence_against(against), acts.house.settings.cache
+            lost = worst_regressions(evidence) if evidence else []
+            found = pair.why(lost, against, cache, trained=False) if lost else []
+        except ValueError as error:
+            return markup.error(str(error))
+        return why_markup.regressions(found, against)
+
+    return worst
+
+
+def _ask(acts: Acts) -> Callable[..., Any]:
+    def ask(request: gr.Request, query_id: str, run: str, nonce: str) -> Any:
+        query = pair_seen(acts, request, nonce, run).corpus.queries.get(query_id)
+        return gr.Tabs(selected="compare"), query.text if query else gr.skip()
+
+    return ask
 
 
 def scoreboard_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:

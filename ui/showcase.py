@@ -16,7 +16,12 @@ from typing import Any
 from corpus.read import load_corpus
 from corpus.records import Corpus
 from retrieval.compare import Comparison
-from retrieval.encoder import Encoder, load_encoder, split_revision
+from retrieval.encoder import (
+    Encoder,
+    SentenceTransformerEncoder,
+    load_encoder,
+    split_revision,
+)
 from retrieval.evidence import Evidence, judge
 from retrieval.index import Index, build_index
 from train.queue import Queue
@@ -132,7 +137,7 @@ class Showcase:
         self._progress = Progress("loading", "Reading the corpus")
         corpus = self.corpus = load_corpus(self.settings.data)
         self._progress = Progress("loading", "Loading the base model")
-        base = self._index(load_encoder(self.settings.base_model), corpus, "Base")
+        base = self._index(self._loaded(self.settings.base_model), corpus, "Base")
         self._show(Pair(corpus, base))
         if self.settings.tuned_model:
             self._show_model(self.settings.tuned_model)
@@ -151,6 +156,12 @@ class Showcase:
                                       "The Fine-tune tab has a new try.")
         else:
             self._train(run, corpus)
+
+    def _loaded(self, model: str, *revision: str | None, **how: Any) -> SentenceTransformerEncoder:
+        """A model that answers questions: on ZeroGPU this process only seems to have a GPU."""
+        if self.settings.zero_gpu:
+            how["device"] = "cpu"
+        return load_encoder(model, *revision, **how)
 
     def _index(self, encoder: Encoder, corpus: Corpus, side: str) -> Index:
         start = time.monotonic()
@@ -224,7 +235,7 @@ class Showcase:
                 self._show_run(run)
                 return
             model = str(run.model)
-        tuned = self._index(load_encoder(model), pair.corpus, "Fine-tuned")
+        tuned = self._index(self._loaded(model), pair.corpus, "Fine-tuned")
         about = f"Fine-tuned model: {self.settings.tuned_model}"
         self._show(pair.with_tuned(tuned, None, about))
         if pair.corpus.qrels.get("test"):
@@ -246,7 +257,7 @@ class Showcase:
         record = run.record()
         if not run.has_model or record["status"] not in USABLE:
             raise RunError(f"{run.id} is {record['status']} and has no model to show.")
-        pair, tuned = self._opened(), load_encoder(str(run.model))
+        pair, tuned = self._opened(), self._loaded(str(run.model))
         corpus, base = pair.corpus, pair.base
         if not _is_on(record, corpus):
             corpus = load_corpus(record["data"]["source"], record["seed"])
@@ -272,7 +283,7 @@ class Showcase:
         prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
         if self._is_opening_base(base) and tokens is None and prompted:
             return None
-        encoder = load_encoder(base["name"], base.get("revision"),
+        encoder = self._loaded(base["name"], base.get("revision"),
                                token=None if record.get("owner") is None else False)
         return encoder.cut_at(tokens).with_prompts(prompted)
 

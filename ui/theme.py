@@ -2,6 +2,8 @@
 
 import gradio as gr
 
+from train.board_style import BOARD_CSS
+
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 SLOTS = 100
@@ -32,7 +34,8 @@ def css() -> str:
         f'.t-pair:has([data-slot="{slot}"]:is(:hover,:focus-within)) [data-slot="{slot}"]'
         for slot in range(SLOTS)
     )
-    return f"{CSS}\n{tied}{{outline:2px solid var(--t-accent);outline-offset:1px;opacity:1}}"
+    lit = "{outline:2px solid var(--t-accent);outline-offset:1px;opacity:1}"
+    return f"{CSS}{BOARD_CSS}\n{tied}{lit}"
 
 
 CSS = """
@@ -144,7 +147,6 @@ details[open] .t-text { display:block; }
   background:var(--t-tint); }
 .t-table [data-way=up] { color:var(--t-up); }
 .t-table [data-way=down] { color:var(--t-down); }
-.t-forest { width:min(22rem, 26vw); height:1.2rem; vertical-align:middle; }
 .t-wins { display:flex; height:1.1rem; border-radius:.4rem; overflow:hidden; margin:.3rem 0; }
 .t-wins i[data-way=up] { background:#2a9461; } .t-wins i[data-way=down] { background:#d1544d; }
 .t-wins i[data-way=same] { background:var(--t-line); }

@@ -190,7 +190,8 @@ def test_the_scoreboard_shows_the_verdict_and_fifteen_metrics(page, trained):
     expect(board.locator("tr[data-primary]")).to_contain_text(f"{evidence['tuned']['ndcg@10']:.3f}")
 
 
-def test_the_questions_table_filters_and_opens_a_question_in_compare(page, trained, sample_folder):
+def test_the_questions_table_filters_says_why_and_leads_to_compare(
+        page, trained, sample_folder):
     corpus = load_corpus(sample_folder)
     outcomes = Client(trained.url, verbose=False).predict(api_name="/scoreboard")["outcomes"]
     open_page(page, trained)
@@ -208,6 +209,10 @@ def test_the_questions_table_filters_and_opens_a_question_in_compare(page, train
     text = cell.inner_text().strip()
     assert text in shown
     cell.click()
+    expect(page.locator("#why h3")).to_have_text(text)
+    expect(page.locator("#why")).to_contain_text("Nearest training question")
+    expect(page).to_have_url(re.compile("filter=won" if outcomes["won"] else "tab=scoreboard"))
+    page.get_by_role("button", name="Open in Compare").click()
     expect(page.get_by_label("Your question")).to_have_value(text)
     expect(page.locator("#result .t-say")).to_contain_text("the answer")
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 UNITS = {"second": 3600, "minute": 60, "hour": 1}
 INSTALL_SECONDS = 240.0
 """What fetching libraries and the base model takes before training starts, and is paid for."""
+FASTER = (4.0, 60.0)
+"""How many times faster than this machine a GPU of Jobs may be, at least and at most."""
+SHORTEST_RUN = 30.0
+"""Seconds that loading, measuring and saving take on the fastest machine."""
 MARGIN = 3.0
 """How many times the longest estimated time a job may take: an estimate is not a promise."""
 SHORTEST_S, LONGEST_S = 30 * 60, 6 * 3600
@@ -38,6 +42,15 @@ def estimated_cost(
         return None
     low, high = ((each + INSTALL_SECONDS) / 3600 * flavor.usd_per_hour for each in seconds)
     return low, high
+
+
+def guessed_seconds(here: tuple[float, float]) -> tuple[float, float]:
+    """Seconds on a machine of Jobs, at least and at most, from those measured on this one.
+
+    A guess: nobody knows how much faster a GPU is that nothing was timed on.
+    """
+    low, high = here
+    return max(SHORTEST_RUN, low / FASTER[1]), max(2 * SHORTEST_RUN, high / FASTER[0])
 
 
 def time_limit(record: Mapping[str, Any], max_minutes: float | None) -> int:

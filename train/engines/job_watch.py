@@ -34,6 +34,8 @@ ENDED = (COMPLETED, CANCELLED, "ERROR", "DELETED")
 LARGEST_LOG = 1_000_000
 ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false",
                "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+MOST_TRIES = 3
+"""Times that the Hub is asked whether a job may be run, before its silence is its answer."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class Watch:
     def _launch(self) -> bool:
         """Upload and start; False if that is already the end."""
         try:
-            self._engine(**(self.admit() if self.admit else {}))
+            self._engine(**self._admitted())
             engine = self.engine
             if engine["job"] is not None:
                 return True
@@ -153,6 +155,17 @@ class Watch:
             return False
         self._engine(job=job.id, url=job.url)
         return True
+
+    def _admitted(self) -> dict[str, Any]:
+        """Whether the job may be run, and where; asked again when the Hub does not answer."""
+        if self.admit is None:
+            return {}
+        for tried in range(1, MOST_TRIES):
+            try:
+                return self.admit()
+            except LostContactError:
+                self.let_go.wait(self.pace.retry * tried)
+        return self.admit()
 
     def _follow(self) -> None:
         """Listen until the job has ended and its result is here, however often contact is lost."""

@@ -10,6 +10,7 @@ restart of the app a run stays `running`, with a note, until its user comes back
 goes on meanwhile.
 """
 
+import contextlib
 import secrets
 import threading
 import time
@@ -27,6 +28,8 @@ from .user_hub import UserHub, Who
 
 __all__ = ["JobsEngine", "Pace", "estimated_cost"]
 
+TRY_EVERY = 30.0
+"""Seconds between two tries to watch a run again."""
 KEPT = 600.0
 """Seconds for which the list of machines is believed."""
 ENDS_WITHIN = 5.0
@@ -47,6 +50,7 @@ class JobsEngine:
     name: str = "jobs"
     _watches: dict[str, Watch] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _tried: dict[str, float] = field(default_factory=dict, repr=False)
     _machines: tuple[float, list[Flavor]] | None = None
 
     def device(self, run: Run) -> str:
@@ -134,6 +138,26 @@ class JobsEngine:
             if not self._watched(run):
                 mend_events(run)
                 self._watch(run, hub)
+
+    def visit(self, run: Run, token: str | None = None) -> None:
+        """Watch a run again whose owner looks at it after a restart; tried now and then."""
+        if token is None or self._watched(run) or run.record()["status"] != "running":
+            return
+        if run.record()["engine"].get("job") is None:
+            return
+        with self._lock:
+            if time.monotonic() - self._tried.get(run.id, -TRY_EVERY) < TRY_EVERY:
+                return
+            self._tried[run.id] = time.monotonic()
+        threading.Thread(target=self._try_to_attach, args=(run, token), daemon=True,
+                         name=f"attach {run.id}").start()
+
+    def _try_to_attach(self, run: Run, token: str) -> None:
+        try:
+            self.attach(run, token)
+        except (EngineError, RunError) as error:
+            with contextlib.suppress(RunError):  # it was deleted meanwhile
+                run.update(note=str(error))
 
     def stop(self, run: Run, token: str | None = None) -> bool:
         """Ask the job to end with its best checkpoint, the second time to end at once."""

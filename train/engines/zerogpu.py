@@ -127,8 +127,8 @@ class ZeroGpuEngine:
         """Have the platform wrap the function."""
         self._piece = self.gpu(duration=asked_seconds)(train_piece)
 
-    def visit(self, run: Run) -> None:
-        """To be called in a Gradio handler of the run's owner: pieces count against their quota."""
+    def visit(self, run: Run, token: str | None = None) -> None:
+        """Keep the context of a handler of the run's owner: pieces count against their quota."""
         self._visits[run.id] = contextvars.copy_context()
 
     def device(self, run: Run) -> str:

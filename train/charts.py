@@ -30,7 +30,7 @@ def curve(
     if not points and level is None:
         return ""
     x_high = max([x_end or 0.0, *(x for x, _ in points), 1.0])
-    ticks = _ticks([y for _, y in points] + ([level[1]] if level else []))
+    ticks = ticks_of([y for _, y in points] + ([level[1]] if level else []))
     scale = _Scale(x_high, ticks[0], ticks[-1])
     drawn = [_grid(ticks, scale), _level(level, scale), _line(_thinned(points), scale)]
     if dots or len(points) == 1:
@@ -58,7 +58,7 @@ class _Scale:
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share, 1)
 
 
-def _ticks(values: Sequence[float]) -> list[float]:
+def ticks_of(values: Sequence[float]) -> list[float]:
     """Three to six round figures that enclose all values."""
     low, high = min(values), max(values)
     span = high - low
