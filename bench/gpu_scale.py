@@ -161,7 +161,7 @@ def measured(work: Callable[[], Any]) -> tuple[float, int]:
     gpu = torch.cuda.is_available()
     if gpu:
         torch.cuda.synchronize()
-        torch.cuda.reset_most_memory_stats()
+        torch.cuda.reset_peak_memory_stats()
     start = time.perf_counter()
     work()
     if gpu:
