@@ -136,7 +136,8 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe(),
-        Recipe(name="quick", epochs=1),
+        # One pass: a higher rate and both directions were better on dev, on two data sets.
+        Recipe(name="quick", epochs=1, learning_rate=1e-4, symmetric=True),
         # The ancestor's, to the letter: DESIGN section 7.
         Recipe(
             name="seed",
