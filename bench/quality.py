@@ -9,12 +9,14 @@ a time, so CPU seconds are the measure of cost, not wall time. Base is encoded b
 the app does when it starts: what that took stands by itself. Per-query figures are averaged over
 seeds before an interval is taken. The first recipe is the one that the others are held against.
 With `--elsewhere`, the models of the first seed are measured on a corpus they know nothing of.
-Finished runs are kept in `--runs`, and a second call goes on from there.
+Finished runs are kept in `--runs`, and a second call goes on from there. A run that was cut off
+leaves a folder without result.json: it is removed and begun again.
 """
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -82,7 +84,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--set", action="append", default=[], help="for every recipe")
     parser.add_argument("--elsewhere", type=Path, help="a BEIR folder of another domain")
     parser.add_argument("--parallel", type=int, default=2)
-    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--runs", type=Path, default=HOUSE / ".tandem" / "bench",
+                        help="folder of the runs; remove it to measure afresh")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 
@@ -139,6 +142,7 @@ def one_run(
     """Fit once, or read what was fitted; the tuned side's per-query metrics and what it cost."""
     folder = home / f"{recipe}-{seed}"
     if not (folder / "result.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)
         command = [sys.executable, "-m", "train", "fit", "--data", data.place, "--recipe", recipe,
                    "--seed", str(seed), "--out", str(folder), "--json"]
         cut = [f"max_seq_length={data.tokens}"] if data.tokens else []
