@@ -36,7 +36,7 @@ $(VENV)/.demo: requirements.txt
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.demo requirements-dev.txt
+$(VENV)/.test: $(VENV)/.demo requirements-dev.txt requirements-onnx.txt
 	@echo "Installing what the tests need ..."
 	@$(PIP) -r requirements-dev.txt
 	@touch $@

@@ -99,7 +99,7 @@ class _Fit:
     prompts: dict[str, Any] = field(default_factory=dict)
     judged: dict[str, dict[str, Judged]] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
-    loss: float | None = None
+    losses: list[float] = field(default_factory=list)
     loop: Loop | None = None
 
     def __post_init__(self) -> None:
@@ -200,7 +200,7 @@ class _Fit:
         loop = Loop(encoder.model, self.recipe, self.corpus, self.seed, base, self.team)
         if state:
             kept = self._read(state, loop)
-            self.best, self.history = kept["best"], kept["history"]
+            self.best, self.history, self.losses = kept["best"], kept["history"], kept["losses"]
             self.spent.earlier, self.spent.earlier_cpu = kept["seconds"], kept["cpu_seconds"]
         self.loop = loop
         self.run.update(steps=loop.steps, precision=loop.precision,
@@ -221,7 +221,9 @@ class _Fit:
             ) from error
 
     def _train_epoch(self, loop: Loop) -> Iterator[Event]:
-        losses: list[float] = []
+        if loop.step_in_epoch == 0:  # else it goes on where a state was kept, with its losses
+            self.losses = []
+        losses = self.losses
         every = max(1, loop.steps // 100)
         start, first = time.monotonic(), loop.step
         epoch = loop.train_epoch()
@@ -229,7 +231,6 @@ class _Fit:
             with self.stop.interrupts(self.team.size == 1):
                 loss = next(epoch, None)
             if loss is None:
-                self.loss = float(np.mean(losses)) if losses else None
                 return
             losses.append(loss)
             self.pace.step_seconds = (time.monotonic() - start) / (loop.step - first)
@@ -253,7 +254,7 @@ class _Fit:
         return memory_used(loop.model.device)
 
     def _keep_state(self, loop: Loop) -> None:
-        self.kept.keep_state(loop, best=self.best, history=self.history,
+        self.kept.keep_state(loop, best=self.best, history=self.history, losses=self.losses,
                              seconds=self.spent.seconds, cpu_seconds=self.spent.cpu_seconds)
 
     def _without_gain(self) -> bool:
@@ -308,5 +309,6 @@ class _Fit:
     def _evaluated(self, epoch: int, step: int, dev: dict[str, Judged]) -> Event:
         metrics = means(dev)
         at = {"epoch": epoch, "step": step, PRIMARY: metrics[PRIMARY]}
-        self.history.append(at if self.loss is None else at | {"loss": self.loss})
+        loss = {"loss": float(np.mean(self.losses))} if self.losses else {}
+        self.history.append(at | loss)
         return {"type": "eval", "split": "dev", "epoch": epoch, "step": step, "metrics": metrics}

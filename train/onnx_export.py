@@ -92,7 +92,11 @@ def export_int8(
             index = finished.value
             break
         yield {"type": "progress", "phase": "onnx", "done": done, "total": total}
-    figures.append(means(judge(index, corpus, "dev"))[PRIMARY])
+    try:
+        figures.append(means(judge(index, corpus, "dev"))[PRIMARY])
+    except ValueError as error:  # it gives no vectors that could be measured
+        raise PublishError(f"As int8 the model is not offered: {error} Publish without the ONNX "
+                           "export.", "onnx") from None
     exported = Exported(file, *figures)
     if abs(exported.int8 - exported.full) > MOST_LOST:
         raise PublishError(
