@@ -53,7 +53,7 @@ def finetune_tab(
     """Build the tab inside the current Blocks."""
     with gr.Row(elem_id="finetune"):
         with gr.Column(scale=5, min_width=320):
-            form, form_kept = _form(house, acts, shared)
+            form, form_kept, data_chosen = _form(house, acts, shared)
             plan = gr.HTML(data_markup.note("Open this tab to see what will happen."),
                            js_on_load=None, elem_id="plan")
             with gr.Accordion("Publish it when it is done", open=False):
@@ -76,11 +76,19 @@ def finetune_tab(
     start.click(_start(house, acts, publishing), [shared.nonce, to, private, *form.inputs],
                 [shared.watched, plan],
                 concurrency_limit=4, api_visibility="private")
-    gr.on([field.change for field in form.inputs], lambda *values: list(values), form.inputs,
-          form_kept, queue=False, show_progress="hidden", api_visibility="private")
+    # Kept when somebody types or chooses, never when the page fills the form by itself: what it
+    # fills in while it loads would overwrite what is about to be restored, and that what is typed.
+    for chosen in data_chosen:
+        chosen.success(_kept, form.inputs, form_kept, queue=False, show_progress="hidden",
+                       api_visibility="private")
+    gr.on([field.input for field in form.inputs[1:]], _kept, form.inputs, form_kept, queue=False,
+          show_progress="hidden", api_visibility="private")
 
 
-def _form(house: House, acts: Acts, shared: Shared) -> tuple[Form, gr.BrowserState]:
+def _form(
+    house: House, acts: Acts, shared: Shared
+) -> tuple[Form, gr.BrowserState, list[Any]]:
+    """The form, where it is kept, and what tells that data was chosen."""
     own = house.settings.data if house.settings.data != BUILT_IN else None
     choices = [("Porsche questions and answers (built in)", BUILT_IN)]
     choices += [(f"{Path(own).name} (TANDEM_DATA)", own)] if own else []
@@ -115,28 +123,29 @@ def _form(house: House, acts: Acts, shared: Shared) -> tuple[Form, gr.BrowserSta
     gr.Markdown("### 4 · What will happen")
     form = Form(data, recipe, base, engine, flavor, seed, texts)
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
-    _listen(house, acts, shared, form, source, bring, file, check, about, kept)
+    chosen = _listen(house, acts, shared, form, source, bring, file, check, about, kept)
     dim = texts[NAMES.index("truncate_dim")]
     base.change(_as_prescribed, [base, dim], [dim, base_said], queue=False,
                 show_progress="hidden", api_visibility="private")
-    return form, kept
+    return form, kept, chosen
 
 
 def _listen(
     house: House, acts: Acts, shared: Shared, form: Form, source: gr.Radio, bring: gr.Column,
     file: gr.File, check: gr.HTML, about: gr.HTML, kept: gr.BrowserState,
-) -> None:
+) -> list[Any]:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    source.change(lambda chosen: (gr.Column(visible=chosen == OWN),
-                                  gr.skip() if chosen == OWN else chosen),
-                  source, [bring, form.data], queue=False, **quiet)
-    file.upload(_bring(house), file, [form.data, check], queue=True, **quiet)
+    switched = source.change(
+        lambda chosen: (gr.Column(visible=chosen == OWN), gr.skip() if chosen == OWN else chosen),
+        source, [bring, form.data], queue=False, **quiet)
+    brought = file.upload(_bring(house), file, [form.data, check], queue=True, **quiet)
     gr.on([form.data.change, shared.nonce.change], _check(acts), form.data, check,
           trigger_mode="always_last", concurrency_limit=2, **quiet)
     form.recipe.change(placeholders, form.recipe, form.texts, queue=False, **quiet)
     gr.on([shared.nonce.change, form.engine.change], _engines(house, acts),
           [shared.nonce, form.engine], [form.engine, form.flavor, about], queue=True, **quiet)
     shared.nonce.change(_restore(house), kept, [source, *form.inputs], queue=False, **quiet)
+    return [switched, brought]
 
 
 def _bases(house: House) -> list[tuple[str, str]]:
@@ -227,6 +236,11 @@ def _restore(house: House) -> Callable[[Any], Any]:
         return [OWN if of_visitor else kept[0], *kept]
 
     return restore
+
+
+def _kept(*values: Any) -> list[Any]:
+    """The form as the browser keeps it."""
+    return list(values)
 
 
 def _wish(values: tuple[Any, ...]) -> Wish:

@@ -199,6 +199,8 @@ def published(publishing: Publishing, run: Run, wish: Wish, token: str | None,
               edits: CardEdits) -> dict[str, Any]:
     """Publish for a program: waits until it is done; gives what `python -m train publish` prints.
 
+    But a file's `path` is called `name` here.
+
     ValueError with the sentence when nothing, or not all, was published.
     """
     publishing.start(run, wish, token, edits)
@@ -206,4 +208,7 @@ def published(publishing: Publishing, run: Run, wish: Wish, token: str | None,
         time.sleep(0.2)
     if at is None or at.kind != "done":
         raise ValueError(at.text if at else "It was not published.")
-    return {key: value for key, value in at.result.items() if key != "type"}
+    # gradio_client takes whatever has a `path` for a file to fetch.
+    files = [{"name": file["path"], "sha256": file["sha256"], "bytes": file["bytes"]}
+             for file in at.result["files"]]
+    return {key: value for key, value in at.result.items() if key != "type"} | {"files": files}

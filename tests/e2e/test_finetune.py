@@ -1,5 +1,6 @@
 """The Fine-tune and Runs tabs as an engineer uses them, with a real fine-tune."""
 
+import json
 import re
 
 import pytest
@@ -44,10 +45,15 @@ def test_a_run_is_started_watched_reloaded_used_compared_and_deleted(page, brows
     open_tab(page, trained, "Fine-tune")
     page.get_by_role("radio", name=re.compile("^quick")).check()
     hyperparameter(page, "batch_size").fill("16")
+    before = set((trained.home / "runs").iterdir())
     page.get_by_role("button", name="Start the fine-tune").click()
     panel = page.locator("#run")
+    expect(panel.locator(".t-status")).to_have_text(re.compile("Waiting|Running"))
+    (made,) = set((trained.home / "runs").iterdir()) - before
+    run = made.name
+    assert json.loads((made / "run.json").read_text())["recipe"]["batch_size"] == 16
+    expect(panel.locator(f'[data-run="{run}"]')).to_be_visible()
     expect(panel).to_contain_text("Training loss", timeout=LONG)
-    run = panel.locator("[data-run]").get_attribute("data-run")
 
     other = browser.new_context().new_page()  # another viewer sees the same run
     open_tab(other, trained, "Fine-tune")
@@ -76,7 +82,7 @@ def test_a_run_is_started_watched_reloaded_used_compared_and_deleted(page, brows
     page.get_by_label("Beside it").click()
     page.get_by_role("option").last.click()
     page.get_by_role("button", name="Compare the two").click()
-    expect(page.locator("#runs-said .t-table")).to_contain_text("Left")
+    expect(page.locator("#runs-said .t-table").first).to_contain_text("Left")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as zip").click()
     assert download.value.suggested_filename == f"{run}.zip"

@@ -122,6 +122,8 @@ def test_it_works_by_keyboard_alone(page, trained):
     page.keyboard.type("which one is best for towing")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("q=which"))
+    page.wait_for_function("text => document.querySelector('#result [data-query]')?.dataset.query "
+                           "=== text", arg="which one is best for towing")
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Compare")).to_be_focused()
     page.locator(f"{BASE} summary").first.focus()
