@@ -31,6 +31,8 @@ def _now(at: Publication) -> str:
             bar = (f'<progress max="{at.total}" value="{at.done}" aria-label="Bytes sent">'
                    "</progress>")
         sizes = f" · {_size(at.done)} of {_size(at.total)}" if at.total else ""
+        if at.phase == "onnx":  # counted in passages
+            sizes = f" · {at.done:,} of {at.total:,} passages" if at.total else ""
         phase = escape(PHASES.get(at.phase, at.phase.capitalize()))
         return (f'<div class="t-state" data-kind="training" role="status"><p><strong>{phase}'
                 f"</strong> · {escape(at.to)}{sizes}</p>{bar}</div>")

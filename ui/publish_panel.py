@@ -9,13 +9,14 @@ import gradio as gr
 from train.card import model_card
 from train.card_data import LICENSES, CardEdits, title_of
 from train.may_write import check_repo_id
+from train.onnx_export import can_export
 from train.publish import Wish
 from train.record import Run
 
 from . import markup
 from .acts import Acts
 from .publish_markup import publication
-from .publishing import Publishing
+from .publishing import Extras, Publishing
 from .shared import House, Shared
 from .visitor import Visitor
 
@@ -23,6 +24,7 @@ TICK = 1.0
 ON_EDITED = [("Replace it with this one", "replace"), ("Keep it as it is there", "keep"),
              ("Put both together", "merge")]
 AS_BASE = "as the base model’s"
+CARD_FIELDS = 5
 
 
 def publish_panel(
@@ -50,6 +52,22 @@ def publish_panel(
                 with gr.Tab("As it is written"):
                     raw = gr.Code(language="markdown", interactive=False, max_lines=30,
                                   elem_id="card-raw", label="README.md")
+        with gr.Accordion("Extras", open=False):
+            onnx = gr.Checkbox(
+                False, interactive=can_export(),
+                label="ONNX in int8 beside the weights, for CPUs",
+                info="Sent only if it ranks as well." if can_export() else
+                "Needs the packages of requirements-onnx.txt.")
+            with gr.Row():
+                with_data = gr.Checkbox(False, label="The data as a data set of its own")
+                data_to = gr.Textbox(label="Data set", placeholder="you/name-of-the-data",
+                                     max_length=200, elem_id="data-to")
+                data_license = gr.Dropdown(list(LICENSES), value=None, label="Licence of the data",
+                                           elem_id="data-license")
+            with gr.Row():
+                with_collection = gr.Checkbox(False, label="Add it to a collection")
+                collection = gr.Textbox(label="Collection", max_length=200,
+                                        placeholder="you/name-0123456789abcdef01234567")
         edited = gr.Radio(ON_EDITED, value="merge", visible=False,
                           label="The card on the Hub was edited since: what becomes of it?")
         with gr.Row():
@@ -57,6 +75,7 @@ def publish_panel(
             stop = gr.Button("Cancel", visible=False)
         out = gr.HTML(js_on_load=None, elem_id="published")
     card = [title, license_, language, description, hide]
+    extras = [onnx, with_data, data_to, data_license, with_collection, collection]
     drawn = gr.State(None)
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                              "api_visibility": "private"}
@@ -67,7 +86,7 @@ def publish_panel(
     gr.Timer(TICK).tick(_look(house, acts, publishing), [shared.nonce, current, drawn],
                         [out, go, stop, edited, drawn], **quiet)
     go.click(_publish(house, acts, publishing),
-             [shared.nonce, current, to, private, pull, edited, *card], out,
+             [shared.nonce, current, to, private, pull, edited, *card, *extras], out,
              concurrency_limit=4, api_visibility="private")
     stop.click(_stop(house, acts, publishing), [shared.nonce, current], stop, queue=False,
                api_visibility="private")
@@ -86,6 +105,19 @@ def card_edits(
         description=(description or "").strip() or None,
         private_data=True if hide else None,
     )
+
+
+def wanted_extras(
+    onnx: bool, with_data: bool, data_to: str | None, data_license: str | None,
+    with_collection: bool, collection: str | None,
+) -> Extras:
+    """What was chosen beside the model. ValueError says what is missing."""
+    if with_data and not data_license:
+        raise ValueError("Say under which licence the data is.")
+    if with_collection and not (collection or "").strip():
+        raise ValueError("Say which collection: its name is the end of its address on the Hub.")
+    return Extras(onnx, check_repo_id(data_to or "") if with_data else "", data_license or "",
+                  (collection or "").strip() if with_collection else "")
 
 
 def _fill(house: House, acts: Acts) -> Callable[..., Any]:
@@ -167,15 +199,16 @@ def _look(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any
 def _publish(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
     def go(
         request: gr.Request, nonce: str, run_id: str, to: str, private: bool, pull: bool,
-        edited: str, *card: Any,
+        edited: str, *card_and_extras: Any,
     ) -> Any:
+        card, extras = card_and_extras[:CARD_FIELDS], card_and_extras[CARD_FIELDS:]
         try:
             visitor = house.door.visitor(request, nonce)
             run = acts.own(visitor, run_id)
             at = publishing.of(run_id)
             on_edited = edited if at is not None and at.kind == "edited" else "ask"
             publishing.start(run, Wish(to or "", private, pull, on_edited), visitor.token,
-                             card_edits(*card))
+                             card_edits(*card), wanted_extras(*extras))
         except (ValueError, OSError) as error:
             return markup.error(str(error))
         return gr.skip()

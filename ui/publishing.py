@@ -3,14 +3,17 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
+from corpus.records import Corpus
 from train.card_data import CardEdits
+from train.extras import add_to_collection, publish_data
 from train.hub import Hub
 from train.hub_errors import PublishError
 from train.may_write import check_may_write
+from train.onnx_export import PATH, export_int8
 from train.publish import Wish, publish
 from train.record import ACTIVE, USABLE, Run, RunError
 from train.there import EditedCardError
@@ -22,6 +25,7 @@ from .shared import House
 from .visitor import Visitor
 
 log = logging.getLogger("tandem")
+T = TypeVar("T")
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at a run that is to be published when it is done."""
@@ -32,6 +36,7 @@ PHASES = {
     "upload": "Sending",
     "commit": "Committing",
     "verify": "Downloading it again to compare",
+    "onnx": "Exporting to ONNX, and measuring that",
 }
 
 
@@ -57,6 +62,20 @@ class Publication:
     def active(self) -> bool:
         """Whether it goes on."""
         return self.kind in ("waiting", "working")
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What else is published.
+
+    onnx: the weights in int8 beside them. data_to: the data as a data set of its own, under
+    `data_license`. collection: its slug, to add the model to.
+    """
+
+    onnx: bool = False
+    data_to: str = ""
+    data_license: str = ""
+    collection: str = ""
 
 
 @dataclass
@@ -90,10 +109,13 @@ class Publishing:
         self.when_done(run, publication, visitor.token)
         return run
 
-    def start(self, run: Run, wish: Wish, token: str | None, edits: CardEdits | None) -> None:
+    def start(
+        self, run: Run, wish: Wish, token: str | None, edits: CardEdits | None,
+        extras: Extras = Extras(),  # noqa: B008 - frozen: none
+    ) -> None:
         """Publish a run, now; returns at once."""
         self._begin(run, wish, Publication(wish.to), lambda stop: self._publish(
-            run, wish, self.make_hub(token, should_stop=stop.is_set), edits))
+            run, wish, self.make_hub(token, should_stop=stop.is_set), edits, extras))
 
     def when_done(self, run: Run, wish: Wish, token: str | None) -> None:
         """Publish a run as soon as it has a model; the token is kept in memory until then."""
@@ -139,19 +161,52 @@ class Publishing:
             self._now[run.id] = replace(at, kind="failed", text="Something unforeseen went wrong "
                                         f"({type(error).__name__}). Try again.")
 
-    def _publish(self, run: Run, wish: Wish, hub: Hub, edits: CardEdits | None) -> None:
-        began = time.monotonic()
+    def _publish(
+        self, run: Run, wish: Wish, hub: Hub, edits: CardEdits | None,
+        extras: Extras = Extras(),  # noqa: B008 - frozen: none
+    ) -> None:
+        began, cache = time.monotonic(), self.house.settings.cache
         self._now[run.id] = Publication(wish.to)
+        if extras.onnx:
+            exported = self._told(run, export_int8(run, self._corpus(run), cache))
+            wish = replace(wish, extra={PATH: exported.file})
+        result: dict[str, Any] = {}
         for event in publish(run, wish, hub, edits=edits, corpus=lambda: corpus_of(run),
-                             cache=self.house.settings.cache):
-            at = self._now[run.id]
+                             cache=cache):
             if event["type"] == "done":
-                at = replace(at, kind="done", result=event)
-            elif event["type"] == "progress":
-                at = replace(at, phase=event["phase"], done=event["done"], total=event["total"])
-            elif event["type"] == "phase":
-                at = replace(at, phase=event["phase"], done=0, total=0)
-            else:
-                at = replace(at, text=str(event.get("text", "")))
-            self._now[run.id] = at
+                result = event
+            self._tell(run, event)
+        if extras.data_to:
+            self._told(run, publish_data(
+                self._corpus(run), extras.data_to, hub, licence=extras.data_license,
+                private=wish.private, language=CardEdits.of(run.record()).language))
+        if extras.collection:
+            add_to_collection(hub, extras.collection, wish.to)
+        self._now[run.id] = replace(self._now[run.id], kind="done", result=result)
         log.info("%s published to %s in %.0f s", run.id, wish.to, time.monotonic() - began)
+
+    def _corpus(self, run: Run) -> Corpus:
+        corpus = corpus_of(run)
+        if corpus is None:
+            raise PublishError("The data of this run is not here any more: publish without the "
+                               "extras that need it.")
+        return corpus
+
+    def _told(self, run: Run, events: Generator[dict[str, Any], None, T]) -> T:
+        """Tell all of them; returns what came of them."""
+        while True:
+            try:
+                self._tell(run, next(events))
+            except StopIteration as finished:
+                result: T = finished.value
+                return result
+
+    def _tell(self, run: Run, event: Mapping[str, Any]) -> None:
+        at = self._now[run.id]
+        if event["type"] == "progress":
+            at = replace(at, phase=event["phase"], done=event["done"], total=event["total"])
+        elif event["type"] == "phase":
+            at = replace(at, phase=event["phase"], done=0, total=0)
+        elif event["type"] == "log":
+            at = replace(at, text=str(event.get("text", "")))
+        self._now[run.id] = at

@@ -45,6 +45,11 @@ def test_a_run_is_published_from_the_page_with_its_card_and_verified(page, publi
     page.get_by_label("Title").fill("A mini <b>Porsche</b> model")
     expect(page.locator("#card-preview h1")).to_contain_text("A mini")
     assert page.locator("#card-preview h1 script").count() == 0
+    page.get_by_role("button", name="Extras").click()
+    page.get_by_label("The data as a data set of its own").check()
+    page.locator("#data-to textarea, #data-to input").fill("me/porsche-data")
+    page.get_by_label("Licence of the data").click()
+    page.get_by_role("option", name="cc-by-4.0", exact=True).click()
     page.get_by_role("button", name="Publish", exact=True).click()
     done = page.locator("#published .t-good")
     expect(done).to_contain_text("verified", timeout=120_000)
@@ -53,6 +58,7 @@ def test_a_run_is_published_from_the_page_with_its_card_and_verified(page, publi
     files = hub.repos["model", "me/porsche-mini"].head.files
     assert {"README.md", "run.json", "model.safetensors", "metrics.csv"} <= set(files)
     assert "A mini" in files["README.md"][0].decode()
+    assert "corpus.jsonl" in hub.repos["dataset", "me/porsche-data"].head.files
     assert not page.errors
 
 
