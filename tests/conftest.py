@@ -9,6 +9,7 @@ import pytest
 from corpus.read import load_corpus
 from corpus.records import Corpus
 from fakes import FakeEngine, small_corpus
+from house import house_in
 from samples import write_beir
 
 
@@ -56,35 +57,6 @@ def play(real_job, tmp_path, caplog):
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in kept if TOKEN.encode() in path.read_bytes()]
     assert TOKEN not in caplog.text
-
-
-ADA, BEN = "hf_ada", "hf_ben"
-"""Tokens the fake Hub knows: Ada's, whose the Space is, and Ben's, a stranger."""
-
-
-def ask_fake_hub(token):
-    from train.account import Account, AccountError
-
-    names = {ADA: "ada", BEN: "ben"}
-    if token not in names:
-        raise AccountError("The Hub does not take this sign-in any more: sign in again.")
-    return Account(names[token], f"id-{names[token]}", (names[token],))
-
-
-def house_in(home, engines=None, ask=ask_fake_hub, **chosen):
-    """What stands behind the page, with fakes for what is slow."""
-    from train.account import Accounts
-    from train.queue import Queue
-    from train.settings import Settings
-    from ui.shared import House
-    from ui.showcase import Showcase
-    from ui.uploads import Uploads
-    from ui.visitor import Door
-
-    settings = Settings(home=home, **chosen)
-    queue = Queue(settings.runs, engines or {"local": FakeEngine()}, settings.max_disk)
-    return House(settings, Showcase(settings, queue), queue, Door(settings, Accounts(ask)),
-                 Uploads(settings))
 
 
 @pytest.fixture

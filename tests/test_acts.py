@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from conftest import ADA, BEN
 from fakes import FakeEngine, FakeRequest
+from house import ADA, BEN
 from samples import write_lines
 from test_evidence import side
 from train.engines import EngineError

@@ -6,8 +6,8 @@ import time
 import gradio as gr
 import pytest
 
-from conftest import ADA, BEN
 from fakes import FakeEngine, FakeRequest
+from house import ADA, BEN
 from samples import write_lines
 from train.recipe import RECIPES, RULES
 from train.request import Request

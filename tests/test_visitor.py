@@ -3,8 +3,8 @@ import traceback
 
 import pytest
 
-from conftest import ADA, BEN
 from fakes import FakeRequest
+from house import ADA, BEN
 from train.account import AccountError, Accounts
 from train.record import create_run
 from ui import visitor as room

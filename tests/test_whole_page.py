@@ -1,6 +1,6 @@
 import pytest
 
-from conftest import house_in
+from house import house_in
 from ui.page import build_page
 
 CONTRACT = {"compare", "scoreboard", "check", "start", "status", "stop", "publish"}

@@ -1,0 +1,31 @@
+"""What stands behind the page, over an empty home, with fakes for what is slow."""
+
+from fakes import FakeEngine
+
+ADA, BEN = "hf_ada", "hf_ben"
+"""Tokens the fake Hub knows: Ada's, whose the Space is, and Ben's, a stranger."""
+
+
+def ask_fake_hub(token):
+    from train.account import Account, AccountError
+
+    names = {ADA: "ada", BEN: "ben"}
+    if token not in names:
+        raise AccountError("The Hub does not take this sign-in any more: sign in again.")
+    return Account(names[token], f"id-{names[token]}", (names[token],))
+
+
+def house_in(home, engines=None, ask=ask_fake_hub, **chosen):
+    """What stands behind the page, with fakes for what is slow."""
+    from train.account import Accounts
+    from train.queue import Queue
+    from train.settings import Settings
+    from ui.shared import House
+    from ui.showcase import Showcase
+    from ui.uploads import Uploads
+    from ui.visitor import Door
+
+    settings = Settings(home=home, **chosen)
+    queue = Queue(settings.runs, engines or {"local": FakeEngine()}, settings.max_disk)
+    return House(settings, Showcase(settings, queue), queue, Door(settings, Accounts(ask)),
+                 Uploads(settings))
