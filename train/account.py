@@ -31,6 +31,9 @@ def ask_hub(token: str) -> Account:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
+    from .hub import set_time_limits
+
+    set_time_limits()  # the client by itself would wait for ever
     try:
         said = HfApi().whoami(token=token)
     except HfHubHTTPError as error:
