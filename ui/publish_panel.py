@@ -35,6 +35,7 @@ def publish_panel(
         to = gr.Textbox(label="Repository", placeholder="you/name-of-the-model", max_length=200,
                         elem_id="publish-to")
         name_said = gr.HTML(js_on_load=None)
+        who = gr.HTML(js_on_load=None, elem_id="publish-who")
         with gr.Row():
             private = gr.Checkbox(True, label="Private")
             pull = gr.Checkbox(False, label="As a pull request")
@@ -80,6 +81,8 @@ def publish_panel(
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                              "api_visibility": "private"}
     current.change(_fill(house, acts), [shared.nonce, current], [to, *card], **quiet)
+    panel.expand(_who(house), shared.nonce, who, concurrency_limit=4, show_progress="hidden",
+                 api_visibility="private")
     gr.on([current.change, *(field.change for field in card)], _preview(house, acts),
           [shared.nonce, current, to, *card], [preview, raw], trigger_mode="always_last", **quiet)
     to.change(_check_name, to, name_said, trigger_mode="always_last", **quiet)
@@ -137,6 +140,22 @@ def _fill(house: House, acts: Acts) -> Callable[..., Any]:
             return [gr.skip()] * 6
 
     return fill
+
+
+def _who(house: House) -> Callable[..., str]:
+    """In whose name, and where they may publish, as the Hub says."""
+    def who(request: gr.Request, nonce: str) -> str:
+        visitor = house.door.looks(request, nonce)
+        if visitor.token is None:
+            how = "Sign in with Hugging Face" if house.settings.on_space else "Run `hf auth login`"
+            return markup.sentence(f"Nobody is signed in. {how} to publish.")
+        try:
+            spaces = house.door.accounts.of(visitor.token).namespaces
+        except ValueError as error:
+            return markup.error(str(error))
+        return markup.sentence(f"You may publish as {', '.join(spaces)}.")
+
+    return who
 
 
 def _suggested(visitor: Visitor, record: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from train.board import scoreboard
 from . import markup, run_markup
 from .acts import Acts
 from .archive import zipped
+from .publish_markup import publication
 from .run_state import RunState
 from .shared import House, Shared
 
@@ -52,6 +53,7 @@ def runs_tab(house: House, acts: Acts, shared: Shared, tab: gr.Tab) -> None:
         question = gr.HTML(js_on_load=None)
         yes = gr.Button("Delete it", variant="stop", size="sm")
         no = gr.Button("Keep it", size="sm")
+    published = gr.HTML(js_on_load=None, elem_id="runs-published")
     said = gr.HTML(js_on_load=None, elem_id="runs-said")
     drawn = gr.State(None)
 
@@ -75,6 +77,7 @@ def runs_tab(house: House, acts: Acts, shared: Shared, tab: gr.Tab) -> None:
     pack.click(_zip(house, acts), [shared.nonce, chosen], save, concurrency_limit=1,
                api_visibility="private").success(None, None, None, js=SAVE_ZIP)
     chosen.change(lambda: gr.DownloadButton(visible=False), None, save, **quiet)
+    chosen.change(_published(house, acts), [shared.nonce, chosen], published, **quiet)
     delete.click(_ask, chosen, [sure, question], **quiet)
     no.click(lambda: gr.Row(visible=False), None, sure, **quiet)
     yes.click(_delete(house, acts), [shared.nonce, chosen, shared.run, shared.watched],
@@ -109,6 +112,18 @@ def _row(state: RunState) -> list[Any]:
         None if before is None else round(before, 3), None if after is None else round(after, 3),
         markup.duration(state.seconds) if state.seconds else "", state.id,
     ]
+
+
+def _published(house: House, acts: Acts) -> Callable[..., str]:
+    """Where a run has been published: link, commit, time, and whether it was verified."""
+    def published(request: gr.Request, nonce: str, chosen: str | None) -> str:
+        try:
+            run = acts.run(house.door.looks(request, nonce), chosen or "")
+            return publication(None, run.record().get("published") or [])
+        except ValueError:
+            return ""
+
+    return published
 
 
 def _choose(event: gr.SelectData) -> Any:

@@ -37,6 +37,7 @@ def test_a_run_is_published_from_the_page_with_its_card_and_verified(page, publi
     run = finished(app)
     page.goto(f"{app.url}/?tab=finetune&watch={run}")
     page.get_by_role("button", name="Publish to the Hub").click()
+    expect(page.locator("#publish-who")).to_contain_text("You may publish as me")
     to = page.locator("#publish-to textarea, #publish-to input")
     to.fill("me/bad name")
     expect(page.locator("#publish")).to_contain_text("not ' '")
@@ -55,6 +56,9 @@ def test_a_run_is_published_from_the_page_with_its_card_and_verified(page, publi
     expect(done).to_contain_text("verified", timeout=120_000)
     expect(done.get_by_role("link")).to_have_attribute(
         "href", re.compile("me/porsche-mini"))
+    page.get_by_role("tab", name="Runs", exact=True).click()
+    page.get_by_role("gridcell", name=run).click()
+    expect(page.locator("#runs-published")).to_contain_text("verified")
     files = hub.repos["model", "me/porsche-mini"].head.files
     assert {"README.md", "run.json", "model.safetensors", "metrics.csv"} <= set(files)
     assert "A mini" in files["README.md"][0].decode()
