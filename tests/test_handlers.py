@@ -124,14 +124,14 @@ def test_a_deleted_run_is_neither_watched_nor_shown_any_more(house, acts):
 # --- the form
 
 
-def test_a_recipe_has_a_box_for_every_rule_that_shows_its_value():
+def test_a_recipe_has_a_box_for_every_rule_and_its_own_values_are_shown():
     with gr.Blocks():
         boxes = recipe_form.recipe_fields()
     assert [box.label for box in boxes] == [name for name, _, _ in RULES]
-    placeholders = recipe_form.placeholders("seed")
-    for name, box in zip(recipe_form.NAMES, placeholders, strict=True):
-        seed = RECIPES["seed"].with_values({name: box.placeholder})
-        assert seed == RECIPES["seed"], name
+    values = recipe_form.values_of("seed")
+    assert list(values) == list(recipe_form.NAMES)
+    for name, value in values.items():
+        assert RECIPES["seed"].with_values({name: value}) == RECIPES["seed"], name
     assert {value for _, value in recipe_form.recipe_choices()} == set(RECIPES)
 
 

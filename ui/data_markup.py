@@ -66,6 +66,12 @@ def plan(said: Mapping[str, Any], where: str, cost: str = "") -> str:
     return f'<div class="t"><dl class="t-facts">{shown}</dl></div>'
 
 
+def recipe_values(values: Mapping[str, str]) -> str:
+    """A recipe's own values, which hold where a box is left empty."""
+    shown = " · ".join(f"{escape(name)} <b>{escape(value)}</b>" for name, value in values.items())
+    return f'<div class="t"><p class="t-soft">The recipe’s own: {shown}</p></div>'
+
+
 def prompt_note(prompt: str) -> str:
     """What a model's authors put before a question, and what Tandem does about it."""
     return (f'<div class="t"><p class="t-soft">Its authors put <code>{escape(prompt)}</code> '

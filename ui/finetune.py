@@ -19,7 +19,7 @@ from . import data_markup, markup
 from .acts import Acts, Wish
 from .plan import PlanError, Planner, plan_key
 from .publishing import Publishing
-from .recipe_form import NAMES, changed, placeholders, recipe_choices, recipe_fields
+from .recipe_form import NAMES, changed, recipe_choices, recipe_fields, values_of
 from .run_panel import run_panel
 from .shared import House, Shared
 from .visitor import Visitor
@@ -111,6 +111,10 @@ def _form(
                        "commit); safetensors only.", elem_id="base")
     base_said = gr.HTML(js_on_load=None, elem_id="base-said")
     with gr.Accordion("Advanced: every hyperparameter", open=False):
+        own_values = gr.HTML(data_markup.recipe_values(values_of("tandem")), js_on_load=None,
+                             elem_id="recipe-values")
+        recipe.change(lambda name: data_markup.recipe_values(values_of(name)), recipe, own_values,
+                      queue=False, show_progress="hidden", api_visibility="private")
         seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
         texts = recipe_fields()
     gr.Markdown("### 3 · Where it runs")
@@ -141,7 +145,6 @@ def _listen(
     brought = file.upload(_bring(house), file, [form.data, check], queue=True, **quiet)
     gr.on([form.data.change, shared.nonce.change], _check(acts), form.data, check,
           trigger_mode="always_last", concurrency_limit=2, **quiet)
-    form.recipe.change(placeholders, form.recipe, form.texts, queue=False, **quiet)
     gr.on([shared.nonce.change, form.engine.change], _engines(house, acts),
           [shared.nonce, form.engine], [form.engine, form.flavor, about], queue=True, **quiet)
     shared.nonce.change(_restore(house), kept, [source, *form.inputs], queue=False, **quiet)
@@ -225,7 +228,7 @@ def _engines(house: House, acts: Acts) -> Callable[..., Any]:
 def _restore(house: House) -> Callable[[Any], Any]:
     """What stood in the form before a reload, unless it is of another version of the page."""
     def restore(kept: Any) -> Any:
-        parts = 7 + len(placeholders("tandem"))
+        parts = 7 + len(NAMES)
         if not isinstance(kept, list) or len(kept) != parts - 1 or str(kept[1]) not in RECIPES:
             return [gr.skip()] * parts
         try:

@@ -21,22 +21,25 @@ def recipe_choices() -> list[tuple[str, str]]:
 
 def recipe_fields() -> list[gr.Textbox]:
     """A text box for each hyperparameter, empty where the recipe's own value holds."""
-    recipe = RECIPES["tandem"]
     boxes: list[gr.Textbox] = []
     for start in range(0, len(RULES), 3):
         with gr.Row():
             for name, allowed, _ in RULES[start : start + 3]:
                 boxes.append(gr.Textbox(
-                    label=name, info=allowed, placeholder=_value(recipe, name), max_length=60,
+                    label=name, info=allowed, placeholder="the recipe’s own", max_length=60,
                     min_width=180,
                 ))
     return boxes
 
 
-def placeholders(name: str) -> list[gr.Textbox]:
-    """The same boxes, showing the values of another recipe where they are empty."""
+def values_of(name: str) -> dict[str, str]:
+    """A recipe's own values, by hyperparameter: what holds where a box is empty.
+
+    They are shown beside the boxes, not in them: filling a box from the server while somebody types
+    into it would take away what they typed.
+    """
     recipe = RECIPES.get(name, RECIPES["tandem"])
-    return [gr.Textbox(placeholder=_value(recipe, field)) for field in NAMES]
+    return {field: _value(recipe, field) for field in NAMES}
 
 
 def changed(texts: tuple[str, ...]) -> dict[str, str]:

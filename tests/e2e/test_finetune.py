@@ -44,7 +44,11 @@ def test_the_tab_says_what_will_happen_and_what_is_wrong_before_anything_starts(
 def test_a_run_is_started_watched_reloaded_used_compared_and_deleted(page, browser, trained):
     open_tab(page, trained, "Fine-tune")
     page.get_by_role("radio", name=re.compile("^quick")).check()
+    plan = page.locator("#plan")
+    expect(plan).to_contain_text(re.compile(r"Steps\s*\d+"))
+    steps = re.search(r"Steps\s*(\d+)", plan.inner_text()).group(1)
     hyperparameter(page, "batch_size").fill("16")
+    expect(plan).not_to_contain_text(re.compile(rf"Steps\s*{steps}\b"))  # it was understood
     before = set((trained.home / "runs").iterdir())
     page.get_by_role("button", name="Start the fine-tune").click()
     panel = page.locator("#run")
