@@ -104,9 +104,12 @@ def test_a_job_gets_the_libraries_of_requirements_txt_without_the_page(play):
 
 def test_a_run_is_followed_from_start_to_result(play):
     job = play.start()
-    first, rest = play.parts(len(play.events) // 2)
+    # Up to the first event after the job has said what it runs on.
+    told = next(at for at, said in enumerate(play.said) if not said.n and "device" in said.value)
+    half = next(said.n for said in play.said[told:] if said.n)
+    first, rest = play.parts(half)
     play.hub.print(job, "Installed 63 packages in 21s", *first)
-    wait_until(lambda: len(play.numbers()) == len(play.events) // 2, what=play.run.events)
+    wait_until(lambda: len(play.numbers()) == half, what=play.run.events)
     record = play.run.record()
     assert record["status"] == "running" and record["note"] is None
     assert record["engine"]["stage"] == "RUNNING" and record["process"] is None
