@@ -1,7 +1,5 @@
 """What a run cost elsewhere: measured in a process of its own, so that the page stays quick."""
 
-import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -14,14 +12,13 @@ from typing import Any
 
 from retrieval.metrics import PRIMARY
 from train.board import WAYS
-from train.engines.local import spare_cores
 from train.plots import Bar, forest
 from train.record import Run
 
-HOUSE = Path(__file__).resolve().parents[1]
+from .child import NoAnswerError, answer_of
+
 WITHIN = 1800
 """Seconds that measuring may take: two models encode some hundred passages."""
-NICENESS = 10
 
 
 class ElsewhereError(ValueError):
@@ -43,35 +40,16 @@ class Elsewhere:
             known: Mapping[str, Any] | None = run.record().get("retention")
             if known:  # somebody else has waited for it
                 return known
-            child = subprocess.Popen(
-                self.command(run), cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                stdin=subprocess.DEVNULL, text=True,
-                env=os.environ | {"TANDEM_HOME": str(self.home.resolve()),
-                                  "OMP_NUM_THREADS": str(spare_cores()),
-                                  "TOKENIZERS_PARALLELISM": "false"},
-            )
-            with contextlib.suppress(OSError, AttributeError):  # where there are no priorities
-                os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
             try:
-                out, said = child.communicate(timeout=WITHIN)
+                found = answer_of(self.command(run), self.home, os.environ, WITHIN)
             except subprocess.TimeoutExpired:
-                child.kill()
-                child.communicate()
                 raise ElsewhereError(f"Measuring took more than {WITHIN // 60} minutes and was "
                                      "ended.") from None
-        return _answer(out, said)
-
-
-def _answer(out: str, said: str) -> Mapping[str, Any]:
-    try:
-        found: Mapping[str, Any] = json.loads(out.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        lines = said.strip().splitlines()
-        raise ElsewhereError(f"It could not be measured: {lines[-1][:300] if lines else '?'}"
-                             ) from None
-    if "error" in found:
-        raise ElsewhereError(str(found["error"]))
-    return found
+            except NoAnswerError as error:
+                raise ElsewhereError(f"It could not be measured: {error}") from None
+        if "error" in found:
+            raise ElsewhereError(str(found["error"]))
+        return found
 
 
 def elsewhere(found: Mapping[str, Any] | None) -> str:

@@ -4,9 +4,7 @@ The time is measured, in a process of its own that trains a few real batches on 
 kept, so that looking again costs nothing.
 """
 
-import contextlib
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -17,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.encoder import EMBEDDED_MODEL
-from train.engines.local import NICENESS, environment, spare_cores
+from train.engines.local import environment
 from train.request import Request
 
-HOUSE = Path(__file__).resolve().parents[1]
+from .child import NoAnswerError, answer_of
+
 MEASURE_WITHIN = 120
 """Seconds that measuring may take; a large model on a slow machine needs most of them."""
 MOST_KEPT = 64
@@ -60,28 +59,14 @@ class Planner:
             return self._kept[key]
 
     def _measured(self, request: Request, token: str | None) -> dict[str, Any]:
-        measuring = subprocess.Popen(
-            self.command(request), cwd=HOUSE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True,
-            env=environment(request, token) | {"TANDEM_HOME": str(self.home.resolve()),
-                              "OMP_NUM_THREADS": str(spare_cores()),
-                              "TOKENIZERS_PARALLELISM": "false"},
-        )
-        with contextlib.suppress(OSError):  # whoever asks a question goes first
-            os.setpriority(os.PRIO_PROCESS, measuring.pid, NICENESS)
         try:
-            printed, logged = measuring.communicate(timeout=MEASURE_WITHIN)
+            said = answer_of(self.command(request), self.home, environment(request, token),
+                             MEASURE_WITHIN)
         except subprocess.TimeoutExpired:
-            measuring.kill()
-            measuring.communicate()
             raise PlanError(f"A few steps took more than {MEASURE_WITHIN} s on this machine: it "
                             "is too slow for this model.") from None
-        try:
-            said: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
-        except (ValueError, IndexError):
-            lines = logged.strip().splitlines()
-            raise PlanError(f"It could not be estimated: {lines[-1][:300] if lines else '?'}"
-                            ) from None
+        except NoAnswerError as error:
+            raise PlanError(f"It could not be estimated: {error}") from None
         if "error" in said:
             raise PlanError(str(said["error"]))
         return said
