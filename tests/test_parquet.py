@@ -125,7 +125,8 @@ def test_a_wrong_number_of_rows_in_the_table_of_contents_is_no_crash(tmp_path):
 
 
 @pytest.mark.parametrize("spoil", [
-    lambda data: b"", lambda data: b"PAR1", lambda data: data[:-1], lambda data: data[: len(data) // 2],
+    lambda data: b"", lambda data: b"PAR1", lambda data: data[:-1],
+    lambda data: data[: len(data) // 2],
     lambda data: b"\x00" * len(data), lambda data: data[:40] + b"\xff" * 40 + data[80:],
     lambda data: data[:-8] + b"\xff\xff\xff\x7fPAR1",
 ], ids=["empty", "magic", "cut", "half", "zeros", "pages", "footer"])
