@@ -29,7 +29,7 @@ BATCH = 256
 KINDS = ("json", "csv", "parquet", "arrow", "text")
 """Builders of `datasets` that make tables of text."""
 HF = "hf://datasets/"
-_patched = threading.Lock()
+_changing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,10 @@ def hub_rows(
             raise CorpusError(_ask(opened.choices))
         meter.hold(bytes=opened.bytes_of(builder.config.data_files[resolved.split]))
         with said(source.id):
-            rows = builder.as_streaming_dataset(split=resolved.split)
-            if rows.features:
-                rows = rows.decode(False)  # a picture may name a file of this machine
+            with _kept_in(opened.folder):
+                rows = builder.as_streaming_dataset(split=resolved.split)
+                if rows.features:
+                    rows = rows.decode(False)  # a picture may name a file of this machine
             for fields in rows:
                 meter.hold(columns=len(fields))
                 meter.row(fields)
@@ -119,6 +120,7 @@ class _Opened:
     choices: Choices
     builder: Any
     sizes: Mapping[str, int]
+    folder: str
 
     def bytes_of(self, files: Any) -> int:
         start = f"hf://datasets/{self.choices.source.id}@{self.choices.source.revision}/"
@@ -132,12 +134,12 @@ def _opened(source: HubData) -> Iterator[_Opened]:
         held = repository(source.id, source.revision, token, folder)
         held.refuse_foreign()
         pinned = replace(source, revision=held.sha)
-        with _temporary_caches(folder):
+        with _kept_in(folder):
             configs, config = _configs(pinned, held, token, folder)
             builder = _builder(replace(pinned, config=config), token, folder) if config else None
         splits = tuple(str(split) for split in builder.config.data_files) if builder else ()
         chosen = replace(pinned, config=config, split=_split(pinned, splits) if builder else None)
-        yield _Opened(Choices(chosen, configs, splits), builder, held.sizes)
+        yield _Opened(Choices(chosen, configs, splits), builder, held.sizes, folder)
 
 
 def _configs(
@@ -195,26 +197,27 @@ def _how(token: str | bool, folder: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _temporary_caches(folder: str) -> Iterator[None]:
+def _kept_in(folder: str) -> Iterator[None]:
     """Have the clients keep what they fetch in a folder that goes: it may be private.
 
-    Some of it they fetch without asking where to, so the place is changed for the whole process.
+    Some of it they fetch without asking where to, so the place is changed for the whole process;
+    so is that a stream of rows needs torch, which takes ten times as long to load as all else.
     """
-    import datasets
+    from datasets import config, disable_progress_bars
     from huggingface_hub import constants
 
-    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # it tells another host the name
-    datasets.config.STREAMING_READ_MAX_RETRIES = datasets.config.STREAMING_OPEN_MAX_RETRIES = 2
-    datasets.config.STREAMING_READ_SERVER_UNAVAILABLE_RETRY_INTERVAL = 5
-    datasets.config.STREAMING_READ_RATE_LIMIT_RETRY_INTERVAL = 5
-    datasets.disable_progress_bars()
-    with _patched:
-        usual = constants.HF_HUB_CACHE
-        constants.HF_HUB_CACHE = folder
+    config.HF_UPDATE_DOWNLOAD_COUNTS = False  # it tells another host the name
+    config.STREAMING_READ_MAX_RETRIES = config.STREAMING_OPEN_MAX_RETRIES = 2
+    config.STREAMING_READ_SERVER_UNAVAILABLE_RETRY_INTERVAL = 5
+    config.STREAMING_READ_RATE_LIMIT_RETRY_INTERVAL = 5
+    disable_progress_bars()
+    with _changing:
+        usual = constants.HF_HUB_CACHE, config.TORCH_AVAILABLE
+        constants.HF_HUB_CACHE, config.TORCH_AVAILABLE = folder, False
         try:
             yield
         finally:
-            constants.HF_HUB_CACHE = usual
+            constants.HF_HUB_CACHE, config.TORCH_AVAILABLE = usual
 
 
 def _ask(choices: Choices) -> str:
