@@ -17,7 +17,8 @@ ALIASES = {
         prompt instruction utterance ask
         frage fragen kundenfrage anfrage suchanfrage suche suchbegriff
         requete pregunta preguntas consulta domanda domande pergunta perguntas vraag vragen
-        fraga spørgsmål spørsmål kysymys pytanie otazka soru вопрос 问题 問題 质问 質問 질문""".split()),
+        fraga spørgsmål spørsmål kysymys pytanie otazka soru вопрос
+        问题 問題 质问 質問 질문""".split()),
     "positive": (*POSITIVE_NAMES, *"""pos positives positivepassage positivepassages positivetext
         positivedoc answers answertext bestanswer acceptedanswer response responses reply output
         completion passagetext contexts documenttext doc docs chunk paragraph sentence2 sentenceb

@@ -1,18 +1,18 @@
 """Whatever somebody brings -> a table's rows, or a folder in BEIR layout: by what is in it."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 from .columns import Columns, Guess, guess_columns, no_columns
 from .delimited import delimited
 from .encodings import TextFile
+from .fields import HALF
 from .json_rows import json_rows, rows_of_lines
-from .limits import Limits
+from .limits import Limits, TooMuchError
 from .records import CorpusError
 from .rows import OnBadRow, Remark, Row, bounded, refuse
 from .table import Table
@@ -25,6 +25,7 @@ EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 HUB = "hf:"
 FIRST_ROWS = 100
 """Rows that are looked at to tell columns."""
+LONGEST_NAME = 200
 START = 4096
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"
@@ -104,7 +105,7 @@ def opened(
         if inner != path:
             found.format += ", in a zip"
         stack.callback(lambda: getattr(found.rows, "close", lambda: None)())
-        yield _looked_into(found, limits)
+        yield _looked_into(found, limits, on_bad_row)
 
 
 def _start(path: Path) -> bytes | None:
@@ -192,7 +193,7 @@ def _of_text(path: Path, start: bytes, limits: Limits, on_bad_row: OnBadRow) -> 
     return found
 
 
-def _looked_into(found: Source, limits: Limits) -> Source:
+def _looked_into(found: Source, limits: Limits, on_bad_row: OnBadRow) -> Source:
     """The same source with its first rows looked at, its columns known, and its limits kept."""
     rows = bounded(found.rows, limits, found.file)
     found.first = list(islice(rows, FIRST_ROWS))
@@ -200,12 +201,19 @@ def _looked_into(found: Source, limits: Limits) -> Source:
     if len(found.first) < FIRST_ROWS:
         found.row_count = len(found.first)
     if found.free:
-        found.names = _names_of(fields for _, fields in found.first)
+        found.names = tuple(dict.fromkeys(name for _, row in found.first for name in row))
+        if len(found.names) > limits.columns:
+            raise TooMuchError(f"{found.file} has {len(found.names):,} columns in its first rows; "
+                               f"at most {limits.columns:,} are read.")
+    usable = tuple(name for name in found.names if len(name) <= LONGEST_NAME
+                   and not HALF.search(name))
+    if usable != found.names:
+        on_bad_row(Remark(
+            f"{found.file} has {len(found.names) - len(usable):,} columns whose names have over "
+            f"{LONGEST_NAME} characters or are no text: they are not read."
+        ))
+        found.names = usable
     return found
-
-
-def _names_of(rows: Iterator[Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for fields in rows for name in fields))
 
 
 def _hub(source: str, config: str, split: str, limits: Limits, on_bad_row: OnBadRow) -> Source:
@@ -217,4 +225,4 @@ def _hub(source: str, config: str, split: str, limits: Limits, on_bad_row: OnBad
         on_bad_row(Remark(note))
     found = Source(source, source, "Hub data set", names=table.names, row_count=table.rows,
                    rows=hub_rows(data, limits, on_bad_row))
-    return _looked_into(found, limits)
+    return _looked_into(found, limits, on_bad_row)
