@@ -25,7 +25,8 @@ BEIR_NAMES = {name: name for name in ("corpus.jsonl", "queries.jsonl", "qrels.ts
     f"qrels/{split}.tsv": f"qrels/{split}.tsv" for split in SPLITS
 } | {"qrels/validation.tsv": "qrels/dev.tsv", "qrels/valid.tsv": "qrels/dev.tsv"}
 """Where a member stands in a BEIR folder -> what it is written as."""
-NOT_DATA = re.compile(r"(^|/)(__macosx/|\.|(readme|licen[sc]e|about|dataset_infos?)\b)", re.I)
+NOT_DATA = re.compile(
+    r"(^|/)(__macosx/|\.|(readme|licen[sc]e|about|dataset_infos?)(\.\w+)?$)", re.I)
 
 
 def unpacked(path: Path, into: Path, limits: Limits) -> Path:
@@ -60,7 +61,11 @@ def opened_zip(path: Path) -> Iterator[ZipFile]:
 
     Raises CorpusError for what is no such file.
     """
-    with _Bounded(path) as file:
+    try:
+        bounded = _Bounded(path)
+    except OSError as error:
+        raise CorpusError(f"{path.name} cannot be read: {error.strerror}.") from error
+    with bounded as file:
         try:
             archive = ZipFile(file)
         except CorpusError:
@@ -120,10 +125,10 @@ def _wanted(path: Path, archive: ZipFile) -> dict[str, ZipInfo]:
     members = [member for member in archive.infolist() if not member.is_dir()]
     for member in members:
         _refuse_traps(path, member)
-    members = [member for member in members if not NOT_DATA.search(member.filename)]
+    members = [member for member in members if not NOT_DATA.search("/".join(_parts(member)))]
     folders: dict[str, dict[str, ZipInfo]] = {}
     for member in members:
-        top, inner = _place(member.filename)
+        top, inner = _place(_parts(member))
         if inner in BEIR_NAMES:
             folder = folders.setdefault(top, {})
             if BEIR_NAMES[inner] in folder:
@@ -151,8 +156,8 @@ def _wanted(path: Path, archive: ZipFile) -> dict[str, ZipInfo]:
 
 
 def _refuse_traps(path: Path, member: ZipInfo) -> None:
-    name = member.filename.replace("\\", "/")
-    if name.startswith("/") or ":" in name.split("/")[0] or ".." in name.split("/"):
+    parts = member.filename.replace("\\", "/").split("/")
+    if not parts[0] or ":" in parts[0] or ".." in parts:
         raise CorpusError(f"{path.name} is a trap: {shown(member)} would be written outside of "
                           "its folder.")
     kind = stat.S_IFMT(member.external_attr >> 16)
@@ -161,9 +166,13 @@ def _refuse_traps(path: Path, member: ZipInfo) -> None:
                           "put the file itself there.")
 
 
-def _place(name: str) -> tuple[str, str]:
+def _parts(member: ZipInfo) -> list[str]:
+    parts = member.filename.replace("\\", "/").split("/")
+    return [part for part in parts if part not in ("", ".")]
+
+
+def _place(parts: list[str]) -> tuple[str, str]:
     """The folder that a BEIR file's name is in, and the name within."""
-    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     depth = 2 if len(parts) > 1 and parts[-2] == "qrels" else 1
     return "/".join(parts[:-depth]), "/".join(parts[-depth:])
 
