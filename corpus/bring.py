@@ -1,16 +1,19 @@
 """The commands `look` and `convert`: from what somebody brings to a folder in BEIR layout."""
 
 import argparse
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .bounds import bound_memory, out_of_memory, progress_printer, silent
 from .columns import Columns
 from .convert import convert
 from .limits import USUAL, Limits
 from .look import Look, look
-from .process import add_process_options, bounded_memory, ended_tidily, progress_of
 from .words import shortened
 
 SOURCE_HELP = ("a file (JSON lines, JSON, CSV with any delimiter, Parquet, Excel), a folder in "
@@ -42,7 +45,10 @@ def add_commands(commands: Any) -> None:
         for name in ("rows", "bytes", "characters"):
             command.add_argument(f"--max-{name}", type=_count, default=getattr(USUAL, name),
                                  metavar="N", help=f"of {name}; {getattr(USUAL, name):,}")
-        add_process_options(command)
+        command.add_argument("--progress", action="store_true",
+                             help="print on standard error how far it is, as JSON lines")
+        command.add_argument("--memory", type=_count, metavar="MB",
+                             help="end with a sentence when more memory than this is needed")
 
 
 def look_command(options: argparse.Namespace) -> tuple[str, int]:
@@ -57,9 +63,9 @@ def look_command(options: argparse.Namespace) -> tuple[str, int]:
 def convert_command(options: argparse.Namespace) -> tuple[str, int]:
     """Convert some data."""
     def converted() -> tuple[Mapping[str, Any], str]:
+        progress = progress_printer() if options.progress else silent
         about = convert(options.source, options.out, _columns(options), _limits(options),
-                        options.passages, progress_of(options), config=options.config,
-                        split=options.split)
+                        options.passages, progress, config=options.config, split=options.split)
         return about, _about_as_text(about, options.out)
 
     return _answered(options, converted)
@@ -70,13 +76,26 @@ def _answered(
 ) -> tuple[str, int]:
     """What a command prints, and its exit status; with --json a refusal is an object too."""
     try:
-        with ended_tidily(), bounded_memory(options.memory):
+        if options.memory:
+            bound_memory(options.memory)
+        with _ended_tidily():
             found, text = work()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError) as error:
+        said = out_of_memory(options.memory) if isinstance(error, MemoryError) else str(error)
         if not options.json:
-            raise
-        return json.dumps({"error": shortened(str(error), 600)}), 1
+            raise ValueError(said) from error
+        return json.dumps({"error": shortened(said, 600)}), 1
     return json.dumps(found) if options.json else text, 0
+
+
+@contextlib.contextmanager
+def _ended_tidily() -> Iterator[None]:
+    """While in it, a polite end (SIGTERM) is an exception: what was begun is cleared away."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _columns(options: argparse.Namespace) -> Columns | None:

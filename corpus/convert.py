@@ -3,14 +3,15 @@
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 from .about import About, Tally, write_about
 from .beir import beir_parts
-from .columns import Columns, checked, no_columns
+from .bounds import OnProgress, silent
+from .columns import Columns, check_columns, no_columns
 from .delimited import longest_cell
 from .extra import extra_passages
 from .fields import Texts
@@ -26,19 +27,17 @@ HEADER = "query-id\tcorpus-id\tscore\n"
 EVERY_ROWS = 2_000
 """Rows between two words of progress."""
 
-OnProgress = Callable[[int, int, str], None]
-"""Told what is done, of how much (0: nobody knows), and a text for a person."""
-
 
 def convert(
     source: str | Path, out: Path, columns: Columns | None = None, limits: Limits = USUAL,
-    passages: Path | None = None, progress: OnProgress = lambda done, total, text: None, *,
+    passages: Path | None = None, progress: OnProgress = silent, *,
     config: str = "", split: str = "",
 ) -> dict[str, Any]:
     """Convert a source to the folder `out`, which must not be there yet; gives its about.json.
 
     columns: of a table; without them they are told from their names. passages: a file of passages
     without questions that join the corpus. Rows that cannot be used are left out and counted.
+    progress: in bytes or rows; the total is 0 where nobody knows it.
     Raises CorpusError with a sentence, and then nothing is left on the disk.
     """
     tally = Tally()
@@ -140,7 +139,7 @@ def _reader(
     """How to read the pairs of a table, by the columns that somebody named or by their names."""
     if columns:
         if source.names:
-            checked(columns, source.names, source.file)
+            check_columns(columns, source.names, source.file, source.free)
         return columns, PairReader.of(columns, texts)
     guess = source.guess()
     if source.names and not (guess and guess.certain):
@@ -222,7 +221,7 @@ class _Counted:
         text = self.source.text
         done, total = ((text.done, text.total) if text
                        else (self.rows, self.source.row_count or 0))
-        self.progress(done, total, f"{self.rows:,} rows read")
+        self.progress(f"{self.rows:,} rows read", done, total)
 
 
 def _relevant(qrels: Grades) -> int:

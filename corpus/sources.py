@@ -12,7 +12,7 @@ from .delimited import delimited
 from .encodings import TextFile
 from .fields import HALF
 from .json_rows import json_rows, rows_of_lines
-from .limits import Limits, TooMuchError
+from .limits import USUAL, Limits, TooMuchError
 from .records import CorpusError
 from .rows import OnBadRow, Remark, Row, bounded, refuse
 from .table import Table
@@ -22,7 +22,7 @@ SOURCE_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".xlsx
 LINES_SUFFIXES = (".jsonl", ".ndjson")
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
-HUB = "hf:"
+HUB = ("hf:", "https://huggingface.co/datasets/")
 FIRST_ROWS = 100
 """Rows that are looked at to tell columns."""
 LONGEST_NAME = 200
@@ -129,14 +129,18 @@ def _is_excel(path: Path, start: bytes) -> bool:
 def _unpacked(path: Path, limits: Limits, stack: ExitStack, beside: Path | None) -> Path:
     from .archive import unpacked
 
-    most = replace(limits, bytes=min(limits.bytes, Limits().bytes))
     try:
         into = stack.enter_context(
             tempfile.TemporaryDirectory(prefix=".unpacked-", dir=beside, ignore_cleanup_errors=True)
         )
-        return unpacked(path, Path(into) / "data", most)
+        return unpacked(path, Path(into) / "data", _of_packed(limits))
     except OSError as error:
         raise CorpusError(f"{path.name} cannot be unpacked: {error.strerror}.") from error
+
+
+def _of_packed(limits: Limits) -> Limits:
+    """Limits for what unpacks to more than it is: nobody's own file is to fill the disk."""
+    return replace(limits, bytes=min(limits.bytes, USUAL.bytes))
 
 
 def _folder(path: Path, name: str, kind: str) -> Source:
@@ -160,8 +164,9 @@ def _table(path: Path, start: bytes, limits: Limits, on_bad_row: OnBadRow) -> So
     if start.startswith(ZIP) or suffix in EXCEL_SUFFIXES:
         from .excel import excel_rows, excel_table
 
-        return _of_table(path, "Excel", excel_table(path, limits),
-                         excel_rows(path, limits, on_bad_row), on_bad_row)
+        most = _of_packed(limits)
+        return _of_table(path, "Excel", excel_table(path, most),
+                         excel_rows(path, most, on_bad_row), on_bad_row)
     if suffix in (*LINES_SUFFIXES, ".json", *TABLE_SUFFIXES):
         return _of_text(path, start, limits, on_bad_row)
     raise CorpusError(
@@ -217,12 +222,9 @@ def _looked_into(found: Source, limits: Limits, on_bad_row: OnBadRow) -> Source:
 
 
 def _hub(source: str, config: str, split: str, limits: Limits, on_bad_row: OnBadRow) -> Source:
-    from .hub_data import HubData, hub_rows, hub_table
+    from .hub_data import hub_rows, parse
 
-    data = HubData.of(source, config, split)
-    table = hub_table(data, limits)
-    for note in table.notes:
-        on_bad_row(Remark(note))
-    found = Source(source, source, "Hub data set", names=table.names, row_count=table.rows,
-                   rows=hub_rows(data, limits, on_bad_row))
+    data = parse(source, config or None, split or None)
+    found = Source(data.id, data.id, "Hub data set", rows=hub_rows(data, limits, on_bad_row),
+                   free=True)
     return _looked_into(found, limits, on_bad_row)
