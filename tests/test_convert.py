@@ -6,13 +6,19 @@ import time
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from openpyxl import Workbook
 
+from corpus import sources
 from corpus.__main__ import main
 from corpus.about import read_about
 from corpus.columns import Columns
 from corpus.convert import convert
+from corpus.hub_data import Choices, HubData
 from corpus.limits import Limits, TooMuchError
+from corpus.look import look
 from corpus.read import load_corpus
 from corpus.records import SPLITS, CorpusError
 from samples import write_beir, write_lines
@@ -249,3 +255,50 @@ def test_a_polite_end_leaves_nothing(tmp_path):
     child.communicate(timeout=60)
     assert time.monotonic() - start < 5
     assert (child.returncode, list(tmp_path.iterdir())) == (143, [path])
+
+
+def test_a_data_set_of_the_hub_is_kept_with_the_commit_it_was_read_at(tmp_path, monkeypatch):
+    sha = "a" * 40
+
+    def choices(data):
+        assert (data.id, data.config, data.split) == ("me/faq", "german", None)
+        found = HubData("me/faq", "german", "train", sha)
+        return Choices(found, ("german", "english"), ("train", "test"))
+
+    def rows(data, limits, on_bad_row):
+        assert data.revision == sha
+        yield "me/faq train row 1", {"question": "a?", "answer": "A", "n": 1}
+
+    monkeypatch.setattr(sources, "hub_choices", choices)
+    monkeypatch.setattr(sources, "hub_rows", rows)
+    seen = look("hf:me/faq", config="german").as_json()
+    assert (seen["kind"], seen["columns"]) == ("pairs", ["question", "answer", "n"])
+    assert (seen["hub"]["configs"], seen["hub"]["splits"]) == (
+        ["german", "english"], ["train", "test"])
+    about = convert("hf:me/faq", tmp_path / "out", config="german")
+    assert about["source"] == f"hf:me/faq@{sha}"
+    assert (about["name"], about["format"]) == (
+        "faq", "Hub data set, config german, split train")
+    with pytest.raises(CorpusError, match="names no data set"):
+        convert("hf:../../etc/passwd", tmp_path / "other")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".xlsx"])
+def test_parquet_and_excel_are_converted_like_everything_else(tmp_path, suffix):
+    path = tmp_path / f"mine{suffix}"
+    rows = [{"question": f"Why {i}?", "answer": f"As {i}."} for i in range(150)]
+    if suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        sheet = (book := Workbook()).active
+        for row in [list(rows[0]), *(list(row.values()) for row in rows)]:
+            sheet.append(row)
+        book.save(path)
+    as_lines = load_corpus(write_lines(tmp_path / "mine.jsonl", rows))
+    about = convert(path, tmp_path / "out")
+    assert load_corpus(tmp_path / "out").fingerprint == as_lines.fingerprint
+    assert load_corpus(path).split_fingerprints == as_lines.split_fingerprints
+    assert (about["rows"], about["encoding"]) == (150, None)
+    assert look(path).as_json()["columns"] == ["question", "answer"]
+    other = path.rename(tmp_path / "other.csv")  # it is what it holds, whatever it is called
+    assert load_corpus(other).fingerprint == as_lines.fingerprint

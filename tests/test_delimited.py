@@ -21,7 +21,7 @@ def test_the_delimiter_is_told_from_the_text_whatever_the_suffix(tmp_path, name,
         "Why, or how; why?", f'"Why, or{mark} how; why?"')
     found, rows, _ = table(tmp_path, text, name=name)
     assert found.format == f"CSV, delimiter {called}"
-    assert rows == [("%s line 2" % name,
+    assert rows == [(f"{name} line 2",
                      {"q": f"Why, or{mark} how; why?", "a": f"So {mark} or\nso | so"})]
 
 
@@ -115,4 +115,5 @@ def test_a_table_without_rows_has_none(tmp_path, text):
 
 def test_nul_bytes_and_lone_carriage_returns_are_lines_as_they_come(tmp_path):
     _, rows, _ = table(tmp_path, "q,a\rx\0y,1\r2,3\r")
-    assert rows == [("a.csv line 2", {"q": "x\0y", "a": "1"}), ("a.csv line 3", {"q": "2", "a": "3"})]
+    assert rows == [("a.csv line 2", {"q": "x\0y", "a": "1"}),
+                    ("a.csv line 3", {"q": "2", "a": "3"})]
