@@ -192,7 +192,7 @@ def test_the_json_has_the_keys_of_the_contract(tmp_path):
     assert shape["ok"] is True
     assert shape["splits"].keys() == set(SPLITS)
     (finding,) = shape["findings"]
-    assert finding.keys() == {"kind", "severity", "count", "action", "examples"}
+    assert finding.keys() == {"kind", "severity", "count", "treatment", "action", "examples"}
     assert finding["kind"] in KINDS
     assert all(isinstance(example, str) for example in finding["examples"])
 
@@ -211,7 +211,7 @@ def test_a_usable_file_exits_0_and_prints_one_object(tmp_path):
 
 @pytest.mark.parametrize("name, content, said", [
     ("a.jsonl", b'{"anchor": "a?"\n', "a.jsonl line 1 is not JSON"),
-    ("a.jsonl", b'\n{"anchor": "\xe9"}\n', "a.jsonl line 2 is not UTF-8 (byte 0xe9)"),
+    ("a.jsonl", b'\n{"anchor": "\xc3\xa9 \xe9"}\n', "a.jsonl line 2 is not UTF-8 (byte 0xe9)"),
     ("a.jsonl", b'{"anchor": "a?", "positive": ' + b"9" * 5000 + b"}", "a.jsonl line 1"),
     ("a.jsonl", b'{"anchor": "a?", "positive": "\\ud800"}', "half a character"),
     ("a.jsonl", b'{"anchor": "a?", "positive": "A", "negative": 5}', "negative must be text"),
@@ -317,11 +317,39 @@ def test_near_duplicates_of_short_and_wordless_texts_and_of_none():
 def test_texts_of_one_mould_are_compared_with_so_many_others_at_most(monkeypatch):
     mould = " ".join(f"m{i}" for i in range(40))  # Jaccard 0.58: under the threshold, all of them
     texts = [f"{mould} " + " ".join(f"u{n}x{i}" for i in range(14)) for n in range(400)]
-    similarity, calls = corpus.near._similarity, []
-    monkeypatch.setattr(corpus.near, "_similarity",
-                        lambda *sets: calls.append(1) or similarity(*sets))
+    overlaps, compared = corpus.near._overlaps, []
+    monkeypatch.setattr(corpus.near, "_overlaps", lambda shingles, marks, batch:
+                        compared.extend(batch) or overlaps(shingles, marks, batch))
     assert near_duplicates(texts) == []
-    assert len(calls) < 100 * len(texts) < len(texts) * (len(texts) - 1) / 2
+    assert len(texts) < len(compared) < 100 * len(texts) < len(texts) * (len(texts) - 1) / 2
+
+
+def test_looking_for_near_duplicates_reports_how_far_it_is():
+    said = []
+    near_duplicates([f"one {i} two three" for i in range(2500)], lambda *at: said.append(at))
+    assert said == [(0, 2500), (1000, 2500), (2000, 2500)]
+
+
+def test_tokens_counted_word_by_word_are_those_of_the_whole_text():
+    counter = corpus.tokens.token_counter()
+    rng = random.Random(3)
+    marks = [*"abXY09 .,'-_[]()#@\n\t\x0b\x1c\x85\x00\ufffd\u00a0\u2028\u200b’“…éßñ中日ひ한अआ\u0301🙂½",
+             "[CLS]", "[SEP]", "[mask]", " ", " ", "supercalifragilistic" * 6]
+    texts = ["".join(rng.choice(marks) for _ in range(rng.randint(0, 60))) for _ in range(3000)]
+    texts += ["Ein Satz auf Deutsch, mit Umlauten: äöü.", "中文没有空格" * 30, "", " "]
+    whole = [len(encoding) for encoding in counter.tokenizer.encode_batch_fast(texts)]
+    assert counter.count(texts) == whole
+    assert counter.count(texts) == whole  # now that every word is known
+
+
+def test_words_whose_tokens_are_known_are_forgotten_when_they_are_many(monkeypatch):
+    monkeypatch.setattr(corpus.tokens, "MOST_KNOWN", 50)
+    monkeypatch.setattr(corpus.tokens, "BATCH", 2)
+    counter = corpus.tokens.token_counter()
+    texts = [f"word{i} other{i}" for i in range(20)]
+    whole = [len(encoding) for encoding in counter.tokenizer.encode_batch_fast(texts)]
+    assert counter.count(texts) == whole
+    assert len(counter._known) < 20
 
 
 def test_the_writing_of_the_small_corpus_is_measured():
