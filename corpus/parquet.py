@@ -10,8 +10,8 @@ from .records import CorpusError
 from .rows import OnBadRow, Row, refuse
 from .table import Meter, Table
 
-BATCH = 256
-"""Rows that are decoded at once: a column may hold the same long text in each of them."""
+BATCH, BATCH_OF_LISTS = 256, 32
+"""Rows that are decoded at once: a list may hold the same long text in each of them."""
 MOST_PARTS = 100_000
 """Row groups, columns and the like that a file's table of contents may list."""
 
@@ -36,7 +36,8 @@ def parquet_rows(
     with _said(path):
         file, usable, _ = _opened(path, limits)
         with file:
-            for batch in file.iter_batches(BATCH, columns=list(usable), use_threads=False):
+            size = BATCH_OF_LISTS if any(map(_is_list, usable.values())) else BATCH
+            for batch in file.iter_batches(size, columns=list(usable), use_threads=False):
                 columns = [_values(batch.column(name), limits) for name in usable]
                 for values in zip(*columns, strict=True):
                     fields = dict(zip(usable, values, strict=True))
@@ -67,7 +68,6 @@ def _opened(path: Path, limits: Limits) -> tuple[Any, dict[str, Any], tuple[str,
         meter.hold(rows=held.num_rows, columns=held.num_columns,
                    bytes=sum(max(0, group.total_byte_size) for group in groups))
         schema = file.schema_arrow
-        leaves = [file.schema.column(index).path for index in range(held.num_columns)]
     repeated = {name for name in schema.names if schema.names.count(name) > 1}
     if repeated:
         raise CorpusError(f"{path.name} has two columns named {min(repeated)[:80]!r}: rename one.")
@@ -79,7 +79,9 @@ def _opened(path: Path, limits: Limits) -> tuple[Any, dict[str, Any], tuple[str,
     if not usable:
         raise CorpusError(f"{path.name} has no column of text. {' '.join(notes[:3])}".strip())
     # A text that stands in every row is kept once, not decoded for each: 100 KB can hold 4 GB.
-    return parquet.ParquetFile(path, read_dictionary=leaves, **how), usable, notes
+    # (Not within lists: their dictionaries come in pieces, which pyarrow cannot put together.)
+    texts = [name for name, kind in usable.items() if _is_text(kind)]
+    return parquet.ParquetFile(path, read_dictionary=texts, **how), usable, notes
 
 
 def _usable(kind: Any) -> bool:
