@@ -139,9 +139,9 @@ def bring(path: Path, out: Path) -> int:
     except CorpusError as error:
         said = str(error)
         print(said.encode("utf-8", "replace").decode(), file=sys.stderr)
-        # One or two sentences that can be shown: no line breaks, and of a bearable length.
-        fine = said.endswith((".", "?", ")", "'")) and "\n" not in said and len(said) < 1_500
-        return REFUSED if fine and said.encode() else UNSAID
+        # What can be shown: one line of a bearable length, with no trace of a program.
+        fine = said.isprintable() and 10 < len(said) < 1_500 and "Traceback" not in said
+        return REFUSED if fine else UNSAID
     except MemoryError:
         return MEMORY
     load_corpus(out)

@@ -9,6 +9,7 @@ from .limits import Limits, TooMuchError
 from .records import CorpusError
 from .rows import OnBadRow, Row, refuse
 from .table import Meter, Table
+from .words import shortened
 
 BATCH, BATCH_OF_LISTS = 256, 32
 """Rows that are decoded at once: a list may hold the same long text in each of them."""
@@ -43,8 +44,8 @@ def parquet_rows(
                     fields = dict(zip(usable, values, strict=True))
                     meter.row(fields)
                     where = f"{path.name} row {meter.rows}"
-                    faults = [f"{where}: {name} {value}." for name, value in fields.items()
-                              if isinstance(value, _Fault)]
+                    faults = [f"{where}: {shortened(name)} {value}."
+                              for name, value in fields.items() if isinstance(value, _Fault)]
                     if faults:
                         on_bad_row(CorpusError(faults[0]))
                     else:
@@ -73,7 +74,7 @@ def _opened(path: Path, limits: Limits) -> tuple[Any, dict[str, Any], tuple[str,
         raise CorpusError(f"{path.name} has two columns named {min(repeated)[:80]!r}: rename one.")
     usable = {field.name: field.type for field in schema if _usable(field.type)}
     notes = tuple(
-        f"Column {field.name[:80]!r} holds {str(field.type)[:80]}, not text: it is left out."
+        f"Column {field.name[:80]!r} holds {shortened(str(field.type))}, not text: it is left out."
         for field in schema if field.name not in usable
     )
     if not usable:
@@ -165,5 +166,5 @@ def _said(path: Path) -> Iterator[None]:
             "write it with smaller row groups."
         ) from error
     except (ArrowException, OSError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).replace(str(path), path.name).split())[:200].rstrip(".")
+        said = shortened(str(error).replace(str(path), path.name), 200).rstrip(".")
         raise CorpusError(f"{path.name} cannot be read as Parquet: {said}.") from error
