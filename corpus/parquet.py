@@ -122,8 +122,10 @@ def _values(column: Any, limits: Limits) -> list[Any]:
         known: dict[int | None, Any] = {None: None}
         indices = column.indices.to_pylist()
         for index in indices:
-            if index not in known:
-                known[index] = _text(column.dictionary[index])
+            if index not in known:  # the library does not look whether there is such a text
+                known[index] = (_text(column.dictionary[index])
+                                if 0 <= index < len(column.dictionary)
+                                else _Fault("names a text that the file has not"))
         return [known[index] for index in indices]
     if _is_list(column.type):
         return [_texts(column[index].values, limits) for index in range(len(column))]
