@@ -20,6 +20,8 @@ SHOWN_ROWS = 10
 SHOWN_TEXT = 300
 SHOWN_COLUMNS = 50
 SHOWN_FAULTS = 3
+MOST_BAD = 1_000
+"""Rows that cannot be read, after which a look has seen enough."""
 SEARCHED_ROWS = 100_000
 """Passages and queries that are searched for those of the first judgements."""
 
@@ -68,7 +70,7 @@ def look(
     """
     tally = Tally()
     with (longest_cell(limits.characters),
-          opened(source, limits, tally, config=config, split=split) as found):
+          opened(source, limits, tally, config=config, split=split, most_bad=MOST_BAD) as found):
         return _at_folder(found, tally, limits) if found.folder else _at_table(found, tally)
 
 

@@ -87,6 +87,21 @@ def each(
             yield made
 
 
+def patient(on_bad_row: OnBadRow, most: int, name: str) -> OnBadRow:
+    """The same, until so many rows were bad that what they are from is something else."""
+    count = 0
+
+    def counted(error: CorpusError) -> None:
+        nonlocal count
+        on_bad_row(error)
+        count += not isinstance(error, Remark)
+        if count > most:
+            raise TooMuchError(f"{name} has more than {most:,} rows that cannot be read, such as: "
+                               f"{error!s:.200}")
+
+    return counted
+
+
 def bounded(rows: Iterable[Row], limits: Limits, name: str) -> Iterator[Row]:
     """The same rows; TooMuchError where they, or the columns of one, are more than are read."""
     for number, (where, fields) in enumerate(rows, 1):

@@ -15,7 +15,7 @@ from .hub_data import Choices, hub_choices, hub_rows, is_hub_source, parse
 from .json_rows import json_rows, rows_of_lines
 from .limits import USUAL, Limits, TooMuchError
 from .records import CorpusError
-from .rows import OnBadRow, Remark, Row, bounded, refuse
+from .rows import OnBadRow, Remark, Row, bounded, patient, refuse
 from .table import Table
 
 SOURCE_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".zip")
@@ -82,14 +82,16 @@ class Source:
 @contextmanager
 def opened(
     source: str | Path, limits: Limits, on_bad_row: OnBadRow = refuse, *, config: str = "",
-    split: str = "", beside: Path | None = None,
+    split: str = "", beside: Path | None = None, most_bad: int | None = None,
 ) -> Iterator[Source]:
     """Open a file, a folder in BEIR layout, or a data set of the Hub (`hf:OWNER/NAME@REVISION`).
 
     A zip is unpacked into a folder that is gone afterwards, `beside` others. Raises CorpusError
-    for what is no data, TooMuchError for what is too much.
+    for what is no data, TooMuchError for what is too much: for more bad rows than `most_bad` too
+    (as a rule, than there may be rows).
     """
     path = Path(source)
+    on_bad_row = patient(on_bad_row, limits.rows if most_bad is None else most_bad, path.name)
     with ExitStack() as stack:
         if is_hub_source(str(source)):
             found = _hub(str(source), config, split, limits, on_bad_row)

