@@ -56,7 +56,7 @@ def crashing(*_):
 
 def leaving(path, *_):
     (path.parent / "rest").write_text("x")
-    raise CorpusError("No.")
+    raise CorpusError("It is refused all the same.")
 
 
 def unsaid(*_):
