@@ -22,6 +22,7 @@ from .limits import Limits
 from .records import CorpusError
 from .rows import OnBadRow, Row, refuse
 from .table import Meter
+from .words import shortened
 
 PREFIXES = ("hf:", "https://huggingface.co/datasets/")
 NAME = re.compile(r"([\w.-]{1,96}/[\w.-]{1,96})(?:(?:@|/tree/)([\w./-]{1,255}))?", re.ASCII)
@@ -228,7 +229,7 @@ def _ask(choices: Choices) -> str:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    found = ", ".join(name[:80] for name in names[:20])
+    found = ", ".join(shortened(name) for name in names[:20])
     return found + (f" and {len(names) - 20} more" if len(names) > 20 else "") or "none"
 
 
