@@ -13,6 +13,7 @@ from corpus.__main__ import main
 from corpus.check import KINDS, check_corpus, check_path, detectable_difference
 from corpus.near import near_duplicates
 from corpus.records import SPLITS, Corpus, Passage, Query
+from corpus.rows import RepeatedPairError
 from corpus.words import WORD
 from corpus.writing import known_names, sentence_pattern
 from fakes import PASSAGES, small_corpus
@@ -178,6 +179,57 @@ def test_findings_stand_worst_first(tmp_path):
     assert set(order) == {"error", "warning", "info"}
 
 
+def test_what_becomes_of_each_finding_is_said_and_its_action_agrees(tmp_path):
+    checked = report(tmp_path, [*CLEAN[:50], FIRST, {"anchor": "x?"}, {"anchor": "y?",
+                                "positive": ""}, {"anchor": "Z?", "positive": OTHER},
+                                {"anchor": "z", "positive": OTHER + " "}])
+    treated = {finding.kind: finding.treatment for finding in checked.findings}
+    assert treated == {"unreadable_row": "refused", "empty_text": "refused",
+                       "duplicate_pair": "left out", "too_few_pairs": "kept"}
+    words = {"refused": "refuses", "left out": "leaves out", "kept": "keeps"}
+    for one in checked.findings:
+        assert words[one.treatment] in one.action or one.kind == "too_few_pairs"
+
+
+def test_repetitions_read_once_and_pairs_that_are_kept_are_two_findings():
+    case = Passage("p7", PASSAGES[5].text.upper(), PASSAGES[5].title)
+    qrels = {"train": {"q0": {"p6": 1}, "q1": {"p7": 1}}}
+    queries = {"q0": Query("q0", "Fast?"), "q1": Query("q1", "fast")}
+    again = RepeatedPairError("a.tsv line 3 judges 'q0' with 'p6' again")
+    checked = check_corpus(Corpus("c", (*PASSAGES, case), queries, qrels), [again])
+    assert {finding.treatment for finding in checked.findings
+            if finding.kind == "duplicate_pair"} == {"left out", "kept"}
+
+
+def test_the_check_says_how_far_it_is(tmp_path):
+    said = []
+    check_path(write_lines(tmp_path / "pairs.jsonl", CLEAN),
+               progress=lambda *at: said.append(at), measure=lambda corpus, within: within(1, 2))
+    assert {total for _, _, total in said} == {100}
+    assert [done for _, done, _ in said] == sorted(done for _, done, _ in said)
+    assert list(dict.fromkeys(text for text, _, _ in said)) == list(corpus.check.STAGES)
+    assert said[-1][1] == 100
+    assert sum(corpus.check.SHARES.values()) == 100
+
+
+def test_the_command_says_how_far_it_is_on_standard_error(tmp_path):
+    done = command("check", write_lines(tmp_path / "pairs.jsonl", CLEAN[:20]), "--json",
+                   "--progress")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert lines[0] == {"progress": [0, 100], "text": "Reading"}
+    assert lines[-1]["progress"] == [100, 100]
+    assert json.loads(done.stdout)["pairs"] == 20
+
+
+def test_too_little_memory_is_a_sentence(tmp_path):
+    path = tmp_path / "large.jsonl"
+    path.write_text(json.dumps({"anchor": "a?", "positive": "x" * 400_000_000}) + "\n", "utf-8")
+    done = command("check", path, "--json", "--assume", "--memory", "700")
+    assert done.returncode == 1
+    assert "more memory than the 700 MB" in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr
+
+
 def test_the_detectable_difference_is_that_of_a_paired_test():
     # 2.802 x 0.30 / sqrt(225) = 0.05604
     assert detectable_difference(225) == 0.056
@@ -335,8 +387,8 @@ def test_tokens_counted_word_by_word_are_those_of_the_whole_text():
     counter = corpus.tokens.token_counter()
     rng = random.Random(3)
     marks = [*"abXY09 .,'-_[]()#@\n\t\x0b\x1c\x85\x00",
-             *"\ufffd\u00a0\u2028\u200b’“…éßñ中日ひ한अआ\u0301🙂½", "[CLS]", "[SEP]", "[mask]", " ", " ",
-             "supercalifragilistic" * 6]
+             *"\ufffd\u00a0\u2028\u200b’“…éßñ中日ひ한अआ\u0301🙂½", "[CLS]", "[SEP]",
+             "[mask]", " ", " ", "supercalifragilistic" * 6]
     texts = ["".join(rng.choice(marks) for _ in range(rng.randint(0, 60))) for _ in range(3000)]
     texts += ["Ein Satz auf Deutsch, mit Umlauten: äöü.", "中文没有空格" * 30, "", " "]
     whole = [len(encoding) for encoding in counter.tokenizer.encode_batch_fast(texts)]
