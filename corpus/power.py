@@ -13,8 +13,8 @@ ASSUMED_SD = 0.30
 """Standard deviation, over queries, of the difference in ndcg@10 between two models: a typical
 value, for data on which the base model has not been measured."""
 CORRELATION = 0.7
-"""Of base's and tuned's ndcg@10, over the queries of a test split: 1 - sd(difference)² / (2 sd(base)²),
-which is their correlation where both have the same spread.
+"""Of base's and tuned's ndcg@10, over the queries of a test split, as if both had the same spread:
+1 - sd(difference)² / (2 sd(base)²).
 
 Seen on test splits of runs in 2026-11, recipes `seed`, `tandem` and `quick`: .65 to .70 on the
 built-in corpus, which gains .21 to .22 (3 runs), .78 to .84 on a bank's FAQ, which gains .07 to .10

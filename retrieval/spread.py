@@ -1,6 +1,7 @@
 """How much the base model's ndcg@10 differs from query to query, on a sample that takes seconds."""
 
 import importlib.util
+import logging
 import random
 from collections.abc import Callable, Iterable
 
@@ -15,6 +16,7 @@ from .evidence import judge
 from .index import build_index
 from .metrics import PRIMARY
 
+log = logging.getLogger("retrieval")
 TOKENS = 128
 """What passages are cut to."""
 MOST_QUERIES, MOST_PASSAGES = 150, 1_200
@@ -36,7 +38,10 @@ def base_spread(
     try:
         encoder = load_encoder(EMBEDDED_MODEL).cut_at(TOKENS)
         return measured_spread(corpus, encoder, progress=progress)
-    except (ModelError, ImportError):
+    except (ModelError, ImportError, OSError, MemoryError, RuntimeError) as error:
+        # A damaged package, or a process with less memory than torch takes: torch says the latter
+        # in any of these ways. The rest of the check stands without it.
+        log.warning("The base model is not judged, so its spread is assumed: %.200s", error)
         return None
 
 

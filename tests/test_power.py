@@ -147,12 +147,18 @@ def test_base_is_not_loaded_where_it_could_not_say_anything(monkeypatch):
     assert base_spread(made_up()) is None
 
 
-def test_a_base_that_cannot_be_loaded_leaves_the_spread_assumed(monkeypatch):
+@pytest.mark.parametrize("error", [
+    ModelError("damaged"), ImportError("no torch"), MemoryError("no memory"),
+    OSError("failed to map segment"), RuntimeError("can't allocate memory")])
+def test_a_base_that_cannot_be_loaded_leaves_the_spread_assumed_and_says_why(
+    monkeypatch, caplog, error
+):
     def refused(*arguments):
-        raise ModelError("damaged")
+        raise error
 
     monkeypatch.setattr(spread_module, "load_encoder", refused)
     assert base_spread(made_up()) is None
+    assert str(error) in caplog.text
 
 
 def test_the_command_judges_the_base_model_unless_told_to_assume(monkeypatch, capsys, tmp_path):
