@@ -13,7 +13,8 @@ test: $(VENV)/.test
 	@command -v chromium >/dev/null || $(MAKE) --no-print-directory chromium
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/e2e -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/e2e
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Command line: `python -m corpus check PATH` and `python -m corpus fingerprint PATH`.
+"""Command line: `python -m corpus look|convert SOURCE`, `python -m corpus check|fingerprint PATH`.
 
 Exit status 0 when the data can be used, 1 when not, 2 wrong use. Everything but the result goes
 to standard error.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from retrieval.spread import base_spread
 
 from .bounds import bound_memory, out_of_memory, progress_printer, silent
+from .bring import add_commands
 from .check import check_path
 from .read import BUILT_IN, GENERAL, load_corpus
 from .records import SPLITS
@@ -61,16 +62,23 @@ def fingerprint_command(options: argparse.Namespace) -> tuple[str, int]:
     }, indent=1), 0
 
 
+def _megabytes(text: str) -> int:
+    if (megabytes := int(text)) < 1:
+        raise ValueError(text)
+    return megabytes
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m corpus", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_commands(commands)
     check = commands.add_parser("check", help="say what is wrong with a corpus, before training")
     check.set_defaults(command=check_command)
     check.add_argument("--assume", action="store_true", help="assume how much the base model's "
                        "figures differ from question to question, rather than measure it")
     check.add_argument("--progress", action="store_true",
                        help="say how far it is, as JSON lines on standard error")
-    check.add_argument("--memory", type=int, metavar="MB",
+    check.add_argument("--memory", type=_megabytes, metavar="MB",
                        help="take this much memory at most, where the system can see to it")
     fingerprint = commands.add_parser(
         "fingerprint", help="print what identifies a corpus and its splits: always JSON"

@@ -101,6 +101,14 @@ class Corpus:
             if grade > 0
         ]
 
+    def negatives(self, split: str) -> dict[str, list[str]]:
+        """Query id -> ids of the passages judged not to answer it, where there are any."""
+        judged = {
+            query_id: [passage_id for passage_id, grade in grades.items() if grade <= 0]
+            for query_id, grades in self.qrels.get(split, {}).items()
+        }
+        return {query_id: found for query_id, found in judged.items() if found}
+
     def relevant(self, text: str) -> frozenset[str]:
         """Ids of the passages known to answer this question; empty for a question of one's own.
 

@@ -48,6 +48,20 @@ def test_work_is_counted_as_the_loop_counts_it(porsche):
     assert work.encoded == 3 * len(porsche.passages)
 
 
+def test_negatives_that_the_data_gives_make_steps_heavier(porsche):
+    plain, recipe = work_of(Recipe(), porsche, 1), Recipe(given_negatives=2)
+    train = dict(porsche.qrels["train"])
+    for query in list(train)[: len(train) // 2]:
+        others = [p.id for p in porsche.passages if p.id not in train[query]][:3]
+        train[query] = dict(train[query]) | dict.fromkeys(others, 0)
+    told = replace(porsche, qrels=dict(porsche.qrels) | {"train": train})
+    heavier = work_of(recipe, told, 1)
+    assert (heavier.pairs, heavier.steps) == (plain.pairs, plain.steps)
+    assert plain.heavier == (1, 1)
+    assert heavier.heavier[0] == pytest.approx(1.5, abs=0.1)
+    assert work_of(replace(recipe, given_negatives=0), told, 1).heavier == (1, 1)
+
+
 def test_hard_negatives_make_steps_heavier_and_queries_are_encoded_to_mine_them(porsche):
     plain = work_of(Recipe(), porsche, 1)
     mined = work_of(Recipe(negatives=2, batching="neighbours"), porsche, 1)

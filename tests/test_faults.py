@@ -148,14 +148,23 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+def filled(disk, but):
+    """Leave so many bytes of a disk free, on which a run writes and removes meanwhile."""
+    with (disk / "filler").open("wb", buffering=0) as filler:
+        while shutil.disk_usage(disk).free > but:
+            try:
+                filler.write(b"x" * 50_000)
+            except OSError:  # the run was quicker: full is what was wanted
+                return
+
+
 def test_a_full_disk_is_said_and_with_room_the_run_goes_on_from_its_last_state(start, small_disk):
     whole, child = start(out="whole")
     assert child.wait() == 0, child.said
     run, child = start(out="disk/run", checkpoints__EVERY=0.0, checkpoints__MOST=1e9,
                        checkpoints__check_room=print)  # the disk itself is to refuse
     wait_for(at_step(run, 3))
-    free = shutil.disk_usage(small_disk).free
-    (small_disk / "filler").write_bytes(b"x" * max(0, free - 200_000))
+    filled(small_disk, but=200_000)
     assert child.wait() == 1, child.said
     record = run.record()
     assert record["status"] == "failed"

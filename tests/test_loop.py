@@ -175,6 +175,37 @@ def test_mined_negatives_are_no_answers_and_each_is_in_a_batch_once(loop):
                                  for mined in made.negatives[pair.query.id, pair.passage.id]}
 
 
+def judged(told):
+    """The same data with one more passage a query that is judged to be no answer, and a few."""
+    data = numbers()
+    train = {q: rel | dict.fromkeys(told(int(q[1:])), 0)
+             for q, rel in data.qrels["train"].items() if q != "q9"}
+    return replace(data, qrels={"train": train, "test": {"q9": {"p9": 1}}})
+
+
+def test_passages_that_the_data_says_are_no_answers_join_the_batch_of_their_query(loop):
+    data = judged(lambda number: [f"p{(number + 5) % 10}"])
+    made, without = loop(data=data), loop(replace(SMALL, given_negatives=0), data)
+    for batch in made._batches(0):
+        own = [pair.passage.id for pair in batch]
+        told = {f"p{(int(pair.query.id[1:]) + 5) % 10}" for pair in batch} - set(own)
+        # p9 answers a test question: nothing may be learned of it, q4's judgement neither.
+        assert made._passages(batch) == own + sorted(told - {"p9"})
+        assert without._passages(batch) == own
+
+
+def test_of_many_given_negatives_each_epoch_draws_others_and_the_same_again(loop):
+    data = judged(lambda number: [f"p{other}" for other in range(9) if other != number])
+    made = loop(replace(SMALL, given_negatives=2), data)
+    batch = made._batches(0)[0][:1]
+    first = made._passages(batch)
+    assert len(first) == 3 and made._passages(batch) == first
+    seen = set(first)
+    for made.epoch in range(1, 8):
+        seen |= set(made._passages(batch))
+    assert len(seen) > 4
+
+
 def test_without_the_bases_index_what_needs_it_is_refused(folder):
     for recipe in (replace(SMALL, negatives=1), replace(SMALL, batching="neighbours")):
         with pytest.raises(ValueError, match="index"):

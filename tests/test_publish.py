@@ -19,13 +19,13 @@ from tiny import tiny_model_for
 from train.card_data import CardEdits
 from train.hub import Hub, Patience, drained
 from train.hub_errors import PublishError
-from train.may_write import check_may_write, check_repo_id, namespaces
-from train.onnx_export import PATH as ONNX
-from train.onnx_export import can_export, export_int8, run_by_onnx, write_int8
 from train.publish import Wish, publish, write_dry
+from train.publishing.may_write import check_may_write, check_repo_id, namespaces
+from train.publishing.onnx_export import PATH as ONNX
+from train.publishing.onnx_export import can_export, export_int8, run_by_onnx, write_int8
+from train.publishing.there import EditedCardError
+from train.publishing.verify import Verified
 from train.record import Run
-from train.there import EditedCardError
-from train.verify import Verified
 
 TO = "me/car-parts"
 QUICK = Patience(silence=1.5, tries=2, pause=0.01, longest_wait=2)
@@ -712,7 +712,7 @@ def test_a_dry_run_writes_what_would_be_sent_and_asks_nobody(run, hub, trusting,
 
 def test_the_data_is_published_as_a_data_set_that_can_be_read_again(hub, tmp_path):
     from corpus.read import load_corpus
-    from train.extras import publish_data
+    from train.publishing.extras import publish_data
 
     corpus = questions()
     who = Hub(ME, hub.endpoint, QUICK)
@@ -739,7 +739,7 @@ def test_the_data_is_published_as_a_data_set_that_can_be_read_again(hub, tmp_pat
 
 
 def test_a_model_is_added_to_a_collection(hub):
-    from train.extras import add_to_collection
+    from train.publishing.extras import add_to_collection
 
     add_to_collection(Hub(ME, hub.endpoint, QUICK), "me/parts-1234567890", TO)
     assert hub.collections == {"me/parts-1234567890": [TO]}
@@ -751,13 +751,13 @@ def pretended_onnx(monkeypatch):
     def write(model, file):
         file.write_bytes(b"onnx")
 
-    monkeypatch.setattr("train.onnx_export.can_export", lambda: True)
-    monkeypatch.setattr("train.onnx_export.write_int8", write)
+    monkeypatch.setattr("train.publishing.onnx_export.can_export", lambda: True)
+    monkeypatch.setattr("train.publishing.onnx_export.write_int8", write)
 
 
 def test_an_onnx_export_that_ranks_as_well_goes_with_the_model_and_stands_on_the_card(
         run, hub, trusting, pretended_onnx, monkeypatch):
-    monkeypatch.setattr("train.onnx_export.run_by_onnx", lambda model, file: None)
+    monkeypatch.setattr("train.publishing.onnx_export.run_by_onnx", lambda model, file: None)
     exported = drained(export_int8(run, questions()))
     assert exported.full == exported.int8
     done(run, hub, extra={ONNX: exported.file})
@@ -776,14 +776,14 @@ def test_an_onnx_export_that_ranks_otherwise_is_not_offered(run, pretended_onnx,
             for weight in model.parameters():
                 weight.zero_()
 
-    monkeypatch.setattr("train.onnx_export.run_by_onnx", spoil)
+    monkeypatch.setattr("train.publishing.onnx_export.run_by_onnx", spoil)
     with pytest.raises(PublishError, match="not offered"):
         drained(export_int8(run, questions()))
     assert "onnx" not in run.record()
 
 
 def test_without_the_packages_an_onnx_export_says_what_to_install(run, monkeypatch):
-    monkeypatch.setattr("train.onnx_export.can_export", lambda: False)
+    monkeypatch.setattr("train.publishing.onnx_export.can_export", lambda: False)
     with pytest.raises(PublishError, match="requirements-onnx.txt"):
         drained(export_int8(run, questions()))
 

@@ -67,7 +67,7 @@ def work_of(recipe: Recipe, corpus: Corpus, seed: int) -> Work:
     pairs = corpus.pairs("train")
     steps = sum(len(batches) for batches in _epochs(recipe, corpus, seed))
     mined = len(pairs) if recipe.negatives or recipe.batching == "neighbours" else 0
-    passages = len(corpus.passages)
+    passages, negatives = len(corpus.passages), _negatives(recipe, corpus)
     return Work(
         pairs=len(pairs),
         passages=passages,
@@ -75,8 +75,15 @@ def work_of(recipe: Recipe, corpus: Corpus, seed: int) -> Work:
         batch=recipe.batch_size,
         encoded=passages * (recipe.epochs + 1) + mined,
         # Negatives are passages: as long as a pair's, or, beside short queries, all there is.
-        heavier=(1 + recipe.negatives / 2, 1.0 + recipe.negatives),
+        heavier=(1 + negatives / 2, 1.0 + negatives),
     )
+
+
+def _negatives(recipe: Recipe, corpus: Corpus) -> float:
+    """Hard negatives of a pair, on average: mined, and given by the data."""
+    known, pairs = corpus.negatives("train"), corpus.pairs("train")
+    given = sum(min(recipe.given_negatives, len(known.get(pair.query.id, ()))) for pair in pairs)
+    return recipe.negatives + given / max(1, len(pairs))
 
 
 def seconds(work: Work, speed: Speed, start: Range = START) -> Range:
@@ -135,7 +142,7 @@ def estimate(
     encoder = encoder.at(recipe.truncate_dim).cut_at(recipe.max_seq_length)
     encode = _timed_encoding(encoder, corpus)
     # What a step takes does not depend on which passages meet in it; that is not mined here.
-    plain = replace(recipe, negatives=0, batching=_plain(recipe))
+    plain = replace(recipe, negatives=0, given_negatives=0, batching=_plain(recipe))
     loop = Loop(encoder.model, plain, corpus, seed)
     step = _timed_steps(loop, next(_epochs(plain, corpus, seed)))
     return estimate_from(

@@ -12,7 +12,7 @@ from .batches import epoch_batches
 from .gradient import Gradient
 from .losses import Answers
 from .machine import settle
-from .negatives import mine
+from .negatives import drawn, given, mine
 from .recipe import Recipe
 from .team import Team
 from .trainable import TrainingError, check_fits, memory_watched, optimizer, prepare
@@ -61,6 +61,7 @@ class Loop:
         # Nothing may be learned of what is measured on, not even that it is no answer.
         self.held_out = {pair.passage.id for split in ("dev", "test")
                          for pair in corpus.pairs(split)}
+        self.given = given(corpus, self.held_out) if recipe.given_negatives else {}
         self.answers = Answers(corpus)
         self._check_teaches(corpus)
         with team.together():
@@ -174,10 +175,14 @@ class Loop:
         return mined, index.vectors[[places[pair.passage.id] for pair in self.pairs]]
 
     def _passages(self, batch: list[Pair]) -> list[str]:
-        """Ids of a batch's passages, each once: the pairs' own, then what was mined for them."""
+        """Ids of a batch's passages, each once: the pairs' own, then their hard negatives."""
         ids = [pair.passage.id for pair in batch]
-        mined = (self.negatives.get(_key(pair), ()) for pair in batch)
-        return ids + sorted({passage for found in mined for passage in found} - set(ids))
+        hard: set[str] = set()
+        for pair in batch:
+            hard.update(self.negatives.get(_key(pair), ()))
+            hard.update(drawn(self.given.get(pair.query.id, ()), self.recipe.given_negatives,
+                              f"{self.seed} {self.epoch} {pair.query.id}"))
+        return ids + sorted(hard - set(ids))
 
     def _batches(self, epoch: int) -> list[list[Pair]]:
         return epoch_batches(

@@ -1,4 +1,4 @@
-"""Hard negatives: passages that the base model finds near a query and that do not answer it."""
+"""Hard negatives: passages that do not answer a query, as the data says or as the base finds."""
 
 import random
 from collections.abc import Collection, Mapping, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus.records import Pair
+from corpus.records import Corpus, Pair
 from retrieval.encoder import Vectors
 from retrieval.index import Index
 
@@ -57,6 +57,23 @@ def mine(
             drawn = sorted(rng.sample(range(len(near)), min(per_pair, len(near))))
             found.append(tuple(index.ids[near[place]] for place in drawn))
     return found
+
+
+def given(corpus: Corpus, held_out: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Query id -> passages that the training data says are no answers, in a fixed order.
+
+    held_out: as for `mine`: the answers of dev and test are never taken.
+    """
+    never = set(held_out)
+    return {
+        query: found for query, judged in corpus.negatives("train").items()
+        if (found := tuple(passage for passage in sorted(judged) if passage not in never))
+    }
+
+
+def drawn(found: tuple[str, ...], most: int, seed: str) -> tuple[str, ...]:
+    """At most so many of some passages: the same seed draws the same."""
+    return found if len(found) <= most else tuple(random.Random(seed).sample(found, most))
 
 
 def _allowed(

@@ -15,12 +15,12 @@ from corpus.records import Corpus
 from .card_data import CardEdits, title_of
 from .hub import Hub
 from .hub_errors import PublishError
-from .may_write import Target, check_may_write, check_repo_id
-from .parcel import CARD, Parcel, pack
+from .publishing.may_write import Target, check_may_write, check_repo_id
+from .publishing.parcel import CARD, Parcel, pack
+from .publishing.sending import create, send
+from .publishing.there import There, reconcile_card
+from .publishing.verify import Verified, ask_again, download
 from .record import Run, now
-from .sending import create, send
-from .there import There, reconcile_card
-from .verify import Verified, ask_again, download
 
 Event = dict[str, Any]
 NOTHING = "Nothing was published"

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .card_data import CardEdits, CardError
-from .extras import add_to_collection, publish_data
 from .hub import Hub
 from .hub_errors import PublishError
-from .may_write import check_repo_id
-from .onnx_export import PATH, export_int8
 from .publish import ON_EDITED, Wish, publish, write_dry
+from .publishing.extras import add_to_collection, publish_data
+from .publishing.may_write import check_repo_id
+from .publishing.onnx_export import PATH, export_int8
+from .publishing.verify import corpus_of
 from .record import Run
 from .settings import Settings
-from .verify import corpus_of
 
 T = TypeVar("T")
 log = logging.getLogger("train")

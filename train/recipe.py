@@ -29,8 +29,9 @@ class Recipe:
 
     negatives: passages a pair that the base takes for answers and that are none. negatives_margin:
     one that scores above this share of the answer's score is left alone, it may be an answer that
-    nobody marked. mask: a passage known to answer a query, or equal in text to one that does, is
-    no negative of it. symmetric: each passage also looks for its query.
+    nobody marked. given_negatives: passages a pair, at most, that the data itself says are no
+    answers; of more, others in each epoch. mask: a passage known to answer a query, or equal in
+    text to one that does, is no negative of it. symmetric: each passage also looks for its query.
 
     lora_rank, lora_alpha: train a low-rank change of each weight matrix instead of the matrix, for
     models too large to train whole; it wants a learning rate about ten times higher. precision: of
@@ -57,6 +58,7 @@ class Recipe:
     patience: int | None = None
     negatives: int = 0
     negatives_margin: float = 0.95
+    given_negatives: int = 4
     mask: bool = True
     symmetric: bool = False
     lora_rank: int | None = None
@@ -122,6 +124,7 @@ RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
     ("negatives_margin", "a share of the answer's score above 0 and at most 1",
      _real(0, 1, above=True)),
+    ("given_negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
     ("mask", "true or false", _truth),
     ("symmetric", "true or false", _truth),
     ("lora_rank", "a whole number from 1 to 512, or none to train the whole model",
@@ -149,6 +152,7 @@ RECIPES = {
             dropout=None,
             batching="shuffled",
             keep="last",
+            given_negatives=0,
             mask=False,
             precision="fp32",
         ),

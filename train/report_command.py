@@ -5,9 +5,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from .publishing.verify import corpus_of
 from .record import Run
 from .report import FORMATS, findings_of, write_report
-from .verify import corpus_of
 
 log = logging.getLogger("train")
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from .hub import Hub, drained
 from .hub_errors import Failure, PublishError
-from .may_write import Target, check_may_write
-from .parcel import Item
-from .sending import create, send
-from .there import OF_THE_HUB, There
+from .publishing.may_write import Target, check_may_write
+from .publishing.parcel import Item
+from .publishing.sending import create, send
+from .publishing.there import OF_THE_HUB, There
 
 HOUSE = Path(__file__).resolve().parents[1]
 NEEDED = ("app.py", "requirements.txt", "README.md", "LICENSE", "docs", "corpus", "retrieval",

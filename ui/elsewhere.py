@@ -65,7 +65,8 @@ def elsewhere(found: Mapping[str, Any] | None) -> str:
                 name == PRIMARY) for name in names]
     said = (f"Base {found['base'][PRIMARY]:.3f}, Fine-tuned {found['tuned'][PRIMARY]:.3f} "
             f"{PRIMARY}, on {found['queries']:,} questions over {found['passages']:,} passages of "
-            "a general collection that neither was trained on here.")
+            "a general collection that neither was trained on here. It leans towards the embedded "
+            "base model (its card says why), so a loss may be overstated.")
     return (
         f'<div class="t t-board"><h3>Elsewhere</h3><p class="t-say" data-mood="{bars[0].way}">'
         f"{escape(str(found['verdict']))}</p>"

@@ -8,9 +8,9 @@ import gradio as gr
 
 from train.card import model_card
 from train.card_data import LICENSES, CardEdits, title_of
-from train.may_write import check_repo_id
-from train.onnx_export import can_export
 from train.publish import Wish
+from train.publishing.may_write import check_repo_id
+from train.publishing.onnx_export import can_export
 from train.record import Run
 
 from . import markup

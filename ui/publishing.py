@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 from corpus.records import Corpus
 from train.card_data import CardEdits
-from train.extras import add_to_collection, publish_data
 from train.hub import Hub
 from train.hub_errors import PublishError
-from train.may_write import check_may_write
-from train.onnx_export import PATH, export_int8
 from train.publish import Wish, publish
+from train.publishing.extras import add_to_collection, publish_data
+from train.publishing.may_write import check_may_write
+from train.publishing.onnx_export import PATH, export_int8
+from train.publishing.there import EditedCardError
+from train.publishing.verify import corpus_of
 from train.record import ACTIVE, USABLE, Run, RunError
-from train.there import EditedCardError
-from train.verify import corpus_of
 
 from .acts import Acts
 from .acts import Wish as RunWish

@@ -186,15 +186,21 @@ def answers(app):
     return Client(app.url, verbose=False)
 
 
-def wait_for_base(client):
-    for _ in range(200):
+NOT_YET = ("still being loaded", "Nothing is measured yet")
+
+
+def once_there(ask, within=120):
+    """The first answer that says something, of what an app that has just started is asked."""
+    end = time.monotonic() + within
+    while time.monotonic() < end:
         try:
-            return client.predict("roof", api_name="/compare")
+            if answer := ask():
+                return answer
         except AppError as error:
-            if "still being loaded" not in str(error):
+            if not any(text in str(error) for text in NOT_YET):
                 raise
         time.sleep(0.2)
-    raise AssertionError("the base model never came")
+    raise AssertionError(f"nothing came within {within} s")
 
 
 def test_a_second_start_shows_the_kept_run_and_trains_nothing(trained, sample_folder):
@@ -202,13 +208,7 @@ def test_a_second_start_shows_the_kept_run_and_trains_nothing(trained, sample_fo
     app = App(trained.home, TANDEM_DATA=str(sample_folder))
     try:
         client = answers(app)
-        wait_for_base(client)
-        end = [None]
-        for _ in range(100):
-            end = client.predict("roof", api_name="/compare")["tuned"]
-            if end:
-                break
-        assert end
+        assert once_there(lambda: client.predict("roof", api_name="/compare")["tuned"])
         assert sorted((trained.home / "runs").iterdir()) == kept
     finally:
         app.stop()
@@ -221,17 +221,9 @@ def test_a_tuned_model_that_is_set_is_shown_and_measured_and_nothing_trains(
     app = App(tmp_path / "home", TANDEM_DATA=str(sample_folder), TANDEM_TUNED_MODEL=str(model))
     try:
         client = answers(app)
-        wait_for_base(client)
-        for _ in range(100):
-            if client.predict("roof", api_name="/compare")["tuned"]:
-                break
+        once_there(lambda: client.predict("roof", api_name="/compare")["tuned"])
         before = answers(trained).predict(api_name="/scoreboard")
-        for _ in range(100):
-            try:
-                after = client.predict(api_name="/scoreboard")
-                break
-            except AppError:
-                continue
+        after = once_there(lambda: client.predict(api_name="/scoreboard"))
         assert after["tuned"] == pytest.approx(before["tuned"], abs=1e-9)
         assert not (tmp_path / "home" / "runs").exists()
     finally:

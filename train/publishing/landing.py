@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .hub import Hub
-from .hub_errors import PASSING, Failure, PublishError
+from ..hub import Hub
+from ..hub_errors import PASSING, Failure, PublishError
 from .may_write import Target, look
 from .parcel import Item
 from .there import There

@@ -14,10 +14,10 @@ from corpus.records import Corpus, CorpusError
 from retrieval.encoder import ModelError, load_encoder
 from retrieval.index import build_index
 
-from .hub import Hub, Meter
-from .hub_errors import Failure, PublishError
+from ..hub import Hub, Meter
+from ..hub_errors import Failure, PublishError
+from ..record import Run
 from .parcel import CARD, FIGURES, RECORD, Item
-from .record import Run
 
 QUESTIONS = 20
 CHUNK = 1 << 16

@@ -3,8 +3,8 @@
 from collections.abc import Generator, Iterable
 from typing import Any
 
-from .hub import Hub, Meter, MeteredFile
-from .hub_errors import PASSING, Failure, PublishError
+from ..hub import Hub, Meter, MeteredFile
+from ..hub_errors import PASSING, Failure, PublishError
 from .landing import Landing
 from .may_write import Target, look
 from .parcel import Item

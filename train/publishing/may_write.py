@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .hub import Hub
-from .hub_errors import Failure, PublishError
+from ..hub import Hub
+from ..hub_errors import Failure, PublishError
 
 LONGEST_NAME = 96
 WRITING_ROLES = (None, "admin", "write", "contributor")

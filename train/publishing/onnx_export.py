@@ -19,8 +19,8 @@ from retrieval.evidence import judge, means
 from retrieval.index import build_index, index_in_parts
 from retrieval.metrics import PRIMARY
 
-from .hub_errors import PublishError
-from .record import Run
+from ..hub_errors import PublishError
+from ..record import Run
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from .card import model_card
+from ..card import model_card
+from ..hub import Hub, Meter
+from ..hub_errors import PublishError
 from .card_merge import difference, merge
-from .hub import Hub, Meter
-from .hub_errors import PublishError
 from .may_write import Target
 from .parcel import CARD, RECORD, Item
 from .verify import fetch

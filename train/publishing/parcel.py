@@ -14,10 +14,10 @@ from typing import Any
 from retrieval.encoder import file_sha256
 from retrieval.metrics import METRICS
 
-from .card import model_card
-from .card_data import CardEdits
-from .hub_errors import TOKEN, PublishError
-from .record import USABLE, Run, write_json, write_text
+from ..card import model_card
+from ..card_data import CardEdits
+from ..hub_errors import TOKEN, PublishError
+from ..record import USABLE, Run, write_json, write_text
 
 CARD, RECORD, FIGURES = "README.md", "run.json", "metrics.csv"
 SUFFIXES = (".safetensors", ".json", ".txt", ".model")

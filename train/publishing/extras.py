@@ -8,12 +8,12 @@ from typing import Any
 
 from corpus.records import Corpus
 
-from .card_data import LICENSES
-from .hub import Hub
-from .hub_errors import PublishError
+from ..card_data import LICENSES
+from ..hub import Hub
+from ..hub_errors import PublishError
+from ..record import write_text
 from .may_write import check_may_write
 from .parcel import CARD, Item
-from .record import write_text
 from .sending import create, send
 from .there import OF_THE_HUB, There
 

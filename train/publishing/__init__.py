@@ -1,0 +1,1 @@
+"""To the Hub: what is sent, whether it may be, in one commit, and whether it arrived whole."""
