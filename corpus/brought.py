@@ -1,11 +1,11 @@
 """What became of somebody's rows before the check: a folder's about.json, as findings."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .about import ABOUT, MOST_NOTES, read_about
 from .findings import (
     FIXED,
     KINDS,
@@ -19,9 +19,8 @@ from .findings import (
 )
 from .words import shortened
 
-ABOUT = "about.json"
 MOST_BYTES = 1_000_000
-MOST_NOTES = 20
+"""Of an about.json: it holds some counts, and five examples of each."""
 LOSSES = ("unreadable_row", "empty_text", "too_long")
 """Kinds whose rows are lost; a repeated pair is not, and one below a score was asked for."""
 UTF_8 = ("utf8", "utf8sig", "ascii", "usascii")
@@ -58,23 +57,23 @@ class Brought:
 
 def brought_to(folder: Path) -> Brought | None:
     """What a folder's about.json says; None where there is none that can be read."""
-    path = folder / ABOUT
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if (folder / ABOUT).stat().st_size > MOST_BYTES:
             return None
-        about = json.loads(path.read_text("utf-8"))
-        encoding = about.get("encoding")
-        notes = [shortened(str(note)[:1000], 300) for note in about.get("notes") or []]
-        usual = str(encoding or "").lower().replace("-", "").replace("_", "") in ("", *UTF_8)
+        about = read_about(folder)
+        if about is None:
+            return None
+        encoding = str(about.encoding or "")
+        usual = encoding.lower().replace("-", "").replace("_", "") in ("", *UTF_8)
         return Brought(
-            from_pairs=about.get("from_pairs") is True,
-            rows=whole_number(about, "rows"),
-            encoding="" if usual else shortened(str(encoding), 40),
-            notes=tuple(notes[:MOST_NOTES]),
-            left_out=_counts(about.get("left_out")),
-            fixed=_counts(about.get("fixed")),
+            from_pairs=about.from_pairs is True,
+            rows=whole_number({"rows": about.rows}, "rows"),
+            encoding="" if usual else shortened(encoding, 40),
+            notes=tuple(shortened(str(note)[:1000], 300) for note in about.notes[:MOST_NOTES]),
+            left_out=_counts(about.left_out),
+            fixed=_counts(about.fixed),
         )
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return None
 
 

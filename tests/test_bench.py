@@ -3,8 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from bench.check_speed import SHAPES, measured, write
 from bench.ratios import gain_ratio
 from bench.subsets import rows_of, taken, write_beir
+from corpus.check import check_path
 from corpus.read import load_corpus
 
 
@@ -53,3 +55,26 @@ def test_a_pair_of_an_earlier_split_is_in_no_later_one(tmp_path):
     corpus = load_corpus(tmp_path / "beir")
     assert {pair.query.text for pair in corpus.pairs("test")} == {
         "test question 0", "test question 1"}
+
+
+@pytest.mark.parametrize("shape, kinds", [
+    ("plain", {"duplicate_pair", "near_duplicate_passage", "conflicting_answers", "over_length"}),
+    ("boilerplate", {"over_length"}), ("near", {"near_duplicate_passage", "over_length"}),
+    ("same_anchor", {"conflicting_answers", "over_length", "too_few_pairs"}),
+    ("short", {"swapped_columns"}),
+])
+def test_each_shape_of_the_check_benchmark_is_the_same_each_time_and_has_its_faults(
+    shape, kinds, tmp_path
+):
+    first, again = ([*SHAPES[shape](400, np.random.default_rng(7))] for _ in range(2))
+    assert first == again
+    write(tmp_path / "made.jsonl", iter(first))
+    found = {finding.kind for finding in check_path(tmp_path / "made.jsonl").findings}
+    assert kinds <= found <= kinds | {"shared_answer"}
+
+
+def test_the_check_benchmark_measures_a_process(tmp_path):
+    write(tmp_path / "made.jsonl", SHAPES["short"](50, np.random.default_rng(7)))
+    row = measured(tmp_path / "made.jsonl", ["--assume"])
+    assert 0 < row["cpu_seconds"] and 20 < row["peak_mib"] < 2_000
+    assert row["findings"]["swapped_columns"] == 50 and row["progress_lines"] >= 5

@@ -13,6 +13,7 @@ from corpus.__main__ import main
 from corpus.check import KINDS, check_corpus, check_path, detectable_difference
 from corpus.near import near_duplicates
 from corpus.records import SPLITS, Corpus, Passage, Query
+from corpus.rows import RepeatedPairError
 from corpus.words import WORD
 from corpus.writing import known_names, sentence_pattern
 from fakes import PASSAGES, small_corpus
@@ -178,6 +179,57 @@ def test_findings_stand_worst_first(tmp_path):
     assert set(order) == {"error", "warning", "info"}
 
 
+def test_what_becomes_of_each_finding_is_said_and_its_action_agrees(tmp_path):
+    checked = report(tmp_path, [*CLEAN[:50], FIRST, {"anchor": "x?"}, {"anchor": "y?",
+                                "positive": ""}, {"anchor": "Z?", "positive": OTHER},
+                                {"anchor": "z", "positive": OTHER + " "}])
+    treated = {finding.kind: finding.treatment for finding in checked.findings}
+    assert treated == {"unreadable_row": "refused", "empty_text": "refused",
+                       "duplicate_pair": "left out", "too_few_pairs": "kept"}
+    words = {"refused": "refuses", "left out": "leaves out", "kept": "keeps"}
+    for one in checked.findings:
+        assert words[one.treatment] in one.action or one.kind == "too_few_pairs"
+
+
+def test_repetitions_read_once_and_pairs_that_are_kept_are_two_findings():
+    case = Passage("p7", PASSAGES[5].text.upper(), PASSAGES[5].title)
+    qrels = {"train": {"q0": {"p6": 1}, "q1": {"p7": 1}}}
+    queries = {"q0": Query("q0", "Fast?"), "q1": Query("q1", "fast")}
+    again = RepeatedPairError("a.tsv line 3 judges 'q0' with 'p6' again")
+    checked = check_corpus(Corpus("c", (*PASSAGES, case), queries, qrels), [again])
+    assert {finding.treatment for finding in checked.findings
+            if finding.kind == "duplicate_pair"} == {"left out", "kept"}
+
+
+def test_the_check_says_how_far_it_is(tmp_path):
+    said = []
+    check_path(write_lines(tmp_path / "pairs.jsonl", CLEAN),
+               progress=lambda *at: said.append(at), measure=lambda corpus, within: within(1, 2))
+    assert {total for _, _, total in said} == {100}
+    assert [done for _, done, _ in said] == sorted(done for _, done, _ in said)
+    assert list(dict.fromkeys(text for text, _, _ in said)) == list(corpus.check.STAGES)
+    assert said[-1][1] == 100
+    assert sum(corpus.check.SHARES.values()) == 100
+
+
+def test_the_command_says_how_far_it_is_on_standard_error(tmp_path):
+    done = command("check", write_lines(tmp_path / "pairs.jsonl", CLEAN[:20]), "--json",
+                   "--progress")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert lines[0] == {"progress": [0, 100], "text": "Reading"}
+    assert lines[-1]["progress"] == [100, 100]
+    assert json.loads(done.stdout)["pairs"] == 20
+
+
+def test_too_little_memory_is_a_sentence(tmp_path):
+    path = tmp_path / "large.jsonl"
+    path.write_text(json.dumps({"anchor": "a?", "positive": "x" * 400_000_000}) + "\n", "utf-8")
+    done = command("check", path, "--json", "--assume", "--memory", "700")
+    assert done.returncode == 1
+    assert "more memory than the 700 MB" in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr
+
+
 def test_the_detectable_difference_is_that_of_a_paired_test():
     # 2.802 x 0.30 / sqrt(225) = 0.05604
     assert detectable_difference(225) == 0.056
@@ -203,7 +255,7 @@ def command(*arguments):
 
 
 def test_a_usable_file_exits_0_and_prints_one_object(tmp_path):
-    done = command("check", write_lines(tmp_path / "pairs.jsonl", CLEAN), "--json")
+    done = command("check", write_lines(tmp_path / "pairs.jsonl", CLEAN), "--json", "--assume")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ok"] is True
     assert done.stdout.count("\n") == 1
@@ -237,7 +289,8 @@ def test_a_path_to_nothing_exits_1(tmp_path, name, capsys):
     assert json.loads(capsys.readouterr().out)["findings"][0]["kind"] == "unreadable_row"
 
 
-@pytest.mark.parametrize("arguments", [[], ["check"], ["check", "porsche", "--nonsense"], ["x"]])
+@pytest.mark.parametrize("arguments", [[], ["check"], ["check", "porsche", "--nonsense"], ["x"],
+                                       ["check", "porsche", "--memory", "-1"]])
 def test_wrong_use_exits_2_and_prints_nothing(arguments):
     done = command(*arguments)
     assert done.returncode == 2
@@ -247,10 +300,11 @@ def test_wrong_use_exits_2_and_prints_nothing(arguments):
 
 def test_the_text_names_sizes_findings_and_what_to_do(tmp_path, capsys):
     rows = [*CLEAN, FIRST, {"anchor": "", "positive": "A."}]
-    assert main(["check", str(write_lines(tmp_path / "mine.jsonl", rows))]) == 1
+    assert main(["check", str(write_lines(tmp_path / "mine.jsonl", rows)), "--assume"]) == 1
     text = capsys.readouterr().out
     assert text.startswith("mine: cannot be used as it is\n400 pairs")
-    assert text.index("ERROR empty_text: 1") < text.index("WARNING duplicate_pair: 1")
+    assert text.index("ERROR empty_text: 1, refused") < text.index(
+        "WARNING duplicate_pair: 1, left out")
     assert "fill them in" in text
     assert "mine.jsonl line 402" in text
 
@@ -260,12 +314,12 @@ def test_hostile_content_is_quoted_short_and_without_control_characters(tmp_path
     rows = [*CLEAN, *[{"anchor": evil + str(i), "positive": evil, "topic": evil} for i in range(3)],
             {"anchor": evil, "positive": {evil: evil}}]
     path = write_lines(tmp_path / "evil.jsonl", rows)
-    assert main(["check", str(path)]) == 1
+    assert main(["check", str(path), "--assume"]) == 1
     text = capsys.readouterr().out
     assert "<img src=x" in text  # as it stands there: whoever shows it on a page escapes it
     assert not [mark for mark in text if not mark.isprintable() and mark != "\n"]
     assert max(map(len, text.splitlines())) < 400
-    assert main(["check", str(path), "--json"]) == 1
+    assert main(["check", str(path), "--json", "--assume"]) == 1
     shape = json.loads(capsys.readouterr().out)
     assert all(len(e) <= 300 for finding in shape["findings"] for e in finding["examples"])
     assert all(len(topic) <= 80 for topic in shape["writing"]["by_topic"])
@@ -333,8 +387,9 @@ def test_looking_for_near_duplicates_reports_how_far_it_is():
 def test_tokens_counted_word_by_word_are_those_of_the_whole_text():
     counter = corpus.tokens.token_counter()
     rng = random.Random(3)
-    marks = [*"abXY09 .,'-_[]()#@\n\t\x0b\x1c\x85\x00\ufffd\u00a0\u2028\u200b’“…éßñ中日ひ한अआ\u0301🙂½",
-             "[CLS]", "[SEP]", "[mask]", " ", " ", "supercalifragilistic" * 6]
+    marks = [*"abXY09 .,'-_[]()#@\n\t\x0b\x1c\x85\x00",
+             *"\ufffd\u00a0\u2028\u200b’“…éßñ中日ひ한अआ\u0301🙂½", "[CLS]", "[SEP]",
+             "[mask]", " ", " ", "supercalifragilistic" * 6]
     texts = ["".join(rng.choice(marks) for _ in range(rng.randint(0, 60))) for _ in range(3000)]
     texts += ["Ein Satz auf Deutsch, mit Umlauten: äöü.", "中文没有空格" * 30, "", " "]
     whole = [len(encoding) for encoding in counter.tokenizer.encode_batch_fast(texts)]
