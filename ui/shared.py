@@ -27,9 +27,11 @@ class House:
 class Shared:
     """Components of one page view.
 
-    version: rises when the opening pair changes. run: the id of the run whose pair Compare and
-    Scoreboard show, empty for the opening pair. watched: the run that the Fine-tune tab shows,
-    empty for the newest. nonce: what proves that an action comes from this page.
+    version: rises when the opening pair changes. run: what Compare and Scoreboard show: the id of a
+    run, the name of data that a visitor brought, empty for the opening pair. stage: changes when
+    something more of it can be shown; reading: how far it is, in Compare and in Scoreboard.
+    watched: the run that the Fine-tune tab shows, empty for the newest. nonce: what proves that an
+    action comes from this page.
     """
 
     question: gr.Textbox
@@ -38,3 +40,5 @@ class Shared:
     run: gr.Textbox
     watched: gr.Textbox
     nonce: gr.Textbox
+    stage: gr.Textbox
+    reading: tuple[gr.HTML, gr.HTML]
