@@ -208,7 +208,7 @@ class Acts:
 
     def source(self, visitor: Visitor, data: str) -> str:
         """Where the data of a name is, if this visitor may use it; UploadError if not."""
-        return self.house.uploads.source(data)
+        return self.house.uploads.source(data, visitor)
 
     def pair(self, visitor: Visitor, shown: str, wait: float = 0.0) -> Pair:
         """The pair of a run, or of data, that this visitor may see; of neither, the opening pair.

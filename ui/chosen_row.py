@@ -9,7 +9,7 @@ import gradio as gr
 from train.record import ACTIVE, Run
 
 from . import markup, own_markup
-from .lane import Stage
+from .lane import BusyError, Stage
 from .own_data import is_own
 from .shared import House, Shared
 from .views import Views
@@ -89,8 +89,8 @@ def _look(house: House, views: Views, anew: bool = False) -> Callable[..., Any]:
 
     def look(request: gr.Request, shown: str, nonce: str, drawn: str) -> Any:
         if house.showcase.is_opening(shown):
-            return _drawn("", "", None, None, 0) if drawn else gr.skip()
-        visitor, run = house.door.looks(request, nonce), None
+            return _drawn(None) if drawn else gr.skip()
+        visitor, run, said = house.door.looks(request, nonce), None, ""
         try:
             if anew:
                 views.choose(visitor, shown)
@@ -98,32 +98,76 @@ def _look(house: House, views: Views, anew: bool = False) -> Callable[..., Any]:
             if stage is None and drawn.startswith(f"{shown} "):
                 return gr.skip()  # let go of to make room: it is read again when it is asked
             run = views.run_on(visitor, shown) if is_own(shown) else None
+        except BusyError as error:
+            stage = Stage("stopped", str(error))
         except ValueError as error:
-            stage = Stage("failed", str(error))
-        told = _drawn(shown, house.uploads.title(shown) or shown, stage, run,
-                      house.showcase.chosen.others(shown))
+            stage, said = None, str(error)
+        name = house.uploads.title(shown) if is_own(shown) else shown
+        chosen = house.showcase.chosen
+        told = _drawn(Seen(shown, name, stage, run, said, chosen.others(shown), views.trains))
         return gr.skip() if told[-1] == drawn else told
 
     return look
 
 
-def _drawn(shown: str, title: str, stage: Stage | None, run: Run | None, others: int) -> list[Any]:
-    """The row, what stands over the results, and what tells whether to draw them again."""
-    status = run.record()["status"] if run else ""
-    own, ended = is_own(shown), stage is None or stage.ended
-    there = stage.pair is not None if stage else False
-    kind = stage.kind if stage else ""
-    above = "" if stage is None or ended else own_markup.reading(stage, others if own else 0)
-    more = kind if ended else "pair" if there else "words" if stage and stage.words else ""
-    says = own_markup.row(title, own, stage, status)
+@dataclass(frozen=True)
+class Seen:
+    """What is chosen, as the row tells of it.
+
+    run: of the visitor on this data. wrong: why it cannot be shown at all. others: how many data
+    sets are read in turn with it. trains: whether anything is fine-tuned here.
+    """
+
+    shown: str
+    name: str
+    stage: Stage | None
+    run: Run | None
+    wrong: str
+    others: int
+    trains: bool
+
+    @property
+    def says(self) -> str:
+        """The row's sentence."""
+        return self.wrong or own_markup.row(self.name, is_own(self.shown), self.stage,
+                                            self.status, self.trains)
+
+    @property
+    def status(self) -> str:
+        """Of the run on this data; empty where there is none."""
+        return self.run.record()["status"] if self.run else ""
+
+    @property
+    def above(self) -> str:
+        """What stands over the results while they are made ready."""
+        if self.stage is None or self.stage.ended:
+            return ""
+        return own_markup.reading(self.stage, self.others if is_own(self.shown) else 0)
+
+    @property
+    def mark(self) -> str:
+        """Changes when more can be shown, and not with every passage that is read."""
+        stage = self.stage
+        more = "" if stage is None else stage.kind if stage.ended else \
+            "pair" if stage.pair else "words" if stage.words else ""
+        return f"{self.shown} {more} {self.run.id if self.run else ''} {self.status} {self.wrong}"
+
+
+def _drawn(seen: Seen | None) -> list[Any]:
+    """The row and what stands over the results; at last, what tells whether to draw them again."""
+    if seen is None:
+        return [gr.Row(visible=False), "", *[gr.Button(visible=False)] * 5,
+                *[gr.HTML("", visible=False)] * 2, "", "", gr.Timer(active=False), ""]
+    own, status, stage = is_own(seen.shown), seen.status, seen.stage
+    ended = stage is None or stage.ended
+    above = gr.HTML(seen.above, visible=bool(seen.above))
     return [
-        gr.Row(visible=bool(shown)), markup.sentence(says) if shown else "",
+        gr.Row(visible=True), markup.sentence(seen.says),
         gr.Button(visible=bool(status) and status not in ACTIVE),
         gr.Button(visible=status in ACTIVE),
-        gr.Button(visible=own and there and not status),
-        gr.Button(visible=kind in ("failed", "stopped")),
-        gr.Button(visible=own and not ended),
-        above, above, f"{shown} {more} {run.id if run else ''} {status}",
-        run.id if run else "", gr.Timer(SLOW_TICK if ended else TICK, active=bool(shown)),
-        f"{shown} {says} {above}" if shown else "",
+        gr.Button(visible=own and seen.trains and bool(stage and stage.pair) and not status),
+        gr.Button(visible=bool(stage and stage.kind in ("failed", "stopped"))),
+        gr.Button(visible=own and not ended), above, above, seen.mark,
+        seen.run.id if seen.run else "", gr.Timer(SLOW_TICK if ended else TICK, active=True),
+        f"{seen.shown} {seen.mark} {seen.says} {seen.above}",
     ]

@@ -180,7 +180,7 @@ def _alone(views: Views, visitor: Visitor, run: str, pair: Pair) -> markup.Alone
         return markup.TRAINING if training else markup.Alone()
     if pair.tuned is not None:
         return markup.Alone()
-    return markup.Alone(own_markup.why_alone(views.run_on(visitor, run)))
+    return markup.Alone(own_markup.why_alone(views.run_on(visitor, run), views.trains))
 
 
 def _choices(house: House, acts: Acts) -> Callable[..., list[Any]]:

@@ -181,8 +181,8 @@ def _card(side: str, hit: Hit, query: str, slots: Mapping[str, int], full: float
     return (
         f'<article class="t-card" data-slot="{slots[hit.passage_id]}" data-side="{side}"{answer} '
         f'tabindex="-1"><div class="t-top"><span class="t-rank">{hit.rank:,}</span>'
-        f'<span class="t-title">{_marked(hit.title or hit.passage_id, query)}</span>{star}'
-        f"{_movement(side, hit)}</div>{_score(hit.score, full)}"
+        f'<span class="t-title" title="{escape(hit.passage_id)}">{_marked(hit.title, query)}</span>'
+        f"{star}{_movement(side, hit)}</div>{_score(hit.score, full)}"
         f'<details><summary><span class="t-text">{_marked(hit.text, query, hit.nearest)}</span>'
         "</summary></details></article>"
     )

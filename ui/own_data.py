@@ -23,6 +23,7 @@ MOST_MEASURED = 2_000
 """Test questions that are measured: more of them take minutes and tell little more."""
 PART = 128
 """Test questions ranked at a time: every ranking holds a score for each passage."""
+READING = "Base is reading your passages"
 OWN = re.compile(r"upload-[0-9a-f]{24}(?:\.\w+)?")
 OF = ".of"
 """Ends the name of a file that says which passages an upload holds."""
@@ -52,9 +53,9 @@ def pair_of_data(
     while (opened := opening()) is None:
         yield Stage("waiting", "Base itself is being loaded first", words=words)
         time.sleep(WAIT)
+    yield Stage("encoding", READING, 0, len(corpus.passages), words=words)
     base = yield from encoding(
-        index_in_parts(opened.base.encoder, corpus, settings.cache),
-        "Base is reading your passages", words)
+        index_in_parts(opened.base.encoder, corpus, settings.cache), READING, words)
     pair = Pair.of_words(words, base, f"Your data {title}, {len(corpus.passages):,} passages.")
     try:
         pair = yield from _measured(pair)

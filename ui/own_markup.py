@@ -17,23 +17,23 @@ from .pair import LEXICAL, Pair
 
 FIRST = ("Fine-tune Base on your data first: this column then shows what that changed. “Fine-tune "
          "it”, above, leads there.")
+OFF = "training is switched off here (TANDEM_TRAIN)"
 RUNNING = "Your data is being fine-tuned on right now: “Watch it”, above, shows how far it is."
 READY = "A model fine-tuned on your data is ready: “Show it”, above, puts it here."
 
 
-def row(title: str, own: bool, stage: Stage | None, status: str) -> str:
+def row(title: str, own: bool, stage: Stage | None, status: str, trains: bool = True) -> str:
     """What Compare and Scoreboard show, in a sentence. status: of the run on somebody's data."""
+    name = f"your data “{title}”" if own else f"run {title}"
     if stage is not None and stage.kind in ("failed", "stopped"):
-        return f"{title} is not shown: {stage.text}"
-    if not own:
-        return f"Compare and Scoreboard show run {title}."
-    said = f"Compare and Scoreboard show your data {title}"
-    if status:
+        return f"{name[0].upper()}{name[1:]} is not shown. {stage.text}"
+    if own and status:
         active = "is running" if status in ACTIVE else "is done: its fine-tuned model is ready"
-        return f"{said}, Base only. A fine-tune on it {active}."
-    if stage is not None and stage.pair is not None:
-        return f"{said}, Base only: fine-tune it to get the second column."
-    return f"{said}. Base is reading it first."
+        return f"Compare and Scoreboard show {name}, Base only. A fine-tune on it {active}."
+    if own and stage is not None and stage.pair is not None:
+        how = "fine-tune it to get the second column" if trains else OFF
+        return f"Compare and Scoreboard show {name}, Base only: {how}."
+    return f"Compare and Scoreboard show {name}{'. Base is reading it first' if own else ''}."
 
 
 def reading(stage: Stage, others: int = 0) -> str:
@@ -52,10 +52,10 @@ def reading(stage: Stage, others: int = 0) -> str:
     )
 
 
-def why_alone(run: Run | None) -> str:
+def why_alone(run: Run | None, trains: bool) -> str:
     """What stands in the column of the fine-tuned side while somebody's data is shown by itself."""
     if run is None:
-        return FIRST
+        return FIRST if trains else f"There is no fine-tuned model of your data: {OFF}."
     return RUNNING if run.record()["status"] in ACTIVE else READY
 
 

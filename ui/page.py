@@ -59,8 +59,8 @@ def build_page(house: House) -> gr.Blocks:
             watched=gr.Textbox("", visible="hidden"),
             nonce=gr.Textbox("", visible="hidden"),
             stage=gr.Textbox("", visible="hidden", elem_id="stage"),
-            reading=(gr.HTML(js_on_load=None, elem_id="reading", render=False),
-                     gr.HTML(js_on_load=None, elem_id="reading-board", render=False)),
+            reading=tuple(gr.HTML(js_on_load=None, elem_id=name, visible=False, render=False)
+                          for name in ("reading", "reading-board")),
         )
         shared.tabs.render()
         with shared.tabs:

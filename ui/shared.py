@@ -41,4 +41,4 @@ class Shared:
     watched: gr.Textbox
     nonce: gr.Textbox
     stage: gr.Textbox
-    reading: tuple[gr.HTML, gr.HTML]
+    reading: tuple[gr.HTML, ...]

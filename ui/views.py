@@ -21,6 +21,11 @@ class Views:
 
     acts: Acts
 
+    @property
+    def trains(self) -> bool:
+        """Whether anything is fine-tuned here."""
+        return self.acts.house.settings.train != "off"
+
     def choose(self, visitor: Visitor, shown: str) -> None:
         """Begin to make ready what somebody chose, anew if it was stopped or failed."""
         showcase, begin = self.acts.house.showcase, self.acts.seen(visitor, shown)
