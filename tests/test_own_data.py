@@ -91,6 +91,12 @@ def test_more_passages_than_the_limit_are_refused_with_both_figures(folder, sett
     assert encoder.passages == before
 
 
+def test_the_limit_is_a_setting_and_there_is_one_on_a_space_alone():
+    assert Settings.from_env({}).max_passages is None
+    assert Settings.from_env({"SYSTEM": "spaces"}).max_passages == 20_000
+    assert Settings.from_env({"TANDEM_MAX_PASSAGES": "7"}).max_passages == 7
+
+
 def test_a_file_of_pairs_is_held_to_the_limit_too(tmp_path):
     file = tmp_path / "pairs.jsonl"
     file.write_text("".join(json.dumps({"anchor": a, "positive": p}) + "\n"

@@ -251,11 +251,11 @@ def test_the_filter_of_the_questions_knows_the_two_sides(house, acts):
 
 
 def test_no_report_of_a_fine_tune_is_given_while_there_is_none(house, acts):
-    pair = ready(acts, OWNER, house.uploads.bring())
+    name = house.uploads.bring()
     with pytest.raises(ValueError, match="no fine-tuned model"):
-        findings(house, pair, "Base")
+        findings(house, ready(acts, OWNER, name), "Base")
     request, nonce = asked(house)
-    assert list(scoreboard._why(acts)(request, "q040", pair.corpus.name, nonce, "Base"))
+    assert list(scoreboard._why(acts)(request, "q040", name, nonce, "Base")) == [""]
 
 
 def test_while_base_reads_and_without_test_questions_the_board_is_a_sentence(

@@ -152,25 +152,22 @@ def _result(house: House, acts: Acts) -> Callable[..., Any]:
         except NotReadyError:
             return _early(views, visitor, run, question, k), None
         except ValueError as error:
-            return _early(views, visitor, run, question, k, str(error)), None
+            return markup.error(str(error)), None
 
     return result
 
 
-def _early(
-    views: Views, visitor: Visitor, run: str, question: str, k: int, wrong: str = ""
-) -> str:
-    """What there is to see while a pair is not ready, or will not be because of what is wrong."""
+def _early(views: Views, visitor: Visitor, run: str, question: str, k: int) -> str:
+    """What there is to see while a pair is not ready."""
     if not is_own(run):
-        return markup.error(wrong) if wrong else markup.waiting(
+        return markup.waiting(
             "The models of that run are being loaded" if run else "The base model is getting ready")
     try:
-        stage = views.stage(visitor, run)
-        if stage and stage.words:
-            return own_markup.by_words(stage.words.compare(question, k), stage.kind)
+        words = views.words(visitor, run)
+        return own_markup.by_words(words.compare(question, k)) if words else \
+            markup.waiting("Your data is being read")
     except ValueError as error:  # the question, or the data
         return markup.error(str(error))
-    return markup.error(wrong) if wrong else markup.waiting("Your data is being read")
 
 
 def _alone(views: Views, visitor: Visitor, run: str, pair: Pair) -> markup.Alone:

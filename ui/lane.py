@@ -131,8 +131,11 @@ def _next(job: Job) -> Stage:
         return next(job.work)
     except StopIteration:
         return Stage("failed", "This ended without a result: choose it again.")
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         return Stage("failed", str(error))
+    except OSError as error:  # its own text names folders of this machine
+        return Stage("failed", "The machine could not read or write what it needs: "
+                     f"{error.strerror or type(error).__name__}.")
     except MemoryError:
         return Stage("failed", "There is not enough memory here for so much data.")
     except Exception as error:

@@ -59,21 +59,20 @@ def why_alone(run: Run | None, trains: bool) -> str:
     return RUNNING if run.record()["status"] in ACTIVE else READY
 
 
-def by_words(found: Comparison, kind: str) -> str:
+def by_words(found: Comparison) -> str:
     """What BM25 finds in somebody's data, beside the column that Base will fill."""
     rank = found.base.answer_rank
     what = f"BM25 puts the answer {ordinal(rank)}" if rank else "This is what BM25 finds"
-    why = ("This column fills by itself when Base has read your passages."
-           if kind not in ("stopped", "failed") else "Base has not read your passages.")
     return markup.comparison(found, markup.Alone(
-        why, "lexical", "base", f"{what}: it matches words only, and Base is not ready yet."))
+        "This column fills by itself when Base has read your passages.", "lexical", "base",
+        f"{what}: it matches words only, and Base is not ready yet."))
 
 
 def base_board(evidence: Evidence, pair: Pair) -> str:
     """Base beside BM25 on somebody's own test questions, while there is no fine-tuned model."""
     names, topics = (LEXICAL, "Base"), by_topic(evidence, pair.corpus.queries)
     return (
-        '<div class="t t-board"><p class="t-note">There is no fine-tuned model of your data yet: '
+        '<div class="t t-board"><p>There is no fine-tuned model of your data yet: '
         "this is <b>Base beside BM25</b>, which matches words only. It is where a fine-tune starts "
         f"from.</p>{_verdict(evidence)}{outcomes(evidence, 'Base')}"
         f"{metrics_table(evidence, names, pair.about)}"
