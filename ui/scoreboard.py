@@ -84,7 +84,8 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
                 blind_tab(acts, shared)
 
     changed = [shared.version.change, shared.run.change]
-    gr.on([*changed, shared.stage.change, against.change], _show(acts), [shared.run, shared.nonce, against, outcome],
+    gr.on([*changed, shared.stage.change, against.change], _show(acts),
+          [shared.run, shared.nonce, against, outcome],
           [board, details, both, more, outcome, table, cost, other], trigger_mode="always_last",
           concurrency_limit=4, **HIDDEN)
     gr.on(changed, lambda: ("", "", "", gr.Button(visible=False)), None,
