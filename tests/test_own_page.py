@@ -10,7 +10,7 @@ from own import Gate, name_of, numbers, with_own
 from test_chosen import OWNER, made_on, ready
 from test_lane import until
 from test_markup import HOSTILE, Tags
-from ui import chosen_row, compare, own_markup, scoreboard
+from ui import chosen_row, compare, own_markup, page, scoreboard
 from ui.acts import Acts
 from ui.board_acts import findings
 from ui.compare import compare_endpoint
@@ -20,7 +20,7 @@ from ui.scoreboard import scoreboard_endpoint
 from ui.views import Views
 
 SKIPPED = gr.skip()
-ROW, SAID, SHOW, WATCH, TUNE, AGAIN, STOP, ABOVE, _, MARK, MADE, TIMER, DRAWN = range(13)
+ROW, SAID, SHOW, WATCH, TUNE, AGAIN, STOP, ABOVE, _, MARK, _, MADE, TIMER, DRAWN = range(14)
 
 
 @pytest.fixture
@@ -155,6 +155,19 @@ def test_too_much_to_do_is_said_and_can_be_tried_again(house, acts, monkeypatch)
 def test_without_a_choice_nothing_is_drawn_and_no_timer_runs(house, acts):
     assert look(house, acts, "") == SKIPPED
     assert look(house, acts, "", "something")[TIMER].active is False
+
+
+def test_the_board_hears_of_a_new_version_and_not_of_every_tick(house):
+    from dataclasses import replace
+
+    tick = page._tick(house)
+    *_, board, seen = tick(None)
+    assert board == "version 0"
+    house.showcase._progress = replace(seen, text="step 3")
+    *_, board, seen = tick(seen)
+    assert board == SKIPPED and tick(seen) == SKIPPED
+    house.showcase.version = 1
+    assert tick(seen)[3] == "version 1"
 
 
 # --- Compare

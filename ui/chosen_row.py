@@ -60,9 +60,9 @@ def listen(
     made = gr.Textbox(visible="hidden", elem_id="chosen-made")
     seen = [shared.run, shared.nonce, drawn]
     looked = [row.row, row.said, row.show, row.watch, row.tune, row.again, row.stop,
-              *shared.reading, shared.stage, made, timer, drawn]
+              *shared.reading, shared.stage, shared.board, made, timer, drawn]
     look, choose = _look(house, views), _look(house, views, anew=True)
-    shared.run.change(choose, seen, looked, **QUIET)
+    shared.run.change(choose, seen, looked, trigger_mode="multiple", **QUIET)
     row.again.click(choose, seen, looked, **QUIET)
     timer.tick(look, seen, looked, **QUIET)
     row.show.click(lambda run: run, made, shared.run, **QUIET)
@@ -157,7 +157,7 @@ def _drawn(seen: Seen | None) -> list[Any]:
     """The row and what stands over the results; at last, what tells whether to draw them again."""
     if seen is None:
         return [gr.Row(visible=False), "", *[gr.Button(visible=False)] * 5,
-                *[gr.HTML("", visible=False)] * 2, "", "", gr.Timer(active=False), ""]
+                *[gr.HTML("", visible=False)] * 2, "", "", "", gr.Timer(active=False), ""]
     own, status, stage = is_own(seen.shown), seen.status, seen.stage
     ended = stage is None or stage.ended
     above = gr.HTML(seen.above, visible=bool(seen.above))
@@ -167,7 +167,7 @@ def _drawn(seen: Seen | None) -> list[Any]:
         gr.Button(visible=status in ACTIVE),
         gr.Button(visible=own and seen.trains and bool(stage and stage.pair) and not status),
         gr.Button(visible=bool(stage and stage.kind in ("failed", "stopped"))),
-        gr.Button(visible=own and not ended), above, above, seen.mark,
+        gr.Button(visible=own and not ended), above, above, seen.mark, seen.mark,
         seen.run.id if seen.run else "", gr.Timer(SLOW_TICK if ended else TICK, active=True),
         f"{seen.shown} {seen.mark} {seen.says} {seen.above}",
     ]

@@ -92,7 +92,7 @@ def compare_tab(house: House, acts: Acts, shared: Shared) -> None:
     gr.on([shared.version.change, shared.run.change, shared.stage.change], _choices(house, acts),
           [shared.run, shared.nonce, question],
           [question, dims, *(button for button, _ in choosers), *examples], queue=False,
-          trigger_mode="always_last", show_progress="hidden", api_visibility="private")
+          trigger_mode="multiple", show_progress="hidden", api_visibility="private")
     for button in examples:
         button.click(None, button, question, js="(text) => text", api_visibility="private")
     for button, choose in choosers:

@@ -54,11 +54,12 @@ def build_page(house: House) -> gr.Blocks:
         shared = Shared(
             question=question_box(),
             tabs=gr.Tabs(render=False),
-            version=gr.Number(-1, visible="hidden"),
+            version=gr.Number(-1, visible="hidden", elem_id="version-shown"),
             run=gr.Textbox("", visible="hidden", elem_id="run-shown"),
             watched=gr.Textbox("", visible="hidden"),
             nonce=gr.Textbox("", visible="hidden"),
             stage=gr.Textbox("", visible="hidden", elem_id="stage"),
+            board=gr.Textbox("", visible="hidden", elem_id="board-shown"),
             reading=tuple(gr.HTML(js_on_load=None, elem_id=name, visible=False, render=False)
                           for name in ("reading", "reading-board")),
         )
@@ -75,7 +76,8 @@ def build_page(house: House) -> gr.Blocks:
         seen = gr.State(None)
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                                  "api_visibility": "private"}
-        gr.Timer(TICK).tick(_tick(house), seen, [state, watch, shared.version, seen], **quiet)
+        gr.Timer(TICK).tick(_tick(house), seen,
+                            [state, watch, shared.version, shared.board, seen], **quiet)
         watch.click(lambda: (showcase.run.id if showcase.run else "",
                              gr.Tabs(selected="finetune")),
                     None, [shared.watched, shared.tabs], **quiet)
@@ -93,7 +95,9 @@ def _tick(house: House) -> Callable[[Any], Any]:
         if progress == seen:
             return gr.skip()
         busy = progress.kind in ("training", "failed") and house.showcase.run is not None
-        return markup.state(progress), gr.Button(visible=busy), progress.version, progress
+        newer = seen is None or seen.version != progress.version
+        return (markup.state(progress), gr.Button(visible=busy), progress.version,
+                f"version {progress.version}" if newer else gr.skip(), progress)
 
     return tick
 

@@ -83,15 +83,16 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
             with gr.Accordion("Blind test: judge without knowing which is which", open=False):
                 blind_tab(acts, shared)
 
-    changed = [shared.version.change, shared.run.change]
-    gr.on([*changed, shared.stage.change, against.change], _show(acts),
+    gr.on([shared.board.change, against.change], _show(acts),
           [shared.run, shared.nonce, against, outcome],
           [board, details, both, more, outcome, table, cost, other], trigger_mode="always_last",
           concurrency_limit=4, **HIDDEN)
-    gr.on(changed, lambda: ("", "", "", gr.Button(visible=False)), None,
-          [by_dim, why, worst, ask], queue=False, **HIDDEN)
+    gr.on([shared.version.change, shared.run.change],
+          lambda: ("", "", "", gr.Button(visible=False)), None, [by_dim, why, worst, ask],
+          trigger_mode="multiple", queue=False, **HIDDEN)
     for choice in (outcome, against):
-        choice.change(None, [outcome, against], None, js=REMEMBER, **HIDDEN)
+        choice.change(None, [outcome, against], None, js=REMEMBER, trigger_mode="multiple",
+                      **HIDDEN)
     outcome.change(_rows(acts), [outcome, shared.run, shared.nonce, against], table, queue=False,
                    **HIDDEN)
     table.select(_chosen, None, [asked, ask], queue=False, **HIDDEN).then(
