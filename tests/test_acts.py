@@ -11,6 +11,7 @@ from train.record import RunError, list_runs
 from train.request import request_of
 from ui import acts as room
 from ui.acts import Acts, Wish
+from ui.chosen import NotReadyError
 from ui.uploads import UploadError
 from ui.visitor import RefusedError, Visitor
 
@@ -270,9 +271,14 @@ def test_the_run_that_the_page_opens_with_is_not_deleted(home, data):
 
 def test_a_deleted_run_is_let_go_of(home, data):
     run = over(home.start(OWNER, Wish(data)))
-    home.house.showcase._chosen[run.id] = object()
+    chosen = home.house.showcase.chosen
+    run.model.mkdir()
+    (run.model / "modules.json").write_text("[]")
+    with pytest.raises(NotReadyError):
+        home.pair(OWNER, run.id)
+    assert chosen.stage(run.id)
     home.delete(OWNER, run.id)
-    assert not home.house.showcase._chosen
+    assert chosen.stage(run.id) is None
 
 
 def test_a_run_deleted_while_the_runs_are_listed_is_left_out(home, data, monkeypatch):

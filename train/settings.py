@@ -27,7 +27,8 @@ class Settings:
     may start and stop a fine-tune. engine: where it runs. recipe: what the first start trains with,
     `auto` for what is done in about three minutes. max_disk: bytes that all runs may take.
     max_upload: bytes of a file that somebody brings. max_pairs, max_minutes: what a fine-tune may
-    take, None for as much as it wants.
+    take, None for as much as it wants. max_passages: of a visitor's data that Base reads for
+    Compare.
     zero_gpu: whether the Space has ZeroGPU. space_owner: the Hub name of the user or organisation
     the Space belongs to; space_creator: the Hub's id of who made it.
     """
@@ -41,6 +42,7 @@ class Settings:
     recipe: str = AUTO
     max_pairs: int | None = None
     max_minutes: int | None = None
+    max_passages: int | None = None
     port: int = 7860
     max_disk: int | None = None
     max_upload: int = 50_000_000
@@ -79,6 +81,7 @@ class Settings:
             recipe=_choice(given, "TANDEM_RECIPE", (AUTO, *RECIPES), AUTO),
             max_pairs=_limit(given, "TANDEM_MAX_PAIRS", 10_000 if on_space else None),
             max_minutes=_limit(given, "TANDEM_MAX_MINUTES", 60 if on_space else None),
+            max_passages=_limit(given, "TANDEM_MAX_PASSAGES", 20_000 if on_space else None),
             port=_port(given.get("PORT", "7860")),
             max_disk=_bytes(given, "TANDEM_MAX_DISK_GB", "giga", 1e9),
             max_upload=_bytes(given, "TANDEM_MAX_UPLOAD_MB", "mega", 1e6) or cls.max_upload,

@@ -79,7 +79,7 @@ class Uploads:
         except OSError:
             return ""
 
-    def source(self, data: object) -> str:
+    def source(self, data: object, visitor: object = None) -> str:
         """Where the data of a name is, as a run is asked for it. UploadError if it is nowhere."""
         if data in (BUILT_IN, "", None):
             return BUILT_IN
