@@ -1,5 +1,6 @@
 """How much of somebody's data is read at most: what bounds time and memory on hostile files."""
 
+import sys
 from dataclasses import dataclass
 
 from .records import CorpusError
@@ -21,3 +22,7 @@ class Limits:
     bytes: int = 2_000_000_000
     characters: int = 100_000
     columns: int = 1_000
+
+
+WHOLE = Limits(sys.maxsize, sys.maxsize, sys.maxsize, 100_000)
+"""What is read of one's own files on one's own machine: all of them."""

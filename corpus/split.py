@@ -1,20 +1,26 @@
 """Train, dev and test, cut so that no test passage was trained on."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .records import SPLITS, Qrels
 
 SHARES = (0.8, 0.1, 0.1)
 
+Relevant = Mapping[str, Sequence[str]]
+"""Query id -> the passages that answer it."""
+
 
 def split_by_passage(qrels: Qrels, seed: int = 42) -> dict[str, dict[str, dict[str, int]]]:
     """Cut judged queries into train, dev and test, 80/10/10 by number of passages.
 
-    Queries that share a passage, and passages that share a query, stay together. The same
-    qrels and seed give the same splits, in whatever order the queries come.
+    Queries that share a relevant passage, and relevant passages that share a query, stay
+    together; one judged not relevant links nobody, and a query without a relevant passage is in no
+    split. The same qrels and seed give the same splits, in whatever order the queries come.
     """
-    groups = _connected(qrels)
+    relevant = {query_id: [passage_id for passage_id, grade in grades.items() if grade > 0]
+                for query_id, grades in qrels.items()}
+    groups = _connected({query_id: ids for query_id, ids in relevant.items() if ids})
     random.Random(seed).shuffle(groups)
     passages = sum(len(group_passages) for _, group_passages in groups)
     bounds = [SHARES[0] * passages, (SHARES[0] + SHARES[1]) * passages]
@@ -28,7 +34,7 @@ def split_by_passage(qrels: Qrels, seed: int = 42) -> dict[str, dict[str, dict[s
     return splits
 
 
-def _connected(qrels: Qrels) -> list[tuple[list[str], set[str]]]:
+def _connected(relevant: Relevant) -> list[tuple[list[str], set[str]]]:
     """Groups of queries linked through passages, each with its passages, in a fixed order."""
     parent: dict[str, str] = {}
 
@@ -39,17 +45,17 @@ def _connected(qrels: Qrels) -> list[tuple[list[str], set[str]]]:
             passage_id = parent[passage_id]
         return passage_id
 
-    for relevant in qrels.values():
-        first, *others = sorted(relevant)
+    for ids in relevant.values():
+        first, *others = sorted(ids)
         for other in others:
             parent[root(other)] = root(first)
-    return _gather(qrels, {query_id: root(min(rel)) for query_id, rel in qrels.items()})
+    return _gather(relevant, {query_id: root(min(ids)) for query_id, ids in relevant.items()})
 
 
-def _gather(qrels: Qrels, roots: Mapping[str, str]) -> list[tuple[list[str], set[str]]]:
+def _gather(relevant: Relevant, roots: Mapping[str, str]) -> list[tuple[list[str], set[str]]]:
     groups: dict[str, tuple[list[str], set[str]]] = {}
-    for query_id in sorted(qrels):
+    for query_id in sorted(relevant):
         queries, passages = groups.setdefault(roots[query_id], ([], set()))
         queries.append(query_id)
-        passages.update(qrels[query_id])
+        passages.update(relevant[query_id])
     return sorted(groups.values(), key=lambda group: group[0])

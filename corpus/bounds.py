@@ -1,0 +1,61 @@
+"""What bounds and shows the work of a command: a limit of memory, and progress for a reader."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
+OnProgress = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and of how much: ("Reading", 300, 1000)."""
+EVERY = 0.2
+"""Seconds between two lines of progress at least."""
+
+
+def silent(text: str, done: int, total: int) -> None:
+    """Progress that nobody wants to see."""
+
+
+def bound_memory(megabytes: int) -> None:
+    """Have this process refused more than so much memory from now on, where there are such limits.
+
+    What is over it raises MemoryError; `out_of_memory` says that to a person. A library that is
+    not written in Python may end the process instead.
+    """
+    if resource is None:
+        return
+    most = megabytes << 20
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+def out_of_memory(megabytes: int | None) -> str:
+    """The sentence for a MemoryError; megabytes: what the process was bound to."""
+    most = f"the {megabytes:,} MB it may take" if megabytes else "what this machine has"
+    return f"Reading this data takes more memory than {most}: bring fewer rows, or shorter texts."
+
+
+def progress_printer() -> OnProgress:
+    """Progress as JSON lines on standard error.
+
+    `{"progress": [done, total], "text": "Reading"}`: at once when the text changes or all is done,
+    and otherwise five times a second at most.
+    """
+    last_text, last_time = "", 0.0
+
+    def printed(text: str, done: int, total: int) -> None:
+        nonlocal last_text, last_time
+        now = time.monotonic()
+        if text == last_text and done < total and now - last_time < EVERY:
+            return
+        last_text, last_time = text, now
+        sys.stderr.write(json.dumps({"progress": [done, total], "text": text}) + "\n")
+        sys.stderr.flush()
+
+    return printed

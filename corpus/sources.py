@@ -1,0 +1,220 @@
+"""Whatever somebody brings -> a table's rows, or a folder in BEIR layout: by what is in it."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from .columns import Columns, Guess, guess_columns, no_columns
+from .delimited import delimited
+from .encodings import TextFile
+from .json_rows import json_rows, rows_of_lines
+from .limits import Limits
+from .records import CorpusError
+from .rows import OnBadRow, Remark, Row, bounded, refuse
+from .table import Table
+
+SOURCE_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".zip")
+"""What the files that can be brought end with."""
+LINES_SUFFIXES = (".jsonl", ".ndjson")
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+EXCEL_SUFFIXES = (".xlsx", ".xlsm")
+HUB = "hf:"
+FIRST_ROWS = 100
+"""Rows that are looked at to tell columns."""
+START = 4096
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+
+
+@dataclass
+class Source:
+    """Data that was opened.
+
+    name: what it is called; file: what sentences call it. Of a table, names: its columns as its
+    head gives them, or as the first rows have them where each row has names of its own (`free`).
+    row_count: where it is known. folder: of BEIR, which has no rows.
+    """
+
+    name: str
+    file: str
+    format: str
+    encoding: str | None = None
+    folder: Path | None = None
+    names: tuple[str, ...] = ()
+    free: bool = False
+    first: Sequence[Row] = ()
+    rows: Iterator[Row] = iter(())
+    row_count: int | None = None
+    text: TextFile | None = None
+
+    @property
+    def kind(self) -> str:
+        """`pairs` or `beir`."""
+        return "beir" if self.folder else "pairs"
+
+    def guess(self) -> Guess | None:
+        """Which of its columns hold what."""
+        return guess_columns(self.names, [fields for _, fields in self.first])
+
+    def known_columns(self) -> Columns | None:
+        """The columns, if their names say what they hold; None where rows differ in theirs.
+
+        CorpusError for a table whose columns are called otherwise.
+        """
+        guess = self.guess()
+        if guess and guess.certain:
+            return guess.columns
+        if self.names and not self.free:
+            raise no_columns(self.names, self.file)
+        return None
+
+
+@contextmanager
+def opened(
+    source: str | Path, limits: Limits, on_bad_row: OnBadRow = refuse, *, config: str = "",
+    split: str = "", beside: Path | None = None,
+) -> Iterator[Source]:
+    """Open a file, a folder in BEIR layout, or a data set of the Hub (`hf:OWNER/NAME@REVISION`).
+
+    A zip is unpacked into a folder that is gone afterwards, `beside` others. Raises CorpusError
+    for what is no data, TooMuchError for what is too much.
+    """
+    if str(source).startswith(HUB):
+        yield _hub(str(source), config, split, limits, on_bad_row)
+        return
+    path = Path(source)
+    with ExitStack() as stack:
+        if (start := _start(path)) is None:
+            yield _folder(path, path.name, "BEIR folder")
+            return
+        packed = start.startswith(ZIP) or path.suffix.lower() == ".zip"
+        inner = path
+        if packed and not _is_excel(path, start):
+            inner = _unpacked(path, limits, stack, beside)
+            if inner.is_dir():
+                yield _folder(inner, path.stem, "BEIR folder in a zip")
+                return
+            start = _start(inner) or b""
+        found = _table(inner, start, limits, on_bad_row)
+        found.name = path.stem
+        if inner != path:
+            found.format += ", in a zip"
+        stack.callback(lambda: getattr(found.rows, "close", lambda: None)())
+        yield _looked_into(found, limits)
+
+
+def _start(path: Path) -> bytes | None:
+    """The first bytes of a file; None for a folder."""
+    try:
+        if path.is_dir():
+            return None
+        if path.exists() and not path.is_file():
+            raise CorpusError(f"{path} is not a file.")
+        with path.open("rb") as file:
+            return file.read(START)
+    except OSError as error:
+        raise CorpusError(f"{path.name[:80]} cannot be read: {error.strerror}.") from error
+
+
+def _is_excel(path: Path, start: bytes) -> bool:
+    return path.suffix.lower() in EXCEL_SUFFIXES or (
+        path.suffix.lower() != ".zip" and b"[Content_Types].xml" in start)
+
+
+def _unpacked(path: Path, limits: Limits, stack: ExitStack, beside: Path | None) -> Path:
+    from .archive import unpacked
+
+    most = replace(limits, bytes=min(limits.bytes, Limits().bytes))
+    try:
+        into = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix=".unpacked-", dir=beside, ignore_cleanup_errors=True)
+        )
+        return unpacked(path, Path(into) / "data", most)
+    except OSError as error:
+        raise CorpusError(f"{path.name} cannot be unpacked: {error.strerror}.") from error
+
+
+def _folder(path: Path, name: str, kind: str) -> Source:
+    for needed in ("corpus.jsonl", "queries.jsonl"):
+        if not (path / needed).is_file():
+            raise CorpusError(f"{name} has no {needed}: a folder is read in BEIR layout, with "
+                              "corpus.jsonl, queries.jsonl and qrels.")
+    return Source(name, name, kind, folder=path)
+
+
+def _table(path: Path, start: bytes, limits: Limits, on_bad_row: OnBadRow) -> Source:
+    suffix = path.suffix.lower()
+    if start.startswith(OLD_OFFICE):
+        raise CorpusError(f"{path.name} is an Excel file of the old kind, or under a password: "
+                          "save it as .xlsx without one, or as CSV.")
+    if start.startswith(b"PAR1") or suffix == ".parquet":
+        from .parquet import parquet_rows, parquet_table
+
+        return _of_table(path, "Parquet", parquet_table(path, limits),
+                         parquet_rows(path, limits, on_bad_row), on_bad_row)
+    if start.startswith(ZIP) or suffix in EXCEL_SUFFIXES:
+        from .excel import excel_rows, excel_table
+
+        return _of_table(path, "Excel", excel_table(path, limits),
+                         excel_rows(path, limits, on_bad_row), on_bad_row)
+    if suffix in (*LINES_SUFFIXES, ".json", *TABLE_SUFFIXES):
+        return _of_text(path, start, limits, on_bad_row)
+    raise CorpusError(
+        f"{path.name[:80]}: pairs are read from {', '.join(SOURCE_SUFFIXES)}, not "
+        f"{path.suffix[:20]!r}."
+    )
+
+
+def _of_table(
+    path: Path, kind: str, table: Table, rows: Iterator[Row], on_bad_row: OnBadRow
+) -> Source:
+    for note in table.notes:
+        on_bad_row(Remark(note))
+    return Source(path.stem, path.name, kind, names=table.names, rows=rows, row_count=table.rows)
+
+
+def _of_text(path: Path, start: bytes, limits: Limits, on_bad_row: OnBadRow) -> Source:
+    file = TextFile(path, limits, on_bad_row)
+    found = Source(path.stem, path.name, "JSON lines", file.encoding, text=file, free=True)
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        found.format, found.rows = json_rows(file, on_bad_row)
+    elif suffix in LINES_SUFFIXES or file.text(START).lstrip().startswith("{"):
+        found.rows = rows_of_lines(file, on_bad_row)
+    else:
+        table = delimited(file, limits, on_bad_row)
+        found.format, found.names, found.rows = table.format, table.names, table.rows
+        found.free = False
+    return found
+
+
+def _looked_into(found: Source, limits: Limits) -> Source:
+    """The same source with its first rows looked at, its columns known, and its limits kept."""
+    rows = bounded(found.rows, limits, found.file)
+    found.first = list(islice(rows, FIRST_ROWS))
+    found.rows = chain(found.first, rows)
+    if len(found.first) < FIRST_ROWS:
+        found.row_count = len(found.first)
+    if found.free:
+        found.names = _names_of(fields for _, fields in found.first)
+    return found
+
+
+def _names_of(rows: Iterator[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for fields in rows for name in fields))
+
+
+def _hub(source: str, config: str, split: str, limits: Limits, on_bad_row: OnBadRow) -> Source:
+    from .hub_data import HubData, hub_rows, hub_table
+
+    data = HubData.of(source, config, split)
+    table = hub_table(data, limits)
+    for note in table.notes:
+        on_bad_row(Remark(note))
+    found = Source(source, source, "Hub data set", names=table.names, row_count=table.rows,
+                   rows=hub_rows(data, limits, on_bad_row))
+    return _looked_into(found, limits)
