@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from children import wait_for
 from brought_data import keep
+from children import wait_for
 from samples import write_lines
 from train.request import Request
 from train.settings import Settings

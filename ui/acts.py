@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from corpus.check import Report, check_path
 from corpus.read import load_corpus
 from corpus.records import Corpus
 from retrieval.encoder import EMBEDDED_MODEL, split_revision
@@ -34,7 +33,6 @@ from .visitor import RefusedError, Visitor
 
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
-MOST_REPORTS = 16
 MOST_ALIKE = 19
 """Other runs in one table: each takes a test of its own."""
 MOST_CORPORA = 4
@@ -58,19 +56,8 @@ class Acts:
     """The acts, each for a visitor. Every refusal is a ValueError with a sentence."""
 
     house: House
-    _reports: OrderedDict[str, Report] = field(default_factory=OrderedDict)
     _corpora: OrderedDict[str, Corpus] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def check(self, data: str) -> Report:
-        """The data check of what somebody brought; kept, since looking again finds the same."""
-        source = self.house.uploads.source(data)
-        with self._lock:
-            if source not in self._reports:
-                self._reports[source] = check_path(source)
-                if len(self._reports) > MOST_REPORTS:
-                    self._reports.popitem(last=False)
-            return self._reports[source]
 
     def offers(self, visitor: Visitor) -> list[Offer]:
         """The engines as this visitor may choose them."""
@@ -137,7 +124,7 @@ class Acts:
         """A wish, checked: what the run will be asked to do."""
         recipe = named_recipe(wish.recipe or "tandem").with_values(
             {name: text for name, text in wish.values.items() if text.strip()})
-        source = self.house.uploads.source(wish.data)
+        source = self.source(visitor, wish.data)
         if isinstance(wish.seed, bool) or not isinstance(wish.seed, int) \
                 or not 0 <= wish.seed < 2**31:
             raise RecipeError(f"seed must be a whole number from 0 to 2147483647, not "
@@ -202,6 +189,10 @@ class Acts:
         """Whether a run may be shown: runs on data that a visitor brought are that visitor's."""
         source = str(run.record().get("data", {}).get("source", ""))
         return visitor.owns(run) or not self.house.uploads.is_upload(source)
+
+    def source(self, visitor: Visitor, data: str) -> str:
+        """Where the data of a name is, if this visitor may use it; UploadError if not."""
+        return self.house.uploads.source(data, visitor)
 
     def pair(self, visitor: Visitor, run_id: str) -> Pair:
         """The pair of a run this visitor may see, or with no id the opening pair."""

@@ -98,8 +98,8 @@ class Intake:
             return report
         with self.uploads.staged() as scratch:
             report = yield from self._asked(
-                ["check", placed(source), f"--memory={CHECK_MEMORY}"], scratch, visitor, CHECK_WITHIN,
-                cancel)
+                ["check", placed(source), f"--memory={CHECK_MEMORY}"], scratch, visitor,
+                CHECK_WITHIN, cancel)
         self._keep(source, report)
         return report
 

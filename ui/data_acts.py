@@ -1,0 +1,271 @@
+"""What the handlers of the data section do: each says by component what changes on the page."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from corpus.columns import Columns
+
+from . import data_markup, intake_markup, markup
+from .brought import Brought, certain_guess, chosen_columns
+from .child import CancelledError
+from .data_memory import ROLES, is_restored, marked, restored, restored_columns
+from .intake import Intake, Steps
+from .shared import House
+from .uploads import Raw
+from .visitor import Visitor
+
+if TYPE_CHECKING:
+    from .data_panel import Parts
+
+NONE = ("– none –", "")
+LOOKING, READING, CHECKING = "Looking at it", "Reading all of it", "Checking the data"
+CONFIRM = "Choose which column holds the question and which its answer, and press “Use these " \
+          "columns”."
+CANCELLED = "This was cancelled, and nothing of it is kept."
+
+Changes = dict[Any, Any]
+"""Component -> what it is from now on."""
+Shown = Generator[Changes, None, Any]
+"""Changes as they come; returns what comes of it."""
+
+
+@dataclass(frozen=True)
+class DataActs:
+    """The handlers, for the components of one page."""
+
+    house: House
+    intake: Intake
+    parts: "Parts"
+    _cancels: dict[str, set[threading.Event]] = field(default_factory=dict)
+
+    # --- naming what is brought
+
+    def receive(self, request: gr.Request, nonce: str, file: object) -> Changes:
+        """Take over a file that was just uploaded."""
+        parts = self.parts
+        try:
+            raw = self.house.uploads.received(file, self.house.door.visitor(request, nonce))
+        except ValueError as error:
+            return {parts.file: None, parts.said: markup.error(str(error))}
+        self.cancel(request)  # what was being made of an earlier one
+        return {parts.file: None, parts.brought: marked(raw=raw.token), parts.said: ""}
+
+    def name_hub(self, named: str) -> Changes:
+        """Name a data set of the Hub."""
+        try:
+            Brought(hub=str(named or "").strip()).check()
+        except ValueError as error:
+            return {self.parts.said: markup.error(str(error))}
+        return {self.parts.brought: marked(hub=named.strip()), self.parts.said: ""}
+
+    def choose_part(self, brought: str, config: str | None, split: str | None) -> Changes:
+        """Look at another configuration or split of the same data set."""
+        try:
+            hub = Brought.from_json(brought).hub
+        except ValueError as error:
+            return {self.parts.said: markup.error(str(error))}
+        return {self.parts.brought: marked(hub=hub, config=config or "", split=split or "")}
+
+    def receive_more(self, request: gr.Request, nonce: str, file: object) -> Changes:
+        """Take over a file of more passages."""
+        parts = self.parts
+        try:
+            raw = self.house.uploads.received(file, self.house.door.visitor(request, nonce))
+        except ValueError as error:
+            return {parts.more: None, parts.said: markup.error(str(error))}
+        return {parts.more: None, **self._with_more(raw)}
+
+    def without_more(self) -> Changes:
+        """Leave out the file of more passages."""
+        return self._with_more(None)
+
+    def _with_more(self, raw: Raw | None) -> Changes:
+        parts = self.parts
+        said = intake_markup.passages_note(raw.title, raw.size) if raw else ""
+        return {parts.extra: raw.token if raw else "", parts.more_said: said,
+                parts.more_out: gr.Button(visible=raw is not None)}
+
+    # --- making a corpus of it
+
+    def bring(
+        self, request: gr.Request, nonce: str, brought: str, extra: str, mine: str
+    ) -> Iterator[Changes]:
+        """Look at what was brought; where its columns are beyond doubt, take it at once."""
+        def work(cancel: threading.Event) -> Shown:
+            visitor, what = self.house.door.visitor(request, nonce), Brought.from_json(brought)
+            look = yield from self._told(self.intake.look(visitor, what, cancel), LOOKING)
+            certain, guess = certain_guess(look), look.get("guess")
+            columns = restored_columns(brought) or (Columns.from_json(guess) if guess else None)
+            yield self._looked(look, self._title(visitor, what), columns, what)
+            if mine and is_restored(brought):  # it was taken before
+                return
+            if look.get("kind") == "pairs" and certain is None:
+                yield {self.parts.said: data_markup.note(CONFIRM)}
+                return
+            yield from self._take(visitor, what, certain, extra, cancel)
+
+        if not brought:
+            yield {self.parts.said: ""}
+            return
+        yield from self._working(request, work)
+
+    def use(
+        self, request: gr.Request, nonce: str, brought: str, extra: str, *roles: Any
+    ) -> Iterator[Changes]:
+        """Take what was brought, with the columns that were chosen."""
+        def work(cancel: threading.Event) -> Shown:
+            visitor, what = self.house.door.visitor(request, nonce), Brought.from_json(brought)
+            yield from self._take(visitor, what, _chosen(roles), extra, cancel)
+
+        yield from self._working(request, work)
+
+    def use_with(
+        self, request: gr.Request, nonce: str, brought: str, extra: str, mine: str, *roles: Any
+    ) -> Iterator[Changes]:
+        """Take it anew with other passages beside it, if it was taken before."""
+        def work(cancel: threading.Event) -> Shown:
+            visitor, what = self.house.door.visitor(request, nonce), Brought.from_json(brought)
+            columns = _chosen(roles) if roles[0] else None  # of a BEIR folder there are none
+            yield from self._take(visitor, what, columns, extra, cancel)
+
+        if not (brought and mine):
+            yield {self.parts.said: gr.skip()}
+            return
+        yield from self._working(request, work)
+
+    def _take(
+        self, visitor: Visitor, what: Brought, columns: Columns | None, extra: str,
+        cancel: threading.Event,
+    ) -> Shown:
+        more = self.house.uploads.raw(extra, visitor) if extra else None
+        taken = self.intake.take(visitor, what, columns, more, cancel)
+        name = yield from self._told(taken, READING)
+        yield {self.parts.data: name, self.parts.mine: name, self.parts.said: ""}
+
+    def _title(self, visitor: Visitor, what: Brought) -> str:
+        return self.house.uploads.raw(what.raw, visitor).path.name if what.raw else what.title
+
+    def _looked(
+        self, look: Mapping[str, Any], title: str, columns: Columns | None, what: Brought
+    ) -> Changes:
+        """What was found, and the boxes filled with what can be chosen of it."""
+        parts, roles = self.parts, self.parts.roles
+        names = [str(name) for name in look.get("columns") or []]
+        configs, splits = (list(map(str, look.get(key) or [])) if what.hub else []
+                           for key in ("configs", "splits"))
+        told = columns.as_json() if columns else {}
+        return {
+            parts.found: intake_markup.found(look, title, columns),
+            parts.columns: gr.Column(visible=look.get("kind") == "pairs"),
+            roles.anchor: gr.Dropdown(names, value=told.get("anchor")),
+            roles.positive: gr.Dropdown(names, value=told.get("positive")),
+            roles.negatives: gr.Dropdown(names, value=told.get("negatives") or []),
+            roles.score: gr.Dropdown([NONE, *names], value=told.get("score") or ""),
+            roles.least: told.get("least_score"),
+            roles.topic: gr.Dropdown([NONE, *names], value=told.get("topic") or ""),
+            parts.config: gr.Dropdown(configs, value=_among(what.config, configs),
+                                      visible=len(configs) > 1),
+            parts.split: gr.Dropdown(splits, value=_among(what.split, splits),
+                                     visible=len(splits) > 1),
+        }
+
+    # --- checking it
+
+    def check(self, request: gr.Request, nonce: str, data: str) -> Iterator[Changes]:
+        """The data check of what is chosen, with its progress in place."""
+        parts, own = self.parts, str(data).startswith("upload-")
+
+        def buttons(working: bool, again: bool = False) -> Changes:
+            return {parts.after: gr.Row(visible=own), parts.stop: gr.Button(visible=working),
+                    parts.again: gr.Button(visible=again),
+                    parts.compare: gr.Button(visible=not working)}
+
+        def work(cancel: threading.Event) -> Shown:
+            steps = self.intake.check(self.house.door.looks(request, nonce), data, cancel)
+            report = yield from self._told(
+                steps, CHECKING, lambda html: {parts.check: html, **buttons(True)})
+            title = self.house.uploads.title(data) or str(report.get("name", ""))
+            yield {parts.check: data_markup.report(report, title), **buttons(False)}
+
+        yield from self._cancellable(
+            request, work, lambda html: {parts.check: html, **buttons(False, True)})
+
+    # --- while something is at work
+
+    def cancel(self, request: gr.Request) -> None:
+        """End what is at work for this page."""
+        for cancel in list(self._cancels.get(str(request.session_hash), ())):
+            cancel.set()
+
+    def _working(self, request: gr.Request, work: Callable[[threading.Event], Shown]) -> Shown:
+        """Work on what was brought; whatever comes of it, what was chosen before stays chosen."""
+        idle = {self.parts.working: gr.Row(visible=False)}
+        yield from self._cancellable(request, work, lambda html: {self.parts.said: html, **idle})
+        yield idle
+
+    def _cancellable(
+        self, request: gr.Request, work: Callable[[threading.Event], Shown],
+        say: Callable[[str], Changes],
+    ) -> Shown:
+        """Work that can be cancelled; what goes wrong is said in place."""
+        session, cancel = str(request.session_hash), threading.Event()
+        self._cancels.setdefault(session, set()).add(cancel)
+        try:
+            yield from work(cancel)
+        except CancelledError:
+            yield say(data_markup.note(CANCELLED))
+        except (ValueError, OSError) as error:
+            yield say(markup.error(str(error)))
+        finally:
+            self._cancels[session].discard(cancel)
+            if not self._cancels[session]:
+                self._cancels.pop(session, None)
+
+    def _told(
+        self, steps: Steps, what: str, show: Callable[[str], Changes] | None = None
+    ) -> Shown:
+        """Show how far something is; returns what comes of it."""
+        drawn = ""
+        try:
+            while True:
+                step = next(steps)
+                html = intake_markup.progress(step, what)
+                if html == drawn:
+                    yield gr.skip()  # a page that is closed meanwhile ends this here
+                elif show:
+                    yield show(html)
+                else:
+                    yield {self.parts.working: gr.Row(visible=True), self.parts.progress: html}
+                drawn = html
+        except StopIteration as finished:
+            return finished.value
+        finally:
+            steps.close()
+
+    # --- after a reload
+
+    def restore(self, request: gr.Request, nonce: str, kept: object) -> Any:
+        """What stood there before a reload, as far as it is still here."""
+        uploads, visitor = self.house.uploads, self.house.door.looks(request, nonce)
+        found = restored(kept, uploads, visitor)
+        if found is None:
+            return gr.skip()
+        parts, ((source, mine, brought, extra), said) = self.parts, found
+        choices = {value for _, value in parts.source.choices}
+        return {
+            parts.source: source if source in choices else gr.skip(), parts.mine: mine,
+            parts.brought: brought, parts.said: markup.error(said) if said else "",
+            **(self._with_more(uploads.raw(extra, visitor)) if extra else {}),
+        }
+
+
+def _chosen(roles: Sequence[Any]) -> Columns:
+    return chosen_columns(dict(zip(ROLES, roles, strict=True)))
+
+
+def _among(chosen: str, names: Sequence[str]) -> str | None:
+    return chosen if chosen in names else next(iter(names), None)
