@@ -1,4 +1,4 @@
-"""Command line: `python -m corpus check PATH` and `python -m corpus fingerprint PATH`.
+"""Command line: `python -m corpus look|convert SOURCE`, `python -m corpus check|fingerprint PATH`.
 
 Exit status 0 when the data can be used, 1 when not, 2 wrong use. Everything but the result goes
 to standard error.
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .bring import add_commands
 from .check import Report, check_path
 from .read import BUILT_IN, GENERAL, load_corpus
 from .records import SPLITS
@@ -87,6 +88,7 @@ def _writing_lines(writing: Mapping[str, Any]) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m corpus", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_commands(commands)
     check = commands.add_parser("check", help="say what is wrong with a corpus, before training")
     check.set_defaults(command=check_command)
     fingerprint = commands.add_parser(

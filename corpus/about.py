@@ -25,8 +25,9 @@ FIXED = ("control_characters",)
 class About:
     """What somebody brought, and what became of it on its way to a folder in BEIR layout.
 
-    rows: read, those left out among them (of BEIR: passages, queries and judgements together are
-    not counted; it is the judgements). left_out, fixed: kind -> count and up to five examples.
+    rows: those that could be read, whether they were used or left out (of BEIR: judgements used).
+    pairs: a question with one of its answers. left_out, fixed: kind -> count and up to five
+    examples.
     """
 
     name: str
@@ -62,7 +63,7 @@ class About:
 
 def write_about(folder: Path, about: About) -> None:
     """Write a folder's about.json."""
-    text = json.dumps(about.as_json(), ensure_ascii=False, indent=1)
+    text = json.dumps(about.as_json(), indent=1)
     (folder / ABOUT).write_text(text + "\n", "utf-8")
 
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,8 @@ ALIASES = {
         prompt instruction utterance ask
         frage fragen kundenfrage anfrage suchanfrage suche suchbegriff
         requete pregunta preguntas consulta domanda domande pergunta perguntas vraag vragen
-        fraga spørgsmål spørsmål kysymys pytanie otazka soru вопрос 问题 問題 质问 質問 질문""".split()),
+        fraga spørgsmål spørsmål kysymys pytanie otazka soru вопрос
+        问题 問題 质问 質問 질문""".split()),
     "positive": (*POSITIVE_NAMES, *"""pos positives positivepassage positivepassages positivetext
         positivedoc answers answertext bestanswer acceptedanswer response responses reply output
         completion passagetext contexts documenttext doc docs chunk paragraph sentence2 sentenceb
@@ -107,18 +108,27 @@ def first_called(names: Iterable[str], wanted: Sequence[str]) -> str:
     return next((by_compact[alias] for alias in map(_compact, wanted) if alias in by_compact), "")
 
 
-def checked(columns: Columns, names: Sequence[str], source: str) -> Columns:
-    """The same columns, when a table has them; CorpusError names those it has."""
-    asked = [columns.anchor, columns.positive, *columns.negatives, columns.score, columns.topic]
+def check_columns(
+    columns: Columns, names: Sequence[str], source: str, sparse: bool = False
+) -> None:
+    """Refuse columns that a table has not; CorpusError names those it has.
+
+    sparse: a row need not have all of them, so that others than anchor and positive may turn up.
+    """
+    asked = [columns.anchor, columns.positive]
+    if not sparse:
+        asked += [*columns.negatives, columns.score, columns.topic]
     for name in asked:
         if name and name not in names:
             raise CorpusError(f"{source} has no column “{name:.80}”: it has {_listed(names)}.")
     if columns.anchor == columns.positive:
         raise CorpusError(f"{source}: anchor and positive are both “{columns.anchor:.80}”: name "
                           "two columns.")
+    if {columns.anchor, columns.positive} & set(columns.negatives):
+        raise CorpusError(f"{source}: a column of negatives cannot be that of the anchor or the "
+                          "positive: name another.")
     if columns.least_score is not None and not columns.score:
         raise CorpusError(f"{source}: a least score needs the column of the score: name it.")
-    return replace(columns, negatives=tuple(dict.fromkeys(columns.negatives)))
 
 
 def no_columns(names: Sequence[str], source: str) -> CorpusError:

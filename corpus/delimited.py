@@ -61,7 +61,7 @@ def delimited(file: TextFile, limits: Limits, on_bad_row: OnBadRow) -> Delimited
         raise TooMuchError(f"{file.path.name} has {len(first[1]):,} columns; at most "
                            f"{limits.columns:,} are read.")
     if first is None:
-        kept = iter(())
+        kept: Iterator[tuple[str, list[str]]] = iter(())
     elif _looks_like_data(first[1]):
         names = [f"column {number}" for number in range(1, len(first[1]) + 1)]
         on_bad_row(Remark(

@@ -1,6 +1,7 @@
 """Bytes -> text: in which encoding a file is, and its lines, however long the file."""
 
 import codecs
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ SAMPLE = 1 << 16
 REGION = 4 << 20
 """Bytes around the first fault that are searched for them."""
 MARKED = (
-    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """What a file begins with that says its encoding; the longer first."""
@@ -84,10 +86,11 @@ class TextFile:
     def lines(self, newline: str = "\n") -> Iterator[str]:
         """The lines, with their ends; `newline` as `open` has it."""
         try:
-            with self.path.open(encoding=self.codec, newline=newline) as file:
-                for number, line in enumerate(file, 1):
+            with (self.path.open("rb") as file,
+                  io.TextIOWrapper(file, self.codec, newline=newline) as text):
+                for number, line in enumerate(text, 1):
                     if number % 500 == 0:
-                        self.done = file.buffer.tell()
+                        self.done = file.tell()
                     yield line
             self.done = self.total
         except OSError as error:
@@ -111,8 +114,8 @@ def _encoding(path: Path) -> tuple[str, bool]:
             if fault := _first_fault(path, codec):
                 raise CorpusError(_said(path, fault, NAMES.get(codec, codec.removesuffix("-sig"))))
             return codec, False
-    if (codec := _wide(start)) and not _first_fault(path, codec):
-        return codec, True
+    if (wide := _wide(start)) and not _first_fault(path, wide):
+        return wide, True
     fault = _first_fault(path, "utf-8")
     if not fault:
         return "utf-8", False

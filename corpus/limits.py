@@ -24,5 +24,7 @@ class Limits:
     columns: int = 1_000
 
 
+USUAL = Limits()
+"""What is read where nobody says otherwise."""
 WHOLE = Limits(sys.maxsize, sys.maxsize, sys.maxsize, 100_000)
 """What is read of one's own files on one's own machine: all of them."""

@@ -63,8 +63,8 @@ class PairReader:
         if self.least_score is not None:
             score = number(fields, self.score, where)
             if score < self.least_score:
-                raise BelowScoreError(f"{where}: {self.score} is {score:g}, and {self.least_score:g} "
-                                      "is the least")
+                raise BelowScoreError(f"{where}: {self.score} is {score:g}, and the least is "
+                                      f"{self.least_score:g}")
         return PairRow(
             where,
             self.texts.text(fields, self.anchor, where),

@@ -1,18 +1,18 @@
 """Whatever somebody brings -> a table's rows, or a folder in BEIR layout: by what is in it."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 from .columns import Columns, Guess, guess_columns, no_columns
 from .delimited import delimited
 from .encodings import TextFile
+from .fields import HALF
 from .json_rows import json_rows, rows_of_lines
-from .limits import Limits
+from .limits import USUAL, Limits, TooMuchError
 from .records import CorpusError
 from .rows import OnBadRow, Remark, Row, bounded, refuse
 from .table import Table
@@ -22,9 +22,10 @@ SOURCE_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".xlsx
 LINES_SUFFIXES = (".jsonl", ".ndjson")
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
-HUB = "hf:"
+HUB = ("hf:", "https://huggingface.co/datasets/")
 FIRST_ROWS = 100
 """Rows that are looked at to tell columns."""
+LONGEST_NAME = 200
 START = 4096
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"
@@ -104,7 +105,7 @@ def opened(
         if inner != path:
             found.format += ", in a zip"
         stack.callback(lambda: getattr(found.rows, "close", lambda: None)())
-        yield _looked_into(found, limits)
+        yield _looked_into(found, limits, on_bad_row)
 
 
 def _start(path: Path) -> bytes | None:
@@ -128,14 +129,18 @@ def _is_excel(path: Path, start: bytes) -> bool:
 def _unpacked(path: Path, limits: Limits, stack: ExitStack, beside: Path | None) -> Path:
     from .archive import unpacked
 
-    most = replace(limits, bytes=min(limits.bytes, Limits().bytes))
     try:
         into = stack.enter_context(
             tempfile.TemporaryDirectory(prefix=".unpacked-", dir=beside, ignore_cleanup_errors=True)
         )
-        return unpacked(path, Path(into) / "data", most)
+        return unpacked(path, Path(into) / "data", _of_packed(limits))
     except OSError as error:
         raise CorpusError(f"{path.name} cannot be unpacked: {error.strerror}.") from error
+
+
+def _of_packed(limits: Limits) -> Limits:
+    """Limits for what unpacks to more than it is: nobody's own file is to fill the disk."""
+    return replace(limits, bytes=min(limits.bytes, USUAL.bytes))
 
 
 def _folder(path: Path, name: str, kind: str) -> Source:
@@ -159,8 +164,9 @@ def _table(path: Path, start: bytes, limits: Limits, on_bad_row: OnBadRow) -> So
     if start.startswith(ZIP) or suffix in EXCEL_SUFFIXES:
         from .excel import excel_rows, excel_table
 
-        return _of_table(path, "Excel", excel_table(path, limits),
-                         excel_rows(path, limits, on_bad_row), on_bad_row)
+        most = _of_packed(limits)
+        return _of_table(path, "Excel", excel_table(path, most),
+                         excel_rows(path, most, on_bad_row), on_bad_row)
     if suffix in (*LINES_SUFFIXES, ".json", *TABLE_SUFFIXES):
         return _of_text(path, start, limits, on_bad_row)
     raise CorpusError(
@@ -192,7 +198,7 @@ def _of_text(path: Path, start: bytes, limits: Limits, on_bad_row: OnBadRow) -> 
     return found
 
 
-def _looked_into(found: Source, limits: Limits) -> Source:
+def _looked_into(found: Source, limits: Limits, on_bad_row: OnBadRow) -> Source:
     """The same source with its first rows looked at, its columns known, and its limits kept."""
     rows = bounded(found.rows, limits, found.file)
     found.first = list(islice(rows, FIRST_ROWS))
@@ -200,21 +206,25 @@ def _looked_into(found: Source, limits: Limits) -> Source:
     if len(found.first) < FIRST_ROWS:
         found.row_count = len(found.first)
     if found.free:
-        found.names = _names_of(fields for _, fields in found.first)
+        found.names = tuple(dict.fromkeys(name for _, row in found.first for name in row))
+        if len(found.names) > limits.columns:
+            raise TooMuchError(f"{found.file} has {len(found.names):,} columns in its first rows; "
+                               f"at most {limits.columns:,} are read.")
+    usable = tuple(name for name in found.names if len(name) <= LONGEST_NAME
+                   and not HALF.search(name))
+    if usable != found.names:
+        on_bad_row(Remark(
+            f"{found.file} has {len(found.names) - len(usable):,} columns whose names have over "
+            f"{LONGEST_NAME} characters or are no text: they are not read."
+        ))
+        found.names = usable
     return found
 
 
-def _names_of(rows: Iterator[Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for fields in rows for name in fields))
-
-
 def _hub(source: str, config: str, split: str, limits: Limits, on_bad_row: OnBadRow) -> Source:
-    from .hub_data import HubData, hub_rows, hub_table
+    from .hub_data import hub_rows, parse
 
-    data = HubData.of(source, config, split)
-    table = hub_table(data, limits)
-    for note in table.notes:
-        on_bad_row(Remark(note))
-    found = Source(source, source, "Hub data set", names=table.names, row_count=table.rows,
-                   rows=hub_rows(data, limits, on_bad_row))
-    return _looked_into(found, limits)
+    data = parse(source, config or None, split or None)
+    found = Source(data.id, data.id, "Hub data set", rows=hub_rows(data, limits, on_bad_row),
+                   free=True)
+    return _looked_into(found, limits, on_bad_row)
