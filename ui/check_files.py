@@ -7,6 +7,7 @@ import base64
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -28,7 +29,7 @@ def link(name: str, text: str, said: str) -> str:
 
 def report_links(report: Mapping[str, Any], title: str) -> str:
     """Links that save the data check as JSON and as a table."""
-    stem = "".join(letter if letter.isalnum() else "-" for letter in title)[:40] or "data"
+    stem = re.sub(r"\W+", "-", title)[:40].strip("-") or "data"
     text = json.dumps(report, indent=1, ensure_ascii=False)
     return " · ".join([link(f"check-{stem}.json", text, "the report as JSON"),
                        link(f"check-{stem}.csv", report_csv(report), "as CSV")])
