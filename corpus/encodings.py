@@ -165,13 +165,14 @@ def _wide(start: bytes) -> str | None:
 
 
 def _around(path: Path, fault: Fault) -> tuple[bytes, bytes]:
-    """What stands before the line of a fault, and that line with what follows."""
+    """The beginning of a file, and the line of a fault with what follows."""
+    near = max(0, fault.offset - SAMPLE)
     with path.open("rb") as file:
-        before = file.read(min(CHUNK, fault.offset))
-        file.seek(max(len(before), fault.offset - SAMPLE))
-        region = file.read(REGION)
-    start = region.rfind(b"\n", 0, max(0, fault.offset - max(len(before), fault.offset - SAMPLE)))
-    return before[: before.rfind(b"\n") + 1], region[start + 1 :]
+        file.seek(near)
+        region = file.read(SAMPLE + REGION)
+        line = region.rfind(b"\n", 0, fault.offset - near) + 1
+        file.seek(0)
+        return file.read(min(REGION, near + line)), region[line:]
 
 
 def _is_utf8_with_faults(sample: bytes) -> bool:
@@ -212,7 +213,7 @@ def _natural(text: str) -> bool:
     marks = [place.start() for place in BEYOND_ASCII_ONE.finditer(text)]
     good = 0
     for place in marks:
-        sides = [side for side in (text[place - 1 : place], text[place + 1 : place + 2])
+        sides = [side for side in (text[max(0, place - 1) : place], text[place + 1 : place + 2])
                  if side.isalpha()]
         good += (any(side.isascii() for side in sides) if text[place] in ACCENTED
                  else text[place] in SIGNS and (len(sides) < 2 or text[place] == "’"))

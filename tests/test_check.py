@@ -211,7 +211,7 @@ def test_a_usable_file_exits_0_and_prints_one_object(tmp_path):
 
 @pytest.mark.parametrize("name, content, said", [
     ("a.jsonl", b'{"anchor": "a?"\n', "a.jsonl line 1 is not JSON"),
-    ("a.jsonl", b'\n{"anchor": "\xe9"}\n', "a.jsonl line 2 is not UTF-8 (byte 0xe9)"),
+    ("a.jsonl", b'\n{"anchor": "\xc3\xa9 \xe9"}\n', "a.jsonl line 2 is not UTF-8 (byte 0xe9)"),
     ("a.jsonl", b'{"anchor": "a?", "positive": ' + b"9" * 5000 + b"}", "a.jsonl line 1"),
     ("a.jsonl", b'{"anchor": "a?", "positive": "\\ud800"}', "half a character"),
     ("a.jsonl", b'{"anchor": "a?", "positive": "A", "negative": 5}', "negative must be text"),

@@ -30,3 +30,13 @@ def test_queries_linked_through_passages_stay_together():
     chain = {f"q{i}": {f"p{i}": 1, f"p{i + 1}": 1} for i in range(30)}
     splits = split_by_passage(chain | many(0))
     assert sorted(len(split) for split in splits.values()) == [0, 0, 30]
+
+
+def test_a_passage_judged_not_relevant_links_nobody():
+    linked = {f"q{i}": {f"p{i}": 1, "p0": 1} for i in range(30)}
+    apart = {f"q{i}": {f"p{i}": 1} | ({"p0": 0} if i else {}) for i in range(30)}
+    assert sorted(len(split) for split in split_by_passage(linked).values()) == [0, 0, 30]
+    splits = split_by_passage(apart)
+    assert [len(split) for split in splits.values()] == [24, 3, 3]
+    assert {query: grades for split in splits.values() for query, grades in split.items()} == apart
+    assert split_by_passage({"q": {"p": 0}}) == {"train": {}, "dev": {}, "test": {}}
