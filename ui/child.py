@@ -186,7 +186,7 @@ class _Ears:
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
         now = time.monotonic()
-        if self.step is None or text != self.step.text or done < self.step.done:
+        if self.step is None or total != self.step.total or done < self.step.done:
             self.began = now  # something else from here on
         spent = now - self.began
         known = spent >= ENOUGH and 0 < done <= total

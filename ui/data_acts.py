@@ -97,6 +97,7 @@ class DataActs:
         """Look at what was brought; where its columns are beyond doubt, take it at once."""
         def work(cancel: threading.Event) -> Shown:
             visitor, what = self.house.door.visitor(request, nonce), Brought.from_json(brought)
+            yield {self.parts.found: ""}  # with what was found of an earlier one its boxes go
             look = yield from self._told(self.intake.look(visitor, what, cancel), LOOKING)
             certain, guess = certain_guess(look), look.get("guess")
             columns = restored_columns(brought) or (Columns.from_json(guess) if guess else None)
@@ -160,7 +161,6 @@ class DataActs:
         told = columns.as_json() if columns else {}
         return {
             parts.found: intake_markup.found(look, title, columns),
-            parts.columns: gr.Column(visible=look.get("kind") == "pairs"),
             roles.anchor: gr.Dropdown(names, value=told.get("anchor")),
             roles.positive: gr.Dropdown(names, value=told.get("positive")),
             roles.negatives: gr.Dropdown(names, value=told.get("negatives") or [],
@@ -181,9 +181,9 @@ class DataActs:
         parts, own = self.parts, str(data).startswith("upload-")
 
         def buttons(working: bool, again: bool = False) -> Changes:
-            return {parts.after: gr.Row(visible=own), parts.stop: gr.Button(visible=working),
+            return {parts.stop: gr.Button(visible=own and working),
                     parts.again: gr.Button(visible=again),
-                    parts.compare: gr.Button(visible=not working)}
+                    parts.compare: gr.Button(visible=own and not working)}
 
         def work(cancel: threading.Event) -> Shown:
             steps = self.intake.check(self.house.door.looks(request, nonce), data, cancel)
@@ -204,7 +204,7 @@ class DataActs:
 
     def _working(self, request: gr.Request, work: Callable[[threading.Event], Shown]) -> Shown:
         """Work on what was brought; whatever comes of it, what was chosen before stays chosen."""
-        idle = {self.parts.working: gr.Row(visible=False)}
+        idle = {self.parts.progress: ""}
         yield from self._cancellable(request, work, lambda html: {self.parts.said: html, **idle})
         yield idle
 
@@ -240,7 +240,7 @@ class DataActs:
                 elif show:
                     yield show(html)
                 else:
-                    yield {self.parts.working: gr.Row(visible=True), self.parts.progress: html}
+                    yield {self.parts.progress: html}
                 drawn = html
         except StopIteration as finished:
             return finished.value

@@ -61,15 +61,12 @@ class Parts:
     more_out: gr.Button
     found: gr.HTML
     said: gr.HTML
-    columns: gr.Column
     roles: Roles
     swap: gr.Button
     use: gr.Button
-    working: gr.Row
     progress: gr.HTML
     cancel: gr.Button
     check: gr.HTML
-    after: gr.Row
     stop: gr.Button
     again: gr.Button
     compare: gr.Button
@@ -100,12 +97,11 @@ def _parts(house: House) -> Parts:
     own = house.settings.data if house.settings.data != BUILT_IN else None
     choices = [("Porsche questions and answers (built in)", BUILT_IN)]
     choices += [(f"{Path(own).name} (TANDEM_DATA)", own)] if own else []
-    hidden = {"visible": "hidden"}
     gr.Markdown("### 1 · Data")
     source = gr.Radio([*choices, ("My own data", OWN)], value=own or BUILT_IN, show_label=False,
                       label="Data", elem_id="data-source")
-    data = gr.Textbox(own or BUILT_IN, elem_id="data-name", **hidden)
-    mine, brought, extra = (gr.Textbox("", **hidden) for _ in range(3))
+    data = gr.Textbox(own or BUILT_IN, visible="hidden", elem_id="data-name")
+    mine, brought, extra = (gr.Textbox("", visible="hidden") for _ in range(3))
     with gr.Column(visible=False, elem_id="bring") as bring:
         gr.HTML(intake_markup.before(house.settings), js_on_load=None, elem_id="before")
         file = gr.File(label=f"A file: {', '.join(SUFFIXES)}", file_types=list(SUFFIXES),
@@ -124,21 +120,21 @@ def _parts(house: House) -> Parts:
             more_said = gr.HTML(js_on_load=None, elem_id="more-said")
             more_out = gr.Button("Leave them out", size="sm", visible=False)
         found = gr.HTML(js_on_load=None, elem_id="found")
-        with gr.Column(visible=False, elem_id="columns") as columns:
+        with gr.Column(elem_id="columns"):  # seen with a table, as the style sheet has it
             roles, swap, use = _roles()
         said = gr.HTML(js_on_load=None, elem_id="data-said")
-    with gr.Row(visible=False, elem_id="working") as working:
+    with gr.Row(elem_id="working"):
         progress = gr.HTML(js_on_load=None, elem_id="data-progress")
         cancel = gr.Button("Cancel", size="sm", scale=0, min_width=100, elem_id="data-cancel")
     check = gr.HTML(data_markup.note("The data check stands here."), js_on_load=None,
                     elem_id="check")
-    with gr.Row(visible=False, elem_id="data-after") as after:
+    with gr.Row(elem_id="data-after"):
         stop = gr.Button("Cancel the check", size="sm", visible=False, elem_id="check-stop")
         again = gr.Button("Check it again", size="sm", visible=False, elem_id="check-again")
-        compare = gr.Button("Try it in Compare", size="sm", elem_id="data-compare")
+        compare = gr.Button("Try it in Compare", size="sm", visible=False, elem_id="data-compare")
     return Parts(source, data, mine, brought, extra, bring, file, hub, hub_look, config, split,
-                 more, more_said, more_out, found, said, columns, roles, swap, use, working,
-                 progress, cancel, check, after, stop, again, compare)
+                 more, more_said, more_out, found, said, roles, swap, use, progress, cancel, check,
+                 stop, again, compare)
 
 
 def _roles() -> tuple[Roles, gr.Button, gr.Button]:
@@ -163,14 +159,13 @@ def _listen(
     """Say what happens; gives the events by which data is chosen."""
     now: dict[str, Any] = {"queue": False, **QUIET}
     children: dict[str, Any] = {"concurrency_id": CHILDREN, "concurrency_limit": 2, **QUIET}
-    roles, made = parts.roles.all, [parts.data, parts.mine, parts.said, parts.working,
-                                    parts.progress]
+    roles, made = parts.roles.all, [parts.data, parts.mine, parts.said, parts.progress]
     switched = parts.source.change(_switch, [parts.source, parts.mine], [parts.bring, parts.data],
                                    **now)
     _listen_to_bringing(acts, parts, nonce)
     brought = parts.brought.change(
         acts.bring, [nonce, parts.brought, parts.extra, parts.mine],
-        [parts.found, parts.columns, *roles, parts.config, parts.split, *made],
+        [parts.found, *roles, parts.config, parts.split, *made],
         trigger_mode="always_last", **children)
     used = parts.use.click(acts.use, [nonce, parts.brought, parts.extra, *roles], made, **children)
     more = [event.then(acts.use_with, [nonce, parts.brought, parts.extra, parts.mine, *roles],
@@ -183,7 +178,7 @@ def _listen(
                 parts.more_out.click(acts.without_more, None, parts.joining, **now))]
     parts.swap.click(lambda anchor, positive: (positive, anchor), roles[:2], roles[:2], **now)
     gr.on([parts.data.change, nonce.change, parts.again.click], acts.check, [nonce, parts.data],
-          [parts.check, parts.after, parts.stop, parts.again, parts.compare],
+          [parts.check, parts.stop, parts.again, parts.compare],
           trigger_mode="always_last", **children)
     gr.on([parts.cancel.click, parts.stop.click], acts.cancel, None, None, **now)
     parts.compare.click(lambda data: (data, gr.Tabs(selected="compare")), parts.data,
