@@ -5,8 +5,8 @@
 
 Each shape is written as a pair file, always the same for a size, and `python -m corpus check` runs
 on it as a process of its own, with `--progress`. Words follow Zipf's law: those of the built-in
-corpora by how often they stand there, then compounds of them for the long tail. Questions have about
-15 words, answers 60 to 250.
+corpora by how often they stand there, then compounds of them for the long tail. Questions have
+about 15 words, answers 60 to 250.
 
     plain        some exact repetitions, some near ones, shared answers, conflicting answers
     boilerplate  each answer shares three quarters of its words with all others: no near duplicates

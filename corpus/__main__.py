@@ -8,13 +8,16 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from retrieval.spread import base_spread
+
+from .bounds import bound_memory, out_of_memory, progress_printer, silent
 from .bring import add_commands
-from .check import Report, check_path
+from .check import check_path
 from .read import BUILT_IN, GENERAL, load_corpus
 from .records import SPLITS
+from .report_text import as_text
 
 log = logging.getLogger("corpus")
 
@@ -34,7 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def check_command(options: argparse.Namespace) -> tuple[str, int]:
     """Say what is wrong with a corpus."""
-    report = check_path(options.path)
+    if options.memory:
+        bound_memory(options.memory)
+    try:
+        report = check_path(
+            options.path, progress=progress_printer() if options.progress else silent,
+            measure=None if options.assume else base_spread,
+        )
+    except MemoryError:
+        said = out_of_memory(options.memory)
+        log.error("%s", said)
+        return json.dumps({"error": said}) if options.json else "", 1
     text = json.dumps(report.as_json()) if options.json else as_text(report)
     return text, 0 if report.ok else 1
 
@@ -49,48 +62,18 @@ def fingerprint_command(options: argparse.Namespace) -> tuple[str, int]:
     }, indent=1), 0
 
 
-def as_text(report: Report) -> str:
-    """The report for a person: the sizes, the findings worst first, how it is written."""
-    splits = ", ".join(f"{split} {count:,}" for split, count in report.splits.items())
-    lines = [
-        f"{report.name}: {'can be used' if report.ok else 'cannot be used as it is'}",
-        f"{report.pairs:,} pairs, {report.queries:,} questions ({splits}), "
-        f"{report.passages:,} passages",
-    ]
-    if report.detectable_difference is not None:
-        lines.append(f"The test split can show a difference of {report.detectable_difference:.3f} "
-                     "ndcg@10 or more (80 % power, 5 % two-sided, assumed spread).")
-    for finding in report.findings:
-        lines += ["", f"{finding.severity.upper()} {finding.kind}: {finding.count:,}",
-                  f"  {finding.action}", *(f"  - {example}" for example in finding.examples)]
-    if not report.findings:
-        lines += ["", "Nothing to report."]
-    return "\n".join(lines + (["", *_writing_lines(report.writing)] if report.writing else []))
-
-
-def _writing_lines(writing: Mapping[str, Any]) -> list[str]:
-    tokens = writing["tokens"]
-    lines = [f"Tokens ({tokens['counted_by']}):"]
-    for what in ("questions", "passages", "passages_with_title"):
-        spread = tokens[what]
-        if spread and (what != "passages_with_title" or spread != tokens["passages"]):
-            lines.append(f"  {what.replace('_', ' ')} {spread['min']} to {spread['max']}, "
-                         f"mean {spread['mean']}")
-    if (share := writing["at_most_one_shared_word"]) is not None:
-        lines.append(f"Questions with at most one word of their passage: {share:.0%}")
-    for what, pattern in writing["commonest_pattern"].items():
-        if pattern:
-            lines.append(f"Commonest opening of {what}: “{pattern['pattern']}”, "
-                         f"{pattern['share']:.1%}")
-    return lines
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m corpus", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_commands(commands)
     check = commands.add_parser("check", help="say what is wrong with a corpus, before training")
     check.set_defaults(command=check_command)
+    check.add_argument("--assume", action="store_true", help="assume how much the base model's "
+                       "figures differ from question to question, rather than measure it")
+    check.add_argument("--progress", action="store_true",
+                       help="say how far it is, as JSON lines on standard error")
+    check.add_argument("--memory", type=int, metavar="MB",
+                       help="take this much memory at most, where the system can see to it")
     fingerprint = commands.add_parser(
         "fingerprint", help="print what identifies a corpus and its splits: always JSON"
     )

@@ -1,111 +1,61 @@
 """The data check, before any training: what is wrong, how often, and what Tandem does about it."""
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from . import faults
+from .bounds import OnProgress, silent
+from .brought import Brought, brought_to
+from .findings import (
+    KINDS,
+    LEFT_OUT,
+    NO_PAIRS,
+    REFUSED,
+    REPEATED,
+    SEVERITIES,
+    Finding,
+    finding,
+    worst_first,
+)
+from .languages import languages
+from .power import Spread, detectable_difference
 from .read import BUILT_IN, GENERAL, load_corpus
 from .records import SPLITS, Corpus, CorpusError
+from .report import Report
 from .tokens import token_counter
 from .words import shortened
 from .writing import writing
 
-SEVERITIES = ("error", "warning", "info")
-"""Worst first. An error means that the data cannot be used as it is."""
-MOST_EXAMPLES = 5
-EXAMPLE_LENGTH = 300
-POWER_FACTOR = 2.802
-"""1.960 + 0.842: two-sided at 5 %, with 80 % power."""
-ASSUMED_SD = 0.30
-"""Standard deviation, over queries, of the difference in ndcg@10 between two models: a typical
-value, to be replaced by the measured one once both have been evaluated."""
-KINDS = {
-    "unreadable_row": ("error", "Tandem refuses such data rather than use a part of it: correct "
-                       "these rows, or remove them."),
-    "empty_text": ("error", "Tandem refuses rows without text: fill them in, or remove them."),
-    "over_length": ("warning", f"A model reads the first {faults.MOST_TOKENS} tokens and drops the "
-                    "rest: split these texts, or put first what matters."),
-    "duplicate_pair": ("warning", "Tandem reads exact repetitions once; pairs that differ in case, "
-                       "spacing or id are used as they are: remove the repetitions."),
-    "near_duplicate_passage": ("warning", "Tandem keeps both, and a model that finds the one "
-                               "instead of the other is marked down: merge them, or judge both as "
-                               "answers."),
-    "shared_answer": ("info", "Tandem keeps the questions of one passage apart in a batch, so that "
-                      "no answer counts as wrong for its own question."),
-    "conflicting_answers": ("warning", "Tandem joins equal anchors of a pair file to one question "
-                            "with several answers, and takes the others as they are: check that "
-                            "every answer is right, or make the questions differ."),
-    "split_leak": ("warning", "Tandem measures these splits as they are, and figures on what was "
-                   "trained on flatter the model: keep each question and passage in one split."),
-    "swapped_columns": ("warning", "Tandem takes the anchor for the question and the positive for "
-                        "its answer: exchange the two columns if they are the wrong way round."),
-    "too_few_pairs": ("warning", "Tandem trains and measures all the same, but a gain may be too "
-                      "small to show: add pairs."),
-}
-"""Kind of finding -> its severity, and what Tandem does about it or the user should do."""
-NO_PAIRS = "There is nothing to train on or to measure: add questions with their answers."
+__all__ = ["KINDS", "SEVERITIES", "Finding", "Report", "check_corpus", "check_path",
+           "detectable_difference"]
+
+Within = Callable[[int, int], None]
+"""Told how much of a stage is done, and of how much."""
+Measure = Callable[[Corpus, Within], Spread | None]
+"""Judges the base model on a corpus; None where it cannot."""
+READING, TOKENS, NEAR, WRITING, LANGUAGES, JUDGING = STAGES = (
+    "Reading", "Counting tokens", "Looking for near duplicates", "Looking at how it is written",
+    "Telling languages", "Judging the base model",
+)
+SHARES = dict(zip(STAGES, (15, 25, 30, 15, 5, 10), strict=True))
+"""What each stage takes of the time on a large corpus, in percent."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One kind of fault: how many cases, what is done about it, and up to five examples."""
+def check_path(
+    source: str | Path, seed: int = 42, *, progress: OnProgress = silent,
+    measure: Measure | None = None, base_is_english: bool = True,
+) -> Report:
+    """Check a built-in corpus, a BEIR folder or a pair file; what cannot be read is a finding.
 
-    kind: str
-    severity: str
-    count: int
-    action: str
-    examples: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """The finding as `corpus check --json` prints it."""
-        return {"kind": self.kind, "severity": self.severity, "count": self.count,
-                "action": self.action, "examples": list(self.examples)}
-
-
-@dataclass(frozen=True)
-class Report:
-    """What the check says of a corpus; findings stand worst first."""
-
-    name: str
-    findings: tuple[Finding, ...]
-    pairs: int = 0
-    passages: int = 0
-    queries: int = 0
-    splits: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
-    writing: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the data can be used."""
-        return not any(finding.severity == "error" for finding in self.findings)
-
-    @property
-    def detectable_difference(self) -> float | None:
-        """The smallest difference in mean ndcg@10 that the test split can show."""
-        return detectable_difference(self.splits["test"])
-
-    def as_json(self) -> dict[str, Any]:
-        """The report as `corpus check --json` prints it."""
-        return {
-            "ok": self.ok,
-            "name": self.name,
-            "pairs": self.pairs,
-            "passages": self.passages,
-            "queries": self.queries,
-            "splits": self.splits,
-            "detectable_difference": self.detectable_difference,
-            "findings": [finding.as_json() for finding in self.findings],
-            "writing": self.writing,
-        }
-
-
-def check_path(source: str | Path, seed: int = 42) -> Report:
-    """Check a built-in corpus, a BEIR folder or a pair file; what cannot be read is a finding."""
+    What a folder's about.json says was left out or mended when it was made is reported too.
+    progress, measure, base_is_english: as `check_corpus` has them.
+    """
     refused: list[CorpusError] = []
+    stages = Stages(progress)
+    stages.begin(READING)
+    built_in = str(source) in (BUILT_IN, GENERAL)
+    brought = None if built_in else brought_to(Path(source))
     try:
         corpus = load_corpus(source, seed, refused.append)
     except CorpusError as error:
@@ -113,71 +63,105 @@ def check_path(source: str | Path, seed: int = 42) -> Report:
     except OSError as error:  # a name that is too long, a folder without permission
         refused.append(CorpusError(f"{source} cannot be read: {error.strerror}."))
     else:
-        from_pairs = str(source) not in (BUILT_IN, GENERAL) and Path(source).is_file()
-        return check_corpus(corpus, refused, from_pairs)
-    return Report(shortened(Path(source).name), _worst_first(
-        _finding(kind, _refused(refused, kind)) for kind in KINDS
-    ))
+        from_pairs = brought.from_pairs if brought else not built_in and Path(source).is_file()
+        return check_corpus(corpus, refused, from_pairs, brought=brought, progress=progress,
+                            measure=measure, base_is_english=base_is_english)
+    findings = [*_of_reading(refused, no_pairs=True), *(brought.findings() if brought else ())]
+    return Report(shortened(Path(source).name), worst_first(findings),
+                  notes=_notes(refused, brought))
 
 
 def check_corpus(
-    corpus: Corpus, refused: Sequence[CorpusError] = (), from_pairs: bool = False
+    corpus: Corpus, refused: Sequence[CorpusError] = (), from_pairs: bool = False, *,
+    brought: Brought | None = None, progress: OnProgress = silent,
+    measure: Measure | None = None, spread: Spread | None = None, base_is_english: bool = True,
 ) -> Report:
     """Check a corpus that was read.
 
     refused: what its reader said of rows it left out. from_pairs: it was read from a pair file.
+    brought: what about.json says of its making. measure: judges the base model on it; spread: what
+    that found, if it was done before. base_is_english: base knows no other language.
     """
+    stages = Stages(progress)
     judged = [(split, pair) for split in SPLITS for pair in corpus.pairs(split)]
-    tokens = token_counter().counts(corpus)
+    tokens = token_counter().counts(corpus, stages.begin(TOKENS))
+    near = faults.near_duplicate_passages(corpus, stages.begin(NEAR))
     cases = {
-        "unreadable_row": _refused(refused, "unreadable_row"),
-        "empty_text": _refused(refused, "empty_text"),
         "over_length": faults.over_length(corpus, tokens),
-        "duplicate_pair": chain(_refused(refused, "duplicate_pair"),
-                                faults.duplicate_pairs(judged)),
-        "near_duplicate_passage": faults.near_duplicate_passages(corpus),
+        "duplicate_pair": faults.duplicate_pairs(judged),
+        "near_duplicate_passage": near,
         "shared_answer": faults.shared_answers(judged),
         "conflicting_answers": faults.conflicting_answers(judged, from_pairs),
         "split_leak": faults.split_leaks(judged),
         "swapped_columns": faults.swapped_columns(judged),
-        "too_few_pairs": faults.too_few_pairs(corpus),
     }
-    return Report(
-        name=shortened(corpus.name),
-        findings=_worst_first(_finding(kind, found, not judged) for kind, found in cases.items()),
-        pairs=len(judged),
-        passages=len(corpus.passages),
-        queries=len(corpus.queries),
+    found = [finding(kind, of_kind) for kind, of_kind in cases.items()]
+    stages.begin(WRITING)
+    figures = writing(corpus, tokens)
+    stages.begin(LANGUAGES)
+    told = languages(corpus)
+    if measure:
+        spread = measure(corpus, stages.begin(JUDGING))
+    report = Report(
+        name=shortened(corpus.name), findings=(), pairs=len(judged),
+        passages=len(corpus.passages), queries=len(corpus.queries),
         splits={split: len(corpus.qrels.get(split, {})) for split in SPLITS},
-        writing=writing(corpus, tokens),
+        writing=figures, languages=told.as_json(), notes=_notes(refused, brought), spread=spread,
     )
+    found += [*_of_reading(refused, not judged), *(brought.findings() if brought else ()),
+              told.finding(base_is_english), _too_few(corpus, report, not judged)]
+    stages.end()
+    return replace(report, findings=worst_first(found))
 
 
-def detectable_difference(queries: int, sd: float = ASSUMED_SD) -> float | None:
-    """The smallest difference in mean ndcg@10 that so many test queries can show.
+class Stages:
+    """The stages of a check as one progress, in percent."""
 
-    With 80 % power at 5 % two-sided, for a paired comparison; `sd` is the standard deviation of
-    the difference from query to query. None without queries.
-    """
-    return round(POWER_FACTOR * sd / math.sqrt(queries), 4) if queries else None
+    def __init__(self, progress: OnProgress) -> None:
+        """Tell `progress` of what is begun."""
+        self._progress = progress
+
+    def begin(self, stage: str) -> Within:
+        """Say that a stage has begun; what is returned is told how far it is."""
+        before = sum(SHARES[earlier] for earlier in STAGES[: STAGES.index(stage)])
+
+        def within(done: int, total: int) -> None:
+            self._progress(stage, before + SHARES[stage] * done // max(total, 1), 100)
+
+        within(0, 1)
+        return within
+
+    def end(self) -> None:
+        """Say that all is done."""
+        self._progress(STAGES[-1], 100, 100)
 
 
-def _refused(errors: Iterable[CorpusError], kind: str) -> Iterator[str]:
+def _of_reading(refused: Sequence[CorpusError], no_pairs: bool) -> Iterator[Finding | None]:
+    """What the reader said, by kind."""
+    for kind in KINDS:
+        of_kind = _said(refused, kind)
+        if kind == "duplicate_pair":
+            yield finding(kind, of_kind, action=REPEATED, treatment=LEFT_OUT)
+        elif kind == "too_few_pairs" and no_pairs:
+            yield finding(kind, of_kind, severity="error", action=NO_PAIRS, treatment=REFUSED)
+        else:
+            yield finding(kind, of_kind)
+
+
+def _too_few(corpus: Corpus, report: Report, no_pairs: bool) -> Finding | None:
+    cases = faults.too_few_pairs(corpus, report.power)
+    if no_pairs:
+        return finding("too_few_pairs", cases, severity="error", action=NO_PAIRS,
+                       treatment=REFUSED)
+    return finding("too_few_pairs", cases)
+
+
+def _notes(refused: Iterable[CorpusError], brought: Brought | None) -> tuple[str, ...]:
+    """What was said of the data as a whole, each once."""
+    said = [*(brought.notes if brought else ()),
+            *(shortened(note, 300) for note in _said(refused, "note"))]
+    return tuple(dict.fromkeys(said))
+
+
+def _said(errors: Iterable[CorpusError], kind: str) -> Iterator[str]:
     return (str(error) for error in errors if error.kind == kind)
-
-
-def _finding(kind: str, cases: Iterable[str], no_pairs: bool = True) -> Finding | None:
-    """The finding that some cases make; None where there are none."""
-    severity, action = KINDS[kind]
-    if kind == "too_few_pairs" and no_pairs:
-        severity, action = "error", NO_PAIRS
-    count, examples = 0, []
-    for count, case in enumerate(cases, 1):
-        if count <= MOST_EXAMPLES:
-            examples.append(shortened(case, EXAMPLE_LENGTH))
-    return Finding(kind, severity, count, action, tuple(examples)) if count else None
-
-
-def _worst_first(findings: Iterable[Finding | None]) -> tuple[Finding, ...]:
-    found = [finding for finding in findings if finding is not None]
-    return tuple(sorted(found, key=lambda f: (SEVERITIES.index(f.severity), -f.count)))

@@ -58,8 +58,8 @@ def convert(
         if passages:
             _write_extra(passages, writer, limits, tally)
         about = About(
-            shortened(found.name, 60), shortened(found.file), found.format, found.encoding,
-            columns, not found.folder, **counts, queries=writer.queries,
+            shortened(found.name, 60), shortened(found.origin or found.file, 200), found.format,
+            found.encoding, columns, not found.folder, **counts, queries=writer.queries,
             passages=writer.passages, notes=tuple(tally.notes),
             left_out=tally.of(fixed=False), fixed=tally.of(fixed=True),
         )

@@ -19,6 +19,7 @@ from .package import parsed, read_book, refuse_old
 from .records import CorpusError
 from .rows import OnBadRow, Row, refuse
 from .table import Meter, Table
+from .words import shortened
 
 
 def excel_table(path: Path, limits: Limits) -> Table:
@@ -108,10 +109,10 @@ def _header(where: str, row: SheetRow) -> dict[int, str]:
             raise CorpusError(f"{where}: cell {letters_of(column)}{row.number} {name}.")
         name = name.strip()
         if name in header.values():
-            raise CorpusError(f"{where} has two columns named {name[:80]!r}: rename one.")
+            raise CorpusError(f"{where} has two columns named {shortened(name)!r}: rename one.")
         header[column] = name
     return header
 
 
 def _quoted(name: str) -> str:
-    return f"“{name[:80]}”"
+    return f"“{shortened(name)}”"

@@ -1,15 +1,14 @@
 """What can be wrong with a corpus: one generator for each kind, a sentence for each case."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from .near import near_duplicates
+from .power import Power
 from .records import Corpus, Pair, Passage
-from .tokens import TokenCounts
+from .tokens import MOST_TOKENS, TokenCounts
 from .words import folded, shortened
 
-MOST_TOKENS = 256
-"""What the embedded model reads of a text."""
 FEWEST_TRAIN_PAIRS = 100
 FEWEST_TEST_QUERIES = 30
 MUCH_LONGER = 1.5
@@ -39,10 +38,12 @@ def duplicate_pairs(judged: Judged) -> Iterator[str]:
             yield f"{_pair_name(pair)} repeats {_pair_name(earlier)}: {shortened(pair.query.text)}"
 
 
-def near_duplicate_passages(corpus: Corpus) -> Iterator[str]:
+def near_duplicate_passages(
+    corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[str]:
     """Passages that share most of their three-word shingles with an earlier one."""
     passages = corpus.passages
-    for earlier, later in near_duplicates([passage.content for passage in passages]):
+    for earlier, later in near_duplicates([p.content for p in passages], progress):
         yield (f"{_name(passages[later].id)} nearly repeats {_name(passages[earlier].id)}: "
                f"{_opening(passages[later])}")
 
@@ -107,12 +108,14 @@ def swapped_columns(judged: Judged) -> Iterator[str]:
                 yield f"anchor “{shortened(pair.query.text)}”, positive “{_opening(pair.passage)}”"
 
 
-def too_few_pairs(corpus: Corpus) -> Iterator[str]:
+def too_few_pairs(corpus: Corpus, power: Power) -> Iterator[str]:
     """Splits that are too small to learn from, or to measure a gain on."""
     train, test = len(corpus.pairs("train")), len(corpus.qrels.get("test", {}))
     if train < FEWEST_TRAIN_PAIRS:
         yield f"train has {train:,} pairs, of the {FEWEST_TRAIN_PAIRS} that are the least"
-    if test < FEWEST_TEST_QUERIES:
+    if power.too_small:
+        yield f"test: {power.sentence()}"
+    elif test < FEWEST_TEST_QUERIES:
         yield f"test has {test:,} questions, of the {FEWEST_TEST_QUERIES} that are the least"
 
 

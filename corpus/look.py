@@ -30,7 +30,8 @@ class Look:
 
     kind: `pairs`, whose columns are to be confirmed, or `beir`, which has none. rows: the first,
     with their texts shortened. guess: which columns hold what; certain: their names say so.
-    row_count: where it can be told without reading everything (BEIR: of judgements).
+    row_count: where it can be told without reading everything (BEIR: of judgements). splits: of
+    BEIR, with their sizes. hub: what a data set of the Hub offers to choose from.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Look:
     notes: tuple[str, ...] = ()
     row_count: int | None = None
     splits: Mapping[str, int] = field(default_factory=dict)
+    hub: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The look as `corpus look --json` prints it."""
@@ -53,6 +55,7 @@ class Look:
             "rows": [dict(row) for row in self.rows],
             "guess": self.guess.as_json() if self.guess else None, "certain": self.certain,
             "notes": list(self.notes), "row_count": self.row_count, "splits": dict(self.splits),
+            "hub": self.hub,
         }
 
 
@@ -88,7 +91,8 @@ def _at_table(source: Source, tally: Tally) -> Look:
     )
     return Look(source.kind, shortened(source.name), source.format, source.encoding, source.names,
                 rows, guess.columns if guess else None, bool(guess and guess.certain),
-                tuple(notes), source.row_count)
+                tuple(notes), source.row_count,
+                hub=source.choices.as_json() if source.choices else None)
 
 
 def _at_folder(source: Source, tally: Tally, limits: Limits) -> Look:

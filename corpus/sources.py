@@ -1,7 +1,7 @@
 """Whatever somebody brings -> a table's rows, or a folder in BEIR layout: by what is in it."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -11,6 +11,7 @@ from .columns import Columns, Guess, guess_columns, no_columns
 from .delimited import delimited
 from .encodings import TextFile
 from .fields import HALF
+from .hub_data import Choices, hub_choices, hub_rows, is_hub_source, parse
 from .json_rows import json_rows, rows_of_lines
 from .limits import USUAL, Limits, TooMuchError
 from .records import CorpusError
@@ -22,12 +23,13 @@ SOURCE_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".xlsx
 LINES_SUFFIXES = (".jsonl", ".ndjson")
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
-HUB = ("hf:", "https://huggingface.co/datasets/")
 FIRST_ROWS = 100
 """Rows that are looked at to tell columns."""
 LONGEST_NAME = 200
 START = 4096
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+OF_EXCEL = (b"[Content_Types].xml", b"docProps/", b"xl/workbook")
+"""What the zip that an Excel file is begins with."""
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
 
@@ -35,9 +37,10 @@ OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 class Source:
     """Data that was opened.
 
-    name: what it is called; file: what sentences call it. Of a table, names: its columns as its
-    head gives them, or as the first rows have them where each row has names of its own (`free`).
-    row_count: where it is known. folder: of BEIR, which has no rows.
+    name: what it is called; file: what sentences call it; origin: where it is from, if not there.
+    Of a table, names: its columns as its head gives them, or as the first rows have them where each
+    row has names of its own (`free`). row_count: where it is known. folder: of BEIR, which has no
+    rows. choices: what else a data set of the Hub offers.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Source:
     rows: Iterator[Row] = iter(())
     row_count: int | None = None
     text: TextFile | None = None
+    origin: str = ""
+    choices: Choices | None = None
 
     @property
     def kind(self) -> str:
@@ -84,11 +89,13 @@ def opened(
     A zip is unpacked into a folder that is gone afterwards, `beside` others. Raises CorpusError
     for what is no data, TooMuchError for what is too much.
     """
-    if str(source).startswith(HUB):
-        yield _hub(str(source), config, split, limits, on_bad_row)
-        return
     path = Path(source)
     with ExitStack() as stack:
+        if is_hub_source(str(source)):
+            found = _hub(str(source), config, split, limits, on_bad_row)
+            stack.callback(_close, found.rows)
+            yield _looked_into(found, limits, on_bad_row)
+            return
         if (start := _start(path)) is None:
             yield _folder(path, path.name, "BEIR folder")
             return
@@ -104,8 +111,14 @@ def opened(
         found.name = path.stem
         if inner != path:
             found.format += ", in a zip"
-        stack.callback(lambda: getattr(found.rows, "close", lambda: None)())
+        stack.callback(_close, found.rows)
         yield _looked_into(found, limits, on_bad_row)
+
+
+def _close(rows: Iterator[Row]) -> None:
+    """Let go of what rows are read from, though some of them were not."""
+    if isinstance(rows, Generator):
+        rows.close()
 
 
 def _start(path: Path) -> bytes | None:
@@ -123,7 +136,7 @@ def _start(path: Path) -> bytes | None:
 
 def _is_excel(path: Path, start: bytes) -> bool:
     return path.suffix.lower() in EXCEL_SUFFIXES or (
-        path.suffix.lower() != ".zip" and b"[Content_Types].xml" in start)
+        path.suffix.lower() != ".zip" and any(name in start for name in OF_EXCEL))
 
 
 def _unpacked(path: Path, limits: Limits, stack: ExitStack, beside: Path | None) -> Path:
@@ -222,9 +235,11 @@ def _looked_into(found: Source, limits: Limits, on_bad_row: OnBadRow) -> Source:
 
 
 def _hub(source: str, config: str, split: str, limits: Limits, on_bad_row: OnBadRow) -> Source:
-    from .hub_data import hub_rows, parse
-
-    data = parse(source, config or None, split or None)
-    found = Source(data.id, data.id, "Hub data set", rows=hub_rows(data, limits, on_bad_row),
-                   free=True)
-    return _looked_into(found, limits, on_bad_row)
+    """A data set of the Hub, at the commit that is newest now if none is named."""
+    choices = hub_choices(parse(source, config or None, split or None))
+    data = choices.source
+    return Source(
+        data.id.partition("/")[2], data.id,
+        f"Hub data set, config {data.config}, split {data.split}", origin=str(data),
+        rows=hub_rows(data, limits, on_bad_row), free=True, choices=choices,
+    )

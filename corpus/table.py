@@ -51,7 +51,7 @@ class Meter:
 
 
 def _length(value: object) -> int:
-    if isinstance(value, str):
+    if isinstance(value, str | bytes):
         return len(value)
     if isinstance(value, Mapping):
         return sum(_length(part) for pair in value.items() for part in pair)

@@ -1,8 +1,11 @@
 """The words of a text: which of them say what it is about, and when two are one."""
 
 import re
+from functools import lru_cache
 
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
+LONGEST_WORD = 100
+"""Characters that tell a word from another: bounds what is remembered of hostile texts."""
 SUFFIXES = ("ing", "ed", "es", "s", "e")
 STOP_WORDS = frozenset(
     """a about after all also am an and any are as at be because been before being between both
@@ -27,7 +30,13 @@ def stem(word: str) -> str:
 
 def content_words(text: str) -> list[str]:
     """The stems of a text's words, stop words left out, in their order."""
-    return [stem(word) for word in WORD.findall(text) if is_content(word)]
+    return [known for word in WORD.findall(text) if (known := _content_stem(word[:LONGEST_WORD]))]
+
+
+@lru_cache(maxsize=100_000)
+def _content_stem(word: str) -> str:
+    """The stem of a word, empty for a stop word: remembered, as texts have few distinct words."""
+    return stem(word) if is_content(word) else ""
 
 
 def is_content(word: str) -> bool:
@@ -43,5 +52,6 @@ def folded(text: str) -> str:
 def shortened(text: str, length: int = 80) -> str:
     """A text fit for one line of a report: no line breaks or control characters, and cut."""
     line = " ".join(text[: 4 * length].split())
-    line = "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in line)
+    if not line.isprintable():
+        line = "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in line)
     return line if len(line) <= length and len(text) <= 4 * length else line[: length - 1] + "…"

@@ -1,7 +1,8 @@
 """Figures on how a corpus is written: lengths, wording in common, patterns, what it covers."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from .records import Corpus
@@ -12,6 +13,8 @@ PATTERN_WORDS = 4
 NUMBER = "#"
 NAME = "@"
 PUNCTUATION = " \t\n.,;:!?…\"'“”‘’()[]{}<>*–—-"
+MOST_NAMED, NAMED_LENGTH = 10_000, 2_000
+"""Texts that names are looked for in at most, spread over all, and characters of each."""
 MOST_KINDS = 50
 """Topics, model lines and sources that are listed at most: the commonest."""
 
@@ -72,17 +75,21 @@ def sentence_pattern(text: str, names: frozenset[str]) -> str:
     ("991.1-series", "C2S") and a known name ("Cayenne") becomes `@`. Case and punctuation at the
     ends of a word do not count, nor does a possessive 's.
     """
-    return " ".join(_masked(word, names) for word in _words(text[: 100 * PATTERN_WORDS])
-                    [:PATTERN_WORDS])
+    words = islice(_words(text[: 100 * PATTERN_WORDS]), PATTERN_WORDS)
+    return " ".join(_masked(word, names) for word in words)
 
 
 def known_names(texts: Iterable[str]) -> frozenset[str]:
-    """Words written with a capital within a sentence at least as often as without one."""
+    """Words written with a capital within a sentence at least as often as without one.
+
+    Of many texts, those that stand at even distances are looked at, `MOST_NAMED` at most.
+    """
+    texts = list(texts)
     capital: Counter[str] = Counter()
     small: Counter[str] = Counter()
-    for text in texts:
+    for text in texts[:: -(-len(texts) // MOST_NAMED) or 1]:
         before = "."
-        for piece in text[:LONGEST].split():
+        for piece in text[:NAMED_LENGTH].split():
             word = piece.strip(PUNCTUATION)
             if word[:1].islower():
                 small[_bare(word)] += 1
@@ -93,14 +100,14 @@ def known_names(texts: Iterable[str]) -> frozenset[str]:
 
 
 def _masked(word: str, names: frozenset[str]) -> str:
-    if any(mark.isdigit() for mark in word):
-        return NAME if any(mark.isalpha() for mark in word) else NUMBER
+    if any(map(str.isdigit, word)):
+        return NAME if any(map(str.isalpha, word)) else NUMBER
     bare = _bare(word)
     return NAME if bare in names else bare
 
 
-def _words(text: str) -> list[str]:
-    return [word for piece in text.split() if (word := piece.strip(PUNCTUATION))]
+def _words(text: str) -> Iterator[str]:
+    return (word for piece in text.split() if (word := piece.strip(PUNCTUATION)))
 
 
 def _bare(word: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from corpus.check import POWER_FACTOR
+from corpus.power import POWER_FACTOR
 from corpus.records import Corpus
 
 from .index import Index, Ranking, Searcher

@@ -217,7 +217,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.missing("RevisionNotFound")
         return self.json({"id": name, "modelId": name, "sha": commit.oid, "private": repo.private,
                           "tags": [], "downloads": 0, "likes": 0,
-                          "siblings": [{"rfilename": path} for path in commit.files]})
+                          "siblings": [{"rfilename": path, "size": len(data)}
+                                       for path, (data, _) in commit.files.items()]})
 
     def auth_check(self, kind, name, write):
         repo = self.find(kind, name)
@@ -326,13 +327,41 @@ class Handler(BaseHTTPRequestHandler):
         repo = self.find(kind, name)
         if repo is None:
             return self.missing("RepoNotFound")
-        listed = []
-        for path, (data, large) in repo.at(revision).files.items():
-            entry = {"type": "file", "path": path, "size": len(data), "oid": git_oid(data)}
-            if large:
-                entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data),
-                                "pointerSize": 134}
-            listed.append(entry)
+        revision, _, folder = revision.partition("/")
+        files = repo.at(revision).files
+        if folder and not any(path.startswith(f"{folder}/") for path in files):
+            return self.missing("EntryNotFound")
+        start = f"{folder}/" if folder else ""
+        inside = [path for path in files if path.startswith(start)]
+        if self.query.get("recursive") == ["false"]:
+            folders = {start + path.removeprefix(start).partition("/")[0] for path in inside
+                       if "/" in path.removeprefix(start)}
+            inside = [path for path in inside if "/" not in path.removeprefix(start)]
+            return self.json([self.folder(path) for path in sorted(folders)]
+                             + [self.entry(path, *files[path]) for path in inside])
+        return self.json([self.entry(path, *files[path]) for path in inside])
+
+    def folder(self, path):
+        return {"type": "directory", "path": path, "oid": git_oid(path.encode())}
+
+    def entry(self, path, data, large):
+        entry = {"type": "file", "path": path, "size": len(data), "oid": git_oid(data)}
+        if large:
+            entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data),
+                            "pointerSize": 134}
+        return entry
+
+    def paths_info(self, kind, name, revision):
+        repo = self.find(kind, name)
+        if repo is None:
+            return self.missing("RepoNotFound")
+        files, listed = repo.at(revision).files, []
+        form = parse_qs(self.body.decode()) if self.body[:1] != b"{" else json.loads(self.body)
+        for path in form["paths"]:
+            if path in files:
+                listed.append(self.entry(path, *files[path]))
+            elif any(file.startswith(f"{path}/") for file in files):
+                listed.append(self.folder(path))
         return self.json(listed)
 
     def commits(self, kind, name, revision):
@@ -362,7 +391,14 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(data[: len(data) // 2])
             return self.hang_up()
-        return self.send(200, data, {"content-type": "application/octet-stream"})
+        headers = {"content-type": "application/octet-stream", "x-repo-commit": commit.oid,
+                   "etag": f'"{git_oid(data)}"'}
+        span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range") or "")
+        if span:
+            first, last = int(span[1]), min(int(span[2] or len(data)), len(data) - 1)
+            headers["content-range"] = f"bytes {first}-{last}/{len(data)}"
+            return self.send(206, data[first:last + 1], headers)
+        return self.send(200, data, headers)
 
     def hardware(self, name):
         repo = self.find("spaces", name)
@@ -417,6 +453,7 @@ ROUTES = (
     (f"POST /api/{KIND}/{NAME}/preupload/(.+)", "preupload"),
     (f"POST /api/{KIND}/{NAME}/commit/(.+)", "commit"),
     (f"GET /api/{KIND}/{NAME}/tree/(.+)", "tree"),
+    (f"POST /api/{KIND}/{NAME}/paths-info/(.+)", "paths_info"),
     (f"GET /api/{KIND}/{NAME}/commits/(.+)", "commits"),
     (f"GET /api/{KIND}/{NAME}/refs", "refs"),
     (rf"POST /{PREFIX}{NAME}\.git/info/lfs/objects/batch", "batch"),
@@ -424,6 +461,7 @@ ROUTES = (
     ("POST /_lfs/([0-9a-f]+)", "complete"),
     ("POST /_lfs/verify", "verified"),
     (f"GET /{PREFIX}{NAME}/resolve/([^/]+|refs/pr/[0-9]+)/(.+)", "resolve"),
+    (f"HEAD /{PREFIX}{NAME}/resolve/([^/]+|refs/pr/[0-9]+)/(.+)", "resolve"),
     (f"POST /api/spaces/{NAME}/hardware", "hardware"),
     ("POST /api/collections/(.+)/items", "collect"),
 )

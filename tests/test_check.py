@@ -192,7 +192,7 @@ def test_the_json_has_the_keys_of_the_contract(tmp_path):
     assert shape["ok"] is True
     assert shape["splits"].keys() == set(SPLITS)
     (finding,) = shape["findings"]
-    assert finding.keys() == {"kind", "severity", "count", "action", "examples"}
+    assert finding.keys() == {"kind", "severity", "count", "treatment", "action", "examples"}
     assert finding["kind"] in KINDS
     assert all(isinstance(example, str) for example in finding["examples"])
 
@@ -203,7 +203,7 @@ def command(*arguments):
 
 
 def test_a_usable_file_exits_0_and_prints_one_object(tmp_path):
-    done = command("check", write_lines(tmp_path / "pairs.jsonl", CLEAN), "--json")
+    done = command("check", write_lines(tmp_path / "pairs.jsonl", CLEAN), "--json", "--assume")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ok"] is True
     assert done.stdout.count("\n") == 1
@@ -247,10 +247,11 @@ def test_wrong_use_exits_2_and_prints_nothing(arguments):
 
 def test_the_text_names_sizes_findings_and_what_to_do(tmp_path, capsys):
     rows = [*CLEAN, FIRST, {"anchor": "", "positive": "A."}]
-    assert main(["check", str(write_lines(tmp_path / "mine.jsonl", rows))]) == 1
+    assert main(["check", str(write_lines(tmp_path / "mine.jsonl", rows)), "--assume"]) == 1
     text = capsys.readouterr().out
     assert text.startswith("mine: cannot be used as it is\n400 pairs")
-    assert text.index("ERROR empty_text: 1") < text.index("WARNING duplicate_pair: 1")
+    assert text.index("ERROR empty_text: 1, refused") < text.index(
+        "WARNING duplicate_pair: 1, left out")
     assert "fill them in" in text
     assert "mine.jsonl line 402" in text
 
@@ -260,12 +261,12 @@ def test_hostile_content_is_quoted_short_and_without_control_characters(tmp_path
     rows = [*CLEAN, *[{"anchor": evil + str(i), "positive": evil, "topic": evil} for i in range(3)],
             {"anchor": evil, "positive": {evil: evil}}]
     path = write_lines(tmp_path / "evil.jsonl", rows)
-    assert main(["check", str(path)]) == 1
+    assert main(["check", str(path), "--assume"]) == 1
     text = capsys.readouterr().out
     assert "<img src=x" in text  # as it stands there: whoever shows it on a page escapes it
     assert not [mark for mark in text if not mark.isprintable() and mark != "\n"]
     assert max(map(len, text.splitlines())) < 400
-    assert main(["check", str(path), "--json"]) == 1
+    assert main(["check", str(path), "--json", "--assume"]) == 1
     shape = json.loads(capsys.readouterr().out)
     assert all(len(e) <= 300 for finding in shape["findings"] for e in finding["examples"])
     assert all(len(topic) <= 80 for topic in shape["writing"]["by_topic"])
@@ -317,11 +318,40 @@ def test_near_duplicates_of_short_and_wordless_texts_and_of_none():
 def test_texts_of_one_mould_are_compared_with_so_many_others_at_most(monkeypatch):
     mould = " ".join(f"m{i}" for i in range(40))  # Jaccard 0.58: under the threshold, all of them
     texts = [f"{mould} " + " ".join(f"u{n}x{i}" for i in range(14)) for n in range(400)]
-    similarity, calls = corpus.near._similarity, []
-    monkeypatch.setattr(corpus.near, "_similarity",
-                        lambda *sets: calls.append(1) or similarity(*sets))
+    overlaps, compared = corpus.near._overlaps, []
+    monkeypatch.setattr(corpus.near, "_overlaps", lambda shingles, marks, batch:
+                        compared.extend(batch) or overlaps(shingles, marks, batch))
     assert near_duplicates(texts) == []
-    assert len(calls) < 100 * len(texts) < len(texts) * (len(texts) - 1) / 2
+    assert len(texts) < len(compared) < 100 * len(texts) < len(texts) * (len(texts) - 1) / 2
+
+
+def test_looking_for_near_duplicates_reports_how_far_it_is():
+    said = []
+    near_duplicates([f"one {i} two three" for i in range(2500)], lambda *at: said.append(at))
+    assert said == [(0, 2500), (1000, 2500), (2000, 2500)]
+
+
+def test_tokens_counted_word_by_word_are_those_of_the_whole_text():
+    counter = corpus.tokens.token_counter()
+    rng = random.Random(3)
+    marks = [*"abXY09 .,'-_[]()#@\n\t\x0b\x1c\x85\x00",
+             *"\ufffd\u00a0\u2028\u200b’“…éßñ中日ひ한अआ\u0301🙂½", "[CLS]", "[SEP]", "[mask]", " ", " ",
+             "supercalifragilistic" * 6]
+    texts = ["".join(rng.choice(marks) for _ in range(rng.randint(0, 60))) for _ in range(3000)]
+    texts += ["Ein Satz auf Deutsch, mit Umlauten: äöü.", "中文没有空格" * 30, "", " "]
+    whole = [len(encoding) for encoding in counter.tokenizer.encode_batch_fast(texts)]
+    assert counter.count(texts) == whole
+    assert counter.count(texts) == whole  # now that every word is known
+
+
+def test_words_whose_tokens_are_known_are_forgotten_when_they_are_many(monkeypatch):
+    monkeypatch.setattr(corpus.tokens, "MOST_KNOWN", 50)
+    monkeypatch.setattr(corpus.tokens, "BATCH", 2)
+    counter = corpus.tokens.token_counter()
+    texts = [f"word{i} other{i}" for i in range(20)]
+    whole = [len(encoding) for encoding in counter.tokenizer.encode_batch_fast(texts)]
+    assert counter.count(texts) == whole
+    assert len(counter._known) < 20
 
 
 def test_the_writing_of_the_small_corpus_is_measured():

@@ -60,7 +60,7 @@ def test_one_broken_byte_in_a_file_of_utf_8_is_said_and_not_guessed_around(
 ):
     line = "Wie groß für alle?\n".encode()
     (tmp_path / "a.csv").write_bytes(line * before + b"gro\xdf\n" + line * after)
-    with pytest.raises(CorpusError, match=f"a.csv line {before + 1} is not UTF-8 .byte 0xdf.: save"):
+    with pytest.raises(CorpusError, match=f"line {before + 1} is not UTF-8 .byte 0xdf.: save"):
         TextFile(tmp_path / "a.csv", Limits(), pytest.fail)
 
 

@@ -110,6 +110,19 @@ def test_a_file_that_says_it_is_small_is_stopped_when_it_is_not(tmp_path):
             assert pa.total_allocated_bytes() - before < 50_000_000
 
 
+def test_texts_and_lists_are_whole_across_row_groups_and_dictionaries(tmp_path):
+    # More text than a dictionary takes (1 MB), so that a column has both kinds of pages.
+    texts = [f"{n} " * 500 for n in range(2_000)]
+    path = written(tmp_path / "a.parquet", {
+        "a": texts, "b": [texts[0]] * 2_000, "negatives": [[text, "x"] for text in texts],
+    }, row_group_size=700)
+    rows, bad = read(path)
+    assert [row["a"] for _, row in rows] == texts
+    assert [row["negatives"] for _, row in rows] == [[text, "x"] for text in texts]
+    assert {row["b"] for _, row in rows} == {texts[0]}
+    assert bad == []
+
+
 def test_a_wrong_number_of_rows_in_the_table_of_contents_is_no_crash(tmp_path):
     path = written(tmp_path / "a.parquet", {"a": ["x"] * 77}, compression="none")
     data = path.read_bytes()

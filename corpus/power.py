@@ -1,0 +1,135 @@
+"""What a test split can show: the smallest difference in ndcg@10, and from what it is reckoned."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .findings import whole_number
+
+POWER_FACTOR = 2.802
+"""1.960 + 0.842: two-sided at 5 %, with 80 % power."""
+ASSUMED_SD = 0.30
+"""Standard deviation, over queries, of the difference in ndcg@10 between two models: a typical
+value, for data on which the base model has not been measured."""
+CORRELATION = 0.7
+"""Of base's and tuned's ndcg@10, over the queries of a test split."""
+FEWEST_QUERIES = 10
+"""Test queries below which a spread measured on them says nothing."""
+WORTHWHILE = 0.05
+"""A gain in ndcg@10 that one would not want to miss."""
+LARGEST_GAIN = 0.15
+"""A gain in ndcg@10 that few fine-tunes exceed: what shows only more is too small to tell."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much the base model's ndcg@10 differs from query to query of the test split.
+
+    sd_base, base_ndcg: standard deviation and mean over `queries`. passages: those that were
+    searched; sampled: they, or the queries, are not all there are, so that finding is easier than
+    it will be and the figures are an approximation.
+    """
+
+    sd_base: float
+    base_ndcg: float
+    queries: int
+    passages: int
+    sampled: bool
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the difference between base and tuned, from query to query.
+
+        Of two figures with the same spread and a correlation r: sd · √(2 (1 - r)).
+        """
+        return self.sd_base * math.sqrt(2 * (1 - CORRELATION))
+
+    @property
+    def usable(self) -> bool:
+        """Whether it says anything: enough queries, and not all of them equal."""
+        return self.queries >= FEWEST_QUERIES and self.sd_base > 0
+
+    @classmethod
+    def from_json(cls, value: object, base_ndcg: object) -> "Spread":
+        """The spread that `as_json` gave; ValueError for anything else."""
+        if not isinstance(value, Mapping):
+            raise ValueError("The spread of a report must be an object.")
+        return cls(_share(value.get("sd_base")), _share(base_ndcg), whole_number(value, "queries"),
+                   whole_number(value, "passages"), value.get("sampled") is True)
+
+    def as_json(self) -> dict[str, Any]:
+        """The spread as the report has it; the mean stands beside it, as `base_ndcg@10`."""
+        return {"sd_base": round(self.sd_base, 4), "sd": round(self.sd, 4),
+                "queries": self.queries, "passages": self.passages, "sampled": self.sampled}
+
+
+def detectable_difference(queries: int, sd: float = ASSUMED_SD) -> float | None:
+    """The smallest difference in mean ndcg@10 that so many test queries can show.
+
+    With 80 % power at 5 % two-sided, for a paired comparison; `sd` is the standard deviation of
+    the difference from query to query. None without queries.
+    """
+    return round(POWER_FACTOR * sd / math.sqrt(queries), 4) if queries else None
+
+
+def queries_needed(difference: float, sd: float = ASSUMED_SD) -> int:
+    """How many test queries show such a difference in mean ndcg@10."""
+    return math.ceil((POWER_FACTOR * sd / difference) ** 2)
+
+
+@dataclass(frozen=True)
+class Power:
+    """What so many test queries can show; spread: as measured on base, None where it was not."""
+
+    queries: int
+    spread: Spread | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether it comes from base's own spread on this data rather than an assumed one."""
+        return self.spread is not None and self.spread.usable
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the difference, from query to query."""
+        return self.spread.sd if self.spread is not None and self.measured else ASSUMED_SD
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest difference in mean ndcg@10 that can be shown; None without queries."""
+        return detectable_difference(self.queries, self.sd)
+
+    @property
+    def left_to_gain(self) -> float | None:
+        """What base leaves, where all of the corpus was searched: a sample makes finding easy."""
+        whole = self.spread is not None and not self.spread.sampled and self.spread.queries > 0
+        return 1 - self.spread.base_ndcg if self.spread is not None and whole else None
+
+    @property
+    def too_small(self) -> bool:
+        """Whether only a difference larger than any plausible gain would show."""
+        could, left = self.detectable, self.left_to_gain
+        return could is None or could > LARGEST_GAIN or (left is not None and could > left)
+
+    def sentence(self) -> str:
+        """What the test split can show, for a person."""
+        if not self.queries:
+            return "There are no test questions: nothing can be measured."
+        how = f"it takes {queries_needed(WORTHWHILE, self.sd):,} questions to show {WORTHWHILE}"
+        said = (f"{_questions(self.queries)} can show a difference of {self.detectable:.3f} "
+                f"ndcg@10 or more")
+        left = self.left_to_gain
+        if self.too_small and left is not None and (self.detectable or 0) > left:
+            said += f", and base, at {1 - left:.3f}, leaves {left:.3f} to gain"
+        return f"{said}: too small to tell, {how}" if self.too_small else said
+
+
+def _share(value: object) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"A figure of a spread must be between 0 and 1, not {value!r:.40}.")
+    return float(value)
+
+
+def _questions(count: int) -> str:
+    return f"{count:,} {'question' if count == 1 else 'questions'}"
