@@ -3,24 +3,22 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
-from corpus.check import KINDS, SEVERITIES
+from corpus.check import SEVERITIES, Finding, Report, check_path
 from corpus.columns import Columns
+from corpus.power import Spread
 from test_markup import HOSTILE, Tags
 from train.engines.offers import Offer
 from train.settings import Settings
 from ui import check_files, data_markup, intake_markup
 from ui.child import Step
 
-FINDING = {"kind": "duplicate_pair", "severity": "warning", "count": 1234,
-           "action": "Remove the repetitions.", "treatment": "left out", "examples": ["one", "two"]}
-REPORT = {"ok": True, "name": "pairs", "pairs": 1797, "passages": 900, "queries": 1200,
-          "splits": {"train": 1437, "dev": 180, "test": 180}, "detectable_difference": 0.0627,
-          "findings": [FINDING]}
-EMPTY = REPORT | {"findings": [], "detectable_difference": None,
-                  "splits": {"train": 0, "dev": 0, "test": 0}}
+FINDING = Finding("duplicate_pair", "warning", 1234, "Remove the repetitions.", ("one", "two"),
+                  "left out")
+REPORT = Report("pairs", (FINDING,), 1797, 900, 1200, {"train": 1437, "dev": 180, "test": 180})
 
 
 def test_a_report_says_sizes_what_can_be_shown_and_each_finding():
@@ -29,26 +27,30 @@ def test_a_report_says_sizes_what_can_be_shown_and_each_finding():
                  "0.063 ndcg@10", "duplicate pair: <b>1,234</b>", "Look at this", "<li>one</li>",
                  "Remove the repetitions.", ">left out<"):
         assert said in html, said
-    assert "Nothing found" not in html
+    assert "Nothing found" not in html and "Base has" not in html
 
 
 def test_a_report_without_findings_or_test_questions_says_so():
-    html = data_markup.report(EMPTY)
+    html = data_markup.report(Report("pairs", ()))
     assert "Nothing found that needs mending." in html
     assert "Too small to tell" in html and "too few test questions" in html
 
 
-def test_a_report_of_an_earlier_tandem_is_shown_without_what_it_lacks():
-    old = {name: value for name, value in FINDING.items() if name != "treatment"}
-    html = data_markup.report(REPORT | {"findings": [old]})
-    assert "duplicate pair" in html and "t-treated" not in html
+def test_a_report_says_where_base_stands_and_when_the_test_split_is_too_small():
+    spread = Spread.from_json({"sd_base": 0.38, "sd": 0.29, "queries": 150, "passages": 935,
+                               "sampled": True}, 0.5828)
+    html = data_markup.report(replace(REPORT, spread=spread))
+    assert "Base has 0.583, on 150 of its questions among 935 passages." in html
+    assert "Too small" not in html
+    few = replace(REPORT, splits={"train": 40, "dev": 5, "test": 6})
+    assert few.power.too_small
+    assert "<b>Too small to tell:</b> the test split of 6 questions" in data_markup.report(few)
 
 
 @pytest.mark.parametrize("severity", SEVERITIES)
 def test_every_severity_the_check_has_is_put_in_words(severity):
-    html = data_markup.report(REPORT | {"findings": [FINDING | {"severity": severity}]})
+    html = data_markup.report(Report("x", (Finding("x", severity, 1, "", ()),)))
     assert data_markup.SEVERITY_WORDS[severity] in html
-    assert {found for found, *_ in KINDS.values()} <= set(data_markup.SEVERITY_WORDS)
 
 
 def saved(html, name):
@@ -60,7 +62,7 @@ def saved(html, name):
 
 def test_a_report_is_taken_away_as_json_and_as_a_table():
     html = data_markup.report(REPORT, "my pairs/../x")
-    assert json.loads(saved(html, "check-my-pairs-x.json")) == REPORT
+    assert json.loads(saved(html, "check-my-pairs-x.json")) == REPORT.as_json()
     table = saved(html, "check-my-pairs-x.csv")
     rows = list(csv.DictReader(io.StringIO(table.removeprefix("\ufeff"), newline="")))
     assert [row["example"] for row in rows] == ["one", "two"]
@@ -69,20 +71,20 @@ def test_a_report_is_taken_away_as_json_and_as_a_table():
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "=cmd|' /c x'!A0"])
 def test_no_spreadsheet_runs_what_stands_in_the_table(cell):
-    table = check_files.report_csv({"findings": [FINDING | {"examples": [cell], "action": cell}]})
+    table = check_files.report_csv({"findings": [
+        FINDING.as_json() | {"examples": [cell], "action": cell}]})
     row = list(csv.reader(io.StringIO(table.removeprefix("\ufeff"), newline="")))[1]
     assert row[-1] == row[-2] == f"'{cell}"
 
 
 def test_the_table_holds_any_text():
     odd = 'a "quoted", text\nover lines; \0 and ü'
-    table = check_files.report_csv({"findings": [FINDING | {"examples": [odd]}]})
+    table = check_files.report_csv({"findings": [FINDING.as_json() | {"examples": [odd]}]})
     row = list(csv.reader(io.StringIO(table.removeprefix("\ufeff"), newline="")))[1]
     assert row[-1] == odd.replace("\0", "")
 
 
 def test_the_sample_is_pairs_that_tandem_reads_in_both_forms(tmp_path):
-    from corpus.check import check_path
     from corpus.read import load_corpus
 
     html = intake_markup.before(Settings())
@@ -183,10 +185,10 @@ def test_where_nothing_can_be_taken_only_the_reason_is_said():
 
 
 def test_nothing_of_the_data_becomes_markup():
-    finding = {name: HOSTILE for name in FINDING} | {"count": 1, "examples": [HOSTILE]}
+    finding = Finding(HOSTILE, "error", 1, HOSTILE, (HOSTILE,), HOSTILE)
     look = {"format": HOSTILE, "encoding": HOSTILE, "columns": [HOSTILE], "notes": [HOSTILE],
             "rows": [{HOSTILE: HOSTILE}, {HOSTILE: [HOSTILE]}], "row_count": 3}
-    for html in (data_markup.report(REPORT | {"findings": [finding]}, HOSTILE),
+    for html in (data_markup.report(Report(HOSTILE, (finding,)), HOSTILE),
                  data_markup.note(HOSTILE, True), data_markup.plan({}, HOSTILE, HOSTILE),
                  intake_markup.found(look, HOSTILE, Columns(HOSTILE, HOSTILE, (HOSTILE,))),
                  intake_markup.progress(Step(1, 2, HOSTILE, 60.0), HOSTILE),

@@ -217,6 +217,38 @@ def test_the_owners_data_is_named_whole_wherever_the_process_starts(tmp_path, mo
     assert asked()[0]["command"][1] == str(tmp_path / "p.jsonl")
 
 
+def test_what_two_ask_for_at_the_same_time_is_checked_once(intake, monkeypatch, asked):
+    monkeypatch.setenv("FAKE_CHECK", "SLEEP")
+    cancel = threading.Event()
+    first, second = intake.check(BEN, "porsche", cancel), intake.check(CARL, "porsche")
+    while next(first) is None:
+        pass
+    assert next(second) is None and next(second) is None and len(asked()) == 1
+    monkeypatch.setenv("FAKE_CHECK", "")
+    first.close()  # who waits does it then
+    assert drained(second)["ok"] and len(asked()) == 2
+
+
+def test_only_so_many_are_at_work_at_a_time_and_who_waits_can_leave(intake, bring, asked):
+    raws = [Brought(bring("q,a\nSLEEP,x\n").token) for _ in range(3)]
+    cancel = threading.Event()
+    one, two = (intake.take(BEN, raw, Columns("q", "a", (str(n),)))
+                for n, raw in enumerate(raws[:2]))
+    three = intake.take(BEN, raws[2], COLUMNS, cancel=cancel)
+    for steps in (one, two):
+        while next(steps) is None:
+            pass
+    assert next(three) is None and next(three) is None and len(asked()) == 2
+    cancel.set()
+    with pytest.raises(CancelledError):
+        drained(three)
+    one.close()
+    four = intake.look(BEN, raws[0])
+    assert drained(four)["row_count"] == 1
+    two.close()
+    assert left(intake) == {"raw"}
+
+
 def test_a_check_that_is_cancelled_is_not_kept(intake, monkeypatch, asked):
     monkeypatch.setenv("FAKE_CHECK", "SLEEP")
     cancel = threading.Event()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from corpus.check import Report
 from corpus.columns import Columns
 
 from . import data_markup, intake_markup, markup
@@ -189,8 +190,9 @@ class DataActs:
             steps = self.intake.check(self.house.door.looks(request, nonce), data, cancel)
             report = yield from self._told(
                 steps, CHECKING, lambda html: {parts.check: html, **buttons(True)})
-            title = self.house.uploads.title(data) or str(report.get("name", ""))
-            yield {parts.check: data_markup.report(report, title), **buttons(False)}
+            found = Report.from_json(report)
+            title = self.house.uploads.title(data) or found.name
+            yield {parts.check: data_markup.report(found, title), **buttons(False)}
 
         yield from self._cancellable(
             request, work, lambda html: {parts.check: html, **buttons(False, True)})

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from corpus.check import Finding, Report
 from train.engines.offers import Offer
 
 from . import markup
@@ -12,48 +13,50 @@ from .check_files import report_links
 SEVERITY_WORDS = {"error": "Must be mended", "warning": "Look at this", "info": "For information"}
 
 
-def report(found: Mapping[str, Any], title: str = "data") -> str:
+def report(found: Report, title: str = "data") -> str:
     """What the data check says: sizes, what can be shown with them, findings worst first.
 
-    found: what `python -m corpus check --json` printed. title: what the data is called.
+    title: what the data is called.
     """
     sizes = " · ".join([
-        f"<b>{_count(found, 'pairs')}</b> pairs", f"<b>{_count(found, 'queries')}</b> questions",
-        f"<b>{_count(found, 'passages')}</b> passages",
-        *(f"{escape(str(split))} {count:,}" for split, count in found["splits"].items()),
+        f"<b>{found.pairs:,}</b> pairs", f"<b>{found.queries:,}</b> questions",
+        f"<b>{found.passages:,}</b> passages",
+        *(f"{split} {count:,}" for split, count in found.splits.items()),
     ])
-    findings = "".join(map(_finding, found["findings"]))
+    findings = "".join(map(_finding, found.findings))
     nothing = "" if findings else "<p>Nothing found that needs mending.</p>"
-    return (f'<div class="t t-check"><p class="t-soft">{sizes}</p>{_shows(found)}'
+    return (f'<div class="t t-check"><p class="t-soft">{sizes}</p><p>{_shows(found)}</p>'
             f'<ul class="t-findings">{findings}</ul>{nothing}'
-            f'<p class="t-soft">Save {report_links(found, title)}.</p></div>')
+            f'<p class="t-soft">Save {report_links(found.as_json(), title)}.</p></div>')
 
 
-def _count(found: Mapping[str, Any], name: str) -> str:
-    return f"{found[name]:,}"
-
-
-def _shows(found: Mapping[str, Any]) -> str:
-    """What the test split can show."""
-    could, queries = found["detectable_difference"], found["splits"].get("test", 0)
+def _shows(found: Report) -> str:
+    """What the test split can show, and where the base model stands."""
+    could = found.detectable_difference
     if could is None:
-        return "<p><b>Too small to tell:</b> there are too few test questions to show whether a " \
-               "fine-tune helps.</p>"
-    return (f"<p>A test split of {queries:,} questions can show a difference of about "
-            f"{could:.3f} ndcg@10 or more.</p>")
+        return "<b>Too small to tell:</b> there are too few test questions to show whether a " \
+               "fine-tune helps."
+    can = (f"est split of {found.splits['test']:,} questions can show a difference of about "
+           f"{could:.3f} ndcg@10 or more")
+    shows = f"A t{can}." if not found.power.too_small else \
+        f"<b>Too small to tell:</b> the t{can}, and few fine-tunes gain as much."
+    spread = found.spread
+    if spread is None:
+        return shows
+    among = f" among {spread.passages:,} passages" if spread.sampled else ""
+    return (f"{shows} Base has {spread.base_ndcg:.3f}, on {spread.queries:,} of its questions"
+            f"{among}.")
 
 
-def _finding(finding: Mapping[str, Any]) -> str:
-    examples = "".join(f"<li>{escape(str(example))}</li>" for example in finding["examples"])
-    severity = escape(str(finding["severity"]))
-    treated = str(finding.get("treatment") or "")
-    treated = f' <span class="t-treated">{escape(treated)}</span>' if treated else ""
+def _finding(finding: Finding) -> str:
+    examples = "".join(f"<li>{escape(example)}</li>" for example in finding.examples)
+    severity, words = escape(finding.severity), SEVERITY_WORDS[finding.severity]
     return (
         f'<li data-severity="{severity}"><details><summary>'
-        f'<span class="t-chip" data-severity="{severity}">'
-        f"{escape(SEVERITY_WORDS.get(severity, severity))}</span> "
-        f"{escape(str(finding['kind']).replace('_', ' '))}: <b>{finding['count']:,}</b>{treated}"
-        f"</summary><p>{escape(str(finding['action']))}</p><ul>{examples}</ul></details></li>"
+        f'<span class="t-chip" data-severity="{severity}">{words}</span> '
+        f"{escape(finding.kind.replace('_', ' '))}: <b>{finding.count:,}</b> "
+        f'<span class="t-treated">{escape(finding.treatment)}</span></summary>'
+        f"<p>{escape(finding.action)}</p><ul>{examples}</ul></details></li>"
     )
 
 

@@ -15,8 +15,8 @@ from .intake import Intake
 from .shared import House, Shared
 from .uploads import SUFFIXES
 
-CHILDREN = "children"
-"""What looks, converts and checks: two at a time, whoever asks."""
+CHILDREN: dict[str, Any] = {"concurrency_id": "children", "concurrency_limit": 12}
+"""How many may look, convert and check at a time; `Intake` has most of them wait their turn."""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -158,7 +158,7 @@ def _listen(
 ) -> list[Any]:
     """Say what happens; gives the events by which data is chosen."""
     now: dict[str, Any] = {"queue": False, **QUIET}
-    children: dict[str, Any] = {"concurrency_id": CHILDREN, "concurrency_limit": 2, **QUIET}
+    children: dict[str, Any] = {**CHILDREN, **QUIET}
     roles, made = parts.roles.all, [parts.data, parts.mine, parts.said, parts.progress]
     switched = parts.source.change(_switch, [parts.source, parts.mine], [parts.bring, parts.data],
                                    **now)

@@ -114,7 +114,7 @@ def add_endpoints(house: House, acts: Acts, intake: Intake, publishing: Publishi
                              Wish(to, private, pull_request, on_edited), visitor.token, edits)
 
     gr.api(publish, api_name="publish", concurrency_limit=2)
-    gr.api(check, api_name="check", concurrency_limit=2, concurrency_id=CHILDREN)
+    gr.api(check, api_name="check", **CHILDREN)
     gr.api(start, api_name="start", concurrency_limit=2)
     gr.api(status, api_name="status", queue=False)
     gr.api(stop, api_name="stop", queue=False)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,7 +22,7 @@ from train.request import placed
 from train.settings import Settings
 
 from .brought import Brought, IntakeError
-from .child import NoAnswerError, Step, follow
+from .child import LOOK_EVERY, CancelledError, NoAnswerError, Step, follow
 from .uploads import Raw, Uploads, mark_of, name_of
 from .visitor import Visitor
 
@@ -31,6 +32,8 @@ LOOK_MEMORY, CONVERT_MEMORY, CHECK_MEMORY = 2_000, 3_000, 6_000
 """Megabytes that each may take of the address space, of which much is never touched."""
 UNPACKS_TO = 4
 """A file may unpack to so many times what it may have itself."""
+AT_A_TIME = 2
+"""Processes at work at a time; what else is asked waits for its turn."""
 MOST_REPORTS = 8
 
 Steps = Generator[Step | None, None, Any]
@@ -45,7 +48,9 @@ class Intake:
     uploads: Uploads
     command: Sequence[str] = (sys.executable, "-m", "corpus")
     _reports: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict)
+    _checking: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_A_TIME))
 
     def look(
         self, visitor: Visitor, brought: Brought, cancel: threading.Event | None = None
@@ -93,15 +98,24 @@ class Intake:
         Kept, since looking again finds the same.
         """
         source = self.uploads.source(data, visitor)
-        report = self._reports.get(source) or self.uploads.report(source)
-        if report:
+        while True:
+            if report := self._reports.get(source) or self.uploads.report(source):
+                return report
+            with self._lock:
+                if source not in self._checking:
+                    self._checking.add(source)
+                    break
+            yield from _waited(cancel)  # somebody else asks the same
+        try:
+            with self.uploads.staged() as scratch:
+                report = yield from self._asked(
+                    ["check", placed(source), f"--memory={CHECK_MEMORY}"], scratch, visitor,
+                    CHECK_WITHIN, cancel)
+            self._keep(source, report)
             return report
-        with self.uploads.staged() as scratch:
-            report = yield from self._asked(
-                ["check", placed(source), f"--memory={CHECK_MEMORY}"], scratch, visitor,
-                CHECK_WITHIN, cancel)
-        self._keep(source, report)
-        return report
+        finally:
+            with self._lock:
+                self._checking.discard(source)
 
     def _keep(self, source: str, report: dict[str, Any]) -> None:
         if self.uploads.is_upload(source):
@@ -140,6 +154,18 @@ class Intake:
         self, arguments: Sequence[str], scratch: Path, visitor: Visitor, within: float,
         cancel: threading.Event | None,
     ) -> Generator[Step | None, None, dict[str, Any]]:
+        """The answer of a command, when its turn has come."""
+        while not self._turns.acquire(blocking=False):
+            yield from _waited(cancel)
+        try:
+            return (yield from self._answer(arguments, scratch, visitor, within, cancel))
+        finally:
+            self._turns.release()
+
+    def _answer(
+        self, arguments: Sequence[str], scratch: Path, visitor: Visitor, within: float,
+        cancel: threading.Event | None,
+    ) -> Generator[Step | None, None, dict[str, Any]]:
         """The answer of a command. What it leaves in the folder for passing things goes with it."""
         passing = scratch.resolve() / "passing"
         passing.mkdir()
@@ -164,6 +190,15 @@ class Intake:
         if "error" in said:
             raise IntakeError(_without_paths(str(said["error"]), arguments))
         return said
+
+
+def _waited(cancel: threading.Event | None) -> Generator[None, None, None]:
+    """A moment; CancelledError where nobody waits any more."""
+    if cancel is not None and cancel.wait(LOOK_EVERY):
+        raise CancelledError("It was cancelled.")
+    if cancel is None:
+        time.sleep(LOOK_EVERY)
+    yield None
 
 
 def _column_arguments(columns: Columns | None) -> list[str]:

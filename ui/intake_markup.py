@@ -60,8 +60,8 @@ def found(look: Mapping[str, Any], title: str, columns: Columns | None) -> str:
     notes = "".join(f"<li>{escape(str(note))}</li>" for note in look.get("notes") or [])
     notes = f'<ul class="t-notes">{notes}</ul>' if notes else ""
     kind = escape(str(look.get("kind") or ""))
-    return (f'<div class="t t-found" data-kind="{kind}"><p><b>{escape(title)}</b> <span class="t-soft">'
-            f"{escape(' · '.join(filter(None, facts)))}</span></p>{notes}"
+    return (f'<div class="t t-found" data-kind="{kind}"><p><b>{escape(title)}</b> '
+            f'<span class="t-soft">{escape(" · ".join(filter(None, facts)))}</span></p>{notes}'
             f"{_preview(look.get('columns') or [], look.get('rows') or [], columns)}</div>")
 
 
