@@ -12,7 +12,7 @@ from fakes import FakeRequest
 from house import ADA, BEN
 from samples import write_lines
 from test_intake import FAKE
-from ui import data_memory
+from ui import data_acts, data_memory
 from ui import uploads as uploads_room
 from ui.data_acts import DataActs
 from ui.data_memory import OWN, ROLES, marked
@@ -45,6 +45,12 @@ def sent(tmp_path):
         place.write_text(text, "utf-8")
         return {"path": str(place)}
     return sent
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(data_acts, "DRAW_EVERY", 0.0)
+    monkeypatch.setattr(data_acts, "CLOSED_WITHIN", 0.0)
 
 
 def page(house, token=BEN):
@@ -268,9 +274,22 @@ def test_a_check_that_was_cancelled_can_be_asked_for_again(acts, tmp_path, monke
     request, nonce = page(acts.house)
     work = acts.check(request, nonce, "porsche")
     next(work)
-    acts.cancel(request)
+    acts.cancel(request)  # what is made of a file is another thing
+    next(work)
+    acts.stop_check(request)
     end, _ = became(acts, work)
     assert "This was cancelled" in end["check"] and end["again"].visible
+
+
+def test_other_data_that_is_chosen_ends_the_check_of_the_former(acts, monkeypatch):
+    monkeypatch.setenv("FAKE_CHECK", "SLEEP")
+    request, nonce = page(acts.house)
+    work = acts.check(request, nonce, "porsche")
+    next(work)
+    acts.stop_others(request, "porsche")
+    next(work)
+    acts.stop_others(request, "upload-x")
+    assert "This was cancelled" in became(acts, work)[0]["check"]
 
 
 def test_anothers_data_is_not_checked(acts, tmp_path):
@@ -295,7 +314,7 @@ def test_after_a_reload_the_same_stands_there_and_nothing_is_made_again(acts, se
     data = end["data"]
     more, _ = became(acts, acts.receive_more(*page(acts.house), sent("text\nmore\n", "more.txt")))
     end, _ = became(acts, acts.restore(*page(acts.house), remembered(
-        acts, data, named, more["extra"], chosen)))
+        acts, data, named, more["extra"], chosen), ""))
     assert (end["source"], end["mine"], end["said"]) == (OWN, data, "")
     assert end["extra"] == more["extra"] and "more" in end["more_said"]
     assert end["brought"] != named
@@ -304,10 +323,16 @@ def test_after_a_reload_the_same_stands_there_and_nothing_is_made_again(acts, se
     assert "data" not in end and kept(acts) == ["raw", "raw", "upload"]
 
 
+def test_who_is_quicker_than_the_page_is_not_overwritten(acts, sent):
+    end, _, named = brought(acts, sent())
+    assert acts.restore(*page(acts.house), remembered(acts, end["data"], named), named) \
+        == gr.skip()
+
+
 def test_what_was_being_made_when_the_page_was_reloaded_is_made_then(acts, sent):
     named = received(acts, sent())["brought"]
     end, _ = became(acts, acts.restore(*page(acts.house), remembered(
-        acts, "", named, roles=[None] * len(ROLES))))
+        acts, "", named, roles=[None] * len(ROLES)), ""))
     end, _ = became(acts, acts.bring(*page(acts.house), end["brought"], "", ""))
     assert end["data"].startswith("upload-")
 
@@ -316,7 +341,8 @@ def test_a_file_that_is_gone_after_a_reload_is_said_and_the_data_stays(acts, sen
     end, _, named = brought(acts, sent())
     for raw in acts.house.settings.uploads.glob("raw-*"):
         raw.rename(raw.with_name("part-x"))
-    back, _ = became(acts, acts.restore(*page(acts.house), remembered(acts, end["data"], named)))
+    back, _ = became(acts, acts.restore(*page(acts.house), remembered(
+        acts, end["data"], named), ""))
     assert back["mine"] == end["data"] and back["brought"] == ""
     assert data_memory.FILE_GONE in back["said"]
 
@@ -324,7 +350,7 @@ def test_a_file_that_is_gone_after_a_reload_is_said_and_the_data_stays(acts, sen
 def test_data_that_is_gone_after_a_reload_is_said(acts, sent):
     gone = "upload-" + "0" * 24
     back, _ = became(acts, acts.restore(*page(acts.house), remembered(
-        acts, gone, marked(raw="raw-" + "0" * 24))))
+        acts, gone, marked(raw="raw-" + "0" * 24)), ""))
     assert (back["mine"], back["brought"]) == ("", "") and data_memory.DATA_GONE in back["said"]
 
 
@@ -333,7 +359,7 @@ def test_data_that_is_gone_after_a_reload_is_said(acts, sent):
     ["elsewhere", [], {}, 5, *[None] * 6], ["\0", "../x", "{", "[" * 5000, *["x"] * 6],
 ])
 def test_what_another_version_of_the_page_kept_does_no_harm(acts, before):
-    changes = acts.restore(*page(acts.house), before)
+    changes = acts.restore(*page(acts.house), before, "")
     end, _ = became(acts, changes if isinstance(changes, dict) else {})
     assert end.get("brought", "") == "" and end.get("extra", "") == ""
 

@@ -1,6 +1,7 @@
 """What the handlers of the data section do: each says by component what changes on the page."""
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
     from .data_panel import Parts
 
 NONE = ("– none –", "")
+MAKING = "making"
 LOOKING, READING, CHECKING = "Looking at it", "Reading all of it", "Checking the data"
 CONFIRM = "Choose which column holds the question and which its answer, and press “Use these " \
           "columns”."
+DRAW_EVERY, CLOSED_WITHIN = 0.5, 2.0
+"""Seconds between two changes that the page is sent, each of which costs it something; and after
+which it is noticed that a page is gone."""
 CANCELLED = "This was cancelled, and nothing of it is kept."
 
 Changes = dict[Any, Any]
@@ -41,7 +46,7 @@ class DataActs:
     house: House
     intake: Intake
     parts: "Parts"
-    _cancels: dict[str, set[threading.Event]] = field(default_factory=dict)
+    _cancels: dict[tuple[str, str], set[threading.Event]] = field(default_factory=dict)
 
     # --- naming what is brought
 
@@ -52,7 +57,7 @@ class DataActs:
             raw = self.house.uploads.received(file, self.house.door.visitor(request, nonce))
         except ValueError as error:
             return {parts.file: None, parts.said: markup.error(str(error))}
-        self.cancel(request)  # what was being made of an earlier one
+        self.cancel(request)  # what is being made of an earlier one
         return {parts.file: None, parts.brought: marked(raw=raw.token), parts.said: ""}
 
     def name_hub(self, named: str) -> Changes:
@@ -195,28 +200,45 @@ class DataActs:
             yield {parts.check: data_markup.report(found, title), **buttons(False)}
 
         yield from self._cancellable(
-            request, work, lambda html: {parts.check: html, **buttons(False, True)})
+            request, str(data), work, lambda html: {parts.check: html, **buttons(False, True)})
 
     # --- while something is at work
 
     def cancel(self, request: gr.Request) -> None:
-        """End what is at work for this page."""
-        for cancel in list(self._cancels.get(str(request.session_hash), ())):
-            cancel.set()
+        """End what is being made of what was brought on this page."""
+        self._cancel(request, lambda work: work == MAKING)
+
+    def stop_check(self, request: gr.Request) -> None:
+        """End the check of this page."""
+        self._cancel(request, lambda work: work != MAKING)
+
+    def stop_others(self, request: gr.Request, data: str) -> None:
+        """End the check of what is not chosen any more, for that of what is now to begin."""
+        self._cancel(request, lambda work: work not in (MAKING, data))
+
+    def _cancel(self, request: gr.Request, meant: Callable[[str], bool]) -> None:
+        for (session, work), cancels in list(self._cancels.items()):
+            if session == str(request.session_hash) and meant(work):
+                for cancel in list(cancels):
+                    cancel.set()
 
     def _working(self, request: gr.Request, work: Callable[[threading.Event], Shown]) -> Shown:
         """Work on what was brought; whatever comes of it, what was chosen before stays chosen."""
         idle = {self.parts.progress: ""}
-        yield from self._cancellable(request, work, lambda html: {self.parts.said: html, **idle})
+        yield from self._cancellable(
+            request, MAKING, work, lambda html: {self.parts.said: html, **idle})
         yield idle
 
     def _cancellable(
-        self, request: gr.Request, work: Callable[[threading.Event], Shown],
+        self, request: gr.Request, what: str, work: Callable[[threading.Event], Shown],
         say: Callable[[str], Changes],
     ) -> Shown:
-        """Work that can be cancelled; what goes wrong is said in place."""
-        session, cancel = str(request.session_hash), threading.Event()
-        self._cancels.setdefault(session, set()).add(cancel)
+        """Work that can be cancelled; what goes wrong is said in place.
+
+        what: MAKING, or the data that is checked.
+        """
+        mine, cancel = (str(request.session_hash), what), threading.Event()
+        self._cancels.setdefault(mine, set()).add(cancel)
         try:
             yield from work(cancel)
         except CancelledError:
@@ -224,26 +246,25 @@ class DataActs:
         except (ValueError, OSError) as error:
             yield say(markup.error(str(error)))
         finally:
-            self._cancels[session].discard(cancel)
-            if not self._cancels[session]:
-                self._cancels.pop(session, None)
+            self._cancels[mine].discard(cancel)
+            if not self._cancels[mine]:
+                self._cancels.pop(mine, None)
 
     def _told(
         self, steps: Steps, what: str, show: Callable[[str], Changes] | None = None
     ) -> Shown:
         """Show how far something is; returns what comes of it."""
-        drawn = ""
+        drawn, when = "", 0.0
         try:
             while True:
                 step = next(steps)
-                html = intake_markup.progress(step, what)
-                if html == drawn:
-                    yield gr.skip()  # a page that is closed meanwhile ends this here
-                elif show:
-                    yield show(html)
-                else:
-                    yield {self.parts.progress: html}
-                drawn = html
+                html, now = intake_markup.progress(step, what), time.monotonic()
+                if html != drawn and now - when >= DRAW_EVERY:
+                    yield show(html) if show else {self.parts.progress: html}
+                    drawn, when = html, now
+                elif now - when >= CLOSED_WITHIN:
+                    yield gr.skip()  # where the page was closed meanwhile this ends here
+                    when = now
         except StopIteration as finished:
             return finished.value
         finally:
@@ -251,10 +272,13 @@ class DataActs:
 
     # --- after a reload
 
-    def restore(self, request: gr.Request, nonce: str, kept: object) -> Any:
-        """What stood there before a reload, as far as it is still here."""
+    def restore(self, request: gr.Request, nonce: str, kept: object, brought: str) -> Any:
+        """What stood there before a reload, as far as it is still here.
+
+        brought: by somebody who was quicker than the page.
+        """
         uploads, visitor = self.house.uploads, self.house.door.looks(request, nonce)
-        found = restored(kept, uploads, visitor)
+        found = None if brought else restored(kept, uploads, visitor)
         if found is None:
             return gr.skip()
         parts, ((source, mine, brought, extra), said) = self.parts, found

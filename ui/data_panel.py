@@ -180,7 +180,9 @@ def _listen(
     gr.on([parts.data.change, nonce.change, parts.again.click], acts.check, [nonce, parts.data],
           [parts.check, parts.stop, parts.again, parts.compare],
           trigger_mode="always_last", **children)
-    gr.on([parts.cancel.click, parts.stop.click], acts.cancel, None, None, **now)
+    parts.data.change(acts.stop_others, parts.data, None, **now)
+    parts.cancel.click(acts.cancel, None, None, **now)
+    parts.stop.click(acts.stop_check, None, None, **now)
     parts.compare.click(lambda data: (data, gr.Tabs(selected="compare")), parts.data,
                         [shared.run, shared.tabs], **now)
     # Kept when somebody chooses or brings: what the page fills in while it loads would overwrite
@@ -189,7 +191,7 @@ def _listen(
     chosen = [switched, brought, used, *more]
     for event in chosen:
         event.success(lambda *values: list(values), remembered, kept, **now)
-    nonce.change(acts.restore, [nonce, kept],
+    nonce.change(acts.restore, [nonce, kept, parts.brought],
                  [parts.source, parts.mine, parts.brought, parts.said, *parts.joining], **now)
     return chosen
 
