@@ -1,5 +1,6 @@
 """What the handlers of the data section do: each says by component what changes on the page."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -107,7 +108,8 @@ class DataActs:
             look = yield from self._told(self.intake.look(visitor, what, cancel), LOOKING)
             certain, guess = certain_guess(look), look.get("guess")
             columns = restored_columns(brought) or (Columns.from_json(guess) if guess else None)
-            yield self._looked(look, self._title(visitor, what), columns, what)
+            yield {self.parts.found: intake_markup.found(look, self._title(visitor, what), columns),
+                   self.parts.boxes: _boxes(look, columns, what)}
             if mine and is_restored(brought):  # it was taken before
                 return
             if look.get("kind") == "pairs" and certain is None:
@@ -156,51 +158,42 @@ class DataActs:
     def _title(self, visitor: Visitor, what: Brought) -> str:
         return self.house.uploads.raw(what.raw, visitor).path.name if what.raw else what.title
 
-    def _looked(
-        self, look: Mapping[str, Any], title: str, columns: Columns | None, what: Brought
-    ) -> Changes:
-        """What was found, and the boxes filled with what can be chosen of it."""
-        parts, roles = self.parts, self.parts.roles
-        names = [str(name) for name in look.get("columns") or []]
-        configs, splits = (list(map(str, look.get(key) or [])) if what.hub else []
-                           for key in ("configs", "splits"))
-        told = columns.as_json() if columns else {}
+    def fill(self, boxes: str) -> Changes:
+        """Fill the boxes with what can be chosen of what was looked at.
+
+        By itself, since a browser that is behind loses what a generator changes of a component
+        besides its value.
+        """
+        parts, roles, told = self.parts, self.parts.roles, json.loads(boxes)
+        names, columns = told["names"], told["columns"]
         return {
-            parts.found: intake_markup.found(look, title, columns),
-            roles.anchor: gr.Dropdown(names, value=told.get("anchor")),
-            roles.positive: gr.Dropdown(names, value=told.get("positive")),
-            roles.negatives: gr.Dropdown(names, value=told.get("negatives") or [],
+            roles.anchor: gr.Dropdown(names, value=columns.get("anchor")),
+            roles.positive: gr.Dropdown(names, value=columns.get("positive")),
+            roles.negatives: gr.Dropdown(names, value=columns.get("negatives") or [],
                                          multiselect=True),
-            roles.score: gr.Dropdown([NONE, *names], value=told.get("score") or ""),
-            roles.least: told.get("least_score"),
-            roles.topic: gr.Dropdown([NONE, *names], value=told.get("topic") or ""),
-            parts.config: gr.Dropdown(configs, value=_among(what.config, configs),
-                                      visible=len(configs) > 1),
-            parts.split: gr.Dropdown(splits, value=_among(what.split, splits),
-                                     visible=len(splits) > 1),
+            roles.score: gr.Dropdown([NONE, *names], value=columns.get("score") or ""),
+            roles.least: columns.get("least_score"),
+            roles.topic: gr.Dropdown([NONE, *names], value=columns.get("topic") or ""),
+            parts.config: _of_the_hub(told["config"], told["configs"]),
+            parts.split: _of_the_hub(told["split"], told["splits"]),
         }
 
     # --- checking it
 
     def check(self, request: gr.Request, nonce: str, data: str) -> Iterator[Changes]:
         """The data check of what is chosen, with its progress in place."""
-        parts, own = self.parts, str(data).startswith("upload-")
+        own = str(data).startswith("upload-")
 
-        def buttons(working: bool, again: bool = False) -> Changes:
-            return {parts.stop: gr.Button(visible=own and working),
-                    parts.again: gr.Button(visible=again),
-                    parts.compare: gr.Button(visible=own and not working)}
+        def shown(html: str) -> Changes:
+            return {self.parts.check: f'<div data-own="{own}">{html}</div>'}
 
         def work(cancel: threading.Event) -> Shown:
             steps = self.intake.check(self.house.door.looks(request, nonce), data, cancel)
-            report = yield from self._told(
-                steps, CHECKING, lambda html: {parts.check: html, **buttons(True)})
-            found = Report.from_json(report)
+            found = Report.from_json((yield from self._told(steps, CHECKING, shown)))
             title = self.house.uploads.title(data) or found.name
-            yield {parts.check: data_markup.report(found, title), **buttons(False)}
+            yield shown(data_markup.report(found, title))
 
-        yield from self._cancellable(
-            request, str(data), work, lambda html: {parts.check: html, **buttons(False, True)})
+        yield from self._cancellable(request, str(data), work, shown)
 
     # --- while something is at work
 
@@ -294,5 +287,16 @@ def _chosen(roles: Sequence[Any]) -> Columns:
     return chosen_columns(dict(zip(ROLES, roles, strict=True)))
 
 
-def _among(chosen: str, names: Sequence[str]) -> str | None:
-    return chosen if chosen in names else next(iter(names), None)
+def _boxes(look: Mapping[str, Any], columns: Columns | None, what: Brought) -> str:
+    """What the boxes are to be filled with, never twice the same."""
+    return marked(
+        names=[str(name) for name in look.get("columns") or []],
+        columns=columns.as_json() if columns else {}, config=what.config, split=what.split,
+        **{part: [str(name) for name in look.get(part) or []] if what.hub else []
+           for part in ("configs", "splits")})
+
+
+def _of_the_hub(chosen: str, names: Sequence[str]) -> gr.Dropdown:
+    """A box for a part of a data set, where there are several."""
+    return gr.Dropdown(list(names), value=chosen if chosen in names else next(iter(names), None),
+                       visible=len(names) > 1)

@@ -42,7 +42,8 @@ class Parts:
     """The components of the section.
 
     data: the name of the data that is chosen; mine: of that which was brought last. brought: what
-    was brought, as JSON; extra: the file of more passages.
+    was brought, as JSON; extra: the file of more passages; boxes: what the boxes for columns are to
+    be filled with, as JSON.
     """
 
     source: gr.Radio
@@ -50,7 +51,7 @@ class Parts:
     mine: gr.Textbox
     brought: gr.Textbox
     extra: gr.Textbox
-    bring: gr.Column
+    boxes: gr.Textbox
     file: gr.File
     hub: gr.Textbox
     hub_look: gr.Button
@@ -101,8 +102,10 @@ def _parts(house: House) -> Parts:
     source = gr.Radio([*choices, ("My own data", OWN)], value=own or BUILT_IN, show_label=False,
                       label="Data", elem_id="data-source")
     data = gr.Textbox(own or BUILT_IN, visible="hidden", elem_id="data-name")
-    mine, brought, extra = (gr.Textbox("", visible="hidden") for _ in range(3))
-    with gr.Column(visible=False, elem_id="bring") as bring:
+    mine, brought, extra, boxes = (gr.Textbox("", visible="hidden") for _ in range(4))
+    # What is seen of all this the style sheet says: what comes to the page in the same moment as
+    # what stands in it sometimes stays empty.
+    with gr.Column(elem_id="bring"):
         gr.HTML(intake_markup.before(house.settings), js_on_load=None, elem_id="before")
         file = gr.File(label=f"A file: {', '.join(SUFFIXES)}", file_types=list(SUFFIXES),
                        height=140, elem_id="data-file")
@@ -120,7 +123,7 @@ def _parts(house: House) -> Parts:
             more_said = gr.HTML(js_on_load=None, elem_id="more-said")
             more_out = gr.Button("Leave them out", size="sm", visible=False)
         found = gr.HTML(js_on_load=None, elem_id="found")
-        with gr.Column(elem_id="columns"):  # seen with a table, as the style sheet has it
+        with gr.Column(elem_id="columns"):
             roles, swap, use = _roles()
         said = gr.HTML(js_on_load=None, elem_id="data-said")
     with gr.Row(elem_id="working"):
@@ -129,10 +132,10 @@ def _parts(house: House) -> Parts:
     check = gr.HTML(data_markup.note("The data check stands here."), js_on_load=None,
                     elem_id="check")
     with gr.Row(elem_id="data-after"):
-        stop = gr.Button("Cancel the check", size="sm", visible=False, elem_id="check-stop")
-        again = gr.Button("Check it again", size="sm", visible=False, elem_id="check-again")
-        compare = gr.Button("Try it in Compare", size="sm", visible=False, elem_id="data-compare")
-    return Parts(source, data, mine, brought, extra, bring, file, hub, hub_look, config, split,
+        stop = gr.Button("Cancel the check", size="sm", elem_id="check-stop")
+        again = gr.Button("Check it again", size="sm", elem_id="check-again")
+        compare = gr.Button("Try it in Compare", size="sm", elem_id="data-compare")
+    return Parts(source, data, mine, brought, extra, boxes, file, hub, hub_look, config, split,
                  more, more_said, more_out, found, said, roles, swap, use, progress, cancel, check,
                  stop, again, compare)
 
@@ -160,13 +163,12 @@ def _listen(
     now: dict[str, Any] = {"queue": False, **QUIET}
     children: dict[str, Any] = {**CHILDREN, **QUIET}
     roles, made = parts.roles.all, [parts.data, parts.mine, parts.said, parts.progress]
-    switched = parts.source.change(_switch, [parts.source, parts.mine], [parts.bring, parts.data],
-                                   **now)
+    switched = parts.source.change(_switch, [parts.source, parts.mine], parts.data, **now)
     _listen_to_bringing(acts, parts, nonce)
     brought = parts.brought.change(
         acts.bring, [nonce, parts.brought, parts.extra, parts.mine],
-        [parts.found, *roles, parts.config, parts.split, *made],
-        trigger_mode="always_last", **children)
+        [parts.found, parts.boxes, *made], trigger_mode="always_last", **children)
+    filled = parts.boxes.change(acts.fill, parts.boxes, [*roles, parts.config, parts.split], **now)
     used = parts.use.click(acts.use, [nonce, parts.brought, parts.extra, *roles], made, **children)
     more = [event.then(acts.use_with, [nonce, parts.brought, parts.extra, parts.mine, *roles],
                        made, **children)
@@ -178,8 +180,7 @@ def _listen(
                 parts.more_out.click(acts.without_more, None, parts.joining, **now))]
     parts.swap.click(lambda anchor, positive: (positive, anchor), roles[:2], roles[:2], **now)
     gr.on([parts.data.change, nonce.change, parts.again.click], acts.check, [nonce, parts.data],
-          [parts.check, parts.stop, parts.again, parts.compare],
-          trigger_mode="always_last", **children)
+          parts.check, trigger_mode="always_last", **children)
     parts.data.change(acts.stop_others, parts.data, None, **now)
     parts.cancel.click(acts.cancel, None, None, **now)
     parts.stop.click(acts.stop_check, None, None, **now)
@@ -189,7 +190,7 @@ def _listen(
     # what is about to be restored.
     remembered = [parts.source, parts.mine, parts.brought, parts.extra, *roles]
     chosen = [switched, brought, used, *more]
-    for event in chosen:
+    for event in (*chosen, filled):
         event.success(lambda *values: list(values), remembered, kept, **now)
     nonce.change(acts.restore, [nonce, kept, parts.brought],
                  [parts.source, parts.mine, parts.brought, parts.said, *parts.joining], **now)
@@ -207,7 +208,5 @@ def _listen_to_bringing(acts: DataActs, parts: Parts, nonce: gr.Textbox) -> None
 
 
 def _switch(chosen: str, mine: str) -> Any:
-    """What somebody brought is chosen again with the choice to bring something."""
-    if chosen == OWN:
-        return gr.Column(visible=True), mine or gr.skip()
-    return gr.Column(visible=False), chosen
+    """The data of a choice; what somebody brought is chosen again with the choice to bring."""
+    return chosen if chosen != OWN else mine or gr.skip()

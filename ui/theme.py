@@ -162,7 +162,11 @@ details[open] .t-text { display:block; }
 .t-found .t-scroll:focus-visible { outline:2px solid var(--t-accent); }
 .t-treated { color:var(--t-soft); font-size:.85rem; }
 .t-treated::before { content:"→ "; }
-#columns, #working { display:none; }
+#bring, #columns, #working, #data-after button { display:none; }
+.gradio-container:has(#check [data-own=True] progress) #check-stop,
+.gradio-container:has(#check [data-own] :is(.t-error, .t-empty)) #check-again,
+.gradio-container:has(#check [data-own=True] .t-check) #data-compare { display:inline-flex; }
+.gradio-container:has(#data-source input[value=own]:checked) #bring { display:flex; }
 #bring:has(.t-found[data-kind=pairs]) #columns, #working:has(progress) { display:flex; }
 #working, #data-after, #columns-pair { align-items:center; gap:.6rem; }
 #columns-pair button { align-self:end; margin-bottom:.6rem; }
