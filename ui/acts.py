@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from corpus.check import Report, check_path
 from corpus.read import load_corpus
 from corpus.records import Corpus
 from retrieval.encoder import EMBEDDED_MODEL, split_revision
@@ -37,7 +36,6 @@ from .visitor import RefusedError, Visitor
 
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
-MOST_REPORTS = 16
 MOST_ALIKE = 19
 """Other runs in one table: each takes a test of its own."""
 MOST_CORPORA = 4
@@ -61,19 +59,8 @@ class Acts:
     """The acts, each for a visitor. Every refusal is a ValueError with a sentence."""
 
     house: House
-    _reports: OrderedDict[str, Report] = field(default_factory=OrderedDict)
     _corpora: OrderedDict[str, Corpus] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def check(self, data: str) -> Report:
-        """The data check of what somebody brought; kept, since looking again finds the same."""
-        source = self.house.uploads.source(data)
-        with self._lock:
-            if source not in self._reports:
-                self._reports[source] = check_path(source)
-                if len(self._reports) > MOST_REPORTS:
-                    self._reports.popitem(last=False)
-            return self._reports[source]
 
     def offers(self, visitor: Visitor) -> list[Offer]:
         """The engines as this visitor may choose them."""

@@ -11,6 +11,7 @@ from .chosen_row import chosen_row, listen
 from .compare import compare_endpoint, compare_tab, question_box
 from .endpoints import add_endpoints
 from .finetune import finetune_tab
+from .intake import Intake
 from .plan import Planner
 from .publishing import Publishing
 from .questions import landing_question
@@ -21,7 +22,7 @@ from .views import Views
 
 TICK = 1.0
 """Seconds between two looks at how far things are."""
-CACHE_LIVES = (3600, 86400)
+CACHE_LIVES = (600, 3600)
 """How often Gradio's own copies of files are looked through, and how old they may get: seconds."""
 
 # The tab stays in the address too; Compare is where an address without one leads.
@@ -37,11 +38,12 @@ KEEP_TAB = """() => setTimeout(() => {
 def build_page(house: House) -> gr.Blocks:
     """All tabs and endpoints; launching is the caller's."""
     showcase, acts, publishing = house.showcase, Acts(house), Publishing(house)
+    intake = Intake(house.settings, house.uploads)
     with gr.Blocks(title="Tandem", analytics_enabled=False, delete_cache=CACHE_LIVES) as page:
         # First: a handler of the page that is called as an endpoint is would take its name.
         gr.api(compare_endpoint(house, acts), api_name="compare")
         gr.api(scoreboard_endpoint(house, acts), api_name="scoreboard")
-        add_endpoints(house, acts, publishing)
+        add_endpoints(house, acts, intake, publishing)
         with gr.Row(elem_id="head-row"):
             gr.HTML(markup.header(), js_on_load=None)
             if house.settings.on_space:  # elsewhere the local token is who you are
@@ -70,7 +72,8 @@ def build_page(house: House) -> gr.Blocks:
             with gr.Tab("Scoreboard", id="scoreboard"):
                 addressed = scoreboard_tab(house, acts, shared)
             with gr.Tab("Fine-tune", id="finetune") as tab:
-                finetune_tab(house, acts, Planner(house.settings.home), publishing, shared, tab)
+                finetune_tab(house, acts, intake, Planner(house.settings.home), publishing, shared,
+                             tab)
             with gr.Tab("Runs", id="runs") as tab:
                 runs_tab(house, acts, shared, tab)
         seen = gr.State(None)
