@@ -48,7 +48,7 @@ def main() -> int:
     showcase = Showcase(settings, queue)
     uploads = Uploads(settings)
     page = build_page(House(settings, showcase, queue, Door(settings), uploads))
-    uploads.open()
+    uploads.open(showcase.chosen.sweep)
     queue.open()
     showcase.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host

@@ -68,7 +68,8 @@ def listen(
     row.show.click(lambda run: run, made, shared.run, **QUIET)
     row.watch.click(lambda run: (run, gr.Tabs(selected="finetune")), made,
                     [shared.watched, shared.tabs], **QUIET)
-    row.tune.click(lambda: gr.Tabs(selected="finetune"), None, shared.tabs, **QUIET)
+    row.tune.click(lambda run: (run if is_own(run) else gr.skip(), gr.Tabs(selected="finetune")),
+                   shared.run, [shared.tune, shared.tabs], **QUIET)
 
     def leave(run: str) -> Any:
         return "", landing() if is_own(run) else gr.skip()

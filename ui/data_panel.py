@@ -182,6 +182,9 @@ def _listen(
     gr.on([parts.data.change, nonce.change, parts.again.click], acts.check, [nonce, parts.data],
           parts.check, trigger_mode="always_last", **children)
     parts.data.change(acts.stop_others, parts.data, None, **now)
+    shared.tune.change(_asked_to_tune, shared.tune,
+                       [parts.source, parts.mine, parts.data, shared.tune],
+                       trigger_mode="multiple", **now)
     parts.cancel.click(acts.cancel, None, None, **now)
     parts.stop.click(acts.stop_check, None, None, **now)
     parts.compare.click(lambda data: (data, gr.Tabs(selected="compare")), parts.data,
@@ -205,6 +208,11 @@ def _listen_to_bringing(acts: DataActs, parts: Parts, nonce: gr.Textbox) -> None
           [parts.brought, parts.said], **now)
     gr.on([parts.config.input, parts.split.input], acts.choose_part,
           [parts.brought, parts.config, parts.split], [parts.brought, parts.said], **now)
+
+
+def _asked_to_tune(data: str) -> Any:
+    """Data that Compare shows, taken for the fine-tune; the wish is heard once."""
+    return (OWN, data, data, "") if data else (gr.skip(),) * 4
 
 
 def _switch(chosen: str, mine: str) -> Any:

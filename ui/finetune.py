@@ -76,10 +76,10 @@ def finetune_tab(
     # Kept when somebody types or chooses, never when the page fills the form by itself: what it
     # fills in while it loads would overwrite what is about to be restored, and that what is typed.
     for chosen in data_chosen:
-        chosen.success(_kept, form.inputs, form_kept, queue=False, show_progress="hidden",
-                       api_visibility="private")
-    gr.on([field.input for field in form.inputs[1:]], _kept, form.inputs, form_kept, queue=False,
-          show_progress="hidden", api_visibility="private")
+        chosen.success(_kept, [shared.nonce, *form.inputs], form_kept, queue=False,
+                       show_progress="hidden", api_visibility="private")
+    gr.on([field.input for field in form.inputs[1:]], _kept, [shared.nonce, *form.inputs],
+          form_kept, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def _form(
@@ -185,9 +185,12 @@ def _restore(house: House) -> Callable[..., Any]:
     return restore
 
 
-def _kept(*values: Any) -> list[Any]:
-    """The form as the browser keeps it."""
-    return list(values)
+def _kept(nonce: str, *values: Any) -> Any:
+    """The form as the browser keeps it; not before the nonce, with which the form is restored.
+
+    Else who is quicker than that has half of what they typed put back over the other half.
+    """
+    return list(values) if nonce else gr.skip()
 
 
 def _wish(values: tuple[Any, ...]) -> Wish:

@@ -1,8 +1,9 @@
 """Escaped HTML of what somebody chose to see while it is not whole: pure functions."""
 
 from html import escape
+from statistics import fmean, stdev
 
-from corpus.check import detectable_difference
+from corpus.power import Power, Spread
 from retrieval.breakdown import by_topic
 from retrieval.compare import Comparison, ordinal
 from retrieval.evidence import Evidence
@@ -89,12 +90,15 @@ def _verdict(evidence: Evidence) -> str:
         "worse": f"BM25, which matches words only, finds the answers better than Base: {figures}.",
         NO_DIFFERENCE: f"No clear difference between Base and BM25: {figures}.",
     }[gap.outcome]
-    least = detectable_difference(count)
-    show = "" if least is None else (
-        f'<p class="t-soft">So many test questions can show that a fine-tuned model is better than '
-        f"Base when it gains about {least:.3f} {PRIMARY} or more; a smaller gain takes more of "
-        "them.</p>")
-    return f'<p class="t-say" data-mood="{WAYS[gap.outcome]}">{escape(said)}</p>{show}'
+    return (f'<p class="t-say" data-mood="{WAYS[gap.outcome]}">{escape(said)}</p>'
+            f'<p class="t-soft">Fine-tuned against Base: {escape(_could_show(evidence))}</p>')
+
+
+def _could_show(evidence: Evidence) -> str:
+    """What difference these questions can show, from how much Base differs between them."""
+    values = [judged.metrics[PRIMARY] for judged in evidence.tuned.values()]
+    spread = Spread(stdev(values), fmean(values), len(values), evidence.passages, False)
+    return f"{Power(len(values), spread).sentence()}."
 
 
 def no_board(text: str) -> str:

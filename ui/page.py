@@ -59,6 +59,7 @@ def build_page(house: House) -> gr.Blocks:
             version=gr.Number(-1, visible="hidden", elem_id="version-shown"),
             run=gr.Textbox("", visible="hidden", elem_id="run-shown"),
             watched=gr.Textbox("", visible="hidden"),
+            tune=gr.Textbox("", visible="hidden"),
             nonce=gr.Textbox("", visible="hidden"),
             stage=gr.Textbox("", visible="hidden", elem_id="stage"),
             board=gr.Textbox("", visible="hidden", elem_id="board-shown"),

@@ -31,7 +31,8 @@ class Shared:
     run, the name of data that a visitor brought, empty for the opening pair. stage: changes when
     something more of it can be shown; board: whenever the Scoreboard shows something else; reading:
     how far it is, in Compare and in Scoreboard.
-    watched: the run that the Fine-tune tab shows, empty for the newest. nonce: what proves that an
+    watched: the run that the Fine-tune tab shows, empty for the newest. tune: the data that its
+    form is asked to take. nonce: what proves that an
     action comes from this page.
 
     At most one listener of an event may have `trigger_mode="always_last"`, which is also what
@@ -45,6 +46,7 @@ class Shared:
     run: gr.Textbox
     watched: gr.Textbox
     nonce: gr.Textbox
+    tune: gr.Textbox
     stage: gr.Textbox
     board: gr.Textbox
     reading: tuple[gr.HTML, ...]

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,12 +186,16 @@ class Uploads:
 
     # --- whose it is, and for how long
 
-    def open(self) -> None:
-        """Remove what has been kept long enough, now and from time to time; returns at once."""
+    def open(self, then: Callable[[], None] = lambda: None) -> None:
+        """Remove what has been kept long enough, now and from time to time; returns at once.
+
+        then: what is done each time after it.
+        """
         def sweep() -> None:
             while True:
-                with self._lock, contextlib.suppress(OSError):
-                    self._room.sweep()
+                with contextlib.suppress(OSError):
+                    self.sweep()
+                    then()
                 time.sleep(SWEEP_EVERY)
 
         with self._lock:
