@@ -52,7 +52,16 @@ class Brought:
             _, action = KINDS.get(kind, ("info", "Tandem mended these texts."))
             yield Finding(kind, "info", count, action, examples, FIXED)
         if self.encoding and "encoding" not in self.fixed:
-            yield finding("encoding", [f"It was read as {self.encoding}."])
+            said = next(filter(self._is_of_encoding, self.notes), f"Read as {self.encoding}.")
+            yield finding("encoding", [said])
+
+    @property
+    def other_notes(self) -> tuple[str, ...]:
+        """What was said of the data as a whole, without what a finding says."""
+        return tuple(note for note in self.notes if not self._is_of_encoding(note))
+
+    def _is_of_encoding(self, note: str) -> bool:
+        return bool(self.encoding) and self.encoding in note
 
 
 def brought_to(folder: Path) -> Brought | None:

@@ -56,6 +56,13 @@ def test_what_was_left_out_and_mended_when_data_was_brought_is_found(tmp_path):
     assert all("refuses" not in finding.action for finding in checked.findings)
 
 
+def test_a_note_on_the_encoding_is_said_once_with_its_finding(tmp_path):
+    note = "mine.csv is read in windows-1252: look whether its accents are right."
+    checked = check_path(folder(tmp_path, notes=["Sheet 2 was not read.", note]))
+    assert found(checked, "encoding").examples == (note,)
+    assert checked.notes == ("Sheet 2 was not read.",)
+
+
 def test_a_folder_that_was_not_made_of_pairs_has_no_conflict_within_a_question(tmp_path):
     kinds = {finding.kind for finding in check_path(folder(tmp_path, from_pairs=False)).findings}
     assert "conflicting_answers" not in kinds
