@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from corpus.archive import unpacked
-from corpus.cells import column_of, is_date_format, letters_of, number_text
-from corpus.excel import excel_rows
+from corpus.formats.archive import unpacked
+from corpus.formats.cells import column_of, is_date_format, letters_of, number_text
+from corpus.formats.excel import excel_rows
+from corpus.formats.parquet import parquet_rows
 from corpus.limits import Limits
-from corpus.parquet import parquet_rows
 from corpus.records import CorpusError
 
 LIMITS = Limits()

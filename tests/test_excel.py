@@ -7,8 +7,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import openpyxl
 import pytest
 
-from corpus.cells import is_date_format, number_text
-from corpus.excel import excel_rows, excel_table
+from corpus.formats.cells import is_date_format, number_text
+from corpus.formats.excel import excel_rows, excel_table
 from corpus.limits import Limits, TooMuchError
 from corpus.records import CorpusError
 

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .limits import TooMuchError
-from .records import CorpusError
-from .words import shortened
+from ..limits import TooMuchError
+from ..records import CorpusError
+from ..words import shortened
 
 SIGN_IN = "sign in with an account that may read it, or set HF_TOKEN to its token"
 

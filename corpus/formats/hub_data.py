@@ -16,13 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ..limits import Limits
+from ..records import CorpusError
+from ..rows import OnBadRow, Row, refuse
+from ..words import shortened
 from .hub_card import Repository, repository
 from .hub_faults import said
-from .limits import Limits
-from .records import CorpusError
-from .rows import OnBadRow, Row, refuse
 from .table import Meter
-from .words import shortened
 
 PREFIXES = ("hf:", "https://huggingface.co/datasets/")
 NAME = re.compile(r"([\w.-]{1,96}/[\w.-]{1,96})(?:(?:@|/tree/)([\w./-]{1,255}))?", re.ASCII)

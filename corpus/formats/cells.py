@@ -4,8 +4,8 @@ import re
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from .limits import TooMuchError
-from .words import shortened
+from ..limits import TooMuchError
+from ..words import shortened
 
 EXCEL_ROWS, EXCEL_COLUMNS = 1_048_576, 16_384
 """As many as a sheet can have."""

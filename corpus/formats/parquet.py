@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .limits import Limits, TooMuchError
-from .records import CorpusError
-from .rows import OnBadRow, Row, refuse
+from ..limits import Limits, TooMuchError
+from ..records import CorpusError
+from ..rows import OnBadRow, Row, refuse
+from ..words import shortened
 from .table import Meter, Table
-from .words import shortened
 
 BATCH, BATCH_OF_LISTS = 256, 32
 """Rows that are decoded at once: a list may hold the same long text in each of them."""

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from .limits import Limits, TooMuchError
-from .records import SPLITS, CorpusError
+from ..limits import Limits, TooMuchError
+from ..records import SPLITS, CorpusError
+from ..words import shortened
 from .table import Meter
-from .words import shortened
 
 MOST_MEMBERS = 10_000
 MOST_AT_ONCE = 4 << 20

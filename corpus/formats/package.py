@@ -8,11 +8,11 @@ from typing import Protocol
 from xml.parsers import expat
 from zipfile import ZipFile
 
+from ..limits import TooMuchError
+from ..records import CorpusError
+from ..words import shortened
 from .archive import chunks
-from .limits import TooMuchError
-from .records import CorpusError
 from .table import Meter
-from .words import shortened
 
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 """How a file begins that is a workbook of before 2007, or an encrypted one."""
