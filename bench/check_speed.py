@@ -48,18 +48,21 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
-    parser.add_argument("--check", nargs="*", default=[], help="more options of the check")
+    parser.add_argument("--assume", action="store_true", help="do not have the base model judged")
+    parser.add_argument("--memory", type=int, metavar="MB", help="what the check may take")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
+    more = ["--assume"] if options.assume else []
+    more += ["--memory", str(options.memory)] if options.memory else []
     result: dict[str, Any] = {
-        "pairs": options.pairs, "options": options.check, "cores": len(os.sched_getaffinity(0)),
+        "pairs": options.pairs, "options": more, "cores": len(os.sched_getaffinity(0)),
         "load": round(os.getloadavg()[0], 1), "started": time.strftime("%FT%TZ", time.gmtime()),
         "rows": []}
     with tempfile.TemporaryDirectory() as folder:
         for shape in options.shapes:
             path = Path(folder) / f"{shape}.jsonl"
             write(path, SHAPES[shape](options.pairs, np.random.default_rng(7)))
-            result["rows"].append({"shape": shape} | measured(path, options.check))
+            result["rows"].append({"shape": shape} | measured(path, more))
             path.unlink()
             print(f"{shape}: {result['rows'][-1]['seconds']:.0f} s", file=sys.stderr, flush=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")

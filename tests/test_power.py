@@ -9,11 +9,13 @@ from corpus.read import load_corpus
 from corpus.records import Corpus, Passage, Query
 from corpus.report import Report
 from fakes import HashingEncoder, small_corpus
+from retrieval import pool
 from retrieval import spread as spread_module
 from retrieval.encoder import ModelError
 from retrieval.evidence import judge
 from retrieval.index import build_index
-from retrieval.spread import base_spread, measured_spread, sampled
+from retrieval.pool import small_pool
+from retrieval.spread import base_spread, measured_spread
 
 WHOLE = Spread(0.4, 0.55, 200, 1000, sampled=False)
 
@@ -106,27 +108,39 @@ def test_a_small_corpus_is_judged_whole_and_to_the_figure_that_judging_gives():
 
 
 def test_of_a_large_corpus_a_sample_is_judged_the_same_one_each_time(monkeypatch):
-    monkeypatch.setattr(spread_module, "MOST_QUERIES", 20)
-    monkeypatch.setattr(spread_module, "MOST_PASSAGES", 50)
+    monkeypatch.setattr(pool, "MOST_QUERIES", 20)
+    monkeypatch.setattr(pool, "MOST_PASSAGES", 50)
     corpus = made_up(queries=100, passages=300)
-    sample = sampled(corpus, seed=1)
+    sample = small_pool(corpus, "test", seed=1)
     assert len(sample.qrels["test"]) == 20 and len(sample.passages) == 50
     assert all(pid in sample.passage for grades in sample.qrels["test"].values() for pid in grades)
-    assert sample.fingerprint == sampled(corpus, seed=1).fingerprint
-    assert sample.fingerprint != sampled(corpus, seed=2).fingerprint
+    assert sample.fingerprint == small_pool(corpus, "test", seed=1).fingerprint
+    assert sample.fingerprint != small_pool(corpus, "test", seed=2).fingerprint
     spread = measured_spread(corpus, HashingEncoder())
     assert (spread.queries, spread.passages, spread.sampled) == (20, 50, True)
 
 
+def test_the_others_are_those_nearest_in_words_so_that_finding_is_not_made_easy(monkeypatch):
+    monkeypatch.setattr(pool, "MOST_PASSAGES", 12)
+    near = [Passage(f"near{i}", f"gearbox number {i} of the tractor") for i in range(5)]
+    far = [Passage(f"far{i}", f"flower pot {i} on a balcony") for i in range(300)]
+    answer = Passage("answer", "the tractor has a gearbox from the seventies")
+    corpus = Corpus("c", (*far, answer, *near), {"q": Query("q", "Which gearbox, tractor?")},
+                    {"test": {"q": {"answer": 1}}})
+    chosen = {passage.id for passage in small_pool(corpus, "test", seed=1).passages}
+    assert {"answer", *(passage.id for passage in near)} < chosen
+    assert len(chosen) == 12  # the rest is filled up
+
+
 def test_the_work_is_bound_by_tokens_and_by_answers(monkeypatch):
-    monkeypatch.setattr(spread_module, "MOST_TOKENS", 2_000)
+    monkeypatch.setattr(pool, "MOST_TOKENS", 2_000)
     long = made_up(queries=50, passages=100, words=500)
-    sample = sampled(long, seed=1)
-    assert len(sample.passages) * spread_module.TOKENS <= 2_000
+    sample = small_pool(long, "test", seed=1)
+    assert len(sample.passages) * pool.TOKENS <= 2_000
     assert 0 < len(sample.qrels["test"]) <= 8
     everything = {"q0": {p.id: 1 for p in long.passages}} | {"q1": {"p3": 1}}
     one_for_all = Corpus("c", long.passages, long.queries, {"test": everything})
-    assert list(sampled(one_for_all, seed=1).qrels["test"]) == ["q1"]
+    assert list(small_pool(one_for_all, "test", seed=1).qrels["test"]) == ["q1"]
 
 
 def test_a_model_without_usable_vectors_measures_nothing():

@@ -1,0 +1,93 @@
+"""Few of a corpus's passages, among which finding an answer is about as hard as among all."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from corpus.records import Corpus, Passage
+from corpus.words import content_words
+
+TOKENS = 128
+"""What passages are cut to when they are encoded."""
+MOST_QUERIES, MOST_PASSAGES = 150, 1_200
+MOST_TOKENS = 60_000
+"""Tokens of passages that are encoded at most: about 15 s on one core in fp32."""
+MOST_READ, READ_LENGTH = 20_000, 2_000
+"""Passages that near ones are looked for in, and characters of each."""
+NEAR = 100
+"""Passages near one question that come into question."""
+LETTERS_PER_TOKEN = 4
+"""What English text comes to: enough to bound the work with."""
+
+
+def small_pool(corpus: Corpus, split: str, seed: int) -> Corpus:
+    """Some queries of a split with the passages that answer them and those nearest in words.
+
+    Nearest by the sum of the idf of shared words: what a model could take for an answer is mostly
+    among these, where passages drawn by chance would make finding easy. The same each time.
+    """
+    chance = random.Random(seed)
+    asked = sorted(corpus.qrels.get(split, {}))
+    chance.shuffle(asked)
+    room = _Room(MOST_PASSAGES // 2, MOST_TOKENS // 2)
+    qrels: dict[str, dict[str, int]] = {}
+    for query_id in asked:
+        grades = {pid: grade for pid, grade in corpus.qrels[split][query_id].items() if grade > 0}
+        if len(qrels) < MOST_QUERIES and room.take(corpus.passage[pid] for pid in grades):
+            qrels[query_id] = grades
+    room.widen(MOST_PASSAGES // 2, MOST_TOKENS // 2)
+    others = sorted(corpus.passage.keys() - room.taken)
+    others = chance.sample(others, min(len(others), MOST_READ))
+    questions = [corpus.queries[query_id].text for query_id in qrels]
+    texts = [corpus.passage[pid].content for pid in others]
+    for place in dict.fromkeys(_nearest_first(questions, texts)):
+        room.take([corpus.passage[others[place]]])
+    passages = tuple(passage for passage in corpus.passages if passage.id in room.taken)
+    return Corpus(corpus.name, passages, corpus.queries, {split: qrels})
+
+
+def _nearest_first(questions: Sequence[str], texts: Sequence[str]) -> Iterator[int]:
+    """Places of the texts: the nearest of each question, then the next of each; then the rest."""
+    asked = [set(content_words(question[:READ_LENGTH])) for question in questions]
+    known = set().union(*asked)
+    holders: defaultdict[str, list[int]] = defaultdict(list)
+    for place, text in enumerate(texts):
+        for word in known.intersection(content_words(text[:READ_LENGTH])):
+            holders[word].append(place)
+    ranked: list[list[int]] = []
+    for words in asked:
+        score = np.zeros(len(texts))
+        for word in sorted(words & holders.keys()):
+            score[holders[word]] += np.log(1 + len(texts) / len(holders[word]))
+        best = np.argsort(-score, kind="stable")[:NEAR]
+        ranked.append([int(place) for place in best if score[place] > 0])
+    for rank in range(NEAR):
+        yield from (of_query[rank] for of_query in ranked if rank < len(of_query))
+    yield from range(len(texts))
+
+
+class _Room:
+    """What is left of the passages and tokens that may be encoded."""
+
+    def __init__(self, passages: int, tokens: int) -> None:
+        self.passages, self.tokens = passages, tokens
+        self.taken: set[str] = set()
+
+    def widen(self, passages: int, tokens: int) -> None:
+        """Have room for so many more."""
+        self.passages += passages
+        self.tokens += tokens
+
+    def take(self, passages: Iterable[Passage]) -> bool:
+        """Take these, all of them or none; whether there was room."""
+        new = {passage.id: passage for passage in passages if passage.id not in self.taken}
+        tokens = sum(min(TOKENS, len(passage.content) // LETTERS_PER_TOKEN + 2)
+                     for passage in new.values())
+        if len(new) > self.passages or tokens > self.tokens:
+            return False
+        self.passages -= len(new)
+        self.tokens -= tokens
+        self.taken.update(new)
+        return True
