@@ -316,7 +316,7 @@ def test_after_a_reload_the_same_stands_there_and_nothing_is_made_again(acts, se
     data = end["data"]
     more, _ = became(acts, acts.receive_more(*page(acts.house), sent("text\nmore\n", "more.txt")))
     end, _ = became(acts, acts.restore(*page(acts.house), remembered(
-        acts, data, named, more["extra"], chosen), ""))
+        acts, data, named, more["extra"], chosen), "", ""))
     assert (end["source"], end["mine"], end["said"]) == (OWN, data, "")
     assert end["extra"] == more["extra"] and "more" in end["more_said"]
     assert end["brought"] != named
@@ -327,14 +327,17 @@ def test_after_a_reload_the_same_stands_there_and_nothing_is_made_again(acts, se
 
 def test_who_is_quicker_than_the_page_is_not_overwritten(acts, sent):
     end, _, named = brought(acts, sent())
-    assert acts.restore(*page(acts.house), remembered(acts, end["data"], named), named) \
-        == gr.skip()
+    end, _ = became(acts, acts.restore(
+        *page(acts.house), remembered(acts, end["data"], named), named, ""))
+    assert set(end) == {"begin"}
+    assert acts.restore(*page(acts.house), None, "", "begun") == gr.skip()
+    assert acts.restore(page(acts.house)[0], "", remembered(acts, "", ""), "", "") == gr.skip()
 
 
 def test_what_was_being_made_when_the_page_was_reloaded_is_made_then(acts, sent):
     named = received(acts, sent())["brought"]
     end, _ = became(acts, acts.restore(*page(acts.house), remembered(
-        acts, "", named, roles=[None] * len(ROLES)), ""))
+        acts, "", named, roles=[None] * len(ROLES)), "", ""))
     end, _ = became(acts, acts.bring(*page(acts.house), end["brought"], "", ""))
     assert end["data"].startswith("upload-")
 
@@ -344,7 +347,7 @@ def test_a_file_that_is_gone_after_a_reload_is_said_and_the_data_stays(acts, sen
     for raw in acts.house.settings.uploads.glob("raw-*"):
         raw.rename(raw.with_name("part-x"))
     back, _ = became(acts, acts.restore(*page(acts.house), remembered(
-        acts, end["data"], named), ""))
+        acts, end["data"], named), "", ""))
     assert back["mine"] == end["data"] and back["brought"] == ""
     assert data_memory.FILE_GONE in back["said"]
 
@@ -352,7 +355,7 @@ def test_a_file_that_is_gone_after_a_reload_is_said_and_the_data_stays(acts, sen
 def test_data_that_is_gone_after_a_reload_is_said(acts, sent):
     gone = "upload-" + "0" * 24
     back, _ = became(acts, acts.restore(*page(acts.house), remembered(
-        acts, gone, marked(raw="raw-" + "0" * 24)), ""))
+        acts, gone, marked(raw="raw-" + "0" * 24)), "", ""))
     assert (back["mine"], back["brought"]) == ("", "") and data_memory.DATA_GONE in back["said"]
 
 
@@ -361,9 +364,8 @@ def test_data_that_is_gone_after_a_reload_is_said(acts, sent):
     ["elsewhere", [], {}, 5, *[None] * 6], ["\0", "../x", "{", "[" * 5000, *["x"] * 6],
 ])
 def test_what_another_version_of_the_page_kept_does_no_harm(acts, before):
-    changes = acts.restore(*page(acts.house), before, "")
-    end, _ = became(acts, changes if isinstance(changes, dict) else {})
-    assert end.get("brought", "") == "" and end.get("extra", "") == ""
+    end, _ = became(acts, acts.restore(*page(acts.house), before, "", ""))
+    assert end.get("brought", "") == "" and end.get("extra", "") == "" and end["begin"]
 
 
 def test_who_comes_back_to_bring_finds_what_they_brought():

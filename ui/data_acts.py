@@ -15,7 +15,7 @@ from corpus.columns import Columns
 from . import data_markup, intake_markup, markup
 from .brought import Brought, certain_guess, chosen_columns
 from .child import CancelledError
-from .data_memory import ROLES, is_restored, marked, restored, restored_columns
+from .data_memory import OWN, ROLES, is_restored, marked, restored, restored_columns
 from .intake import Intake, Steps
 from .shared import House
 from .uploads import Raw
@@ -265,20 +265,25 @@ class DataActs:
 
     # --- after a reload
 
-    def restore(self, request: gr.Request, nonce: str, kept: object, brought: str) -> Any:
-        """What stood there before a reload, as far as it is still here.
+    def restore(
+        self, request: gr.Request, nonce: str, kept: object, brought: str, begun: str
+    ) -> Any:
+        """What stood there before a reload, as far as it is still here; else a check begins.
 
-        brought: by somebody who was quicker than the page.
+        Asked when the page knows its nonce and again when the browser has found what it kept.
+        brought: by somebody who was quicker. begun: a check has.
         """
-        uploads, visitor = self.house.uploads, self.house.door.looks(request, nonce)
+        parts, uploads = self.parts, self.house.uploads
+        visitor = self.house.door.looks(request, nonce)
         found = None if brought else restored(kept, uploads, visitor)
-        if found is None:
-            return gr.skip()
-        parts, ((source, mine, brought, extra), said) = self.parts, found
-        choices = {value for _, value in parts.source.choices}
+        if not nonce or found is None:
+            return {parts.begin: marked()} if nonce and not begun else gr.skip()
+        (source, mine, brought, extra), said = found
+        known = source in {value for _, value in parts.source.choices}
         return {
-            parts.source: source if source in choices else gr.skip(), parts.mine: mine,
-            parts.brought: brought, parts.said: markup.error(said) if said else "",
+            parts.source: source if known else gr.skip(), parts.mine: mine, parts.brought: brought,
+            parts.begin: gr.skip() if begun or (mine and source == OWN) else marked(),
+            parts.said: markup.error(said) if said else "",
             **(self._with_more(uploads.raw(extra, visitor)) if extra else {}),
         }
 

@@ -43,7 +43,7 @@ class Parts:
 
     data: the name of the data that is chosen; mine: of that which was brought last. brought: what
     was brought, as JSON; extra: the file of more passages; boxes: what the boxes for columns are to
-    be filled with, as JSON.
+    be filled with, as JSON; begin: changes when the page begins with a check.
     """
 
     source: gr.Radio
@@ -52,6 +52,7 @@ class Parts:
     brought: gr.Textbox
     extra: gr.Textbox
     boxes: gr.Textbox
+    begin: gr.Textbox
     file: gr.File
     hub: gr.Textbox
     hub_look: gr.Button
@@ -102,13 +103,12 @@ def _parts(house: House) -> Parts:
     source = gr.Radio([*choices, ("My own data", OWN)], value=own or BUILT_IN, show_label=False,
                       label="Data", elem_id="data-source")
     data = gr.Textbox(own or BUILT_IN, visible="hidden", elem_id="data-name")
-    mine, brought, extra, boxes = (gr.Textbox("", visible="hidden") for _ in range(4))
+    mine, brought, extra, boxes, begin = (gr.Textbox("", visible="hidden") for _ in range(5))
     # What is seen of all this the style sheet says: what comes to the page in the same moment as
     # what stands in it sometimes stays empty.
     with gr.Column(elem_id="bring"):
         gr.HTML(intake_markup.before(house.settings), js_on_load=None, elem_id="before")
-        file = gr.File(label=f"A file: {', '.join(SUFFIXES)}", file_types=list(SUFFIXES),
-                       height=140, elem_id="data-file")
+        file = gr.File(label="A file", file_types=list(SUFFIXES), height=140, elem_id="data-file")
         with gr.Accordion("Or a data set of the Hub", open=False):
             hub = gr.Textbox(label="Data set", placeholder="owner/name", max_length=200,
                              info="owner/name@revision for one commit. A private one is read with "
@@ -118,8 +118,8 @@ def _parts(house: House) -> Parts:
                 config = gr.Dropdown([], label="Configuration", visible=False, elem_id="hub-config")
                 split = gr.Dropdown([], label="Split", visible=False, elem_id="hub-split")
         with gr.Accordion("More passages, without questions", open=False):
-            more = gr.File(label="A file of passages that join the corpus",
-                           file_types=list(SUFFIXES), height=110, elem_id="more-file")
+            more = gr.File(label="A file of passages", file_types=list(SUFFIXES), height=140,
+                           elem_id="more-file")
             more_said = gr.HTML(js_on_load=None, elem_id="more-said")
             more_out = gr.Button("Leave them out", size="sm", visible=False)
         found = gr.HTML(js_on_load=None, elem_id="found")
@@ -135,7 +135,7 @@ def _parts(house: House) -> Parts:
         stop = gr.Button("Cancel the check", size="sm", elem_id="check-stop")
         again = gr.Button("Check it again", size="sm", elem_id="check-again")
         compare = gr.Button("Try it in Compare", size="sm", elem_id="data-compare")
-    return Parts(source, data, mine, brought, extra, boxes, file, hub, hub_look, config, split,
+    return Parts(source, data, mine, brought, extra, boxes, begin, file, hub, hub_look, config, split,
                  more, more_said, more_out, found, said, roles, swap, use, progress, cancel, check,
                  stop, again, compare)
 
@@ -179,7 +179,8 @@ def _listen(
                                   **QUIET),
                 parts.more_out.click(acts.without_more, None, parts.joining, **now))]
     parts.swap.click(lambda anchor, positive: (positive, anchor), roles[:2], roles[:2], **now)
-    gr.on([parts.data.change, nonce.change, parts.again.click], acts.check, [nonce, parts.data],
+    # Not when the nonce comes: what else waits for that would wait for the check.
+    gr.on([parts.data.change, parts.begin.change, parts.again.click], acts.check, [nonce, parts.data],
           parts.check, trigger_mode="always_last", **children)
     parts.data.change(acts.stop_others, parts.data, None, **now)
     shared.tune.change(_asked_to_tune, shared.tune,
@@ -195,8 +196,8 @@ def _listen(
     chosen = [switched, brought, used, *more]
     for event in (*chosen, filled):
         event.success(lambda *values: list(values), remembered, kept, **now)
-    nonce.change(acts.restore, [nonce, kept, parts.brought],
-                 [parts.source, parts.mine, parts.brought, parts.said, *parts.joining], **now)
+    gr.on([nonce.change, kept.change], acts.restore, [nonce, kept, parts.brought, parts.begin],
+          [parts.source, parts.mine, parts.begin, parts.brought, parts.said, *parts.joining], **now)
     return chosen
 
 

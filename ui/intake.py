@@ -107,10 +107,11 @@ class Intake:
                     break
             yield from _waited(cancel)  # somebody else asks the same
         try:
+            arguments = ["check", placed(source), f"--memory={CHECK_MEMORY}"]
+            if not self.uploads.is_upload(source):
+                arguments.append("--assume")  # the Scoreboard measures base on it anyhow
             with self.uploads.staged() as scratch:
-                report = yield from self._asked(
-                    ["check", placed(source), f"--memory={CHECK_MEMORY}"], scratch, visitor,
-                    CHECK_WITHIN, cancel)
+                report = yield from self._asked(arguments, scratch, visitor, CHECK_WITHIN, cancel)
             self._keep(source, report)
             return report
         finally:

@@ -11,6 +11,8 @@ from . import markup
 from .check_files import sample_links
 from .child import Step
 
+FORMATS = ("From JSON lines, JSON, CSV of any delimiter and encoding, Parquet, Excel (.xlsx), or a "
+           "folder in BEIR layout as .zip.")
 MOST_SHOWN = 12
 """Columns of the preview: a person reads no more."""
 LONGEST_CELL = 160
@@ -20,8 +22,8 @@ LONG = 10.0
 
 def before(settings: Settings) -> str:
     """What is taken, how much of it, who sees it and for how long: said before it is brought."""
-    limits = (f"At most {settings.max_upload / 1e6:,.0f} MB, {settings.max_rows:,} rows, and "
-              f"{settings.max_characters:,} characters in one text.")
+    limits = (f"{FORMATS} At most {settings.max_upload / 1e6:,.0f} MB, {settings.max_rows:,} rows, "
+              f"and {settings.max_characters:,} characters in one text.")
     return (
         f'<div class="t t-before"><p>Questions with the passages that answer them, one pair a row: '
         "a few hundred or more show something. "

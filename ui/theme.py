@@ -149,7 +149,8 @@ details[open] .t-text { display:block; }
 .t-table [data-way=down] { color:var(--t-down); }
 .t-before { display:grid; gap:.4rem; }
 .t-before summary { cursor:pointer; color:var(--t-accent); }
-.t .t-before ul, .t-notes { margin:.2rem 0 !important; padding-left:1.2rem !important; }
+:is(.t-before, .t-check) a { color:var(--t-accent) !important; text-decoration:underline; }
+.t-before ul, .t-notes { margin:.2rem 0 !important; padding-left:1.2rem !important; }
 .t-found { display:grid; gap:.4rem; }
 .t-preview { border-collapse:collapse; width:max-content; min-width:100%; font-size:.85rem; }
 .t .t-preview, .t .t-preview :is(tr, th, td) { border:0; }

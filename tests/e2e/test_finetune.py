@@ -111,21 +111,3 @@ def test_stop_ends_a_run_and_says_so(page, trained):
     stop.click()
     expect(page.locator("#run .t-status")).to_have_text("Stopped")
     expect(stop).to_be_hidden()
-
-
-def test_ones_own_pairs_are_checked_and_a_file_that_is_none_is_refused(page, trained, tmp_path):
-    open_tab(page, trained, "Fine-tune")
-    page.get_by_role("radio", name="My own pairs").check()
-    few = tmp_path / "three rows.jsonl"
-    few.write_text('{"anchor": "how <b>far</b>?", "positive": "Far."}\n' * 3)
-    chooser = page.locator("#data-file input[type=file]")
-    chooser.set_input_files(few)
-    check = page.locator("#check")
-    expect(check).to_contain_text("duplicate pair")
-    expect(check).to_contain_text("too few pairs")
-    expect(page.locator("#plan [role=alert]")).to_contain_text("Add pairs")
-    runs = sorted((trained.home / "runs").iterdir())
-    page.get_by_role("button", name="Start the fine-tune").click()
-    page.wait_for_timeout(700)
-    assert sorted((trained.home / "runs").iterdir()) == runs
-    assert not page.errors
