@@ -28,7 +28,7 @@ from .visitor import Visitor
 
 LOOK_WITHIN, CONVERT_WITHIN, CHECK_WITHIN = 60, 600, 900
 """Seconds that each may take."""
-LOOK_MEMORY, CONVERT_MEMORY, CHECK_MEMORY = 2_000, 3_000, 6_000
+LOOK_MEMORY, CONVERT_MEMORY, CHECK_MEMORY = 3_000, 3_000, 6_000
 """Megabytes that each may take of the address space, of which much is never touched."""
 UNPACKS_TO = 4
 """A file may unpack to so many times what it may have itself."""
