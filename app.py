@@ -46,7 +46,9 @@ def main() -> int:
     atexit.register(queue.close)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's stop, like Ctrl-C
     showcase = Showcase(settings, queue)
-    page = build_page(House(settings, showcase, queue, Door(settings), Uploads(settings)))
+    uploads = Uploads(settings)
+    page = build_page(House(settings, showcase, queue, Door(settings), uploads))
+    uploads.open(showcase.chosen.sweep)
     queue.open()
     showcase.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host

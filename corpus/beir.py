@@ -8,9 +8,9 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from .encodings import TextFile
 from .fields import Texts
-from .json_rows import json_lines, numbered
+from .formats.encodings import TextFile
+from .formats.json_rows import json_lines, numbered
 from .limits import WHOLE, Limits, TooMuchError
 from .pairs import Grades
 from .records import CorpusError, Passage, Query

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from .records import CorpusError
+from .words import shortened
 
 ANCHOR_NAMES = ("anchor", "question", "query")
 POSITIVE_NAMES = ("positive", "answer", "passage", "context", "document")
@@ -174,4 +175,4 @@ def _by_values(
 
 
 def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(str(name)[:80] for name in names[:20]) or 'no columns':.300}"
+    return f"{', '.join(shortened(str(name)) for name in names[:20]) or 'no columns':.300}"

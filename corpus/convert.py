@@ -12,9 +12,9 @@ from .about import About, Tally, write_about
 from .beir import beir_parts
 from .bounds import OnProgress, silent
 from .columns import Columns, check_columns, no_columns
-from .delimited import longest_cell
 from .extra import extra_passages
 from .fields import Texts
+from .formats.delimited import longest_cell
 from .limits import USUAL, Limits
 from .look import splits_note
 from .pairs import Gathering, Grades, PairReader, id_of

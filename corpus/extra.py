@@ -5,8 +5,8 @@ from itertools import chain
 from pathlib import Path
 
 from .columns import FOR_EXTRA, TITLES, first_called
-from .encodings import TextFile
 from .fields import Texts
+from .formats.encodings import TextFile
 from .limits import Limits
 from .pairs import id_of
 from .records import CorpusError, Passage

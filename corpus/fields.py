@@ -10,6 +10,7 @@ from typing import Any
 
 from .records import CorpusError
 from .rows import EmptyTextError, MarksRemoved, OnBadRow, TooLongError, refuse
+from .words import shortened
 
 HALF = re.compile(r"[\ud800-\udfff]")
 MARKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -127,7 +128,7 @@ def _first(row: Mapping[str, Any], names: Sequence[str], where: str) -> tuple[st
     for name in names:
         if (value := row.get(name)) is not None:
             return name, value
-    found = ", ".join(str(name)[:80] for name in list(row)[:20]) or "no fields"
+    found = ", ".join(shortened(str(name)) for name in list(row)[:20]) or "no fields"
     raise CorpusError(f"{where} has no {' or '.join(names)}: it has {found:.300}.")
 
 

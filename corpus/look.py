@@ -10,8 +10,8 @@ from typing import Any
 from .about import Tally
 from .beir import SPLIT_FILES, judgements, qrels_files
 from .columns import Columns
-from .delimited import longest_cell
-from .json_rows import json_lines
+from .formats.delimited import longest_cell
+from .formats.json_rows import json_lines
 from .limits import USUAL, Limits
 from .sources import Source, opened
 from .words import shortened

@@ -8,15 +8,15 @@ from itertools import chain, islice
 from pathlib import Path
 
 from .columns import Columns, Guess, guess_columns, no_columns
-from .delimited import delimited
-from .encodings import TextFile
 from .fields import HALF
-from .hub_data import Choices, hub_choices, hub_rows, is_hub_source, parse
-from .json_rows import json_rows, rows_of_lines
+from .formats.delimited import delimited
+from .formats.encodings import TextFile
+from .formats.hub_data import Choices, hub_choices, hub_rows, is_hub_source, parse
+from .formats.json_rows import json_rows, rows_of_lines
+from .formats.table import Table
 from .limits import USUAL, Limits, TooMuchError
 from .records import CorpusError
 from .rows import OnBadRow, Remark, Row, bounded, patient, refuse
-from .table import Table
 
 SOURCE_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".zip")
 """What the files that can be brought end with."""
@@ -142,7 +142,7 @@ def _is_excel(path: Path, start: bytes) -> bool:
 
 
 def _unpacked(path: Path, limits: Limits, stack: ExitStack, beside: Path | None) -> Path:
-    from .archive import unpacked
+    from .formats.archive import unpacked
 
     try:
         into = stack.enter_context(
@@ -172,12 +172,12 @@ def _table(path: Path, start: bytes, limits: Limits, on_bad_row: OnBadRow) -> So
         raise CorpusError(f"{path.name} is an Excel file of the old kind, or under a password: "
                           "save it as .xlsx without one, or as CSV.")
     if start.startswith(b"PAR1") or suffix == ".parquet":
-        from .parquet import parquet_rows, parquet_table
+        from .formats.parquet import parquet_rows, parquet_table
 
         return _of_table(path, "Parquet", parquet_table(path, limits),
                          parquet_rows(path, limits, on_bad_row), on_bad_row)
     if start.startswith(ZIP) or suffix in EXCEL_SUFFIXES:
-        from .excel import excel_rows, excel_table
+        from .formats.excel import excel_rows, excel_table
 
         most = _of_packed(limits)
         return _of_table(path, "Excel", excel_table(path, most),

@@ -136,6 +136,12 @@ def store_index(index: Index, corpus: Corpus, cache: Path) -> None:
     _write_vectors(_cache_path(cache, index.encoder, corpus), index.vectors)
 
 
+def forget_vectors(cache: Path, passages: str) -> None:
+    """Remove what any model made of the corpus with this fingerprint."""
+    for path in cache.glob(f"*-{passages[:24]}-*.npy"):
+        path.unlink(missing_ok=True)
+
+
 def _encode(texts: list[str], encoder: Encoder) -> Generator[tuple[int, int], None, Vectors]:
     """Encode in order of length, so that a batch has little padding."""
     order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))

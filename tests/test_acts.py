@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from brought_data import keep
 from fakes import FakeEngine, FakeRequest
 from house import ADA, BEN
 from samples import write_lines
@@ -11,6 +12,7 @@ from train.record import RunError, list_runs
 from train.request import request_of
 from ui import acts as room
 from ui.acts import Acts, Wish
+from ui.chosen import NotReadyError
 from ui.uploads import UploadError
 from ui.visitor import RefusedError, Visitor
 
@@ -57,7 +59,7 @@ def runs(acts):
 
 
 def of_upload(acts, tmp_path):
-    return acts.house.uploads.keep(pairs(tmp_path / "mine.jsonl", 30))
+    return keep(acts.house.uploads, pairs(tmp_path / "mine.jsonl", 30), Visitor("ben"))
 
 
 def over(run, status="done", **changes):
@@ -66,26 +68,6 @@ def over(run, status="done", **changes):
 
 
 # --- looking at data
-
-
-def test_data_is_checked_once_and_the_report_kept(home, data, monkeypatch):
-    checked = []
-    monkeypatch.setattr(room, "check_path", lambda source: checked.append(source) or source)
-    assert home.check(data) is home.check(data)
-    assert checked == [data]
-
-
-def test_only_so_many_reports_are_kept(home, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "check_path", lambda source: source)
-    monkeypatch.setattr(room, "MOST_REPORTS", 2)
-    for count in range(2, 7):
-        home.check(home.house.uploads.keep(pairs(tmp_path / "x.jsonl", count)))
-    assert len(home._reports) == 2
-
-
-def test_data_that_is_not_there_cannot_be_checked(home):
-    with pytest.raises(UploadError, match="There is no data"):
-        home.check("/etc/passwd")
 
 
 def test_a_plan_knows_pairs_passages_and_steps_without_measuring(home, data):
@@ -219,6 +201,15 @@ def test_a_run_on_an_upload_is_shown_to_its_owner_only(acts, ada, ben, tmp_path,
                 act()
 
 
+def test_nobody_starts_a_run_on_anothers_data(acts, ada, ben, tmp_path):
+    name = of_upload(acts, tmp_path)
+    for who in (NOBODY, Visitor("carl"), Visitor("browser-1")):
+        with pytest.raises(UploadError, match="not here any more"):
+            acts.request(who, Wish(name))
+    for who in (ben, ada):
+        assert acts.request(who, Wish(name)).data.endswith(name)
+
+
 def test_the_id_of_a_run_on_an_upload_cannot_be_guessed_from_the_files_name(acts, ben, tmp_path):
     ids = [acts.start(ben, Wish(of_upload(acts, tmp_path))).id for _ in range(2)]
     marks = {run_id.rpartition("-")[2] for run_id in ids}
@@ -270,9 +261,14 @@ def test_the_run_that_the_page_opens_with_is_not_deleted(home, data):
 
 def test_a_deleted_run_is_let_go_of(home, data):
     run = over(home.start(OWNER, Wish(data)))
-    home.house.showcase._chosen[run.id] = object()
+    chosen = home.house.showcase.chosen
+    run.model.mkdir()
+    (run.model / "modules.json").write_text("[]")
+    with pytest.raises(NotReadyError):
+        home.pair(OWNER, run.id)
+    assert chosen.stage(run.id)
     home.delete(OWNER, run.id)
-    assert not home.house.showcase._chosen
+    assert chosen.stage(run.id) is None
 
 
 def test_a_run_deleted_while_the_runs_are_listed_is_left_out(home, data, monkeypatch):
@@ -365,6 +361,6 @@ def test_the_data_of_a_run_is_read_once(home, tmp_path, monkeypatch):
     read = []
     load = room.load_corpus
     monkeypatch.setattr(room, "load_corpus", lambda *args: read.append(args) or load(*args))
-    source = home.house.uploads.source(of_upload(home, tmp_path))
+    source = home.source(OWNER, of_upload(home, tmp_path))
     assert home.corpus(source) is home.corpus(source)
     assert len(read) == 1

@@ -59,9 +59,9 @@ def test_the_rows_end_in_the_id_and_filter_by_outcome(pair):
 
 
 def test_the_table_names_the_side_that_fine_tuned_stands_against(pair):
-    assert headed([], "Base")["headers"] == HEADERS
+    assert headed([], ("Base", "Fine-tuned"))["headers"] == HEADERS
     table = gr.Dataframe(headers=HEADERS).postprocess(
-        headed(question_rows(pair, "all", LEXICAL), LEXICAL))
+        headed(question_rows(pair, "all", LEXICAL), (LEXICAL, "Fine-tuned")))
     assert table.headers[1] == "BM25 rank" and len(table.data) == 23
 
 

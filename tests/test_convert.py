@@ -16,7 +16,7 @@ from corpus.__main__ import main
 from corpus.about import read_about
 from corpus.columns import Columns
 from corpus.convert import convert
-from corpus.hub_data import Choices, HubData
+from corpus.formats.hub_data import Choices, HubData
 from corpus.limits import Limits, TooMuchError
 from corpus.look import look
 from corpus.read import load_corpus

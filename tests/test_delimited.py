@@ -1,7 +1,7 @@
 import pytest
 
-from corpus.delimited import LONGEST_CELL, delimited, longest_cell
-from corpus.encodings import TextFile
+from corpus.formats.delimited import LONGEST_CELL, delimited, longest_cell
+from corpus.formats.encodings import TextFile
 from corpus.limits import WHOLE, Limits, TooMuchError
 from corpus.records import CorpusError
 

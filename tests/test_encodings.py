@@ -1,6 +1,6 @@
 import pytest
 
-from corpus.encodings import TextFile
+from corpus.formats.encodings import TextFile
 from corpus.limits import Limits, TooMuchError
 from corpus.records import CorpusError
 

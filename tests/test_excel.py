@@ -7,8 +7,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import openpyxl
 import pytest
 
-from corpus.cells import is_date_format, number_text
-from corpus.excel import excel_rows, excel_table
+from corpus.formats.cells import is_date_format, number_text
+from corpus.formats.excel import excel_rows, excel_table
 from corpus.limits import Limits, TooMuchError
 from corpus.records import CorpusError
 
@@ -284,3 +284,11 @@ def test_a_spoilt_zip_is_refused_with_a_sentence(tmp_path):
     with pytest.raises(CorpusError, match="is not a whole zip file"):
         read(path)
     assert zipfile.is_zipfile(path) is False
+
+
+def test_a_name_of_a_sheet_is_shown_without_its_control_characters(tmp_path):
+    listed = (f'<workbook xmlns="{MAIN}" xmlns:r="{KIND}"><sheets>'
+              '<sheet name="a&#x202E;b&#10;c" r:id="r1"/></sheets></workbook>')
+    path = by_hand(tmp_path / "a.xlsx", table(line(1, "a"), line(2, "x")),
+                   **{"xl/workbook.xml": listed})
+    assert read(path)[0] == [("a.xlsx sheet “a\ufffdb c” row 2", {"a": "x"})]

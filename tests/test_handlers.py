@@ -1,5 +1,6 @@
 """What the handlers of the Fine-tune and Runs tabs give the page, without a page."""
 
+import json
 import os
 import time
 
@@ -9,11 +10,14 @@ import pytest
 from fakes import FakeEngine, FakeRequest
 from house import ADA, BEN
 from samples import write_lines
+from test_intake import FAKE
 from train.recipe import RECIPES, RULES
 from train.request import Request
-from ui import endpoints, finetune, recipe_form, run_panel, runs
+from ui import endpoints, finetune, recipe_form, run_panel, runs, uploads
 from ui.acts import Acts
+from ui.intake import Intake
 from ui.plan import Planner
+from ui.publishing import Publishing
 from ui.run_state import LOST_AFTER
 
 SKIPPED = gr.skip()
@@ -142,7 +146,7 @@ def test_what_was_typed_is_kept_and_what_was_not_is_left_to_the_recipe():
 
 def test_a_form_from_before_a_reload_is_put_back(house):
     kept = form("porsche", epochs="2")
-    assert finetune._restore(house)(list(kept)) == ["porsche", *kept]
+    assert finetune._restore(house)(*page(house), list(kept)) == kept
 
 
 @pytest.mark.parametrize("kept", [
@@ -150,12 +154,12 @@ def test_a_form_from_before_a_reload_is_put_back(house):
     ["porsche", "a recipe of old", *form("porsche")[2:]], ["porsche", [], *form("porsche")[2:]],
 ])
 def test_a_form_of_another_version_of_the_page_is_left(house, kept):
-    assert set(map(str, finetune._restore(house)(kept))) == {str(SKIPPED)}
+    assert set(map(str, finetune._restore(house)(*page(house), kept))) == {str(SKIPPED)}
 
 
 def test_a_form_whose_upload_is_gone_goes_back_to_the_data_there_is(house, data):
-    kept = form("upload-" + "0" * 24 + ".jsonl")
-    assert finetune._restore(house)(kept)[:2] == [data, data]
+    for gone in ("upload-" + "0" * 24, "upload-" + "0" * 24 + ".jsonl"):
+        assert finetune._restore(house)(*page(house), form(gone))[0] == data
 
 
 def plans(house, acts, measured):
@@ -190,19 +194,67 @@ def test_a_seed_that_cannot_be_is_said_in_place_of_the_plan(house, acts, data, s
     assert "t-error" in html and key == ""
 
 
-# --- files that come with a call
+# --- data that comes with a call
 
 
-def test_a_program_names_no_file_but_one_it_uploaded(tmp_path, monkeypatch):
-    monkeypatch.setattr(endpoints, "get_upload_folder", lambda: str(tmp_path / "uploads"))
-    there = tmp_path / "uploads" / "abc" / "pairs.jsonl"
-    there.parent.mkdir(parents=True)
-    there.write_text("{}")
-    (tmp_path / "secret.jsonl").write_text("{}")
-    os.symlink(tmp_path / "secret.jsonl", there.parent / "link.jsonl")
-    assert endpoints._uploaded({"path": str(there)}) == there
-    for path in ("/etc/passwd", "", str(tmp_path / "secret.jsonl"), str(there.parent),
-                 str(there.parent / ".." / ".." / "secret.jsonl"),
-                 str(there.parent / "link.jsonl"), str(there) + "x"):
-        with pytest.raises(ValueError, match="did not arrive"):
-            endpoints._uploaded({"path": path})
+@pytest.fixture
+def check(house, acts, monkeypatch, tmp_path):
+    """The endpoint, with a fake for what reads the data."""
+    monkeypatch.setattr(uploads, "get_upload_folder", lambda: str(tmp_path / "gradio"))
+    added = {}
+    monkeypatch.setattr(gr, "api", lambda fn, api_name, **_: added.update({api_name: fn}))
+    intake = Intake(house.settings, house.uploads, FAKE)
+    endpoints.add_endpoints(house, acts, intake, Publishing(house))
+    return added["check"]
+
+
+@pytest.fixture
+def sent(tmp_path):
+    def sent(text, name="pairs.csv"):
+        place = tmp_path / "gradio" / "x" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        return {"path": str(place)}
+    return sent
+
+
+def of_ben():
+    return FakeRequest(BEN)
+
+
+def test_a_program_brings_a_file_and_is_told_the_check_and_its_name(check, house, sent):
+    said = check(of_ben(), "porsche", sent("anchor,positive\na,b\n"))
+    assert said["pairs"] == 2 and said["data"].startswith("upload-")
+    assert check(of_ben(), said["data"]) == said
+    with pytest.raises(gr.Error, match="not here any more"):
+        check(FakeRequest(), said["data"])
+
+
+def test_a_program_says_which_column_holds_what_where_the_names_leave_it_open(check, house, sent):
+    with pytest.raises(gr.Error, match="say which are the anchor and the positive"):
+        check(of_ben(), "porsche", sent("frage,antwort\na,b\n"))
+    said = check(of_ben(), "porsche", sent("frage,antwort\na,b\n"),
+                 {"anchor": "antwort", "positive": "frage"}, None, sent("text\nmore\n", "m.txt"))
+    about = json.loads((house.settings.uploads / said["data"] / "about.json").read_text())
+    assert (about["anchor"], about["positive"]) == ("antwort", "frage")
+    assert about["passages"].endswith("m.txt")
+    with pytest.raises(gr.Error, match="is chosen twice"):
+        check(of_ben(), "porsche", sent("a,b\na,b\n"), {"anchor": "a", "positive": "a"})
+
+
+def test_a_program_names_a_data_set_of_the_hub(check, house):
+    assert check(of_ben(), "", None, None, {"id": "owner/name", "split": "test"})["pairs"] == 2
+    for hub in ({}, {"id": "../x"}, "owner/name", {"id": None}):
+        with pytest.raises(gr.Error, match="A data set of the Hub is"):
+            check(of_ben(), "", None, None, hub)
+
+
+def test_a_program_is_refused_in_a_sentence_and_nothing_of_it_is_kept(check, house, sent):
+    for file, said in ((sent("x", "a.exe"), "Data is read from"),
+                       (sent("a,b\nREFUSE,x\n", "a.csv"), "say which are"),
+                       ({"path": "/etc/passwd"}, "did not arrive"), ({}, "did not arrive")):
+        with pytest.raises(gr.Error, match=said):
+            check(of_ben(), "porsche", file)
+    with pytest.raises(gr.Error, match="row 3 holds 7,000,000 rows"):
+        check(of_ben(), "porsche", sent("anchor,positive\nREFUSE,x\n", "a.csv"))
+    assert {path.name[:4] for path in house.settings.uploads.iterdir()} == {"raw-"}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.hub_data import HubData, is_hub_source, parse
+from corpus.formats.hub_data import HubData, is_hub_source, parse
 from corpus.records import CorpusError
 from publish_hub import ME, loopback
 from test_fit import HOUSE
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 # A job: what to do, source, config, split, limits; an answer: what came of it, or the sentence.
 JOBS = """
 import json, sys
-from corpus.hub_data import hub_choices, hub_rows, parse
+from corpus.formats.hub_data import hub_choices, hub_rows, parse
 from corpus.limits import Limits
 from corpus.records import CorpusError
 answers = []

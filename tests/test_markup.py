@@ -113,8 +113,8 @@ def test_markup_is_well_formed():
 def test_without_a_tuned_model_its_column_says_that_it_is_being_made():
     corpus = small_corpus()
     alone = compare("calipers", corpus, build_index(HashingEncoder(), corpus), None)
-    assert "being made right now" in markup.comparison(alone, training=True)
-    assert "no fine-tuned model yet" in markup.comparison(alone, training=False)
+    assert "being made right now" in markup.comparison(alone, markup.TRAINING)
+    assert "no fine-tuned model yet" in markup.comparison(alone)
 
 
 def test_the_board_shows_fifteen_metrics_and_the_primary_first():

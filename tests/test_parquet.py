@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from corpus.formats.parquet import parquet_rows, parquet_table
 from corpus.limits import Limits, TooMuchError
-from corpus.parquet import parquet_rows, parquet_table
 from corpus.records import CorpusError
 
 LIMITS = Limits()
@@ -108,6 +108,31 @@ def test_a_file_that_says_it_is_small_is_stopped_when_it_is_not(tmp_path):
     with pytest.raises(TooMuchError, match="unpacks to more than 100,000,000 bytes"):
         for _ in parquet_rows(path, Limits(bytes=100_000_000)):
             assert pa.total_allocated_bytes() - before < 50_000_000
+
+
+def test_an_index_that_its_dictionary_has_not_costs_its_row_alone(tmp_path, monkeypatch):
+    # As a spoilt page makes it: the library hands such indices over as they are.
+    spoilt = pa.DictionaryArray.from_arrays(
+        pa.array([0, 7, -1], pa.int32()), pa.array(["x", "y"]), safe=False)
+    path = written(tmp_path / "a.parquet", {"a": ["x", "y", "z"]})
+    batch = pa.RecordBatch.from_arrays([spoilt], ["a"])
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: iter([batch]))
+    rows, bad = read(path)
+    assert rows == [("a.parquet row 1", {"a": "x"})]
+    assert bad == [f"a.parquet row {n}: a names a text that the file has not." for n in (2, 3)]
+
+
+def test_texts_and_lists_are_whole_across_row_groups_and_dictionaries(tmp_path):
+    # More text than a dictionary takes (1 MB), so that a column has both kinds of pages.
+    texts = [f"{n} " * 500 for n in range(2_000)]
+    path = written(tmp_path / "a.parquet", {
+        "a": texts, "b": [texts[0]] * 2_000, "negatives": [[text, "x"] for text in texts],
+    }, row_group_size=700)
+    rows, bad = read(path)
+    assert [row["a"] for _, row in rows] == texts
+    assert [row["negatives"] for _, row in rows] == [[text, "x"] for text in texts]
+    assert {row["b"] for _, row in rows} == {texts[0]}
+    assert bad == []
 
 
 def test_a_wrong_number_of_rows_in_the_table_of_contents_is_no_crash(tmp_path):

@@ -29,6 +29,16 @@ def test_what_a_fine_tune_may_take_is_bounded_on_a_space_and_elsewhere_only_if_a
     assert (mine.max_pairs, mine.max_minutes) == (5, None)
 
 
+def test_what_somebody_brings_is_bounded_and_on_a_space_goes_after_a_day():
+    free, space = Settings.from_env({}), Settings.from_env({"SYSTEM": "spaces"})
+    assert (free.max_rows, free.max_characters, free.keep_hours) == (1_000_000, 100_000, None)
+    assert (space.max_rows, space.max_characters, space.keep_hours) == (200_000, 100_000, 24)
+    mine = Settings.from_env({"SYSTEM": "spaces", "TANDEM_MAX_ROWS": "500",
+                              "TANDEM_MAX_CHARACTERS": "9000", "TANDEM_KEEP_HOURS": "none"})
+    assert (mine.max_rows, mine.max_characters, mine.keep_hours) == (500, 9000, None)
+    assert Settings.from_env({"TANDEM_KEEP_HOURS": "2"}).keep_hours == 2
+
+
 @pytest.mark.parametrize("env, said", [
     ({"PORT": "x"}, "PORT must be a number from 1 to 65535, not 'x'"),
     ({"PORT": "0"}, "PORT"), ({"PORT": "99999"}, "PORT"), ({"PORT": "²"}, "PORT"),
@@ -38,6 +48,12 @@ def test_what_a_fine_tune_may_take_is_bounded_on_a_space_and_elsewhere_only_if_a
     ({"TANDEM_MAX_PAIRS": "0"}, "TANDEM_MAX_PAIRS must be a whole number from 1 to 1,000,000,000"),
     ({"TANDEM_MAX_PAIRS": "9" * 5000}, "TANDEM_MAX_PAIRS"),
     ({"TANDEM_MAX_MINUTES": "1.5"}, "TANDEM_MAX_MINUTES must be .* or none for no limit"),
+    ({"TANDEM_MAX_ROWS": "none"}, "TANDEM_MAX_ROWS must be a whole number from 1 to 1,000,000,000, "
+                                  "not 'none'"),
+    ({"TANDEM_MAX_ROWS": "0"}, "TANDEM_MAX_ROWS"), ({"TANDEM_MAX_ROWS": "9" * 5000}, "MAX_ROWS"),
+    ({"TANDEM_MAX_CHARACTERS": "-1"}, "TANDEM_MAX_CHARACTERS must be"),
+    ({"TANDEM_KEEP_HOURS": "0"}, "TANDEM_KEEP_HOURS must be .* or none for no limit, not '0'"),
+    ({"TANDEM_KEEP_HOURS": "1.5"}, "TANDEM_KEEP_HOURS"),
     ({"TANDEM_ENGINE": "cloud"}, "TANDEM_ENGINE must be one of"),
 ])
 def test_a_bad_variable_is_named_with_what_it_may_be(env, said):

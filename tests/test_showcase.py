@@ -1,3 +1,4 @@
+import contextlib
 import time
 from dataclasses import asdict, replace
 
@@ -14,9 +15,11 @@ from train.recipe import Recipe
 from train.record import Run, RunError, create_run, list_runs, mark_interrupted
 from train.request import Request, request_of
 from train.settings import Settings
+from ui import chosen as shelf
 from ui import showcase as room
+from ui.chosen import NotReadyError
 from ui.progress import Progress, progress_of
-from ui.showcase import NotReadyError, Showcase
+from ui.showcase import Showcase
 
 
 class Machine(FakeEngine):
@@ -169,6 +172,7 @@ def test_nothing_can_be_asked_before_it_is_there(settings):
     run = finished(settings)
     with pytest.raises(NotReadyError):
         showcase.pair_of(run.id)
+    until(lambda: "base model is being loaded" in showcase.chosen.stage(run.id).text)
 
 
 def test_the_version_rises_with_each_side_that_comes(settings, opened):
@@ -184,6 +188,20 @@ def finished(settings, data=None, **changes):
     return run
 
 
+def loaded(showcase, run_id):
+    """The pair of a run, once it is there."""
+    def is_loaded():
+        with contextlib.suppress(NotReadyError):
+            return showcase.pair_of(run_id)
+
+    until(is_loaded)
+    return showcase.pair_of(run_id)
+
+
+def is_kept(showcase, run_id):
+    return showcase.chosen.stage(run_id) is not None
+
+
 def chosen(opened, settings, **changes):
     """A showcase that opens with base alone."""
     return opened(replace(settings, train="off", **changes), Machine(), "off")
@@ -193,9 +211,9 @@ def test_the_pair_of_another_run_is_shown_to_whoever_chose_it_alone(settings, op
     showcase = chosen(opened, settings)
     run = finished(settings)
     version = showcase.version
-    assert not showcase.is_loaded(run.id)
-    pair = showcase.pair_of(run.id)
-    assert showcase.is_loaded(run.id) and showcase.pair_of(run.id) is pair
+    assert not is_kept(showcase, run.id)
+    pair = loaded(showcase, run.id)
+    assert is_kept(showcase, run.id) and showcase.pair_of(run.id) is pair
     assert pair.run_id == run.id and "recipe tandem" in pair.about and pair.evidence
     assert pair.base is showcase.pair.base and pair.corpus is showcase.corpus
     assert showcase.compare("brakes", run_id=run.id).tuned is not None
@@ -207,7 +225,7 @@ def test_a_run_on_other_data_and_another_base_is_shown_over_its_own(settings, op
     data = write_lines(tmp_path / "pairs.jsonl", [
         {"anchor": f"What is number {n}?", "positive": f"It is {n}."} for n in range(40)])
     run = finished(settings, str(data), base_model={"name": "other"})
-    pair = showcase.pair_of(run.id)
+    pair = loaded(showcase, run.id)
     assert len(pair.corpus.passages) == 40
     assert pair.base.encoder.name == "other"
 
@@ -219,7 +237,7 @@ def test_a_base_is_cut_to_the_dimensions_that_the_run_was_trained_for(
     run = finished(settings)
     monkeypatch.setattr(room, "load_encoder", lambda name, revision=None, token=None:
                         HashingEncoder(name, dim=16))
-    pair = showcase.pair_of(run.id)
+    pair = loaded(showcase, run.id)
     assert pair.base.encoder.dim == pair.tuned.encoder.dim == 16
 
 
@@ -236,8 +254,8 @@ def test_data_that_changed_since_a_run_is_not_compared_on(
         "corpus": corpus.fingerprint, "splits": corpus.split_fingerprints})
     write_lines(data, [{"anchor": question.format(n), "positive": answer.format(n)}
                        for n in range(40)])
-    with pytest.raises(RunError, match="data of .* has changed since"):
-        showcase.pair_of(run.id)
+    with pytest.raises(ValueError, match="data of .* has changed since"):
+        loaded(showcase, run.id)
 
 
 @pytest.mark.parametrize("run_id", ["nothing", "../home", "\x00", "x" * 999])
@@ -255,14 +273,14 @@ def test_a_run_without_a_model_has_no_pair(settings, opened):
 
 
 def test_only_so_many_pairs_are_kept_those_used_last(settings, opened, monkeypatch):
-    monkeypatch.setattr(room, "MOST_PAIRS", 2)
+    monkeypatch.setattr(shelf, "MOST_PAIRS", 2)
     showcase = chosen(opened, settings)
     runs = [finished(settings) for _ in range(3)]
     for number in (0, 1, 0, 2):
-        showcase.pair_of(runs[number].id)
-    assert [showcase.is_loaded(run.id) for run in runs] == [True, False, True]
-    showcase.forget(runs[0].id)
-    assert not showcase.is_loaded(runs[0].id)
+        loaded(showcase, runs[number].id)
+    assert [is_kept(showcase, run.id) for run in runs] == [True, False, True]
+    showcase.chosen.forget(runs[0].id)
+    assert not is_kept(showcase, runs[0].id)
 
 
 def test_the_model_the_owner_names_is_shown_and_measured(settings, opened):

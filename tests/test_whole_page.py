@@ -28,6 +28,16 @@ def test_what_ticks_waits_in_no_queue(config):
     assert not [event["api_name"] for event in ticks if event["queue"]]
 
 
+@pytest.mark.parametrize("name", ["run-shown", "version-shown", "stage", "board-shown"])
+def test_of_the_listeners_to_what_is_shown_one_at_most_is_put_off(config, name):
+    """Where one of several is put off, Gradio triggers all anew: two of them never come to rest."""
+    (part,) = [part["id"] for part in config["components"]
+               if part["props"].get("elem_id") == name]
+    events = [event for event in config["dependencies"] if [part, "change"] in [
+        list(target) for target in event["targets"]]]
+    assert events and sum(event["trigger_mode"] == "always_last" for event in events) <= 1
+
+
 def test_no_html_of_the_page_runs_a_script_but_compares_own(config):
     from ui.compare import FOLLOW
 

@@ -7,7 +7,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
-from corpus.archive import unpacked
+from corpus.formats.archive import unpacked
 from corpus.limits import Limits, TooMuchError
 from corpus.records import CorpusError
 

@@ -26,8 +26,10 @@ class Settings:
     base_model, tuned_model: Hub ids or folders; the tuned one may be a run directory. train: who
     may start and stop a fine-tune. engine: where it runs. recipe: what the first start trains with,
     `auto` for what is done in about three minutes. max_disk: bytes that all runs may take.
-    max_upload: bytes of a file that somebody brings. max_pairs, max_minutes: what a fine-tune may
-    take, None for as much as it wants.
+    max_upload: bytes of a file that somebody brings; max_rows, max_characters: rows of it, and
+    characters of one text in it; keep_hours: how long after its last use it is deleted, None for
+    never. max_passages: of a visitor's data that Base reads for Compare. max_pairs, max_minutes:
+    what a fine-tune may take, None for as much as it wants.
     zero_gpu: whether the Space has ZeroGPU. space_owner: the Hub name of the user or organisation
     the Space belongs to; space_creator: the Hub's id of who made it.
     """
@@ -41,9 +43,13 @@ class Settings:
     recipe: str = AUTO
     max_pairs: int | None = None
     max_minutes: int | None = None
+    max_passages: int | None = None
     port: int = 7860
     max_disk: int | None = None
     max_upload: int = 50_000_000
+    max_rows: int = 1_000_000
+    max_characters: int = 100_000
+    keep_hours: int | None = None
     on_space: bool = False
     zero_gpu: bool = False
     space_owner: str | None = None
@@ -79,9 +85,13 @@ class Settings:
             recipe=_choice(given, "TANDEM_RECIPE", (AUTO, *RECIPES), AUTO),
             max_pairs=_limit(given, "TANDEM_MAX_PAIRS", 10_000 if on_space else None),
             max_minutes=_limit(given, "TANDEM_MAX_MINUTES", 60 if on_space else None),
+            max_passages=_limit(given, "TANDEM_MAX_PASSAGES", 20_000 if on_space else None),
             port=_port(given.get("PORT", "7860")),
             max_disk=_bytes(given, "TANDEM_MAX_DISK_GB", "giga", 1e9),
             max_upload=_bytes(given, "TANDEM_MAX_UPLOAD_MB", "mega", 1e6) or cls.max_upload,
+            max_rows=_number(given, "TANDEM_MAX_ROWS", 200_000 if on_space else cls.max_rows),
+            max_characters=_number(given, "TANDEM_MAX_CHARACTERS", cls.max_characters),
+            keep_hours=_limit(given, "TANDEM_KEEP_HOURS", 24 if on_space else None),
             on_space=on_space,
             zero_gpu=on_space and _is_true(given.get("SPACES_ZERO_GPU", "")),
             space_owner=given.get("SPACE_AUTHOR_NAME") if on_space else None,
@@ -102,9 +112,14 @@ def _limit(env: Mapping[str, str], name: str, default: int | None) -> int | None
         return default
     if value.lower() in ("none", "unlimited"):
         return None
+    return _number(env, name, 0, ", or none for no limit")
+
+
+def _number(env: Mapping[str, str], name: str, default: int, or_else: str = "") -> int:
+    value = env.get(name, str(default))
     if not value.isascii() or not value.isdigit() or not 1 <= int(value[:12]) <= 10**9:
-        raise SettingsError(f"{name} must be a whole number from 1 to 1,000,000,000, or none for "
-                            f"no limit, not {value!r:.40}.")
+        raise SettingsError(f"{name} must be a whole number from 1 to 1,000,000,000{or_else}, not "
+                            f"{value!r:.40}.")
     return int(value[:12])
 
 

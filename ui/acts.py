@@ -4,12 +4,12 @@ import contextlib
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from corpus.check import Report, check_path
 from corpus.read import load_corpus
 from corpus.records import Corpus
 from retrieval.encoder import EMBEDDED_MODEL, split_revision
@@ -27,14 +27,15 @@ from train.recipe import RecipeError, named_recipe
 from train.record import ACTIVE, Run, RunError, known_run, list_runs
 from train.request import Request
 
+from .own_data import is_own
 from .pair import Pair
 from .run_state import RunState, recorded_state, run_state
 from .shared import House
+from .uploads import UploadError
 from .visitor import RefusedError, Visitor
 
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
-MOST_REPORTS = 16
 MOST_ALIKE = 19
 """Other runs in one table: each takes a test of its own."""
 MOST_CORPORA = 4
@@ -58,19 +59,8 @@ class Acts:
     """The acts, each for a visitor. Every refusal is a ValueError with a sentence."""
 
     house: House
-    _reports: OrderedDict[str, Report] = field(default_factory=OrderedDict)
     _corpora: OrderedDict[str, Corpus] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def check(self, data: str) -> Report:
-        """The data check of what somebody brought; kept, since looking again finds the same."""
-        source = self.house.uploads.source(data)
-        with self._lock:
-            if source not in self._reports:
-                self._reports[source] = check_path(source)
-                if len(self._reports) > MOST_REPORTS:
-                    self._reports.popitem(last=False)
-            return self._reports[source]
 
     def offers(self, visitor: Visitor) -> list[Offer]:
         """The engines as this visitor may choose them."""
@@ -137,7 +127,7 @@ class Acts:
         """A wish, checked: what the run will be asked to do."""
         recipe = named_recipe(wish.recipe or "tandem").with_values(
             {name: text for name, text in wish.values.items() if text.strip()})
-        source = self.house.uploads.source(wish.data)
+        source = self.source(visitor, wish.data)
         if isinstance(wish.seed, bool) or not isinstance(wish.seed, int) \
                 or not 0 <= wish.seed < 2**31:
             raise RecipeError(f"seed must be a whole number from 0 to 2147483647, not "
@@ -203,11 +193,35 @@ class Acts:
         source = str(run.record().get("data", {}).get("source", ""))
         return visitor.owns(run) or not self.house.uploads.is_upload(source)
 
-    def pair(self, visitor: Visitor, run_id: str) -> Pair:
-        """The pair of a run this visitor may see, or with no id the opening pair."""
-        if run_id:
-            self.run(visitor, run_id)
-        return self.house.showcase.pair_of(run_id)
+    def source(self, visitor: Visitor, data: str) -> str:
+        """Where the data of a name is, if this visitor may use it; UploadError if not."""
+        return self.house.uploads.source(data, visitor)
+
+    def pair(self, visitor: Visitor, shown: str, wait: float = 0.0) -> Pair:
+        """The pair of a run, or of data, that this visitor may see; of neither, the opening pair.
+
+        Begins to make it ready where it is not, and waits so many seconds for it. NotReadyError,
+        or another ValueError with a sentence.
+        """
+        showcase, begin = self.house.showcase, self.seen(visitor, shown)
+        if showcase.is_opening(shown):
+            return showcase.pair_of()
+        return showcase.chosen.pair(shown, begin, wait)
+
+    def seen(self, visitor: Visitor, shown: str) -> Callable[[], None]:
+        """What begins to make something ready that this visitor may see; ValueError if not."""
+        chosen = self.house.showcase.chosen
+        if not is_own(shown):
+            if shown:
+                self.run(visitor, shown)
+            return partial(chosen.begin_run, shown)
+        try:
+            source = self.source(visitor, shown)
+        except UploadError:
+            chosen.sweep()  # its time may be over
+            raise
+        title = self.house.uploads.title(shown) or shown
+        return partial(chosen.begin_data, shown, source, title, visitor.key)
 
     def runs(self, visitor: Visitor) -> list[Run]:
         """The runs this visitor may see, the newest first."""
@@ -256,7 +270,7 @@ class Acts:
             raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
                                "start.")
         self.house.queue.delete(run)
-        self.house.showcase.forget(run.id)
+        self.house.showcase.chosen.forget(run.id)
 
     def beside(self, visitor: Visitor, left: str, right: str) -> Evidence:
         """Two runs on the same test questions: the left one stands as base, the right as tuned.

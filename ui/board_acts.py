@@ -100,7 +100,7 @@ def measure_elsewhere(acts: Acts, worker: Elsewhere) -> Callable[..., Iterator[A
 def findings(house: House, pair: Pair, against: str) -> Findings:
     """What a report of a pair is made of. ValueError where nothing was measured."""
     evidence = pair.evidence_against(against)
-    if evidence is None:
+    if evidence is None or pair.tuned is None:
         raise ValueError("Nothing is measured yet: there is no fine-tuned model.")
     run = run_of(house, pair)
     record = run.record() if run else {}

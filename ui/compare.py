@@ -1,23 +1,34 @@
 """The Compare tab: one question through both models, live."""
 
-import random
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-from corpus.records import Corpus, Query
 from retrieval.inputs import MAX_K, MAX_QUERY
 
-from . import markup
+from . import markup, own_markup
 from .acts import Acts
+from .chosen import NotReadyError
+from .own_data import is_own
 from .pair import Pair
+from .questions import (
+    EXAMPLES,
+    a_regression,
+    a_surprise,
+    a_win,
+    example_queries,
+    first_question,
+)
 from .shared import House, Shared
-from .showcase import NotReadyError, Showcase
+from .views import Views
+from .visitor import Visitor
 
-EXAMPLES = 4
 DEFAULT_K = 5
 ALL_DIMS = "all"
+WAIT = 5.0
+"""Seconds a program is let wait for a pair that is being loaded: longer would hold up others."""
 
 # The question stays in the address, so that a result can be shared and outlives a reload.
 REMEMBER = """(question, k, run, ...rest) => {
@@ -58,17 +69,19 @@ def compare_tab(house: House, acts: Acts, shared: Shared) -> None:
         regression = gr.Button("A regression", size="sm", elem_classes="t-choose")
         surprise = gr.Button("Surprise me", size="sm", elem_classes="t-choose")
         examples = [gr.Button("", size="sm", visible=False) for _ in range(EXAMPLES)]
+    choosers = (win, a_win), (regression, a_regression), (surprise, a_surprise)
     with gr.Accordion("Options", open=False), gr.Row():
         k = gr.Slider(1, MAX_K, value=DEFAULT_K, step=1, label="Passages a side (k)")
         dims = gr.Dropdown([ALL_DIMS], value=ALL_DIMS, label="Dimensions (truncate_dim)")
         lexical = gr.Checkbox(label="Show BM25, which matches words only")
+    shared.reading[0].render()
     result = gr.HTML(markup.empty(), js_on_load=FOLLOW, elem_id="result")
     shown = gr.State(None)
     gr.on(
         [question.change, question.submit, ask.click, k.release, k.change, dims.change,
-         lexical.change, shared.version.change, shared.run.change],
+         lexical.change, shared.version.change, shared.run.change, shared.stage.change],
         _result(house, acts),
-        [question, k, shared.run, dims, lexical, shown, shared.nonce],
+        [question, k, shared.run, dims, lexical, shown, shared.nonce, shared.stage],
         [result, shown],
         js=REMEMBER,
         trigger_mode="always_last",
@@ -76,12 +89,13 @@ def compare_tab(house: House, acts: Acts, shared: Shared) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
-    gr.on([shared.version.change, shared.run.change], _choices(house, acts),
-          [shared.run, shared.nonce],
-          [dims, *examples], queue=False, show_progress="hidden", api_visibility="private")
+    gr.on([shared.version.change, shared.run.change, shared.stage.change], _choices(house, acts),
+          [shared.run, shared.nonce, question],
+          [question, dims, *(button for button, _ in choosers), *examples], queue=False,
+          trigger_mode="multiple", show_progress="hidden", api_visibility="private")
     for button in examples:
         button.click(None, button, question, js="(text) => text", api_visibility="private")
-    for button, choose in ((win, a_win), (regression, a_regression), (surprise, a_surprise)):
+    for button, choose in choosers:
         button.click(_chooser(house, acts, choose), [shared.run, shared.nonce], question,
                      queue=False, show_progress="hidden", api_visibility="private")
 
@@ -98,115 +112,107 @@ def question_box() -> gr.Textbox:
     )
 
 
-def compare_endpoint(showcase: Showcase) -> Callable[..., dict[str, Any]]:
+def compare_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
     """The function behind `/compare`."""
 
-    def compare(query: str, k: int = DEFAULT_K, truncate_dim: int | None = None) -> dict[str, Any]:
-        """Rank the corpus for one query with both models, side by side."""
+    def compare(
+        request: gr.Request, query: str, k: int = DEFAULT_K, truncate_dim: int | None = None,
+        run: str = "",
+    ) -> dict[str, Any]:
+        """Rank the corpus for one query with both models, side by side.
+
+        run: the id of a run, or the name of data you uploaded; empty for what the page opens with.
+        """
         try:
-            return showcase.compare(query, k, truncate_dim).as_json()
+            pair = acts.pair(house.door.looks(request), str(run or ""), WAIT)
+            return pair.compare(query, k, truncate_dim).as_json()
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
     return compare
 
 
-def landing_question(showcase: Showcase) -> str:
-    """The question a visitor finds: the test question Fine-tuned gained most on, if it did."""
-    corpus, evidence = showcase.corpus, showcase.evidence
-    if corpus and evidence and (best := max(evidence.gaps, key=evidence.gaps.__getitem__)):
-        return corpus.queries[best].text
-    return next((query.text for query in _example_queries(corpus)), "")
-
-
-def a_win(pair: Pair) -> str:
-    """A test question whose answer Fine-tuned ranks better."""
-    return _by_gap(pair, lambda gap: gap > 0, "Fine-tuned won no question of the test split.")
-
-
-def a_regression(pair: Pair) -> str:
-    """A test question whose answer Fine-tuned ranks worse."""
-    return _by_gap(pair, lambda gap: gap < 0, "Fine-tuned lost no question of the test split.")
-
-
-def a_surprise(pair: Pair) -> str:
-    """Any test question."""
-    queries = _test_queries(pair.corpus)
-    if not queries:
-        raise ValueError("The corpus has no test questions.")
-    return random.choice(queries).text
-
-
-def _by_gap(pair: Pair, wanted: Callable[[float], bool], none: str) -> str:
-    if pair.evidence is None:
-        raise ValueError("This needs a fine-tuned model: it is there when training is done.")
-    found = [query_id for query_id, gap in pair.evidence.gaps.items() if wanted(gap)]
-    if not found:
-        raise ValueError(none)
-    return pair.corpus.queries[random.choice(found)].text
-
-
-def _test_queries(corpus: Corpus) -> list[Query]:
-    return [corpus.queries[query_id] for query_id in corpus.qrels.get("test", {})]
-
-
-def _example_queries(corpus: Corpus | None) -> list[Query]:
-    """Short test questions about different model lines: the same ones at every start."""
-    chosen: dict[str, Query] = {}
-    for query in sorted(_test_queries(corpus) if corpus else [], key=lambda query: len(query.text)):
-        if 30 <= len(query.text) <= 60:
-            chosen.setdefault(query.model_line or query.id, query)
-    return list(chosen.values())[:EXAMPLES]
-
-
 def _result(house: House, acts: Acts) -> Callable[..., Any]:
-    showcase = house.showcase
+    showcase, views = house.showcase, Views(acts)
 
     def result(
         request: gr.Request, question: str, k: int, run: str, dims: str, lexical: bool, shown: Any,
-        nonce: str,
-    ) -> Iterator[Any]:
-        asked = (question, k, run, dims, lexical, showcase.version)
+        nonce: str, stage: str,
+    ) -> Any:
+        asked = (question, k, run, dims, lexical, showcase.version, stage)
         if asked == shown:  # drawing it again would only take the focus away
-            yield gr.skip()
-            return
+            return gr.skip()
         if not question or not question.strip():
-            yield markup.empty(), asked
-            return
-        if not showcase.is_loaded(run):
-            yield markup.waiting("The models of that run are being loaded"), None
+            return markup.empty(), asked
+        visitor = house.door.looks(request, nonce)
         try:
-            pair = acts.pair(house.door.looks(request, nonce), run)
+            pair = acts.pair(visitor, run)
             found = pair.compare(question, k, dims, lexical)
+            return markup.comparison(found, _alone(views, visitor, run, pair)), asked
         except NotReadyError:
-            yield markup.waiting(), None
+            return _early(views, visitor, run, question, k), None
         except ValueError as error:
-            yield markup.error(str(error)), None
-        else:
-            yield markup.comparison(found, showcase.progress.kind == "training"), asked
+            return markup.error(str(error)), None
 
     return result
 
 
+def _early(views: Views, visitor: Visitor, run: str, question: str, k: int) -> str:
+    """What there is to see while a pair is not ready."""
+    if not is_own(run):
+        return markup.waiting(
+            "The models of that run are being loaded" if run else "The base model is getting ready")
+    try:
+        words = views.words(visitor, run)
+        return own_markup.by_words(words.compare(question, k)) if words else \
+            markup.waiting("Your data is being read")
+    except ValueError as error:  # the question, or the data
+        return markup.error(str(error))
+
+
+def _alone(views: Views, visitor: Visitor, run: str, pair: Pair) -> markup.Alone:
+    """What is said of the fine-tuned side while there is none."""
+    if not is_own(run):
+        training = views.acts.house.showcase.progress.kind == "training"
+        return markup.TRAINING if training else markup.Alone()
+    if pair.tuned is not None:
+        return markup.Alone()
+    return markup.Alone(own_markup.why_alone(views.run_on(visitor, run), views.trains))
+
+
 def _choices(house: House, acts: Acts) -> Callable[..., list[Any]]:
-    def choices(request: gr.Request, run: str, nonce: str) -> list[Any]:
+    views = Views(acts)
+
+    def choices(request: gr.Request, run: str, nonce: str, question: str) -> list[Any]:
+        visitor, seen = house.door.looks(request, nonce), None
         try:
-            pair: Pair | None = acts.pair(house.door.looks(request, nonce), run)
+            seen = acts.pair(visitor, run)
+        except NotReadyError:
+            with contextlib.suppress(ValueError):
+                seen = views.words(visitor, run)
         except ValueError:  # Compare says it
-            pair = None
-        dim = pair.base.encoder.dim if pair else 0
+            pass
+        dim = seen.base.encoder.dim if isinstance(seen, Pair) else 0
         dims = [ALL_DIMS, *(str(2**n) for n in range(12, 3, -1) if 2**n < dim)]
-        queries = _example_queries(pair.corpus if pair else None)
+        queries = example_queries(seen.corpus if seen else None)
         texts = [query.text for query in queries] + [""] * (EXAMPLES - len(queries))
-        return [gr.Dropdown(dims), *(gr.Button(text, visible=bool(text)) for text in texts)]
+        both = not is_own(run)  # who has not fine-tuned has neither won nor lost
+        return [first_question(house.showcase, run, question, queries), gr.Dropdown(dims),
+                gr.Button(visible=both), gr.Button(visible=both),
+                gr.Button(visible=both or bool(queries)),
+                *(gr.Button(text, visible=bool(text)) for text in texts)]
 
     return choices
 
 
-def _chooser(house: House, acts: Acts, choose: Callable[[Pair], str]) -> Callable[..., str]:
+def _chooser(house: House, acts: Acts, choose: Callable[[Any], str]) -> Callable[..., str]:
+    views = Views(acts)
+
     def chooser(request: gr.Request, run: str, nonce: str) -> str:
+        visitor = house.door.looks(request, nonce)
         try:
-            return choose(acts.pair(house.door.looks(request, nonce), run))
+            words = views.words(visitor, run) if is_own(run) else None
+            return choose(words or acts.pair(visitor, run))
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

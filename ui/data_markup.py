@@ -8,37 +8,55 @@ from corpus.check import Finding, Report
 from train.engines.offers import Offer
 
 from . import markup
+from .check_files import report_links
 
 SEVERITY_WORDS = {"error": "Must be mended", "warning": "Look at this", "info": "For information"}
 
 
-def report(found: Report) -> str:
-    """What the data check says: sizes, what can be shown with them, findings worst first."""
+def report(found: Report, title: str = "data") -> str:
+    """What the data check says: sizes, what can be shown with them, findings worst first.
+
+    title: what the data is called.
+    """
     sizes = " · ".join([
         f"<b>{found.pairs:,}</b> pairs", f"<b>{found.queries:,}</b> questions",
         f"<b>{found.passages:,}</b> passages",
         *(f"{split} {count:,}" for split, count in found.splits.items()),
     ])
-    could = found.detectable_difference
-    shows = (
-        f"<p>A test split of {found.splits['test']:,} questions can show a difference of about "
-        f"{could:.3f} ndcg@10 or more.</p>" if could is not None
-        else "<p>There are too few test questions to tell whether a fine-tune helps.</p>"
-    )
-    findings = "".join(_finding(finding) for finding in found.findings)
+    findings = "".join(map(_finding, found.findings))
     nothing = "" if findings else "<p>Nothing found that needs mending.</p>"
-    return (f'<div class="t t-check"><p class="t-soft">{sizes}</p>{shows}'
-            f'<ul class="t-findings">{findings}</ul>{nothing}</div>')
+    return (f'<div class="t t-check"><p class="t-soft">{sizes}</p><p>{_shows(found)}</p>'
+            f'<ul class="t-findings">{findings}</ul>{nothing}'
+            f'<p class="t-soft">Save {report_links(found.as_json(), title)}.</p></div>')
+
+
+def _shows(found: Report) -> str:
+    """What the test split can show, and where the base model stands."""
+    could = found.detectable_difference
+    if could is None:
+        return "<b>Too small to tell:</b> there are too few test questions to show whether a " \
+               "fine-tune helps."
+    can = (f"est split of {found.splits['test']:,} questions can show a difference of about "
+           f"{could:.3f} ndcg@10 or more")
+    shows = f"A t{can}." if not found.power.too_small else \
+        f"<b>Too small to tell:</b> the t{can}, and few fine-tunes gain as much."
+    spread = found.spread
+    if spread is None:
+        return shows
+    among = f" among {spread.passages:,} passages" if spread.sampled else ""
+    return (f"{shows} Base has {spread.base_ndcg:.3f}, on {spread.queries:,} of its questions"
+            f"{among}.")
 
 
 def _finding(finding: Finding) -> str:
     examples = "".join(f"<li>{escape(example)}</li>" for example in finding.examples)
+    severity, words = escape(finding.severity), SEVERITY_WORDS[finding.severity]
     return (
-        f'<li data-severity="{finding.severity}"><details><summary>'
-        f'<span class="t-chip" data-severity="{finding.severity}">'
-        f"{SEVERITY_WORDS[finding.severity]}</span> {escape(finding.kind.replace('_', ' '))}: "
-        f"{finding.count:,}</summary><p>{escape(finding.action)}</p><ul>{examples}</ul></details>"
-        "</li>"
+        f'<li data-severity="{severity}"><details><summary>'
+        f'<span class="t-chip" data-severity="{severity}">{words}</span> '
+        f"{escape(finding.kind.replace('_', ' '))}: <b>{finding.count:,}</b> "
+        f'<span class="t-treated">{escape(finding.treatment)}</span></summary>'
+        f"<p>{escape(finding.action)}</p><ul>{examples}</ul></details></li>"
     )
 
 

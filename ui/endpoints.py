@@ -3,36 +3,53 @@
 A program acts with the token it sends (gradio_client's `token`), never with a browser's session.
 """
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from retrieval.encoder import EMBEDDED_MODEL
 from train.publish import Wish
 
 from .acts import Acts
 from .acts import Wish as RunWish
+from .brought import Brought, IntakeError, columns_for
+from .child import drained
+from .data_panel import CHILDREN
+from .intake import Intake
 from .publish_panel import card_edits, published
 from .publishing import Publishing
 from .shared import House
+from .visitor import Visitor
 
 
-def add_endpoints(house: House, acts: Acts, publishing: Publishing) -> None:
+def add_endpoints(house: House, acts: Acts, intake: Intake, publishing: Publishing) -> None:
     """Add the endpoints to the current Blocks."""
 
-    def check(data: str = "porsche", file: dict[str, Any] | None = None) -> dict[str, Any]:
+    def check(
+        request: gr.Request,
+        data: str = "porsche",
+        file: dict[str, Any] | None = None,
+        columns: dict[str, Any] | None = None,
+        hub: dict[str, Any] | None = None,
+        passages: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """Check data before training on it.
 
-        data: `porsche`, or the `data` that an earlier check gave. file: a file of pairs to check
-        instead. The answer is what `python -m corpus check --json` prints, with `data`, the name
+        data: `porsche`, or the `data` that an earlier check gave. file: a file to check instead,
+        or hub: a data set of the Hub, `{"id": "owner/name", "config": …, "split": …}`. columns:
+        which column holds what, `{"anchor": …, "positive": …, "negatives": [], "score": …,
+        "least_score": …, "topic": …}`, where their names leave it open. passages: a file of more
+        passages. The answer is what `python -m corpus check --json` prints, with `data`, the name
         that `/start` takes.
         """
         with _as_gradio_error():
-            if file is not None:
-                data = house.uploads.keep(_uploaded(file))
-            return acts.check(data).as_json() | {"data": data}
+            visitor = house.door.visitor(request)
+            if file is not None or hub is not None:
+                brought = _brought(house, visitor, file, hub)
+                more = None if passages is None else house.uploads.received(passages, visitor)
+                look = drained(intake.look(visitor, brought))
+                data = drained(intake.take(visitor, brought, columns_for(look, columns), more))
+            return drained(intake.check(visitor, data)) | {"data": data}
 
     def start(
         request: gr.Request,
@@ -97,7 +114,7 @@ def add_endpoints(house: House, acts: Acts, publishing: Publishing) -> None:
                              Wish(to, private, pull_request, on_edited), visitor.token, edits)
 
     gr.api(publish, api_name="publish", concurrency_limit=2)
-    gr.api(check, api_name="check", concurrency_limit=2)
+    gr.api(check, api_name="check", **CHILDREN)
     gr.api(start, api_name="start", concurrency_limit=2)
     gr.api(status, api_name="status", queue=False)
     gr.api(stop, api_name="stop", queue=False)
@@ -114,9 +131,12 @@ class _as_gradio_error:
             raise gr.Error(str(error), print_exception=False) from error
 
 
-def _uploaded(file: dict[str, Any]) -> Path:
-    """Where a file that came with a call lies. A caller may name any path; uploads are read."""
-    place = Path(str(file.get("path", ""))).resolve()
-    if not place.is_relative_to(Path(get_upload_folder()).resolve()) or not place.is_file():
-        raise ValueError("The file did not arrive: send it with gradio_client’s handle_file.")
-    return place
+def _brought(house: House, visitor: Visitor, file: Any, hub: Any) -> Brought:
+    """What a program brings, a file or a data set of the Hub."""
+    if file is not None:
+        return Brought(raw=house.uploads.received(file, visitor).token)
+    if not isinstance(hub, dict):
+        raise IntakeError('A data set of the Hub is given as {"id": "owner/name"}, with config '
+                          "and split where it has several.")
+    named = {name: str(hub.get(name) or "") for name in ("id", "config", "split")}
+    return Brought("", named["id"], named["config"], named["split"])

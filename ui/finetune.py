@@ -1,14 +1,11 @@
 """The Fine-tune tab: data, recipe, engine, what will happen; beside it, the run that is watched."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from corpus.read import BUILT_IN
-from corpus.rows import ROW_SUFFIXES
 from retrieval.encoder import EMBEDDED_MODEL
 from train.engines.offers import TITLES, automatic
 from train.presets import PRESETS, preset_of
@@ -17,15 +14,14 @@ from train.request import Request
 
 from . import data_markup, markup
 from .acts import Acts, Wish
+from .data_panel import data_panel
+from .intake import Intake
 from .plan import PlanError, Planner, plan_key
 from .publishing import Publishing
 from .recipe_form import NAMES, changed, recipe_choices, recipe_fields, values_of
 from .run_panel import run_panel
 from .shared import House, Shared
 from .visitor import Visitor
-
-OWN = "own"
-SAMPLE = Path(__file__).parent / "sample-pairs.jsonl"
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,13 @@ class Form:
 
 
 def finetune_tab(
-    house: House, acts: Acts, planner: Planner, publishing: Publishing, shared: Shared, tab: gr.Tab
+    house: House, acts: Acts, intake: Intake, planner: Planner, publishing: Publishing,
+    shared: Shared, tab: gr.Tab,
 ) -> None:
     """Build the tab inside the current Blocks."""
     with gr.Row(elem_id="finetune"):
         with gr.Column(scale=5, min_width=320):
-            form, form_kept, data_chosen = _form(house, acts, shared)
+            form, form_kept, data_chosen = _form(house, acts, intake, shared)
             plan = gr.HTML(data_markup.note("Open this tab to see what will happen."),
                            js_on_load=None, elem_id="plan")
             with gr.Accordion("Publish it when it is done", open=False):
@@ -79,30 +76,17 @@ def finetune_tab(
     # Kept when somebody types or chooses, never when the page fills the form by itself: what it
     # fills in while it loads would overwrite what is about to be restored, and that what is typed.
     for chosen in data_chosen:
-        chosen.success(_kept, form.inputs, form_kept, queue=False, show_progress="hidden",
-                       api_visibility="private")
-    gr.on([field.input for field in form.inputs[1:]], _kept, form.inputs, form_kept, queue=False,
-          show_progress="hidden", api_visibility="private")
+        chosen.success(_kept, [shared.nonce, *form.inputs], form_kept, queue=False,
+                       show_progress="hidden", api_visibility="private")
+    gr.on([field.input for field in form.inputs[1:]], _kept, [shared.nonce, *form.inputs],
+          form_kept, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def _form(
-    house: House, acts: Acts, shared: Shared
+    house: House, acts: Acts, intake: Intake, shared: Shared
 ) -> tuple[Form, gr.BrowserState, list[Any]]:
     """The form, where it is kept, and what tells that data was chosen."""
-    own = house.settings.data if house.settings.data != BUILT_IN else None
-    choices = [("Porsche questions and answers (built in)", BUILT_IN)]
-    choices += [(f"{Path(own).name} (TANDEM_DATA)", own)] if own else []
-    gr.Markdown("### 1 · Data")
-    source = gr.Radio([*choices, ("My own pairs", OWN)], value=own or BUILT_IN, show_label=False,
-                      label="Data", elem_id="data-source")
-    data = gr.Textbox(own or BUILT_IN, visible="hidden", elem_id="data-name")
-    with gr.Column(visible=False) as bring:
-        file = gr.File(label=f"A file of pairs ({', '.join(ROW_SUFFIXES)}), at most "
-                             f"{house.settings.max_upload / 1e6:.0f} MB",
-                       file_types=list(ROW_SUFFIXES), height=140, elem_id="data-file")
-        gr.HTML(_what_pairs_are(), js_on_load=None)
-    check = gr.HTML(data_markup.note("The data check stands here."), js_on_load=None,
-                    elem_id="check")
+    panel = data_panel(house, intake, shared)
     gr.Markdown("### 2 · Recipe")
     recipe = gr.Radio(recipe_choices(), value="tandem", show_label=False, label="Recipe",
                       elem_id="recipe")
@@ -125,30 +109,22 @@ def _form(
     flavor = gr.Dropdown([], label="Machine", visible=False, elem_id="flavor")
     about = gr.HTML(js_on_load=None, elem_id="engine-note")
     gr.Markdown("### 4 · What will happen")
-    form = Form(data, recipe, base, engine, flavor, seed, texts)
+    form = Form(panel.data, recipe, base, engine, flavor, seed, texts)
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
-    chosen = _listen(house, acts, shared, form, source, bring, file, check, about, kept)
+    _listen(house, acts, shared, form, about, kept)
     dim = texts[NAMES.index("truncate_dim")]
     base.change(_as_prescribed, [base, dim], [dim, base_said], queue=False,
                 show_progress="hidden", api_visibility="private")
-    return form, kept, chosen
+    return form, kept, panel.chosen
 
 
 def _listen(
-    house: House, acts: Acts, shared: Shared, form: Form, source: gr.Radio, bring: gr.Column,
-    file: gr.File, check: gr.HTML, about: gr.HTML, kept: gr.BrowserState,
-) -> list[Any]:
+    house: House, acts: Acts, shared: Shared, form: Form, about: gr.HTML, kept: gr.BrowserState
+) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    switched = source.change(
-        lambda chosen: (gr.Column(visible=chosen == OWN), gr.skip() if chosen == OWN else chosen),
-        source, [bring, form.data], queue=False, **quiet)
-    brought = file.upload(_bring(house), file, [form.data, check], queue=True, **quiet)
-    gr.on([form.data.change, shared.nonce.change], _check(acts), form.data, check,
-          trigger_mode="always_last", concurrency_limit=2, **quiet)
     gr.on([shared.nonce.change, form.engine.change], _engines(house, acts),
           [shared.nonce, form.engine], [form.engine, form.flavor, about], queue=True, **quiet)
-    shared.nonce.change(_restore(house), kept, [source, *form.inputs], queue=False, **quiet)
-    return [switched, brought]
+    shared.nonce.change(_restore(house), [shared.nonce, kept], form.inputs, queue=False, **quiet)
 
 
 def _bases(house: House) -> list[tuple[str, str]]:
@@ -175,37 +151,6 @@ def _as_prescribed(base: str, dim: str | None) -> Any:
     return str(preset.truncate_dim or "") if preset else "", prompt
 
 
-def _what_pairs_are() -> str:
-    return (
-        '<div class="t"><p class="t-soft">One row a pair: <code>anchor</code> (a question) and '
-        "<code>positive</code> (the passage that answers it); <code>question</code> and "
-        "<code>answer</code> will do. A few hundred pairs or more show something.</p></div>"
-    )
-
-
-def _bring(house: House) -> Callable[[str | None], Any]:
-    def bring(path: str | None) -> Any:
-        if path is None:
-            return gr.skip(), gr.skip()
-        try:
-            return house.uploads.keep(Path(path)), data_markup.note("Looking at the data …", True)
-        except (ValueError, OSError) as error:
-            return gr.skip(), markup.error(str(error))
-
-    return bring
-
-
-def _check(acts: Acts) -> Callable[[str], Iterator[str]]:
-    def check(data: str) -> Iterator[str]:
-        yield data_markup.note("Looking at the data …", wait=True)
-        try:
-            yield data_markup.report(acts.check(data))
-        except (ValueError, OSError) as error:
-            yield markup.error(str(error))
-
-    return check
-
-
 def _engines(house: House, acts: Acts) -> Callable[..., Any]:
     def engines(request: gr.Request, nonce: str, chosen: str) -> Any:
         visitor = house.door.looks(request, nonce)
@@ -225,25 +170,27 @@ def _engines(house: House, acts: Acts) -> Callable[..., Any]:
     return engines
 
 
-def _restore(house: House) -> Callable[[Any], Any]:
+def _restore(house: House) -> Callable[..., Any]:
     """What stood in the form before a reload, unless it is of another version of the page."""
-    def restore(kept: Any) -> Any:
-        parts = 7 + len(NAMES)
-        if not isinstance(kept, list) or len(kept) != parts - 1 or str(kept[1]) not in RECIPES:
+    def restore(request: gr.Request, nonce: str, kept: Any) -> Any:
+        parts = 6 + len(NAMES)
+        if not isinstance(kept, list) or len(kept) != parts or str(kept[1]) not in RECIPES:
             return [gr.skip()] * parts
         try:
-            house.uploads.source(kept[0])
+            house.uploads.source(kept[0], house.door.looks(request, nonce))
         except ValueError:
             kept[0] = house.settings.data
-        of_visitor = str(kept[0]).startswith("upload-")
-        return [OWN if of_visitor else kept[0], *kept]
+        return kept
 
     return restore
 
 
-def _kept(*values: Any) -> list[Any]:
-    """The form as the browser keeps it."""
-    return list(values)
+def _kept(nonce: str, *values: Any) -> Any:
+    """The form as the browser keeps it; not before the nonce, with which the form is restored.
+
+    Else who is quicker than that has half of what they typed put back over the other half.
+    """
+    return list(values) if nonce else gr.skip()
 
 
 def _wish(values: tuple[Any, ...]) -> Wish:

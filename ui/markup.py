@@ -1,6 +1,7 @@
 """Escaped HTML from domain objects: pure functions, every value through `html.escape`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 
 from retrieval.compare import Comparison, Found, Hit
@@ -92,21 +93,44 @@ def error(sentence: str) -> str:
     return f'<div class="t"><p class="t-error" role="alert">{escape(sentence)}</p></div>'
 
 
-def comparison(result: Comparison, training: bool = False) -> str:
-    """Both lists side by side, tied by lines, under a sentence that says what happened."""
-    slots = _slots(result)
-    sides = {"base": result.base, "tuned": result.tuned, "lexical": result.lexical}
+@dataclass(frozen=True)
+class Alone:
+    """What is said where one side alone is there.
+
+    why: what stands in the column of the other one. side: which one is there. said: what it did,
+    where the comparison's own sentence does not fit.
+    """
+
+    why: str = "There is no fine-tuned model yet."
+    side: str = "base"
+    other: str = "tuned"
+    said: str = ""
+
+
+TRAINING = Alone("The fine-tuned model is being made right now: this column fills by itself when "
+                 "it is done.")
+
+
+def comparison(result: Comparison, alone: Alone | None = None) -> str:
+    """Both lists side by side, tied by lines, under a sentence that says what happened.
+
+    alone: what is said while `tuned` is None.
+    """
+    slots, alone = _slots(result), alone or Alone()
+    left = alone.side if result.tuned is None else "base"
+    sides = {"lexical": result.lexical} | {left: result.base, "tuned": result.tuned}
     columns = "".join(
-        _column(side, found, result.query, slots)
+        _column(side, found, result.query, slots, AREA["base"] if found is result.base else "")
         for side, found in sides.items()
         if found is not None
     )
     if result.tuned is None:
-        columns += _no_tuned(training)
+        columns += _missing(alone)
     third = " data-third" if result.lexical else ""
+    said = result.sentence if result.tuned else alone.said or result.sentence
     return (
         f'<div class="t" data-query="{escape(result.query)}"><p class="t-say" '
-        f'data-mood="{_mood(result)}" role="status">{escape(result.sentence)}</p>'
+        f'data-mood="{_mood(result)}" role="status">{escape(said)}</p>'
         f'<div class="t-pair"{third}>{columns}{_lines(result, slots)}</div>{_key(result)}</div>'
     )
 
@@ -126,8 +150,10 @@ def _slots(result: Comparison) -> dict[str, int]:
     return slots
 
 
-def _column(side: str, found: Found, query: str, slots: Mapping[str, int]) -> str:
-    area, label = AREA[side], SIDES[side]
+def _column(
+    side: str, found: Found, query: str, slots: Mapping[str, int], area: str = ""
+) -> str:
+    area, label = area or AREA[side], SIDES[side]
     # A cosine is at most 1; BM25 has no bound, so its best hit fills the bar.
     full = (found.hits[0].score or 1) if side == "lexical" and found.hits else 1.0
     items = "".join(f"<li>{_card(side, hit, query, slots, full)}</li>" for hit in found.hits)
@@ -155,8 +181,8 @@ def _card(side: str, hit: Hit, query: str, slots: Mapping[str, int], full: float
     return (
         f'<article class="t-card" data-slot="{slots[hit.passage_id]}" data-side="{side}"{answer} '
         f'tabindex="-1"><div class="t-top"><span class="t-rank">{hit.rank:,}</span>'
-        f'<span class="t-title">{_marked(hit.title or hit.passage_id, query)}</span>{star}'
-        f"{_movement(side, hit)}</div>{_score(hit.score, full)}"
+        f'<span class="t-title" title="{escape(hit.passage_id)}">{_marked(hit.title, query)}</span>'
+        f"{star}{_movement(side, hit)}</div>{_score(hit.score, full)}"
         f'<details><summary><span class="t-text">{_marked(hit.text, query, hit.nearest)}</span>'
         "</summary></details></article>"
     )
@@ -228,21 +254,19 @@ def _lines(result: Comparison, slots: Mapping[str, int]) -> str:
     )
 
 
-def _no_tuned(training: bool) -> str:
-    text = (
-        "The fine-tuned model is being made right now: this column fills by itself when it is done."
-        if training
-        else "There is no fine-tuned model yet."
-    )
+def _missing(alone: Alone) -> str:
+    """The column of a side that is not there."""
     return (
-        '<div class="t-side" data-side="tuned" style="grid-area:ht"><h2>Fine-tuned</h2></div>'
-        f'<p class="t-empty" style="grid-area:lt;align-self:start">{text}</p>'
+        f'<div class="t-side" data-side="{alone.other}" style="grid-area:ht">'
+        f'<h2>{SIDES[alone.other]}</h2></div>'
+        f'<p class="t-empty" style="grid-area:lt;align-self:start">{escape(alone.why)}</p>'
     )
 
 
 def _key(result: Comparison) -> str:
-    parts = ["<span><mark>word</mark> of the question</span>",
-             '<span><span class="t-near">sentence</span> nearest to it</span>']
+    parts = ["<span><mark>word</mark> of the question</span>"]
+    if any(hit.nearest for hit in result.base.hits):
+        parts.append('<span><span class="t-near">sentence</span> nearest to it</span>')
     if result.known:
         parts.append("<span>★ the known answer</span>")
     if result.tuned:

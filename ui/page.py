@@ -7,18 +7,22 @@ import gradio as gr
 
 from . import markup
 from .acts import Acts
-from .compare import compare_endpoint, compare_tab, landing_question, question_box
+from .chosen_row import chosen_row, listen
+from .compare import compare_endpoint, compare_tab, question_box
 from .endpoints import add_endpoints
 from .finetune import finetune_tab
+from .intake import Intake
 from .plan import Planner
 from .publishing import Publishing
+from .questions import landing_question
 from .runs import runs_tab
 from .scoreboard import arrival, scoreboard_endpoint, scoreboard_tab
 from .shared import House, Shared
+from .views import Views
 
 TICK = 1.0
 """Seconds between two looks at how far things are."""
-CACHE_LIVES = (3600, 86400)
+CACHE_LIVES = (600, 3600)
 """How often Gradio's own copies of files are looked through, and how old they may get: seconds."""
 
 # The tab stays in the address too; Compare is where an address without one leads.
@@ -34,11 +38,12 @@ KEEP_TAB = """() => setTimeout(() => {
 def build_page(house: House) -> gr.Blocks:
     """All tabs and endpoints; launching is the caller's."""
     showcase, acts, publishing = house.showcase, Acts(house), Publishing(house)
+    intake = Intake(house.settings, house.uploads)
     with gr.Blocks(title="Tandem", analytics_enabled=False, delete_cache=CACHE_LIVES) as page:
         # First: a handler of the page that is called as an endpoint is would take its name.
-        gr.api(compare_endpoint(showcase), api_name="compare")
+        gr.api(compare_endpoint(house, acts), api_name="compare")
         gr.api(scoreboard_endpoint(house, acts), api_name="scoreboard")
-        add_endpoints(house, acts, publishing)
+        add_endpoints(house, acts, intake, publishing)
         with gr.Row(elem_id="head-row"):
             gr.HTML(markup.header(), js_on_load=None)
             if house.settings.on_space:  # elsewhere the local token is who you are
@@ -46,17 +51,20 @@ def build_page(house: House) -> gr.Blocks:
         with gr.Row(elem_id="state-row"):
             state = gr.HTML(markup.state(showcase.progress), js_on_load=None, elem_id="state")
             watch = gr.Button("Watch it", size="sm", scale=0, min_width=130, visible=False)
-        with gr.Row(elem_id="chosen-row", visible=False) as chosen_row:
-            chosen = gr.HTML(js_on_load=None, elem_id="chosen")
-            back = gr.Button("Back to the opening pair", size="sm", scale=0, min_width=210)
+        row = chosen_row()
         # Not States: those tell nobody when an unqueued tick changes them.
         shared = Shared(
             question=question_box(),
             tabs=gr.Tabs(render=False),
-            version=gr.Number(-1, visible="hidden"),
+            version=gr.Number(-1, visible="hidden", elem_id="version-shown"),
             run=gr.Textbox("", visible="hidden", elem_id="run-shown"),
             watched=gr.Textbox("", visible="hidden"),
+            tune=gr.Textbox("", visible="hidden"),
             nonce=gr.Textbox("", visible="hidden"),
+            stage=gr.Textbox("", visible="hidden", elem_id="stage"),
+            board=gr.Textbox("", visible="hidden", elem_id="board-shown"),
+            reading=tuple(gr.HTML(js_on_load=None, elem_id=name, visible=False, render=False)
+                          for name in ("reading", "reading-board")),
         )
         shared.tabs.render()
         with shared.tabs:
@@ -65,18 +73,19 @@ def build_page(house: House) -> gr.Blocks:
             with gr.Tab("Scoreboard", id="scoreboard"):
                 addressed = scoreboard_tab(house, acts, shared)
             with gr.Tab("Fine-tune", id="finetune") as tab:
-                finetune_tab(house, acts, Planner(house.settings.home), publishing, shared, tab)
+                finetune_tab(house, acts, intake, Planner(house.settings.home), publishing, shared,
+                             tab)
             with gr.Tab("Runs", id="runs") as tab:
                 runs_tab(house, acts, shared, tab)
         seen = gr.State(None)
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                                  "api_visibility": "private"}
-        gr.Timer(TICK).tick(_tick(house), seen, [state, watch, shared.version, seen], **quiet)
+        gr.Timer(TICK).tick(_tick(house), seen,
+                            [state, watch, shared.version, shared.board, seen], **quiet)
         watch.click(lambda: (showcase.run.id if showcase.run else "",
                              gr.Tabs(selected="finetune")),
                     None, [shared.watched, shared.tabs], **quiet)
-        back.click(lambda: "", None, shared.run, **quiet)
-        shared.run.change(_show_chosen(house), shared.run, [chosen_row, chosen], **quiet)
+        listen(house, Views(acts), shared, row, lambda: landing_question(showcase))
         page.load(_arrive(house), None,
                   [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs], **quiet)
         page.load(arrival, None, addressed, **quiet)
@@ -90,18 +99,11 @@ def _tick(house: House) -> Callable[[Any], Any]:
         if progress == seen:
             return gr.skip()
         busy = progress.kind in ("training", "failed") and house.showcase.run is not None
-        return markup.state(progress), gr.Button(visible=busy), progress.version, progress
+        newer = seen is None or seen.version != progress.version
+        return (markup.state(progress), gr.Button(visible=busy), progress.version,
+                f"version {progress.version}" if newer else gr.skip(), progress)
 
     return tick
-
-
-def _show_chosen(house: House) -> Callable[[str], Any]:
-    def show_chosen(run: str) -> Any:
-        if not run or run == house.showcase.opening_run:
-            return gr.Row(visible=False), ""
-        return gr.Row(visible=True), markup.sentence(f"Compare and Scoreboard show run {run}.")
-
-    return show_chosen
 
 
 def _arrive(house: House) -> Callable[[gr.Request], Any]:

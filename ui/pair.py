@@ -13,11 +13,25 @@ from retrieval.index import Index
 from retrieval.inputs import check_dim
 from retrieval.lexical import LexicalIndex, build_lexical_index
 from retrieval.why import Why, train_questions, why_moved
+from train.board import SIDES
 
 LEXICAL = "BM25"
 """What the lexical side is called where it stands in place of Base."""
 MOST_TRUNCATED = 32
-"""Shortened indexes kept: somebody tries every number."""
+MOST_SHORTENED_BYTES = 200_000_000
+"""Shortened indexes kept, and what they take: somebody tries every number."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """A corpus that BM25 can search while no model has read it yet."""
+
+    corpus: Corpus
+    lexical: LexicalIndex
+
+    def compare(self, query: object, k: object = 5) -> Comparison:
+        """One question through BM25, which stands in place of Base."""
+        return compare(query, self.corpus, self.lexical, None, k)
 
 
 @dataclass(frozen=True)
@@ -25,7 +39,9 @@ class Pair:
     """A base and a fine-tuned model over one corpus; `tuned` is None while there is none.
 
     evidence: both measured on the test split, None where they were not. run_id: the run that made
-    the fine-tuned one. about: what the pair is, in a few words.
+    the fine-tuned one. about: what the pair is, in a few words. of_base: while there is no
+    fine-tuned one, BM25 and in place of Fine-tuned Base, measured on the test split; unmeasured:
+    why they are not.
     """
 
     corpus: Corpus
@@ -34,7 +50,20 @@ class Pair:
     evidence: Evidence | None = None
     run_id: str = ""
     about: str = ""
+    of_base: Evidence | None = None
+    unmeasured: str = ""
     _kept: "_Kept" = field(default_factory=lambda: _Kept(), compare=False, repr=False)
+
+    @classmethod
+    def of_words(cls, words: Words, base: Index, about: str) -> "Pair":
+        """A corpus that BM25 could search, now that a model has read it."""
+        return cls(words.corpus, base, about=about, _kept=_Kept(lexical=words.lexical))
+
+    @property
+    def bytes(self) -> int:
+        """What the vectors and texts take of the memory, about; the models not counted."""
+        vectors = sum(side.vectors.nbytes for side in (self.base, self.tuned) if side)
+        return vectors + 4 * sum(len(passage.text) + 200 for passage in self.corpus.passages)
 
     def compare(
         self, query: object, k: object = 5, truncate_dim: object = None, lexical: bool = False
@@ -68,6 +97,12 @@ class Pair:
                     self.evidence.split, self.evidence.passages,
                     judge(lexical, self.corpus, self.evidence.split), self.evidence.tuned)
             return self._kept.lexical_evidence
+
+    def shown_evidence(self, against: str) -> tuple[Evidence | None, tuple[str, str]]:
+        """What the Scoreboard shows, and what the two sides of it are called."""
+        if self.tuned is None and self.of_base is not None:
+            return self.of_base, (LEXICAL, SIDES[0])
+        return self.evidence_against(against), (against, SIDES[1])
 
     def why(
         self, query_ids: Sequence[str], side: str, cache: Path, trained: bool = True
@@ -115,6 +150,7 @@ class Pair:
     ) -> "Pair":
         """The same base beside another fine-tuned model."""
         return replace(self, tuned=tuned, evidence=evidence, about=about, run_id=run_id,
+                       of_base=None, unmeasured="",
                        _kept=_Kept(lexical=self._kept.lexical))
 
     def _at(self, index: Index, dim: int | None) -> Index:
@@ -123,8 +159,10 @@ class Pair:
         key = (index.encoder.fingerprint, dim)
         with self._kept.lock:
             if key not in self._kept.truncated:
-                if len(self._kept.truncated) >= MOST_TRUNCATED:
-                    self._kept.truncated.clear()
+                kept = self._kept.truncated
+                if (len(kept) >= MOST_TRUNCATED or sum(short.vectors.nbytes for short in
+                                                       kept.values()) > MOST_SHORTENED_BYTES):
+                    kept.clear()
                 self._kept.truncated[key] = index.truncated(dim)
             return self._kept.truncated[key]
 

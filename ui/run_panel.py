@@ -38,7 +38,7 @@ def run_panel(house: House, acts: Acts, publishing: Publishing, shared: Shared) 
                              "api_visibility": "private"}
     gr.on([timer.tick, shared.watched.change, shared.nonce.change, shared.run.change], look,
           [shared.nonce, shared.watched, shared.run, drawn], [panel, drawn, current, *buttons],
-          trigger_mode="always_last", **quiet)
+          trigger_mode="multiple", **quiet)
     stop.click(_act(house, acts, "stop"), [shared.nonce, current], stop,
                api_visibility="private", queue=False)
     resume.click(_act(house, acts, "resume"), [shared.nonce, current], resume,

@@ -7,21 +7,32 @@ from typing import Any
 import gradio as gr
 
 from retrieval.breakdown import by_topic
+from retrieval.evidence import Evidence
 from retrieval.why import worst_regressions
 from train.board import SIDES, scoreboard
 
-from . import board_acts, markup, why_markup
+from . import board_acts, markup, own_markup, why_markup
 from .acts import Acts
 from .blind_tab import blind_tab
 from .board_acts import pair_seen
+from .chosen import NotReadyError
+from .compare import WAIT
 from .elsewhere import Elsewhere, elsewhere
+from .own_data import is_own
 from .pair import LEXICAL, Pair
 from .run_markup import curves
 from .shared import House, Shared
-from .showcase import NotReadyError
 
 OUTCOMES = ("all", "won", "lost", "tied", "both miss")
 HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic", "Id"]
+QUESTIONS = {
+    SIDES[1]: {"label": "Questions of the test split, by Fine-tuned",
+               "info": "Worst regressions first. Choose a question to see why its answer moved."},
+    SIDES[0]: {"label": "Questions of the test split, by Base against BM25",
+               "info": "Where Base is worst beside BM25 first. Choose a question to open it in "
+                       "Compare."},
+}
+"""What is said of the questions, by the side that is judged."""
 SIDE_NAMES = (SIDES[0], LEXICAL)
 HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -41,9 +52,10 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
 
     Choosing a question says why its answer moved, and leads to Compare. Gives what `arrival` fills.
     """
+    shared.reading[1].render()
     board = gr.HTML(scoreboard(None, ""), js_on_load=None, elem_id="scoreboard")
     with gr.Column(visible=False) as details:
-        with gr.Row(elem_id="board-acts"):
+        with gr.Row(elem_id="board-acts") as both:
             against = gr.Radio(SIDE_NAMES, value=SIDE_NAMES[0], label="Fine-tuned against",
                                info="BM25 matches words only.")
             dims = gr.Button("Quality by dimensions", size="sm")
@@ -54,10 +66,7 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
         saved = gr.Textbox("", show_label=False, elem_classes="t-hide")
         by_dim = gr.HTML(js_on_load=None, elem_id="by-dim")
         cost = gr.HTML(js_on_load=None, elem_id="elsewhere")
-        outcome = gr.Radio(
-            OUTCOMES, value=OUTCOMES[0], label="Questions of the test split, by Fine-tuned",
-            info="Worst regressions first. Choose a question to see why its answer moved.",
-        )
+        outcome = gr.Radio(OUTCOMES, value=OUTCOMES[0], **QUESTIONS[SIDES[1]])
         table = gr.Dataframe(
             headers=HEADERS, datatype=["str", "number", "number", "number", "str", "str"],
             interactive=False, show_search="search", wrap=True, max_height=460,
@@ -66,19 +75,24 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
         asked = gr.Textbox("", show_label=False, elem_classes="t-hide")
         why = gr.HTML(js_on_load=None, elem_id="why")
         ask = gr.Button("Open in Compare", size="sm", visible=False, elem_id="why-ask")
-        with gr.Accordion("The 20 worst regressions, and what outranked the answer", open=False):
-            look = gr.Button("Show them", size="sm")
-            worst = gr.HTML(js_on_load=None, elem_id="worst")
-        with gr.Accordion("Blind test: judge without knowing which is which", open=False):
-            blind_tab(acts, shared)
+        with gr.Column() as more:
+            with gr.Accordion("The 20 worst regressions, and what outranked the answer",
+                              open=False):
+                look = gr.Button("Show them", size="sm")
+                worst = gr.HTML(js_on_load=None, elem_id="worst")
+            with gr.Accordion("Blind test: judge without knowing which is which", open=False):
+                blind_tab(acts, shared)
 
-    changed = [shared.version.change, shared.run.change]
-    gr.on([*changed, against.change], _show(acts), [shared.run, shared.nonce, against, outcome],
-          [board, details, table, cost, other], concurrency_limit=4, **HIDDEN)
-    gr.on(changed, lambda: ("", "", "", gr.Button(visible=False)), None,
-          [by_dim, why, worst, ask], queue=False, **HIDDEN)
+    gr.on([shared.board.change, against.change], _show(acts),
+          [shared.run, shared.nonce, against, outcome],
+          [board, details, both, more, outcome, table, cost, other], trigger_mode="always_last",
+          concurrency_limit=4, **HIDDEN)
+    gr.on([shared.version.change, shared.run.change],
+          lambda: ("", "", "", gr.Button(visible=False)), None, [by_dim, why, worst, ask],
+          trigger_mode="multiple", queue=False, **HIDDEN)
     for choice in (outcome, against):
-        choice.change(None, [outcome, against], None, js=REMEMBER, **HIDDEN)
+        choice.change(None, [outcome, against], None, js=REMEMBER, trigger_mode="multiple",
+                      **HIDDEN)
     outcome.change(_rows(acts), [outcome, shared.run, shared.nonce, against], table, queue=False,
                    **HIDDEN)
     table.select(_chosen, None, [asked, ask], queue=False, **HIDDEN).then(
@@ -105,33 +119,50 @@ def arrival(request: gr.Request) -> Any:
                  for key, known in (("filter", OUTCOMES), ("against", SIDE_NAMES)))
 
 
-def _show(acts: Acts) -> Callable[..., Iterator[Any]]:
-    house, showcase = acts.house, acts.house.showcase
+def _show(acts: Acts) -> Callable[..., list[Any]]:
+    showcase = acts.house.showcase
 
-    def show(
-        request: gr.Request, run: str, nonce: str, against: str, wanted: str
-    ) -> Iterator[Any]:
-        hidden = gr.Column(visible=False), [], "", gr.Button(visible=False)
-        if not showcase.is_loaded(run):
-            yield scoreboard(None, "The models of that run are being loaded."), *hidden
+    def show(request: gr.Request, run: str, nonce: str, against: str, wanted: str) -> list[Any]:
         try:
             pair = pair_seen(acts, request, nonce, run)
-            evidence = pair.evidence_against(against)
-        except NotReadyError:
-            yield scoreboard(None, showcase.progress.text), *hidden
+            evidence, names = pair.shown_evidence(against)
+        except NotReadyError as error:
+            if is_own(run):
+                return _nothing(own_markup.no_board("Base is read and measured first: the board "
+                                                    "stands here as soon as that is done."))
+            return _nothing(scoreboard(None, str(error) if run else showcase.progress.text))
         except ValueError as error:
-            yield markup.error(str(error)), *hidden
-        else:
-            about, made = pair.about or showcase.progress.text, board_acts.run_of(house, pair)
-            topics = by_topic(evidence, pair.corpus.queries) if evidence else ()
-            cost = made.record().get("retention") if made else None
-            curve = curves(acts.state(made)) if made else ""
-            yield (scoreboard(evidence, about, (against, SIDES[1]), topics, curve),
-                   gr.Column(visible=evidence is not None),
-                   headed(question_rows(pair, wanted, against), against), elsewhere(cost),
-                   gr.Button(visible=made is not None and not cost, interactive=True))
+            return _nothing(markup.error(str(error)))
+        table = headed(question_rows(pair, wanted, against), names)
+        if is_own(run):
+            return _of_base(pair, evidence, table)
+        about, made = pair.about or showcase.progress.text, board_acts.run_of(acts.house, pair)
+        topics = by_topic(evidence, pair.corpus.queries) if evidence else ()
+        cost = made.record().get("retention") if made else None
+        curve = curves(acts.state(made)) if made else ""
+        return [scoreboard(evidence, about, names, topics, curve),
+                gr.Column(visible=evidence is not None), gr.Row(visible=True),
+                gr.Column(visible=True), gr.Radio(**QUESTIONS[SIDES[1]]), table, elsewhere(cost),
+                gr.Button(visible=made is not None and not cost, interactive=True)]
 
     return show
+
+
+def _nothing(said: str) -> list[Any]:
+    """A sentence in place of the board."""
+    return [said, gr.Column(visible=False), gr.skip(), gr.skip(), gr.skip(), [], "",
+            gr.Button(visible=False)]
+
+
+def _of_base(pair: Pair, evidence: Evidence | None, table: dict[str, Any]) -> list[Any]:
+    """The board of somebody's data that nothing was fine-tuned on: Base beside BM25."""
+    if evidence is None:
+        return _nothing(own_markup.no_board(
+            pair.unmeasured or "Base and BM25 are being measured on your test questions: the board "
+            "stands here as soon as that is done."))
+    return [own_markup.base_board(evidence, pair), gr.Column(visible=True), gr.Row(visible=False),
+            gr.Column(visible=False), gr.Radio(**QUESTIONS[SIDES[0]]), table, "",
+            gr.Button(visible=False)]
 
 
 def _rows(acts: Acts) -> Callable[..., dict[str, Any]]:
@@ -139,22 +170,23 @@ def _rows(acts: Acts) -> Callable[..., dict[str, Any]]:
         request: gr.Request, wanted: str, run: str, nonce: str, against: str
     ) -> dict[str, Any]:
         try:
-            found = question_rows(pair_seen(acts, request, nonce, run), wanted, against)
+            pair = pair_seen(acts, request, nonce, run)
         except ValueError:  # the board says it
-            found = []
-        return headed(found, against)
+            return headed([], (against, SIDES[1]))
+        return headed(question_rows(pair, wanted, against), pair.shown_evidence(against)[1])
 
     return rows
 
 
-def headed(rows: list[list[Any]], against: str) -> dict[str, Any]:
-    """Rows of the table under headers that name the side Fine-tuned stands against."""
-    return {"headers": [HEADERS[0], f"{against} rank", *HEADERS[2:]], "data": rows}
+def headed(rows: list[list[Any]], names: tuple[str, str]) -> dict[str, Any]:
+    """Rows of the table under headers that name the two sides."""
+    return {"headers": [HEADERS[0], *(f"{name} rank" for name in names), *HEADERS[3:]],
+            "data": rows}
 
 
 def question_rows(pair: Pair, wanted: str, against: str = SIDES[0]) -> list[list[Any]]:
     """The test questions with an outcome, as rows of the table; empty while nothing is measured."""
-    evidence, queries = pair.evidence_against(against), pair.corpus.queries
+    (evidence, _), queries = pair.shown_evidence(against), pair.corpus.queries
     return [
         [queries[query.query_id].text, query.base_rank, query.tuned_rank,
          round(query.gap, 3), queries[query.query_id].topic, query.query_id]
@@ -173,6 +205,9 @@ def _why(acts: Acts) -> Callable[..., Iterator[str]]:
     ) -> Iterator[str]:
         try:
             pair = pair_seen(acts, request, nonce, run)
+            if pair.tuned is None:
+                yield ""
+                return
             find = partial(pair.why, [query_id], against, acts.house.settings.cache)
             if not pair.knows_train_questions:
                 yield why_markup.why_panel(find(trained=False)[0], against, waiting=True)
@@ -199,7 +234,10 @@ def _worst(acts: Acts) -> Callable[..., str]:
 
 def _ask(acts: Acts) -> Callable[..., Any]:
     def ask(request: gr.Request, query_id: str, run: str, nonce: str) -> Any:
-        query = pair_seen(acts, request, nonce, run).corpus.queries.get(query_id)
+        try:
+            query = pair_seen(acts, request, nonce, run).corpus.queries.get(query_id)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
         return gr.Tabs(selected="compare"), query.text if query else gr.skip()
 
     return ask
@@ -214,7 +252,7 @@ def scoreboard_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any
         run: the id of a run, empty for the pair that the page opens with.
         """
         try:
-            pair = acts.pair(house.door.looks(request), str(run or ""))
+            pair = acts.pair(house.door.looks(request), str(run or ""), WAIT)
             if pair.evidence is None:
                 raise NotReadyError("Nothing is measured yet: there is no fine-tuned model.")
         except ValueError as error:

@@ -1,15 +1,15 @@
 """What the page shows: the pair it opens with, and those of the runs that visitors choose.
 
 Everything slow about the opening pair happens in one background thread; the page asks how far it
-is. The pair of another run is loaded when somebody chooses it, for them alone.
+is. What else somebody chooses to see is in `chosen`.
 """
 
 import logging
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +26,19 @@ from retrieval.evidence import Evidence, judge
 from retrieval.index import Index, build_index
 from train.queue import Queue
 from train.recipe import first_start_recipe
-from train.record import ACTIVE, USABLE, Run, RunError, known_run, list_runs
+from train.record import ACTIVE, USABLE, Run, RunError, list_runs
 from train.request import Request, placed
 from train.settings import Settings
 
-from .markup import duration
+from .chosen import Chosen, NotReadyError
 from .pair import Pair
 from .progress import Progress, progress_of
-from .run_state import prompts_said
+from .run_pair import is_on, is_opening_base, loaded_pair
 
 log = logging.getLogger("tandem")
 
 WATCH_EVERY = 0.5
 """Seconds between two looks at a run."""
-MOST_PAIRS = 3
-"""Pairs of chosen runs kept in memory: each holds two models."""
-
-
-class NotReadyError(ValueError):
-    """What was asked for is not there yet: the message says what is being waited for."""
 
 
 @dataclass
@@ -58,9 +52,12 @@ class Showcase:
     run: Run | None = None
     version: int = 0
     _progress: Progress = field(default_factory=lambda: Progress("loading", "Starting"))
-    _chosen: OrderedDict[str, Pair] = field(default_factory=OrderedDict)
-    _choosing: threading.Lock = field(default_factory=threading.Lock)
+    chosen: Chosen = field(init=False)
     _worker: threading.Thread | None = None
+
+    def __post_init__(self) -> None:
+        """Those that are chosen need the opening pair, once it is there."""
+        self.chosen = Chosen(self.settings, self._opened_or_not, self._loaded)
 
     def open(self) -> None:
         """Load the sides, and train the second one if nobody has; returns at once."""
@@ -82,34 +79,21 @@ class Showcase:
         return self.pair.run_id if self.pair else ""
 
     def pair_of(self, run_id: str = "") -> Pair:
-        """The opening pair, or the pair of a finished run.
+        """The opening pair, or the pair of a finished run, which is begun to be loaded.
 
-        Takes seconds where a run is chosen for the first time. NotReadyError, RunError or
-        ModelError with a sentence.
+        NotReadyError while it is not there, RunError or ModelError with a sentence.
         """
-        if not run_id or (self.pair and run_id == self.pair.run_id):
-            if self.pair is None:
-                if self._progress.kind == "failed":
-                    raise ValueError(self._progress.text)
-                raise NotReadyError(
-                    "The base model is still being loaded: try again in a few seconds.")
-            return self.pair
-        with self._choosing:
-            if run_id not in self._chosen:
-                self._chosen[run_id] = self._load(known_run(self.settings.runs, run_id))
-                while len(self._chosen) > MOST_PAIRS:
-                    self._chosen.popitem(last=False)
-            self._chosen.move_to_end(run_id)
-            return self._chosen[run_id]
+        if run_id and not self.is_opening(run_id):
+            return self.chosen.pair(run_id, partial(self.chosen.begin_run, run_id))
+        pair = self._opened_or_not()
+        if pair is None:
+            raise NotReadyError(
+                "The base model is still being loaded: try again in a few seconds.")
+        return pair
 
-    def is_loaded(self, run_id: str) -> bool:
-        """Whether the pair of a run can be had without waiting."""
-        return not run_id or run_id in self._chosen or bool(
-            self.pair and self.pair.run_id == run_id)
-
-    def forget(self, run_id: str) -> None:
-        """Let go of the pair of a run that is deleted."""
-        self._chosen.pop(run_id, None)
+    def is_opening(self, run_id: str) -> bool:
+        """Whether the opening pair is that of a run, or none was chosen."""
+        return not run_id or bool(self.pair and self.pair.run_id == run_id)
 
     def compare(
         self, query: object, k: object = 5, truncate_dim: object = None, lexical: bool = False,
@@ -187,17 +171,12 @@ class Showcase:
     def _is_of_this_pair(self, run: Run, corpus: Corpus) -> bool:
         record = run.record()
         same_data = (
-            _is_on(record, corpus) if record.get("fingerprints", {}).get("corpus")
+            is_on(record, corpus) if record.get("fingerprints", {}).get("corpus")
             else record.get("data", {}).get("source") in (None, placed(self.settings.data))
         )
         known = record.get("base_model")
-        same_base = known is None or self._is_opening_base(known)
+        same_base = known is None or is_opening_base(known, self.settings)
         return same_data and same_base and record.get("owner") is None
-
-    def _is_opening_base(self, known: Mapping[str, Any]) -> bool:
-        """Whether the base model of a record is the one the page opens with."""
-        name, revision = split_revision(self.settings.base_model)
-        return known["name"] == placed(name) and revision in (None, known.get("revision"))
 
     def _train(self, run: Run | None, corpus: Corpus) -> None:
         """Start or resume a run of this pair, and show it when it is done."""
@@ -222,7 +201,14 @@ class Showcase:
 
     def _show_run(self, run: Run) -> None:
         self.run = run
-        self._show(self._load(run))
+        parts = loaded_pair(run, self._opened(), self._loaded, self.settings)
+        try:
+            while True:
+                at = next(parts)
+                self._progress = Progress("loading", at.text, f"{at.done:,} of {at.total:,} "
+                                          "passages", share=at.share, left_s=at.left_s)
+        except StopIteration as finished:
+            self._show(finished.value)
 
     def _show_model(self, model: str) -> None:
         folder, pair = Path(model), self._opened()
@@ -247,73 +233,21 @@ class Showcase:
         if pair.tuned is not None:
             self._progress = Progress("ready", pair.about)
 
+    def _opened_or_not(self) -> Pair | None:
+        """The opening pair, None while there is none; ValueError where none will come."""
+        if self.pair is None and self._progress.kind == "failed":
+            raise ValueError(self._progress.text)
+        return self.pair
+
     def _opened(self) -> Pair:
         if self.pair is None:
             raise NotReadyError("The base model is not there yet.")
         return self.pair
 
-    def _load(self, run: Run) -> Pair:
-        """The pair of a run: from what is in memory where it is the same, else from disk."""
-        record = run.record()
-        if not run.has_model or record["status"] not in USABLE:
-            raise RunError(f"{run.id} is {record['status']} and has no model to show.")
-        pair, tuned = self._opened(), self._loaded(str(run.model))
-        corpus, base = pair.corpus, pair.base
-        if not _is_on(record, corpus):
-            corpus = load_corpus(record["data"]["source"], record["seed"])
-            if not _is_on(record, corpus):
-                raise RunError(f"The data of {run.id} has changed since: it cannot be compared on.")
-        if how := self._another_base(record):
-            base = build_index(how, corpus, self.settings.cache)
-        elif corpus is not pair.corpus:
-            base = build_index(base.encoder, corpus, self.settings.cache)
-        if base.encoder.dim != tuned.dim:
-            base = base.truncated(tuned.dim)
-        same = corpus is pair.corpus and base is pair.base
-        of_base = pair if same else Pair(corpus, base)
-        return _of_run(of_base, build_index(tuned, corpus, self.settings.cache), run)
-
-
-    def _another_base(self, record: Mapping[str, Any]) -> Encoder | None:
-        """The base of a run as it was measured there; None where it is the opening one, as it is.
-
-        A visitor's run may name any model: it is asked for in nobody's name.
-        """
-        base, tokens = record["base_model"], record["recipe"].get("max_seq_length")
-        prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
-        if self._is_opening_base(base) and tokens is None and prompted:
-            return None
-        encoder = self._loaded(base["name"], base.get("revision"),
-                               token=None if record.get("owner") is None else False)
-        return encoder.cut_at(tokens).with_prompts(prompted)
-
-
-def _of_run(pair: Pair, tuned: Index, run: Run) -> Pair:
-    evidence = Evidence.from_rows(run.per_query(), "test", len(tuned.ids))
-    return pair.with_tuned(tuned, evidence, described(run.record()), run.id)
-
-
-def _is_on(record: dict[str, Any], corpus: Corpus) -> bool:
-    """Whether a run learned from these passages, and was measured on these test questions."""
-    known = record["fingerprints"]
-    measured = (known.get("splits") or {}).get("test")
-    return bool(known["corpus"] == corpus.fingerprint
-                and measured in (None, corpus.split_fingerprints.get("test")))
-
 
 def _measured(pair: Pair, tuned: Index) -> Evidence:
     return Evidence("test", len(pair.corpus.passages), judge(pair.base, pair.corpus, "test"),
                     judge(tuned, pair.corpus, "test"))
-
-
-def described(record: dict[str, Any]) -> str:
-    """What made a fine-tuned model, in a line."""
-    recipe, pairs = record["recipe"], record["splits"]["train"]["pairs"]
-    epochs = f"{recipe['epochs']} {'epoch' if recipe['epochs'] == 1 else 'epochs'}"
-    said = prompts_said(record)
-    stopped = "stopped early, " if record["status"] == "stopped" else ""
-    return (f"Fine-tuned on {pairs:,} pairs, {epochs} of recipe {recipe['name']} ({stopped}"
-            f"{duration(record['seconds'])}){f'. Prompts: {said}' if said else ''}")
 
 
 def _error(run: Run) -> str:

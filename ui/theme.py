@@ -147,6 +147,30 @@ details[open] .t-text { display:block; }
   background:var(--t-tint); }
 .t-table [data-way=up] { color:var(--t-up); }
 .t-table [data-way=down] { color:var(--t-down); }
+.t-before { display:grid; gap:.4rem; }
+.t-before summary { cursor:pointer; color:var(--t-accent); }
+.t .t-before ul, .t-notes { margin:.2rem 0 !important; padding-left:1.2rem !important; }
+.t-found { display:grid; gap:.4rem; }
+.t-preview { border-collapse:collapse; width:max-content; min-width:100%; font-size:.85rem; }
+.t .t-preview, .t .t-preview :is(tr, th, td) { border:0; }
+.t .t-preview :is(th, td) { text-align:left; vertical-align:top; padding:.3rem .6rem;
+  min-width:6rem; max-width:18rem; border-bottom:1px solid var(--t-line); }
+.t .t-preview th { white-space:nowrap; color:var(--t-soft); position:sticky; top:0;
+  background:var(--t-tint); }
+.t-found .t-scroll { border:1px solid var(--t-line); border-radius:.7rem; max-height:20rem;
+  overflow:auto; }
+.t-found .t-scroll:focus-visible { outline:2px solid var(--t-accent); }
+.t-treated { color:var(--t-soft); font-size:.85rem; }
+.t-treated::before { content:"→ "; }
+#bring, #columns, #working, #data-after button { display:none; }
+.gradio-container:has(#check [data-own=True] progress) #check-stop,
+.gradio-container:has(#check [data-own] :is(.t-error, .t-empty)) #check-again,
+.gradio-container:has(#check [data-own=True] .t-check) #data-compare { display:inline-flex; }
+.gradio-container:has(#data-source input[value=own]:checked) #bring { display:flex; }
+#bring:has(.t-found[data-kind=pairs]) #columns, #working:has(progress) { display:flex; }
+#working, #data-after, #columns-pair { align-items:center; gap:.6rem; }
+#columns-pair button { align-self:end; margin-bottom:.6rem; }
+#data-after button { flex:0 1 auto; min-width:9rem; }
 .t-wins { display:flex; height:1.1rem; border-radius:.4rem; overflow:hidden; margin:.3rem 0; }
 .t-wins i[data-way=up] { background:#2a9461; } .t-wins i[data-way=down] { background:#d1544d; }
 .t-wins i[data-way=same] { background:var(--t-line); }

@@ -1,23 +1,38 @@
-"""Data that visitors bring: kept under a name made of its content, which nobody can guess."""
+"""Data that visitors bring: kept under names nobody can guess, for those who brought it."""
 
+import contextlib
 import hashlib
+import json
 import re
+import secrets
 import shutil
-import tempfile
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from gradio.utils import get_upload_folder
 
 from corpus.read import BUILT_IN
-from corpus.rows import ROW_SUFFIXES
 from train.record import write_text
 from train.settings import Settings
 
-NAME_SUFFIX = ".name"
+from .room import OWNER_FILE, REPORT_FILE, Room
+from .visitor import Visitor
+
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".zip")
+"""What data is read from."""
 MOST_NAME = 60
-MOST_KEPT = 200
-"""Files of visitors: with their greatest size, what they may take of the disk."""
-SUFFIX = "|".join(map(re.escape, ROW_SUFFIXES))
-UPLOAD = re.compile(rf"upload-[0-9a-f]{{24}}(?:{SUFFIX})")
+SWEEP_EVERY = 600.0
+"""Seconds between two looks for what has been kept long enough."""
+NAME = re.compile(r"[0-9a-f]{24}")
+UPLOAD = re.compile(r"upload-[0-9a-f]{24}")
+RAW = re.compile(r"raw-[0-9a-f]{24}")
+ANYONE = ""
+"""Whose data is that nobody's mark came with: whoever has been told its name may use it."""
+GONE = "That data is not here any more: bring it again."
 
 
 class UploadError(ValueError):
@@ -25,75 +40,236 @@ class UploadError(ValueError):
 
 
 @dataclass(frozen=True)
+class Raw:
+    """A file as somebody brought it. digest: of its bytes; title: what they called it."""
+
+    token: str
+    path: Path
+    title: str
+    digest: str
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.path.stat().st_size
+
+
+@dataclass(frozen=True)
 class Uploads:
     """The data that runs may be trained on: the built-in, the owner's, and what visitors brought.
 
-    Nobody can name any other file of this machine.
+    Nobody can name any other file of this machine. What somebody brings is first received, as
+    `raw-<24 hex>/`, and kept for an hour; what becomes of it is `upload-<24 hex>/`, a folder in
+    BEIR layout. A visitor names only what they brought themselves; the owner of Tandem all of it.
     """
 
     settings: Settings
+    _lock: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
 
-    def keep(self, file: Path) -> str:
-        """Keep a file of pairs; gives the name it goes by from now on. UploadError."""
-        if file.suffix.lower() not in ROW_SUFFIXES:
-            raise UploadError(
-                f"Pairs are read from {', '.join(ROW_SUFFIXES)}, not from {file.name[:80]!r}."
-            )
+    @property
+    def _room(self) -> Room:
+        return Room(self.settings)
+
+    # --- a file as it was brought
+
+    def received(self, file: object, visitor: Visitor) -> Raw:
+        """Take over a file that was uploaded, as Gradio describes it. UploadError.
+
+        Gradio's own copy of it is gone then, also when it is refused.
+        """
+        place = uploaded(file)
         try:
-            size = file.stat().st_size
+            self._check(place)
+            return self._received(place, visitor)
         except OSError:
             raise UploadError("The file did not arrive whole: upload it again.") from None
-        if size > self.settings.max_upload:
+        finally:
+            _remove_upload(place)
+
+    def _check(self, place: Path) -> None:
+        if place.suffix.lower() not in SUFFIXES:
             raise UploadError(
-                f"The file has {size / 1e6:.1f} MB; at most {self.settings.max_upload / 1e6:.0f} "
-                "MB are taken here (TANDEM_MAX_UPLOAD_MB)."
-            )
-        with file.open("rb") as opened:
+                f"Data is read from {', '.join(SUFFIXES)}, not from {place.name[:80]!r}.")
+        size, most = place.stat().st_size, self.settings.max_upload
+        if size > most:
+            raise UploadError(f"The file has {size / 1e6:.1f} MB; at most {most / 1e6:.0f} "
+                              "MB are taken here (TANDEM_MAX_UPLOAD_MB).")
+        if not size:
+            raise UploadError("The file is empty.")
+
+    def _received(self, place: Path, visitor: Visitor) -> Raw:
+        with place.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        name = f"upload-{digest[:24]}{file.suffix.lower()}"
-        place = self.settings.uploads / name
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self._make_room()
-            with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as beside:
-                pass
-            shutil.copyfile(file, beside.name)
-            Path(beside.name).replace(place)
-            write_text(place.with_suffix(NAME_SUFFIX), file.stem[:MOST_NAME])
-        return name
+        token, title = f"raw-{secrets.token_hex(12)}", place.stem[:MOST_NAME]
+        self.make_room(visitor)
+        with self.staged() as folder:
+            kept = folder / f"{title}{place.suffix.lower()}"
+            shutil.move(place, kept)
+            self._sign(folder, visitor, file=kept.name, title=title, digest=digest)
+            folder.replace(self.settings.uploads / token)
+        return self.raw(token, visitor)
 
-    def _make_room(self) -> None:
-        """Let go of the oldest files where there are many: a run has long read its own."""
-        files = [path for path in self.settings.uploads.iterdir() if UPLOAD.fullmatch(path.name)]
-        files.sort(key=lambda path: path.stat().st_mtime)
-        for old in files[: max(0, len(files) - MOST_KEPT + 1)]:
-            old.unlink(missing_ok=True)
-            old.with_suffix(NAME_SUFFIX).unlink(missing_ok=True)
+    def raw(self, token: object, visitor: Visitor) -> Raw:
+        """A file that this visitor brought lately. UploadError if it is not here any more."""
+        if not isinstance(token, str) or not RAW.fullmatch(token):
+            raise UploadError(GONE)
+        about = self._signed(self.settings.uploads / token, visitor)
+        folder = self._touched(token)
+        return Raw(token, folder / about["file"], about["title"], about["digest"])
 
-    def title(self, data: str) -> str:
-        """What somebody called the data they brought; empty for data that has a name of its own."""
-        if not UPLOAD.fullmatch(data):
-            return ""
+    # --- what became of it
+
+    def make_room(self, visitor: Visitor) -> None:
+        """Let go of the oldest where much is kept, before more of a visitor's is. UploadError."""
+        with self._lock:
+            if not self._room.make(_owner(visitor)):
+                raise UploadError("There is no room for more data now: runs need what is kept. "
+                                  "Try again when they are done.")
+
+    @contextlib.contextmanager
+    def staged(self) -> Iterator[Path]:
+        """An empty folder to make something in; what is not moved away is removed at the end."""
+        folder = self.settings.uploads / f"part-{secrets.token_hex(12)}"
+        folder.mkdir(mode=0o700, parents=True)
         try:
-            return (self.settings.uploads / data).with_suffix(NAME_SUFFIX).read_text("utf-8")
-        except OSError:
-            return ""
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def source(self, data: object) -> str:
-        """Where the data of a name is, as a run is asked for it. UploadError if it is nowhere."""
+    def settle(self, name: str, folder: Path, visitor: Visitor, title: str) -> None:
+        """Keep a folder in BEIR layout as the data `name` of a visitor."""
+        self._sign(folder, visitor, title=title[:MOST_NAME])
+        place = self.settings.uploads / name
+        with self._lock:
+            if place.exists():  # made by somebody who asked for the same at the same time
+                return
+            folder.replace(place)
+
+    def has(self, name: str) -> bool:
+        """Whether data is here."""
+        return _is_folder(self.settings.uploads / name)
+
+    def source(self, data: object, visitor: Visitor) -> str:
+        """Where the data of a name is, as a run is asked for it. UploadError if it is nowhere.
+
+        Naming data is using it: from now on it is kept for as long again.
+        """
         if data in (BUILT_IN, "", None):
             return BUILT_IN
         if data == self.settings.data:
             return self.settings.data
         if isinstance(data, str) and UPLOAD.fullmatch(data):
-            place = self.settings.uploads / data
-            if place.is_file():
-                return str(place)
-            raise UploadError("That file is not here any more: upload it again.")
+            self._signed(self.settings.uploads / data, visitor)
+            return str(self._touched(data))
         raise UploadError(
-            f"There is no data {data!r:.80} here: take `{BUILT_IN}`, or upload a file of pairs."
-        )
+            f"There is no data {data!r:.80} here: take `{BUILT_IN}`, or bring your own.")
+
+    def title(self, data: str) -> str:
+        """What somebody called the data they brought; empty for data that has a name of its own."""
+        if not isinstance(data, str) or not UPLOAD.fullmatch(data):
+            return ""
+        return str(_read_json(self.settings.uploads / data / OWNER_FILE).get("title", ""))
 
     def is_upload(self, source: str) -> bool:
         """Whether a run's data was brought by a visitor."""
         return Path(source).resolve().parent == self.settings.uploads.resolve()
+
+    def report(self, source: str) -> dict[str, Any]:
+        """The data check of what somebody brought, if it was checked before."""
+        return _read_json(Path(source) / REPORT_FILE) if self.is_upload(source) else {}
+
+    def keep_report(self, source: str, report: Mapping[str, Any]) -> None:
+        """Keep the data check with the data; it may be gone by now."""
+        if self.is_upload(source):
+            with contextlib.suppress(OSError):
+                write_text(Path(source) / REPORT_FILE, json.dumps(report))
+
+    # --- whose it is, and for how long
+
+    def open(self, then: Callable[[], None] = lambda: None) -> None:
+        """Remove what has been kept long enough, now and from time to time; returns at once.
+
+        then: what is done each time after it.
+        """
+        def sweep() -> None:
+            while True:
+                with contextlib.suppress(OSError):
+                    self.sweep()
+                    then()
+                time.sleep(SWEEP_EVERY)
+
+        with self._lock:
+            self._room.clear_parts()
+        threading.Thread(target=sweep, daemon=True, name="uploads").start()
+
+    def sweep(self) -> None:
+        """Remove what has been kept long enough."""
+        with self._lock:
+            self._room.sweep()
+
+    def _sign(self, folder: Path, visitor: Visitor, **about: str) -> None:
+        write_text(folder / OWNER_FILE, json.dumps({"owner": _owner(visitor), **about}))
+
+    def _signed(self, folder: Path, visitor: Visitor) -> dict[str, Any]:
+        """What is written about a folder. UploadError if it is not there or somebody else's."""
+        about = _read_json(folder / OWNER_FILE) if _is_folder(folder) else {}
+        theirs = about.get("owner", None) in (ANYONE, visitor.key, visitor.browser)
+        if not about or not (visitor.is_owner or (theirs and about["owner"] is not None)):
+            raise UploadError(GONE)  # and nobody learns that it is somebody else's
+        return about
+
+    def _touched(self, name: str) -> Path:
+        folder = self.settings.uploads / name
+        with contextlib.suppress(OSError):
+            folder.touch()
+        return folder
+
+
+def name_of(*parts: str) -> str:
+    """The name of data that is made of these parts: equal parts, equal name."""
+    digest = hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass"))
+    return f"upload-{digest.hexdigest()[:24]}"
+
+
+def mark_of(visitor: Visitor) -> str:
+    """What tells a visitor's data from another's that is equal; of nobody known, each time new."""
+    owner = _owner(visitor)
+    return secrets.token_hex(12) if owner == ANYONE else repr(owner)
+
+
+def uploaded(file: object) -> Path:
+    """Where a file that came with a call lies. A caller may name any path; uploads are read."""
+    named = file.get("path", "") if isinstance(file, Mapping) else ""
+    with contextlib.suppress(OSError, ValueError):
+        place = Path(str(named)).resolve()
+        if place.is_relative_to(Path(get_upload_folder()).resolve()) and place.is_file():
+            return place
+    raise UploadError("The file did not arrive: upload it again (a program sends it with "
+                      "gradio_client’s handle_file).")
+
+
+def _remove_upload(place: Path) -> None:
+    with contextlib.suppress(OSError):
+        place.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another file may have come by the same name
+        place.parent.rmdir()
+
+
+def _owner(visitor: Visitor) -> str | None:
+    """Whose data is: None for the owner of this Tandem."""
+    if visitor.is_owner:
+        return None
+    return visitor.key or visitor.browser or ANYONE
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a folder is there: one of ours, not a link to another place."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}

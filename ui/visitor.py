@@ -36,13 +36,15 @@ class Visitor:
     """Somebody at the page or behind an endpoint.
 
     key: how their runs are marked, None for the owner of this Tandem. account: whose token they
-    have, once the Hub has said so.
+    have, once the Hub has said so. browser: the mark of their browser, by which what they brought
+    is still theirs when they have signed in.
     """
 
     key: str | None
     is_owner: bool = False
     account: Account | None = None
     token: str | None = field(default=None, repr=False)
+    browser: str | None = None
 
     @property
     def name(self) -> str:
@@ -83,25 +85,26 @@ class Door:
                 raise RefusedError("This page is from before a restart: reload it.")
             token = _token_of_session(request) or _token_in_header(request)
         if not self.settings.on_space:
-            return self._at_home(token)
+            return self._at_home(token, _browser_key(request))
+        browser = _browser_key(request)
         if token is None:
-            return Visitor(_browser_key(request))
+            return Visitor(browser, browser=browser)
         account = self.accounts.of(token)
         is_owner = (
             account.name == self.settings.space_owner or account.id == self.settings.space_creator
         )
-        return Visitor(None if is_owner else account.name, is_owner, account, token)
+        return Visitor(None if is_owner else account.name, is_owner, account, token, browser)
 
-    def _at_home(self, token: str | None) -> Visitor:
+    def _at_home(self, token: str | None, browser: str | None) -> Visitor:
         """Off a Space whoever reaches the page is the owner, unless TANDEM_TRAIN asks for more."""
         if self.settings.train == "open":
-            return Visitor(None, True, None, token or _local_token())
+            return Visitor(None, True, None, token or _local_token(), browser)
         if token is None:
-            return Visitor(None)
+            return Visitor(None, browser=browser)
         account = self.accounts.of(token)
         local = _local_token()
         is_owner = local is not None and self.accounts.of(local).name == account.name
-        return Visitor(None if is_owner else account.name, is_owner, account, token)
+        return Visitor(None if is_owner else account.name, is_owner, account, token, browser)
 
     def looks(self, request: gr.Request, nonce: object = ENDPOINT) -> Visitor:
         """Who is looking, for what the page offers them: nobody in particular when in doubt."""

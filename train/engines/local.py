@@ -110,8 +110,13 @@ class LocalEngine:
 
 def environment(request: Request, token: str | None) -> dict[str, str]:
     """This process' environment; a visitor's run asks the Hub as the visitor, not as the owner."""
+    return hub_environment(request.owner is None, token)
+
+
+def hub_environment(is_owner: bool, token: str | None) -> dict[str, str]:
+    """This process' environment for the owner; for anybody else with their token in it, or none."""
     environment = dict(os.environ)
-    if request.owner is not None:
+    if not is_owner:
         environment |= {"HF_TOKEN": token or "", "HF_TOKEN_PATH": os.devnull}
         environment.pop("HUGGING_FACE_HUB_TOKEN", None)
     return environment

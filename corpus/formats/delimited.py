@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .columns import known_names
+from ..columns import known_names
+from ..limits import Limits, TooMuchError
+from ..records import CorpusError
+from ..rows import OnBadRow, Remark, Row, TooLongError
+from ..words import shortened
 from .encodings import TextFile
-from .limits import Limits, TooMuchError
-from .records import CorpusError
-from .rows import OnBadRow, Remark, Row, TooLongError
-from .words import shortened
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
 ONE_COLUMN = "\x1f"

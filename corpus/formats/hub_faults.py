@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .limits import TooMuchError
-from .records import CorpusError
+from ..limits import TooMuchError
+from ..records import CorpusError
+from ..words import shortened
 
 SIGN_IN = "sign in with an account that may read it, or set HF_TOKEN to its token"
 
@@ -59,7 +60,7 @@ def _sentence(name: str, error: BaseException) -> str:
     status = next((link.response.status_code for link in links if hasattr(link, "response")), None)
     if status is not None:
         return STATUSES.get(status, IN_TROUBLE).format(name=name, status=status)
-    text = " ".join(str(error).split())[:200].rstrip(".")
+    text = shortened(str(error), 200).rstrip(".")
     token = os.environ.get("HF_TOKEN")
     text = text.replace(token, "…") if token else text
     return f"{name} cannot be read ({type(error).__name__}): {text}."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .records import CorpusError
+from ..records import CorpusError
 
 TIMEOUT = 20.0
 """Seconds that the Hub has to answer a question."""

@@ -16,11 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ..limits import Limits
+from ..records import CorpusError
+from ..rows import OnBadRow, Row, refuse
+from ..words import shortened
 from .hub_card import Repository, repository
 from .hub_faults import said
-from .limits import Limits
-from .records import CorpusError
-from .rows import OnBadRow, Row, refuse
 from .table import Meter
 
 PREFIXES = ("hf:", "https://huggingface.co/datasets/")
@@ -228,7 +229,7 @@ def _ask(choices: Choices) -> str:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    found = ", ".join(name[:80] for name in names[:20])
+    found = ", ".join(shortened(name) for name in names[:20])
     return found + (f" and {len(names) - 20} more" if len(names) > 20 else "") or "none"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .limits import Limits, TooMuchError
+from ..limits import Limits, TooMuchError
 
 
 @dataclass(frozen=True)

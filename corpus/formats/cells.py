@@ -4,7 +4,8 @@ import re
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from .limits import TooMuchError
+from ..limits import TooMuchError
+from ..words import shortened
 
 EXCEL_ROWS, EXCEL_COLUMNS = 1_048_576, 16_384
 """As many as a sheet can have."""
@@ -154,7 +155,7 @@ class Sheet:
                 return Fault(f"names a text that the workbook has not ({text[:20]!r})")
             return self._strings[index]
         if self._kind == "e":
-            return Fault(f"holds the error {text[:20]}")
+            return Fault(f"holds the error {shortened(text, 20)}")
         if self._kind == "b":
             return "TRUE" if text.strip() == "1" else "FALSE"
         if self._kind != "n":

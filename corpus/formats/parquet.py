@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .limits import Limits, TooMuchError
-from .records import CorpusError
-from .rows import OnBadRow, Row, refuse
+from ..limits import Limits, TooMuchError
+from ..records import CorpusError
+from ..rows import OnBadRow, Row, refuse
+from ..words import shortened
 from .table import Meter, Table
 
-BATCH = 256
-"""Rows that are decoded at once: a column may hold the same long text in each of them."""
+BATCH, BATCH_OF_LISTS = 256, 32
+"""Rows that are decoded at once: a list may hold the same long text in each of them."""
 MOST_PARTS = 100_000
 """Row groups, columns and the like that a file's table of contents may list."""
 
@@ -36,14 +37,15 @@ def parquet_rows(
     with _said(path):
         file, usable, _ = _opened(path, limits)
         with file:
-            for batch in file.iter_batches(BATCH, columns=list(usable), use_threads=False):
+            size = BATCH_OF_LISTS if any(map(_is_list, usable.values())) else BATCH
+            for batch in file.iter_batches(size, columns=list(usable), use_threads=False):
                 columns = [_values(batch.column(name), limits) for name in usable]
                 for values in zip(*columns, strict=True):
                     fields = dict(zip(usable, values, strict=True))
                     meter.row(fields)
                     where = f"{path.name} row {meter.rows}"
-                    faults = [f"{where}: {name} {value}." for name, value in fields.items()
-                              if isinstance(value, _Fault)]
+                    faults = [f"{where}: {shortened(name)} {value}."
+                              for name, value in fields.items() if isinstance(value, _Fault)]
                     if faults:
                         on_bad_row(CorpusError(faults[0]))
                     else:
@@ -67,19 +69,20 @@ def _opened(path: Path, limits: Limits) -> tuple[Any, dict[str, Any], tuple[str,
         meter.hold(rows=held.num_rows, columns=held.num_columns,
                    bytes=sum(max(0, group.total_byte_size) for group in groups))
         schema = file.schema_arrow
-        leaves = [file.schema.column(index).path for index in range(held.num_columns)]
     repeated = {name for name in schema.names if schema.names.count(name) > 1}
     if repeated:
         raise CorpusError(f"{path.name} has two columns named {min(repeated)[:80]!r}: rename one.")
     usable = {field.name: field.type for field in schema if _usable(field.type)}
     notes = tuple(
-        f"Column {field.name[:80]!r} holds {str(field.type)[:80]}, not text: it is left out."
+        f"Column {field.name[:80]!r} holds {shortened(str(field.type))}, not text: it is left out."
         for field in schema if field.name not in usable
     )
     if not usable:
         raise CorpusError(f"{path.name} has no column of text. {' '.join(notes[:3])}".strip())
     # A text that stands in every row is kept once, not decoded for each: 100 KB can hold 4 GB.
-    return parquet.ParquetFile(path, read_dictionary=leaves, **how), usable, notes
+    # (Not within lists: their dictionaries come in pieces, which pyarrow cannot put together.)
+    texts = [name for name, kind in usable.items() if _is_text(kind)]
+    return parquet.ParquetFile(path, read_dictionary=texts, **how), usable, notes
 
 
 def _usable(kind: Any) -> bool:
@@ -119,8 +122,10 @@ def _values(column: Any, limits: Limits) -> list[Any]:
         known: dict[int | None, Any] = {None: None}
         indices = column.indices.to_pylist()
         for index in indices:
-            if index not in known:
-                known[index] = _text(column.dictionary[index])
+            if index not in known:  # the library does not look whether there is such a text
+                known[index] = (_text(column.dictionary[index])
+                                if 0 <= index < len(column.dictionary)
+                                else _Fault("names a text that the file has not"))
         return [known[index] for index in indices]
     if _is_list(column.type):
         return [_texts(column[index].values, limits) for index in range(len(column))]
@@ -163,5 +168,5 @@ def _said(path: Path) -> Iterator[None]:
             "write it with smaller row groups."
         ) from error
     except (ArrowException, OSError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).replace(str(path), path.name).split())[:200].rstrip(".")
+        said = shortened(str(error).replace(str(path), path.name), 200).rstrip(".")
         raise CorpusError(f"{path.name} cannot be read as Parquet: {said}.") from error

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from .limits import Limits, TooMuchError
-from .records import SPLITS, CorpusError
+from ..limits import Limits, TooMuchError
+from ..records import SPLITS, CorpusError
+from ..words import shortened
 from .table import Meter
 
 MOST_MEMBERS = 10_000
@@ -184,9 +185,9 @@ def _own_name(member: ZipInfo) -> str:
 
 
 def _listed(names: "Iterator[str] | list[str]") -> str:
-    found = [name[-80:] or "the top" for name in names]
+    found = [shortened(name) or "the top" for name in names]
     return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
 def _said(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+    return shortened(str(error), 200).rstrip(".") or type(error).__name__

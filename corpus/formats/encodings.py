@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .limits import Limits, TooMuchError
-from .records import CorpusError
-from .rows import OnBadRow, OtherEncoding
+from ..limits import Limits, TooMuchError
+from ..records import CorpusError
+from ..rows import OnBadRow, OtherEncoding
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 16

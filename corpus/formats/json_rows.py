@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..fields import quoted
+from ..limits import WHOLE, Limits
+from ..records import CorpusError
+from ..rows import OnBadRow, Row, each, refuse
 from .encodings import TextFile
-from .fields import quoted
-from .limits import WHOLE, Limits
-from .records import CorpusError
-from .rows import OnBadRow, Row, each, refuse
 
 SPACE = re.compile(r"[ \t\r\n]*")
 DECODER = json.JSONDecoder()

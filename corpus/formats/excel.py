@@ -1,8 +1,9 @@
 """An Excel workbook (.xlsx) -> rows: the first sheet that is a table, as it is unpacked.
 
-Its parts are read with expat, and nothing is built of them but the row at hand: calamine allots
-the whole rectangle between two cells (2 KB of a file abort the process), and openpyxl reads
-styles, charts and rows of any length, and takes a formula without a value for an empty cell.
+Its parts are read with expat, and nothing is built of them but the row at hand, because the
+libraries do not hold up (bench/RESULTS.md): calamine allots the whole rectangle between two cells,
+so that 2 KB abort the process; openpyxl needs a guard in front of it that is a third of this code,
+and even then refuses a sound workbook for an odd margin, or all of one for one bad cell.
 """
 
 from collections.abc import Generator, Iterator
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 from zipfile import ZipFile
 
+from ..limits import Limits
+from ..records import CorpusError
+from ..rows import OnBadRow, Row, refuse
+from ..words import shortened
 from .archive import opened_zip
 from .cells import Fault, Sheet, SheetRow, Strings, Styles, letters_of
-from .limits import Limits
 from .package import parsed, read_book, refuse_old
-from .records import CorpusError
-from .rows import OnBadRow, Row, refuse
 from .table import Meter, Table
 
 
@@ -108,10 +110,10 @@ def _header(where: str, row: SheetRow) -> dict[int, str]:
             raise CorpusError(f"{where}: cell {letters_of(column)}{row.number} {name}.")
         name = name.strip()
         if name in header.values():
-            raise CorpusError(f"{where} has two columns named {name[:80]!r}: rename one.")
+            raise CorpusError(f"{where} has two columns named {shortened(name)!r}: rename one.")
         header[column] = name
     return header
 
 
 def _quoted(name: str) -> str:
-    return f"“{name[:80]}”"
+    return f"“{shortened(name)}”"

@@ -8,9 +8,10 @@ from typing import Protocol
 from xml.parsers import expat
 from zipfile import ZipFile
 
+from ..limits import TooMuchError
+from ..records import CorpusError
+from ..words import shortened
 from .archive import chunks
-from .limits import TooMuchError
-from .records import CorpusError
 from .table import Meter
 
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -78,21 +79,21 @@ def parsed(archive: ZipFile, name: str, meter: Meter, part: Part) -> Iterator[No
     try:
         member = archive.getinfo(name)
     except KeyError as error:
-        raise CorpusError(f"{meter.name} is no whole .xlsx workbook: {name[:80]} is missing.") \
-            from error
-    parser = _parser(f"{meter.name}: {name[-80:]}", part)
+        raise CorpusError(f"{meter.name} is no whole .xlsx workbook: {shortened(name)} is "
+                          "missing.") from error
+    parser = _parser(f"{meter.name}: {shortened(name)}", part)
     fed = 0
     try:
         for chunk in chunks(archive, member, meter):
             parser.Parse(chunk, False)
             fed += len(chunk)
             if fed - max(parser.CurrentByteIndex, 0) > MOST_OF_A_TAG:
-                raise TooMuchError(f"{meter.name}: {name[-80:]} has a tag of more than "
+                raise TooMuchError(f"{meter.name}: {shortened(name)} has a tag of more than "
                                    f"{MOST_OF_A_TAG:,} bytes, which is the limit.")
             yield
         parser.Parse(b"", True)
     except (expat.ExpatError, LookupError, UnicodeError) as error:
-        raise CorpusError(f"{meter.name}: {name[-80:]} is not whole XML ({error}): save the "
+        raise CorpusError(f"{meter.name}: {shortened(name)} is not whole XML ({error}): save the "
                           "workbook again.") from error
     yield
 

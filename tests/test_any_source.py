@@ -1,0 +1,96 @@
+"""What must hold whatever somebody writes into a workbook, a Parquet file, or a zip."""
+
+import tempfile
+import warnings
+from pathlib import Path
+from zipfile import ZipFile
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from corpus.formats.archive import unpacked
+from corpus.formats.cells import column_of, is_date_format, letters_of, number_text
+from corpus.formats.excel import excel_rows
+from corpus.formats.parquet import parquet_rows
+from corpus.limits import Limits
+from corpus.records import CorpusError
+
+LIMITS = Limits()
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"),
+                             exclude_characters="\ufffe\uffff"), max_size=30)
+SHORT = settings(max_examples=30, deadline=None)
+NAME = st.text(st.sampled_from("ab./\\:~ \u202eC-"), min_size=1, max_size=12)
+
+
+@SHORT
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5))
+def test_texts_of_a_workbook_are_read_as_they_were_written(rows):
+    assume(not any("_x" in text or text.startswith("=") for row in rows for text in row))
+    assume(any(text.strip() for row in rows for text in row))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.xlsx"
+        book = openpyxl.Workbook()
+        book.active.append(["anchor", "positive"])
+        for number, row in enumerate(rows, 2):
+            for column, text in enumerate(row, 1):
+                cell = book.active.cell(number, column, text)
+                cell.data_type = "s"  # text, though it may look like an error or a number
+        book.save(path)
+        read = [tuple(row.values()) for _, row in excel_rows(path, LIMITS)]
+    assert read == [tuple(text if text.strip() else "" for text in row) for row in rows
+                    if any(text.strip() for text in row)]
+
+
+@SHORT
+@given(st.lists(st.tuples(st.none() | st.text(), st.none() | st.lists(st.text(), max_size=3)),
+                max_size=9), st.integers(1, 4))
+def test_texts_of_a_parquet_file_are_read_as_they_were_written(rows, group):
+    assume(not any("\ud800" <= mark <= "\udfff" for row in rows
+                   for text in (row[0] or "", *(row[1] or ())) for mark in text))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.parquet"
+        pq.write_table(pa.table({"a": pa.array([row[0] for row in rows], pa.string()),
+                                 "b": pa.array([row[1] for row in rows], pa.list_(pa.string()))}),
+                       path, row_group_size=group)
+        assert [tuple(row.values()) for _, row in parquet_rows(path, LIMITS)] == rows
+
+
+@SHORT
+@given(st.lists(NAME | st.sampled_from(["corpus.jsonl", "a.csv", "x/corpus.jsonl", "../a.csv"]),
+                min_size=1, max_size=4))
+def test_nothing_of_a_zip_is_written_but_into_its_folder(names):
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of two members of one name
+        home, path = Path(folder) / "home", Path(folder) / "home" / "a.zip"
+        home.mkdir()
+        with ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, "x")
+        into = home / "into"
+        try:
+            made = unpacked(path, into, LIMITS)
+        except CorpusError:
+            assert list(home.iterdir()) == [path]
+        else:
+            assert made == into or made.parent == into
+            assert sorted(home.iterdir()) == [path, into]
+        assert list(Path(folder).iterdir()) == [home]
+
+
+@given(st.text(max_size=20) | st.floats().map(repr) | st.integers().map(str), st.booleans(),
+       st.booleans())
+def test_any_number_has_a_text(text, date, from_1904):
+    assert isinstance(number_text(text, date, from_1904), str)
+
+
+@given(st.text(max_size=30))
+def test_any_format_is_a_dates_or_not(code):
+    assert is_date_format(code) in (True, False)
+
+
+@given(st.integers(1, 16_384))
+def test_a_column_has_its_letters(number):
+    assert column_of(letters_of(number) + "7") == number
