@@ -20,6 +20,9 @@ Seen on test splits of runs in 2026-11, recipes `seed`, `tandem` and `quick`: .6
 built-in corpus, which gains .21 to .22 (3 runs), .78 to .84 on a bank's FAQ, which gains .07 to .10
 (9 runs). The more a model gains the less it resembles base, so .7 is on the careful side.
 """
+LEAST_SD = 0.15
+"""The smallest spread of a difference that is believed: where base finds nearly nothing, or nearly
+everything, it hardly differs from query to query, and what is trained from it will all the same."""
 FEWEST_QUERIES = 10
 """Test queries below which a spread measured on them says nothing."""
 WORTHWHILE = 0.05
@@ -34,7 +37,8 @@ class Spread:
 
     sd_base, base_ndcg: standard deviation and mean over `queries`. passages: those that were
     searched; sampled: they, or the queries, are not all there are, so that finding is easier than
-    it will be and the figures are an approximation.
+    it will be and the figures are an approximation. (Of sd_base: .393 for .392 on the built-in
+    corpus, .385 for .405 on 1,428 passages of a bank, .235 for .286 on 4,848 of medicine, 2026-11.)
     """
 
     sd_base: float
@@ -49,7 +53,7 @@ class Spread:
 
         Of two figures with the same spread and a correlation r: sd · √(2 (1 - r)).
         """
-        return self.sd_base * math.sqrt(2 * (1 - CORRELATION))
+        return max(LEAST_SD, self.sd_base * math.sqrt(2 * (1 - CORRELATION)))
 
     @property
     def usable(self) -> bool:

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from corpus.check import check_corpus
-from corpus.power import CORRELATION, Power, Spread, detectable_difference, queries_needed
+from corpus.power import (
+    CORRELATION,
+    LEAST_SD,
+    Power,
+    Spread,
+    detectable_difference,
+    queries_needed,
+)
 from corpus.read import load_corpus
 from corpus.records import Corpus, Passage, Query
 from corpus.report import Report
@@ -46,6 +53,12 @@ def test_without_a_spread_that_says_anything_it_is_assumed(spread):
     assert power.detectable == 0.056
 
 
+def test_a_base_that_finds_nothing_does_not_make_every_difference_show():
+    nothing = Spread(0.04, 0.006, 150, 470, sampled=True)
+    assert nothing.usable and nothing.sd == LEAST_SD
+    assert Power(150, nothing).detectable == detectable_difference(150, LEAST_SD)
+
+
 def test_what_is_needed_to_show_a_difference_shows_it():
     for sd in (0.2, 0.3, 0.5):
         needed = queries_needed(0.05, sd)
@@ -56,7 +69,7 @@ def test_what_is_needed_to_show_a_difference_shows_it():
 @pytest.mark.parametrize("queries, spread, small", [
     (0, None, True), (12, None, True), (31, None, True), (32, None, False), (40, None, False),
     (200, WHOLE, False),
-    (200, Spread(0.1, 0.98, 200, 1000, sampled=False), False),
+    (200, Spread(0.1, 0.96, 200, 1000, sampled=False), False),  # .04 left, .030 shows
     (200, Spread(0.3, 0.98, 200, 1000, sampled=False), True),  # .02 left, .046 shows
     (200, Spread(0.3, 0.98, 200, 1000, sampled=True), False),  # a sample makes finding easy
     (200, Spread(0.0, 1.0, 200, 1000, sampled=False), True),
