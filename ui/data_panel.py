@@ -135,9 +135,9 @@ def _parts(house: House) -> Parts:
         stop = gr.Button("Cancel the check", size="sm", elem_id="check-stop")
         again = gr.Button("Check it again", size="sm", elem_id="check-again")
         compare = gr.Button("Try it in Compare", size="sm", elem_id="data-compare")
-    return Parts(source, data, mine, brought, extra, boxes, begin, file, hub, hub_look, config, split,
-                 more, more_said, more_out, found, said, roles, swap, use, progress, cancel, check,
-                 stop, again, compare)
+    return Parts(source, data, mine, brought, extra, boxes, begin, file, hub, hub_look, config,
+                 split, more, more_said, more_out, found, said, roles, swap, use, progress, cancel,
+                 check, stop, again, compare)
 
 
 def _roles() -> tuple[Roles, gr.Button, gr.Button]:
@@ -180,8 +180,8 @@ def _listen(
                 parts.more_out.click(acts.without_more, None, parts.joining, **now))]
     parts.swap.click(lambda anchor, positive: (positive, anchor), roles[:2], roles[:2], **now)
     # Not when the nonce comes: what else waits for that would wait for the check.
-    gr.on([parts.data.change, parts.begin.change, parts.again.click], acts.check, [nonce, parts.data],
-          parts.check, trigger_mode="always_last", **children)
+    gr.on([parts.data.change, parts.begin.change, parts.again.click], acts.check,
+          [nonce, parts.data], parts.check, trigger_mode="always_last", **children)
     parts.data.change(acts.stop_others, parts.data, None, **now)
     parts.cancel.click(acts.cancel, None, None, **now)
     parts.stop.click(acts.stop_check, None, None, **now)
