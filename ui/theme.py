@@ -170,6 +170,7 @@ details[open] .t-text { display:block; }
 .gradio-container:has(#data-source input[value=own]:checked) #bring { display:flex; }
 #bring:has(.t-found[data-kind=pairs]) #columns, #working:has(progress) { display:flex; }
 #working, #data-after, #columns-pair { align-items:center; gap:.6rem; }
+#bring .or, #bring input[role=combobox] { color:var(--t-ink) !important; }
 #columns-pair button { align-self:end; margin-bottom:.6rem; }
 #data-after button { flex:0 1 auto; min-width:9rem; }
 .t-wins { display:flex; height:1.1rem; border-radius:.4rem; overflow:hidden; margin:.3rem 0; }
