@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import zipfile
 
 import pytest
 from playwright.sync_api import expect
@@ -121,13 +122,27 @@ def test_plain_columns_are_taken_at_once_and_more_passages_join(page, trained, t
     expect(check).to_contain_text("41 passages", timeout=LONG)
     page.get_by_role("button", name="Leave them out").click()
     expect(check).to_contain_text("40 passages", timeout=LONG)
-    expect(page.get_by_role("button", name="Try it in Compare")).to_be_visible()
+    page.get_by_role("button", name="Try it in Compare").click()
+    expect(page.get_by_role("tab", name="Compare", exact=True)).to_have_attribute(
+        "aria-selected", "true")
+    expect(page.locator("#chosen")).to_contain_text("plain", timeout=LONG)
     assert not page.errors
+
+
+def zip_bomb():
+    """A folder in BEIR layout in some hundred kilobytes, which unpacks to 250 MB."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bomb:
+        bomb.writestr("queries.jsonl", '{"_id": "q", "text": "q"}\n')
+        bomb.writestr("qrels.tsv", "query-id\tcorpus-id\tscore\nq\tp\t1\n")
+        bomb.writestr("corpus.jsonl", b" " * 250_000_000)
+    return out.getvalue()
 
 
 @pytest.mark.parametrize("name, content, said", [
     ("notes.exe", b"MZ", "Data is read from|Invalid file type"),
     ("bomb.xlsx", b"PK\x03\x04 not a workbook", "bomb.xlsx"),
+    ("bomb.zip", zip_bomb, "bytes|MB|GB"),
     ("deep.json", b"[" * 200_000, "deep.json"),
     ("nothing.csv", b"", "empty|did not arrive"),
     ("columns.csv", b",".join(b"c%d" % n for n in range(200_000)) + b"\n", "columns"),
@@ -136,7 +151,7 @@ def test_a_file_that_cannot_be_read_is_said_and_leaves_no_data(
     page, trained, tmp_path, name, content, said
 ):
     file = tmp_path / name
-    file.write_bytes(content)
+    file.write_bytes(content() if callable(content) else content)
     open_own(page, trained)
     before = kept(trained, "upload-")
     chosen = page.locator("#data-name textarea, #data-name input").first.input_value()

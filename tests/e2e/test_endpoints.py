@@ -138,11 +138,11 @@ def test_data_is_checked_through_the_endpoint_and_no_path_of_the_machine_is_read
     assert "duplicate_pair" in {finding["kind"] for finding in few["findings"]}
     assert client.predict(few["data"], api_name="/check")["pairs"] == few["pairs"]
     odd = tmp_path / "odd.csv"
-    odd.write_text("frage;antwort\n" + "wie weit?;Weit.\nwie hoch?;Hoch.\n" * 2)
+    odd.write_text("kunde;wir\n" + "wie weit?;Weit.\nwie hoch?;Hoch.\n" * 2)
     with pytest.raises(AppError, match="say which are the anchor and the positive"):
         client.predict("porsche", handle_file(str(odd)), api_name="/check")
     named = client.predict("porsche", handle_file(str(odd)),
-                           {"anchor": "frage", "positive": "antwort"}, None,
+                           {"anchor": "kunde", "positive": "wir"}, None,
                            handle_file(str(file)), api_name="/check")
     assert (named["pairs"], named["passages"]) == (2, 3)
     for place in ("/etc/passwd", str(file), "../../etc/passwd", "upload-../x.jsonl"):
