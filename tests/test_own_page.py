@@ -14,10 +14,10 @@ from test_markup import HOSTILE, Tags
 from ui import chosen_row, compare, own_markup, page, scoreboard
 from ui.acts import Acts
 from ui.board_acts import findings
-from ui.compare import compare_endpoint
+from ui.compare import compare_endpoint, compare_on_endpoint
 from ui.lane import Stage
 from ui.questions import a_surprise, example_queries
-from ui.scoreboard import scoreboard_endpoint
+from ui.scoreboard import scoreboard_on_endpoint
 from ui.views import Views
 
 SKIPPED = gr.skip()
@@ -303,16 +303,18 @@ def test_the_verdict_on_base_recommends_nothing(house, acts, outcome, said):
 # --- for programs
 
 
-def test_programs_name_a_run_or_data_last_and_wait_a_little(house, acts):
+def test_programs_name_a_run_or_data_and_wait_a_little(house, acts):
     name = house.uploads.bring()
-    ask = compare_endpoint(house, acts)
+    ask = compare_on_endpoint(house, acts)
     request = FakeRequest()
-    assert ask(request, "brakes")["base"][0]["passage_id"].startswith("p")
-    found = ask(request, "What is the number 7?", 3, None, name)
+    opening = ask(request, "brakes", "")["base"]
+    assert opening == compare_endpoint(house, acts)(request, "brakes")["base"]
+    assert opening[0]["passage_id"].startswith("p")
+    found = ask(request, "What is the number 7?", name, 3)
     assert len(found["base"]) == 3 and found["tuned"] is None
     assert found["known_answer"]["passage_ids"] == ["p007"]
     for shown, said in ((name_of(9), "not here any more"), ("nothing", "There is no run")):
         with pytest.raises(gr.Error, match=said):
             ask(request, "x", run=shown)
     with pytest.raises(gr.Error, match="no fine-tuned model"):
-        scoreboard_endpoint(house, acts)(request, name)
+        scoreboard_on_endpoint(house, acts)(request, name)

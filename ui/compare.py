@@ -113,13 +113,29 @@ def question_box() -> gr.Textbox:
 
 
 def compare_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
-    """The function behind `/compare`."""
+    """The function behind `/compare`, which has these parameters and no more.
+
+    Who calls it over plain HTTP sends all of them: one more would break every such caller.
+    """
+    on = compare_on_endpoint(house, acts)
 
     def compare(
-        request: gr.Request, query: str, k: int = DEFAULT_K, truncate_dim: int | None = None,
-        run: str = "",
+        request: gr.Request, query: str, k: int = DEFAULT_K, truncate_dim: int | None = None
     ) -> dict[str, Any]:
-        """Rank the corpus for one query with both models, side by side.
+        """Rank the corpus for one query with both models, side by side."""
+        return on(request, query, "", k, truncate_dim)
+
+    return compare
+
+
+def compare_on_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
+    """The function behind `/compare_on`."""
+
+    def compare_on(
+        request: gr.Request, query: str, run: str, k: int = DEFAULT_K,
+        truncate_dim: int | None = None,
+    ) -> dict[str, Any]:
+        """Rank a corpus for one query with both models of a run, or with Base on your own data.
 
         run: the id of a run, or the name of data you uploaded; empty for what the page opens with.
         """
@@ -129,7 +145,7 @@ def compare_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    return compare
+    return compare_on
 
 
 def _result(house: House, acts: Acts) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ import gradio as gr
 from . import markup
 from .acts import Acts
 from .chosen_row import chosen_row, listen
-from .compare import compare_endpoint, compare_tab, question_box
+from .compare import compare_endpoint, compare_on_endpoint, compare_tab, question_box
 from .endpoints import add_endpoints
 from .finetune import finetune_tab
 from .intake import Intake
@@ -16,7 +16,7 @@ from .plan import Planner
 from .publishing import Publishing
 from .questions import landing_question
 from .runs import runs_tab
-from .scoreboard import arrival, scoreboard_endpoint, scoreboard_tab
+from .scoreboard import arrival, scoreboard_endpoint, scoreboard_on_endpoint, scoreboard_tab
 from .shared import House, Shared
 from .views import Views
 
@@ -43,6 +43,8 @@ def build_page(house: House) -> gr.Blocks:
         # First: a handler of the page that is called as an endpoint is would take its name.
         gr.api(compare_endpoint(house, acts), api_name="compare")
         gr.api(scoreboard_endpoint(house, acts), api_name="scoreboard")
+        gr.api(compare_on_endpoint(house, acts), api_name="compare_on")
+        gr.api(scoreboard_on_endpoint(house, acts), api_name="scoreboard_on")
         add_endpoints(house, acts, intake, publishing)
         with gr.Row(elem_id="head-row"):
             gr.HTML(markup.header(), js_on_load=None)

@@ -244,10 +244,21 @@ def _ask(acts: Acts) -> Callable[..., Any]:
 
 
 def scoreboard_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
-    """The function behind `/scoreboard`."""
+    """The function behind `/scoreboard`, which has no parameters: see `/compare`."""
+    on = scoreboard_on_endpoint(house, acts)
 
-    def scoreboard(request: gr.Request, run: str = "") -> dict[str, Any]:
-        """The evidence of the two models on the test split, with the verdict.
+    def scoreboard(request: gr.Request) -> dict[str, Any]:
+        """The evidence of the two models on the test split, with the verdict."""
+        return on(request, "")
+
+    return scoreboard
+
+
+def scoreboard_on_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
+    """The function behind `/scoreboard_on`."""
+
+    def scoreboard_on(request: gr.Request, run: str) -> dict[str, Any]:
+        """The evidence of a run's two models on its test split, with the verdict.
 
         run: the id of a run, empty for the pair that the page opens with.
         """
@@ -259,4 +270,4 @@ def scoreboard_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any
             raise gr.Error(str(error), print_exception=False) from error
         return pair.evidence.as_json()
 
-    return scoreboard
+    return scoreboard_on

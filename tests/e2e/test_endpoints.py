@@ -29,6 +29,13 @@ def test_compare_gives_the_contracted_object(client):
         assert set(hit) == {"rank", "passage_id", "score", "title", "text", "movement", "relevant"}
 
 
+def test_over_plain_http_the_contracted_parameters_are_all_there_are(trained):
+    for name, data in (("compare", ["roof", 5, None]), ("scoreboard", [])):
+        answer = post(trained, f"/gradio_api/call/{name}", json.dumps({"data": data}).encode())
+        place = f"{trained.url}/gradio_api/call/{name}/{json.loads(answer.read())['event_id']}"
+        assert b"event: complete" in urllib.request.urlopen(place, timeout=60).read()
+
+
 def test_k_and_truncate_dim_have_defaults(client):
     assert len(client.predict("roof", api_name="/compare")["base"]) == 5
 
@@ -58,7 +65,7 @@ def test_odd_questions_are_answered(trained, query):
     body = json.dumps({"data": [query, 5, None]}).encode()
     started = post(trained, "/gradio_api/call/compare", body)
     event = json.loads(started.read())["event_id"]
-    stream = urllib.request.urlopen(f"{trained.url}/gradio_api/call/compare/{event}", timeout=20)
+    stream = urllib.request.urlopen(f"{trained.url}/gradio_api/call/compare/{event}", timeout=60)
     assert b"event: complete" in stream.read()
 
 
