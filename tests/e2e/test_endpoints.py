@@ -106,7 +106,7 @@ def acting_handlers(app):
 def test_another_site_or_a_page_without_its_nonce_cannot_act(trained, headers, said):
     acts = acting_handlers(trained)
     assert len(acts) >= 4  # Stop, Resume here and in Runs, Delete
-    run = next((trained.home / "runs").iterdir()).name
+    run = opening_run(trained).name
     kinds = {c["id"]: c["type"] for c in Client(trained.url, verbose=False).config["components"]}
     for name, act in acts:
         values = ["no nonce", *(run if kinds[at] == "textbox" else None
@@ -201,6 +201,11 @@ def answers(app):
     return Client(app.url, verbose=False)
 
 
+def opening_run(app):
+    """The run of the first start: other tests begin runs of their own after it."""
+    return min((app.home / "runs").iterdir())
+
+
 NOT_YET = ("still being loaded", "Nothing is measured yet")
 
 
@@ -232,7 +237,7 @@ def test_a_second_start_shows_the_kept_run_and_trains_nothing(trained, sample_fo
 def test_a_tuned_model_that_is_set_is_shown_and_measured_and_nothing_trains(
     trained, sample_folder, tmp_path
 ):
-    model = next((trained.home / "runs").iterdir()) / "model"
+    model = opening_run(trained) / "model"
     app = App(tmp_path / "home", TANDEM_DATA=str(sample_folder), TANDEM_TUNED_MODEL=str(model))
     try:
         client = answers(app)
