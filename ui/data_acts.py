@@ -271,9 +271,12 @@ class DataActs:
         """What stood there before a reload, as far as it is still here; else a check begins.
 
         Asked when the page knows its nonce and again when the browser has found what it kept.
-        brought: by somebody who was quicker. begun: a check has.
+        brought: by somebody who was quicker. begun: a check has, and it marks this view of the
+        page: what the view has kept itself is not put back over what is there by now.
         """
         parts, uploads = self.parts, self.house.uploads
+        if isinstance(kept, list):
+            kept = None if kept[-1:] in ([begun], [""]) else kept[:-1]
         visitor = self.house.door.looks(request, nonce)
         found = None if brought else restored(kept, uploads, visitor)
         if not nonce or found is None:
@@ -283,7 +286,8 @@ class DataActs:
         return {
             parts.source: source if known else gr.skip(), parts.mine: mine, parts.brought: brought,
             parts.begin: gr.skip() if begun or (mine and source == OWN) else marked(),
-            parts.said: markup.error(said) if said else "",
+            # Nothing is wiped: it may say by now why what was just brought cannot be used.
+            **({parts.said: markup.error(said)} if said else {}),
             **(self._with_more(uploads.raw(extra, visitor)) if extra else {}),
         }
 

@@ -192,7 +192,7 @@ def _listen(
                         [shared.run, shared.tabs], **now)
     # Kept when somebody chooses or brings: what the page fills in while it loads would overwrite
     # what is about to be restored.
-    remembered = [parts.source, parts.mine, parts.brought, parts.extra, *roles]
+    remembered = [parts.source, parts.mine, parts.brought, parts.extra, *roles, parts.begin]
     chosen = [switched, brought, used, *more]
     for event in (*chosen, filled):
         event.success(lambda *values: list(values), remembered, kept, **now)
