@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 from .limits import Limits, TooMuchError
 from .records import CorpusError
 
-ROW_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv")
-
 Row = tuple[str, Mapping[str, Any]]
 """Where a row stands ("pairs.jsonl line 3"), and what it holds."""
 

@@ -7,13 +7,13 @@ from typing import Any
 import gradio as gr
 
 from corpus.read import BUILT_IN
+from corpus.sources import SOURCE_SUFFIXES
 
 from . import data_markup, intake_markup
 from .data_acts import NONE, DataActs
 from .data_memory import OWN
 from .intake import Intake
 from .shared import House, Shared
-from .uploads import SUFFIXES
 
 CHILDREN: dict[str, Any] = {"concurrency_id": "children", "concurrency_limit": 12}
 """How many may look, convert and check at a time; `Intake` has most of them wait their turn."""
@@ -108,7 +108,8 @@ def _parts(house: House) -> Parts:
     # what stands in it sometimes stays empty.
     with gr.Column(elem_id="bring"):
         gr.HTML(intake_markup.before(house.settings), js_on_load=None, elem_id="before")
-        file = gr.File(label="A file", file_types=list(SUFFIXES), height=140, elem_id="data-file")
+        file = gr.File(label="A file", file_types=list(SOURCE_SUFFIXES), height=140,
+                       elem_id="data-file")
         with gr.Accordion("Or a data set of the Hub", open=False):
             hub = gr.Textbox(label="Data set", placeholder="owner/name", max_length=200,
                              info="owner/name@revision for one commit. A private one is read with "
@@ -118,7 +119,7 @@ def _parts(house: House) -> Parts:
                 config = gr.Dropdown([], label="Configuration", visible=False, elem_id="hub-config")
                 split = gr.Dropdown([], label="Split", visible=False, elem_id="hub-split")
         with gr.Accordion("More passages, without questions", open=False):
-            more = gr.File(label="A file of passages", file_types=list(SUFFIXES), height=140,
+            more = gr.File(label="A file of passages", file_types=list(SOURCE_SUFFIXES), height=140,
                            elem_id="more-file")
             more_said = gr.HTML(js_on_load=None, elem_id="more-said")
             more_out = gr.Button("Leave them out", size="sm", visible=False)

@@ -16,14 +16,13 @@ from typing import Any
 from gradio.utils import get_upload_folder
 
 from corpus.read import BUILT_IN
+from corpus.sources import SOURCE_SUFFIXES
 from train.record import write_text
 from train.settings import Settings
 
 from .room import OWNER_FILE, REPORT_FILE, Room
 from .visitor import Visitor
 
-SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".zip")
-"""What data is read from."""
 MOST_NAME = 60
 SWEEP_EVERY = 600.0
 """Seconds between two looks for what has been kept long enough."""
@@ -87,9 +86,9 @@ class Uploads:
             _remove_upload(place)
 
     def _check(self, place: Path) -> None:
-        if place.suffix.lower() not in SUFFIXES:
+        if place.suffix.lower() not in SOURCE_SUFFIXES:
             raise UploadError(
-                f"Data is read from {', '.join(SUFFIXES)}, not from {place.name[:80]!r}.")
+                f"Data is read from {', '.join(SOURCE_SUFFIXES)}, not from {place.name[:80]!r}.")
         size, most = place.stat().st_size, self.settings.max_upload
         if size > most:
             raise UploadError(f"The file has {size / 1e6:.1f} MB; at most {most / 1e6:.0f} "
