@@ -21,10 +21,9 @@ class Members:
         """Start them. logs: a folder for what each prints, as `0.log`, `1.log`."""
         logs.mkdir(parents=True, exist_ok=True)
         self.logs = [logs / f"{rank}.log" for rank in range(size)]
-        port = _free_port()
         self.processes = [
-            _context.Process(target=_main, args=(function, arguments, rank, size, port, str(log)))
-            for rank, log in enumerate(self.logs)
+            _context.Process(target=_main, args=(function, arguments, environment, str(log)))
+            for environment, log in zip(environments(size), self.logs, strict=True)
         ]
         for process in self.processes:
             process.start()
@@ -45,19 +44,28 @@ class Members:
         return [log.read_text("utf-8") if log.exists() else "" for log in self.logs]
 
 
+def environments(size: int) -> list[dict[str, str]]:
+    """What tells each process of a new team its rank and where the others are."""
+    port = _free_port()
+    return [
+        {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size),
+         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        for rank in range(size)
+    ]
+
+
 def _free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
 
 
-def _main(function, arguments, rank: int, size: int, port: int, log: str) -> None:
+def _main(function, arguments, environment: dict[str, str], log: str) -> None:
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size),
-                   "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= environment
     import torch
 
     torch.set_num_threads(1)

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from children import wait_for
 from retrieval.encoder import load_encoder
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY
-from team import Members, fit
+from team import SECONDS, Members, environments, fit
 from test_loop import EVERYTHING, SMALL, folder, numbers  # noqa: F401 - one is a fixture
 from tiny import tiny_model_for
 from train.loop import Loop
@@ -66,6 +68,41 @@ def member(model: str, out: Path) -> None:
     said["failure"] = failing(loop, team)
     (out / f"{team.rank}.json").write_text(json.dumps(said))
     team.leave()
+
+
+LEAVING = """
+import os
+import sys
+from train.team import join_team
+
+team = join_team()
+import torch
+
+layer = torch.nn.Linear(2, 1)
+optimizer = torch.optim.AdamW(layer.parameters())
+layer(torch.ones(1, 2)).sum().backward()
+team.add([layer.weight.grad])
+optimizer.step()
+if team.is_main:
+    sys.stdin.readline()
+team.leave()
+threads = [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
+print("group" if any("gloo" in name for name in threads) else "no group")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at the names of threads in /proc")
+def test_who_leaves_last_leaves_no_thread_behind_that_could_abort_the_exit():
+    members = [
+        subprocess.Popen(
+            [sys.executable, "-c", LEAVING], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env=os.environ | environment)
+        for environment in environments(2)
+    ]
+    first = members[1].communicate(timeout=SECONDS)[0]
+    last = members[0].communicate("go\n", timeout=SECONDS)[0]
+    assert [first, last] == ["no group\n", "no group\n"]
+    assert [member.returncode for member in members] == [0, 0]
 
 
 @pytest.fixture(scope="module")

@@ -121,6 +121,7 @@ class Team:
         with suppress(Exception):  # the others may have gone already
             if self.is_main:
                 self.from_main(None)
+        with suppress(Exception):
             torch.distributed.destroy_process_group()
 
     def _all(self, said: str | None) -> list[str | None]:
@@ -144,6 +145,10 @@ def join_team() -> Team:
         return Team()
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     import torch
+
+    # What is imported with a group there, by an optimiser say, keeps it as the default of its
+    # parameters: `leave` would not end it, and its threads can abort a process that exits.
+    import torch.distributed.nn.functional
 
     if not torch.distributed.is_initialized():
         backend = "gloo"
