@@ -231,7 +231,7 @@ def _relevant(qrels: Grades) -> int:
 def _nothing(name: str, tally: Tally) -> NoPairsError:
     """What to say of a source of which nothing is left."""
     left_out = tally.of(fixed=False)
-    said = [f"{found['count']:,} {kind}, such as: {found['examples'][0]}"
-            for kind, found in left_out.items()]
+    said = [f"{kind.replace('_', ' ').capitalize()}: {found['count']:,}, such as: "
+            f"{found['examples'][0]}" for kind, found in left_out.items()]
     why = f" {'; '.join(said):.300}" if said else " Add rows with a question and its answer."
     return NoPairsError(f"{name} holds no pairs that can be used.{why}")

@@ -72,9 +72,10 @@ def _bar(bar: Bar, low: float, value: float, high: float, y: int) -> str:
 def rank_scatter(
     moves: Mapping[tuple[int, int], int], names: tuple[str, str], said: str
 ) -> str:
-    """The answer's rank before (across) and after (up), on log axes; above the diagonal is better.
+    """The answer's rank in one model (across) and in another (up), both axes logarithmic.
 
-    moves: (rank before, rank after) -> queries. The first rank stands at the top and the right.
+    moves: (rank in the first, in the second) -> queries. Rank 1 stands at the top and the right:
+    above the diagonal the second is better.
     """
     if not moves:
         return ""
@@ -115,7 +116,8 @@ def rank_scatter(
         f'<text x="{x(1)}" y="{SIDE - 10}" text-anchor="end">rank in {escape(base)} →</text>',
         f'<text transform="translate(11 {y(worst)}) rotate(-90)">rank in {escape(tuned)} →</text>',
     ]
-    return _figure("Rank of the answer, before and after", SIDE, SIDE, "".join(drawn), said)
+    return _figure(
+        f"Rank of the answer in {base} and in {tuned}", SIDE, SIDE, "".join(drawn), said)
 
 
 def dim_lines(
