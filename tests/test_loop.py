@@ -16,8 +16,8 @@ from train.loop import Loop, TrainingError
 from train.recipe import Recipe, named_recipe
 
 SMALL = replace(named_recipe("tandem"), batch_size=4, epochs=2, warmup=0.5, learning_rate=1e-3,
-                precision="fp32")
-EVERYTHING = replace(SMALL, negatives=2, symmetric=True, truncate_dim=16, mask=True,
+                precision="fp32", memory=0.0)
+EVERYTHING = replace(SMALL, negatives=2, memory=0.5, symmetric=True, truncate_dim=16, mask=True,
                      negatives_margin=1.0)
 
 
@@ -40,7 +40,8 @@ def loop(folder):
     def made(recipe: Recipe = SMALL, data: Corpus | None = None, model: str = folder) -> Loop:
         data = data or numbers()
         encoder = load_encoder(model)
-        index = build_index(encoder, data) if recipe.negatives or "n" in recipe.batching else None
+        told = recipe.memory or recipe.negatives or recipe.batching == "neighbours"
+        index = build_index(encoder, data) if told else None
         return Loop(encoder.model, recipe, data, seed=1, index=index)
 
     return made
@@ -147,9 +148,10 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(loop, recipe, size):
     for made in (whole, parts):
         passages = made._passages(batch)
         assert len(passages) > len(batch) or not recipe.negatives
-        known = made.answers.known(batch, passages)
+        known = made._known(batch, passages)
+        recall = made.memory.recall(batch, recipe.mask) if made.memory else None
         texts = [made.passage[passage].content for passage in passages]
-        values.append(made.gradient.of([p.query.text for p in batch], texts, known, 0))
+        values.append(made.gradient.of([p.query.text for p in batch], texts, known, 0, recall))
         gradients.append(torch.cat([value.grad.flatten() for value in made.trained.values()
                                     if value.grad is not None]))
     assert values[1] == pytest.approx(values[0], abs=1e-5)
@@ -207,7 +209,8 @@ def test_of_many_given_negatives_each_epoch_draws_others_and_the_same_again(loop
 
 
 def test_without_the_bases_index_what_needs_it_is_refused(folder):
-    for recipe in (replace(SMALL, negatives=1), replace(SMALL, batching="neighbours")):
+    for recipe in (replace(SMALL, negatives=1), replace(SMALL, batching="neighbours"),
+                   replace(SMALL, memory=1.0)):
         with pytest.raises(ValueError, match="index"):
             Loop(load_encoder(folder).model, recipe, numbers(), seed=1)
 

@@ -57,6 +57,16 @@ def test_a_known_answer_is_no_negative_in_either_direction():
     assert back.item() == pytest.approx((sum(by_hand) / 3).item(), abs=1e-5)
 
 
+def test_answers_may_stand_anywhere_among_the_passages():
+    queries, passages = vectors(3), vectors(7, seed=1)
+    own = [4, 0, 6]
+    order = own + [row for row in range(7) if row not in own]
+    for symmetric in (False, True):
+        there = ranking_loss(queries, passages, 20.0, [8], [(0, 2)], symmetric, own)
+        first = ranking_loss(queries, passages[order], 20.0, [8], [(0, order.index(2))], symmetric)
+        assert there.item() == pytest.approx(first.item(), abs=1e-6)
+
+
 def test_a_batch_whose_every_negative_is_an_answer_teaches_nothing():
     queries, passages = vectors(2), vectors(2, seed=1)
     loss = ranking_loss(queries, passages, 20.0, [8], [(0, 1), (1, 0)], symmetric=True)
@@ -75,5 +85,8 @@ def test_answers_are_known_by_qrels_and_by_equal_text():
          "test": {"q2": {"p3": 1}}},
     )
     pairs = corpus.pairs("train")  # q1 p1, q2 p2, q3 p4: the first and last ask the same
-    places = Answers(corpus).known(pairs, ["p1", "p2", "p4", "p3"])
+    answers = Answers(corpus)
+    places = answers.known(pairs, answers.columns(["p1", "p2", "p4", "p3"]), range(3))
     assert sorted(places) == [(0, 2), (0, 3), (2, 0), (2, 3)]
+    places = answers.known(pairs, answers.columns(["p4", "p3", "p2", "p1"]), [3, 2, 0])
+    assert sorted(places) == [(0, 0), (0, 1), (2, 1), (2, 3)]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .losses import Places, ranking_loss
+from .memory import Recall
 from .recipe import Recipe
 from .team import Team
 from .trainable import TrainingError, full_dim, memory_watched
@@ -50,13 +51,14 @@ class Gradient:
     team: Team = Team()
 
     def of(
-        self, queries: Sequence[str], passages: Sequence[str], known: Places, step: int
+        self, queries: Sequence[str], passages: Sequence[str], known: Places, step: int,
+        recall: Recall | None = None,
     ) -> float:
         """Leave the gradient of a batch's loss in the parameters; returns the loss.
 
-        queries, passages, known: as `ranking_loss` takes them, texts in the place of vectors. What
-        dropout draws depends on the step and the seed alone. TrainingError where the loss is no
-        number.
+        queries, passages, known: as `ranking_loss` takes them, texts in the place of vectors.
+        recall: what the queries see of the memory; it is renewed. What dropout draws depends on the
+        step and the seed alone. TrainingError where the loss is no number.
         """
         import torch
 
@@ -74,12 +76,16 @@ class Gradient:
             loss = ranking_loss(
                 of_queries, of_passages, recipe.scale, dims, known, recipe.symmetric
             )
+            if recall is not None:
+                loss = loss + recipe.memory * recall.loss(of_queries, recipe.scale, dims)
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"The loss became {loss.item()} at step {step + 1}: lower the learning rate "
                     f"(it is {recipe.learning_rate:g})."
                 )
             for_queries, for_passages = torch.autograd.grad(loss, (of_queries, of_passages))
+            if recall is not None:
+                recall.renew(of_passages)
             self._back(parts[0], for_queries)
             self._back(parts[1], for_passages)
         trained = (parameter.grad for parameter in self.model.parameters())

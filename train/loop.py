@@ -1,7 +1,7 @@
 """The training loop: batches in, one optimiser step and its loss out."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,9 @@ from retrieval.index import Index
 
 from .batches import epoch_batches
 from .gradient import Gradient
-from .losses import Answers
+from .losses import Answers, Places
 from .machine import settle
+from .memory import Memory
 from .negatives import drawn, given, mine
 from .recipe import Recipe
 from .team import Team
@@ -44,9 +45,9 @@ class Loop:
     ) -> None:
         """Prepare data, model, optimiser and schedule; TrainingError for what cannot be trained.
 
-        index: of the corpus under the base, for recipes with hard negatives or batches of
-        neighbours; in a team, the main process's. Nothing has been trained yet, so `model` may be
-        the index's.
+        index: of the corpus under the base, for recipes with a memory, hard negatives or batches
+        of neighbours; in a team, the main process's. Nothing has been trained yet, so `model` may
+        be the index's.
         """
         import torch
 
@@ -66,7 +67,9 @@ class Loop:
         self._check_teaches(corpus)
         with team.together():
             base = self._from_base(index)
-        self.negatives, self.vectors = team.from_main(base)
+        self.negatives, self.vectors, remembered = team.from_main(base)
+        self.memory = None if remembered is None else Memory(
+            self._answering, torch.tensor(remembered, device=model.device), self.answers)
         self.epoch = self.step = self.step_in_epoch = 0
         self.steps = sum(len(self._batches(epoch)) for epoch in range(recipe.epochs))
         if not self.steps:
@@ -109,8 +112,9 @@ class Loop:
         loss = self.gradient.of(
             [pair.query.text for pair in batch],
             [self.passage[passage].content for passage in passages],
-            self.answers.known(batch, passages) if self.recipe.mask else (),
+            self._known(batch, passages),
             self.step,
+            self.memory.recall(batch, self.recipe.mask) if self.memory else None,
         )
         with self.team.together(), memory_watched(self.recipe, self.step):
             torch.nn.utils.clip_grad_norm_(self.trained.values(), self.recipe.max_grad_norm)
@@ -137,6 +141,7 @@ class Loop:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "negatives": self.negatives,
+            "memory": self.memory.vectors if self.memory else None,
             **extra,
         }
         beside = path.with_suffix(".part")
@@ -154,25 +159,50 @@ class Loop:
         with torch.no_grad():
             for name, value in state["trained"].items():
                 self.trained[name].copy_(value)
+            if self.memory and state.get("memory") is not None:
+                self.memory.vectors.copy_(state["memory"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         return state
 
-    def _from_base(self, index: Index | None) -> tuple[Mined, "Vectors | None"]:
-        """What the base says of the training pairs: hard negatives, and vectors of the passages."""
+    @property
+    def _answering(self) -> list[str]:
+        """Ids of the passages that are some training pair's."""
+        return sorted({pair.passage.id for pair in self.pairs})
+
+    def _from_base(
+        self, index: Index | None
+    ) -> tuple[Mined, "Vectors | None", "Vectors | None"]:
+        """What the base says of the training pairs, and what the memory begins with.
+
+        Hard negatives; vectors of the pairs' passages, for neighbours; those of `_answering`.
+        """
         recipe = self.recipe
         near = recipe.batching == "neighbours"
-        if not self.team.is_main or not (recipe.negatives or near):
-            return {}, None
+        if not self.team.is_main or not (recipe.memory or recipe.negatives or near):
+            return {}, None, None
         if index is None:
-            raise ValueError("Hard negatives and batches of neighbours need the base's index.")
+            raise ValueError(
+                "A memory, hard negatives and batches of neighbours need the base's index.")
+        places = {passage: place for place, passage in enumerate(index.ids)}
+
+        def vectors(passages: Iterable[str]) -> "Vectors":
+            return index.vectors[[places[passage] for passage in passages]]
+
         found = mine(self.pairs, self.relevant, index, recipe.negatives,
                      recipe.negatives_margin, self.seed, self.held_out)
         mined = {_key(pair): passages for pair, passages in zip(self.pairs, found, strict=True)}
-        if not near:
-            return mined, None
-        places = {passage: place for place, passage in enumerate(index.ids)}
-        return mined, index.vectors[[places[pair.passage.id] for pair in self.pairs]]
+        return (
+            mined,
+            vectors(pair.passage.id for pair in self.pairs) if near else None,
+            vectors(self._answering) if recipe.memory else None,
+        )
+
+    def _known(self, batch: list[Pair], passages: list[str]) -> Places:
+        """Where a batch's passages answer queries that they are not the own of."""
+        if not self.recipe.mask:
+            return ()
+        return self.answers.known(batch, self.answers.columns(passages), range(len(batch)))
 
     def _passages(self, batch: list[Pair]) -> list[str]:
         """Ids of a batch's passages, each once: the pairs' own, then their hard negatives."""

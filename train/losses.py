@@ -1,6 +1,6 @@
 """Vectors -> loss: each query is to find its own passage among all the passages of its batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from corpus.records import Corpus, Pair
@@ -20,11 +20,13 @@ def ranking_loss(
     dims: Iterable[int],
     known: Places = (),
     symmetric: bool = False,
+    own: Sequence[int] | None = None,
 ) -> "Tensor":
     """Multiple negatives ranking loss: cross entropy over scaled cosines, as one number.
 
     queries: (n, dim) float32. passages: (n or more, dim); the first n are the answers of the
-    queries, in their order, the others negatives of all. dims: each number of first dimensions
+    queries, in their order, the others negatives of all, unless `own` says which rows are the
+    answers. dims: each number of first dimensions
     that must do; their losses are added (Matryoshka, Kusupati et al. 2022, arXiv 2205.13147).
     known: where a passage that is not the query's own answers it too; it is left out. symmetric:
     the mean of this loss and of that of the answers, which are to find their queries.
@@ -32,7 +34,8 @@ def ranking_loss(
     import torch
     from torch.nn.functional import cross_entropy, normalize
 
-    own = torch.arange(len(queries), device=queries.device)
+    each = torch.arange(len(queries), device=queries.device)
+    answers = each if own is None else torch.tensor(own, device=queries.device)
     rows, columns = (list(places) for places in zip(*known, strict=True)) if known else ([], [])
     total = queries.new_zeros(())
     for dim in dims:
@@ -41,9 +44,9 @@ def ranking_loss(
             left_out = torch.zeros_like(scores, dtype=torch.bool)
             left_out[rows, columns] = True
             scores = scores.masked_fill(left_out, float("-inf"))
-        loss = cross_entropy(scores, own)
+        loss = cross_entropy(scores, answers)
         if symmetric:
-            loss = (loss + cross_entropy(scores[:, : len(queries)].T, own)) / 2
+            loss = (loss + cross_entropy(scores[:, answers].T, each)) / 2
         total = total + loss
     return total
 
@@ -66,18 +69,24 @@ class Answers:
             self._texts[passage] = folded(self._passages[passage].content)
         return self._texts[passage]
 
-    def known(self, pairs: Sequence[Pair], passages: Sequence[str]) -> Places:
-        """Where passages other than a pair's own answer its query.
-
-        passages: ids; the first are those of the pairs, in their order.
-        """
+    def columns(self, passages: Iterable[str]) -> dict[str, list[int]]:
+        """What is compared of some passages, given by id -> where those stand."""
         places: dict[str, list[int]] = {}
         for column, passage in enumerate(passages):
             places.setdefault(self.text(passage), []).append(column)
+        return places
+
+    def known(
+        self, pairs: Sequence[Pair], columns: Mapping[str, Sequence[int]], own: Iterable[int]
+    ) -> Places:
+        """Where passages other than a pair's own answer its query.
+
+        columns: of the passages. own: where each pair's own stands among them.
+        """
         return [
             (row, column)
-            for row, pair in enumerate(pairs)
+            for row, (pair, place) in enumerate(zip(pairs, own, strict=True))
             for text in self.answers[folded(pair.query.text)]
-            for column in places.get(text, ())
-            if column != row
+            for column in columns.get(text, ())
+            if column != place
         ]

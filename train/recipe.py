@@ -31,7 +31,10 @@ class Recipe:
     one that scores above this share of the answer's score is left alone, it may be an answer that
     nobody marked. given_negatives: passages a pair, at most, that the data itself says are no
     answers; of more, others in each epoch. mask: a passage known to answer a query, or equal in
-    text to one that does, is no negative of it. symmetric: each passage also looks for its query.
+    text to one that does, is no negative of it. memory: weight of a second loss, in which each
+    query is to find its passage among those of all training pairs, with the vectors they had when
+    they were last in a batch (the base's before that); 0 leaves it out. symmetric: each passage
+    also looks for its query.
 
     lora_rank, lora_alpha: train a low-rank change of each weight matrix instead of the matrix, for
     models too large to train whole; it wants a learning rate about ten times higher. precision: of
@@ -60,6 +63,7 @@ class Recipe:
     negatives_margin: float = 0.95
     given_negatives: int = 4
     mask: bool = True
+    memory: float = 1.0
     symmetric: bool = False
     lora_rank: int | None = None
     lora_alpha: float = 32.0
@@ -126,6 +130,7 @@ RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
      _real(0, 1, above=True)),
     ("given_negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
     ("mask", "true or false", _truth),
+    ("memory", "a weight from 0 (none) to 10", _real(0, 10)),
     ("symmetric", "true or false", _truth),
     ("lora_rank", "a whole number from 1 to 512, or none to train the whole model",
      _or_none(_whole(1, 512))),
@@ -154,6 +159,7 @@ RECIPES = {
             keep="last",
             given_negatives=0,
             mask=False,
+            memory=0.0,
             precision="fp32",
         ),
     )

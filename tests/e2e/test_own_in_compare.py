@@ -27,7 +27,7 @@ BM25 = '#result ol[aria-label="BM25"] article'
 def own_app(sample_folder, tmp_path_factory):
     """The app with two models from the start, so that nothing trains while it is looked at."""
     app = App(tmp_path_factory.mktemp("own") / "home", TANDEM_DATA=str(sample_folder),
-              TANDEM_TUNED_MODEL=EMBEDDED_MODEL, TANDEM_MAX_PASSAGES="4500")
+              TANDEM_TUNED_MODEL=EMBEDDED_MODEL, TANDEM_MAX_PASSAGES="2000")
     client, end = Client(app.url, verbose=False), time.monotonic() + LONG / 1000
     while True:
         with contextlib.suppress(AppError):  # it is still loading
@@ -75,10 +75,10 @@ def shown_questions(page):
 def test_own_data_is_read_with_progress_through_a_reload_until_it_is_stopped(
     page, own_app, bring
 ):
-    name = bring("large", 4500)
+    name = bring("large", 2600)
     open_own(page, own_app, name)
     expect(page.locator("#chosen")).to_contain_text("your data “large”. Base is reading it first")
-    expect(page.locator("#reading")).to_contain_text(re.compile(r"[\d,]+ of 3,\d{3} passages"))
+    expect(page.locator("#reading")).to_contain_text(re.compile(r"[\d,]+ of 1,\d{3} passages"))
     expect(page.locator(BM25).first).to_be_visible()
     answer = Client(own_app.url, verbose=False).predict("brakes", api_name="/compare")
     assert answer["base"] and answer["tuned"]  # nobody else waits
@@ -102,9 +102,9 @@ def test_own_data_is_read_with_progress_through_a_reload_until_it_is_stopped(
 
 
 def test_more_passages_than_are_read_here_are_refused_with_both_figures(page, own_app, bring):
-    name = bring("huge", 6000)
+    name = bring("huge", 2900)
     open_own(page, own_app, name)
-    said = re.compile(r"has 5,\d{3} passages; at most 4,500 are read")
+    said = re.compile(r"has 2,\d{3} passages; at most 2,000 are read")
     expect(page.locator("#chosen")).to_contain_text(said, timeout=LONG)
     expect(page.locator("#result [role=alert]")).to_contain_text(said)
     page.get_by_role("button", name="Back to the opening pair").click()
