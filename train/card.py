@@ -36,6 +36,13 @@ Processing",
     eprint = {2101.06983},
     archivePrefix = {arXiv},
 }""",
+    "Cross-batch memory": """@misc{wang2020crossbatch,
+    title = {Cross-Batch Memory for Embedding Learning},
+    author = {Xun Wang and Haozhi Zhang and Weilin Huang and Matthew R. Scott},
+    year = {2020},
+    eprint = {1912.06798},
+    archivePrefix = {arXiv},
+}""",
     "Matryoshka": """@misc{kusupati2024matryoshka,
     title = {Matryoshka Representation Learning},
     author = {Aditya Kusupati and others},
@@ -167,7 +174,7 @@ def _limits(record: Mapping[str, Any]) -> str:
 def _training(record: Mapping[str, Any]) -> str:
     recipe = record["recipe"]
     settings = [[name, str(value)] for name, value in (
-        recipe | {"loss": " over ".join(loss_names(recipe)), "seed": record["seed"]}).items()]
+        recipe | {"loss": _loss(recipe), "seed": record["seed"]}).items()]
     took = (f"{record['seconds']:,.0f} s on {record['device']} ({record['cpu_seconds']:,.0f} CPU "
             "seconds), measuring included.")
     text = f"""## Training
@@ -189,6 +196,12 @@ def _training(record: Mapping[str, Any]) -> str:
     return text + table(["fingerprint (SHA-256) of", ""], [
         [said, f"`{record['fingerprints'][key]}`"]
         for key, said in prints.items() if record["fingerprints"].get(key)])
+
+
+def _loss(recipe: Mapping[str, Any]) -> str:
+    """The loss in words, by which its citations are found too."""
+    beyond = " with Cross-batch memory" if recipe.get("memory") else ""
+    return " over ".join(loss_names(recipe)) + beyond
 
 
 def command(record: Mapping[str, Any]) -> str:
@@ -224,7 +237,7 @@ def _made_with(record: Mapping[str, Any]) -> str:
 
 
 def _citations(record: Mapping[str, Any]) -> str:
-    loss = " ".join(loss_names(record["recipe"]))
+    loss = _loss(record["recipe"])
     used = {name: text for name, text in CITATIONS.items()
             if name == "Sentence Transformers" or name in loss}
     return "## Citation\n\n" + "\n".join(
