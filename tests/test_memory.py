@@ -80,3 +80,9 @@ def test_a_model_that_is_searched_with_fewer_dimensions_remembers_those(folder):
 def test_it_makes_a_difference_and_its_weight_too(loop):  # noqa: F811
     losses = [epochs(loop(replace(SMALL, memory=weight)))[-1] for weight in (0.0, 0.5, 1.0)]
     assert losses[0] < losses[1] < losses[2]
+
+
+def test_what_is_computed_in_bf16_is_remembered(loop):  # noqa: F811
+    made = loop(replace(RECIPE, precision="bf16"))
+    assert len(epochs(made)) == made.steps
+    assert made.memory.vectors.dtype == torch.float32
