@@ -183,7 +183,7 @@ def _listen(
     # Not when the nonce comes: what else waits for that would wait for the check.
     gr.on([parts.data.change, parts.begin.change, parts.again.click], acts.check,
           [nonce, parts.data], parts.check, trigger_mode="always_last", **children)
-    parts.data.change(acts.stop_others, parts.data, None, **now)
+    parts.data.change(acts.stop_others, parts.data, None, trigger_mode="multiple", **now)
     shared.tune.change(_asked_to_tune, shared.tune,
                        [parts.source, parts.mine, parts.data, shared.tune],
                        trigger_mode="multiple", **now)
@@ -198,7 +198,8 @@ def _listen(
     for event in (*chosen, filled):
         event.success(lambda *values: list(values), remembered, kept, **now)
     gr.on([nonce.change, kept.change], acts.restore, [nonce, kept, parts.brought, parts.begin],
-          [parts.source, parts.mine, parts.begin, parts.brought, parts.said, *parts.joining], **now)
+          [parts.source, parts.mine, parts.begin, parts.brought, parts.said, *parts.joining],
+          trigger_mode="multiple", **now)
     return chosen
 
 

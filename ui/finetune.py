@@ -64,9 +64,12 @@ def finetune_tab(
             run_panel(house, acts, publishing, shared)
     # What is wrong is said at once; what must be measured comes after.
     key = gr.Textbox(visible="hidden")
-    gr.on([tab.select, *(field.change for field in form.inputs)], _plan(house, acts, planner),
-          [shared.nonce, *form.inputs], [plan, key], trigger_mode="always_last", queue=False,
-          show_progress="hidden", api_visibility="private")
+    planned = {"fn": _plan(house, acts, planner), "inputs": [shared.nonce, *form.inputs],
+               "outputs": [plan, key], "queue": False, "show_progress": "hidden",
+               "api_visibility": "private"}
+    gr.on([tab.select, *(field.change for field in form.inputs[1:])], trigger_mode="always_last",
+          **planned)
+    form.data.change(trigger_mode="multiple", **planned)  # the check is what is put off there
     key.change(_measure(house, acts, planner), [shared.nonce, key, *form.inputs], plan,
                trigger_mode="always_last", concurrency_limit=2, show_progress="hidden",
                api_visibility="private")
@@ -98,7 +101,8 @@ def _form(
         own_values = gr.HTML(data_markup.recipe_values(values_of("tandem")), js_on_load=None,
                              elem_id="recipe-values")
         recipe.change(lambda name: data_markup.recipe_values(values_of(name)), recipe, own_values,
-                      queue=False, show_progress="hidden", api_visibility="private")
+                      trigger_mode="multiple", queue=False, show_progress="hidden",
+                      api_visibility="private")
         seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
         texts = recipe_fields()
     gr.Markdown("### 3 · Where it runs")
@@ -113,15 +117,16 @@ def _form(
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
     _listen(house, acts, shared, form, about, kept)
     dim = texts[NAMES.index("truncate_dim")]
-    base.change(_as_prescribed, [base, dim], [dim, base_said], queue=False,
-                show_progress="hidden", api_visibility="private")
+    base.change(_as_prescribed, [base, dim], [dim, base_said], trigger_mode="multiple",
+                queue=False, show_progress="hidden", api_visibility="private")
     return form, kept, panel.chosen
 
 
 def _listen(
     house: House, acts: Acts, shared: Shared, form: Form, about: gr.HTML, kept: gr.BrowserState
 ) -> None:
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet: dict[str, Any] = {"trigger_mode": "multiple", "show_progress": "hidden",
+                             "api_visibility": "private"}
     gr.on([shared.nonce.change, form.engine.change], _engines(house, acts),
           [shared.nonce, form.engine], [form.engine, form.flavor, about], queue=True, **quiet)
     shared.nonce.change(_restore(house), [shared.nonce, kept], form.inputs, queue=False, **quiet)

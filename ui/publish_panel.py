@@ -80,11 +80,13 @@ def publish_panel(
     drawn = gr.State(None)
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                              "api_visibility": "private"}
-    current.change(_fill(house, acts), [shared.nonce, current], [to, *card], **quiet)
+    filled = current.change(_fill(house, acts), [shared.nonce, current], [to, *card], **quiet)
     panel.expand(_who(house), shared.nonce, who, concurrency_limit=4, show_progress="hidden",
                  api_visibility="private")
-    gr.on([current.change, *(field.change for field in card)], _preview(house, acts),
-          [shared.nonce, current, to, *card], [preview, raw], trigger_mode="always_last", **quiet)
+    drawing = {"fn": _preview(house, acts), "inputs": [shared.nonce, current, to, *card],
+               "outputs": [preview, raw], **quiet}
+    filled.then(**drawing)  # of another run, though its fields may be the same
+    gr.on([field.change for field in card], trigger_mode="always_last", **drawing)
     to.change(_check_name, to, name_said, trigger_mode="always_last", **quiet)
     gr.Timer(TICK).tick(_look(house, acts, publishing), [shared.nonce, current, drawn],
                         [out, go, stop, edited, drawn], **quiet)

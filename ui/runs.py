@@ -76,8 +76,7 @@ def runs_tab(house: House, acts: Acts, shared: Shared, tab: gr.Tab) -> None:
                  queue=False, api_visibility="private")
     pack.click(_zip(house, acts), [shared.nonce, chosen], save, concurrency_limit=1,
                api_visibility="private").success(None, None, None, js=SAVE_ZIP)
-    chosen.change(lambda: gr.DownloadButton(visible=False), None, save, **quiet)
-    chosen.change(_published(house, acts), [shared.nonce, chosen], published, **quiet)
+    chosen.change(_published(house, acts), [shared.nonce, chosen], [published, save], **quiet)
     delete.click(_ask, chosen, [sure, question], **quiet)
     no.click(lambda: gr.Row(visible=False), None, sure, **quiet)
     yes.click(_delete(house, acts), [shared.nonce, chosen, shared.run, shared.watched],
@@ -114,14 +113,18 @@ def _row(state: RunState) -> list[Any]:
     ]
 
 
-def _published(house: House, acts: Acts) -> Callable[..., str]:
-    """Where a run has been published: link, commit, time, and whether it was verified."""
-    def published(request: gr.Request, nonce: str, chosen: str | None) -> str:
+def _published(house: House, acts: Acts) -> Callable[..., Any]:
+    """Where a run has been published: link, commit, time, and whether it was verified.
+
+    What was packed of another run is no longer offered.
+    """
+    def published(request: gr.Request, nonce: str, chosen: str | None) -> Any:
+        packed = gr.DownloadButton(visible=False)
         try:
             run = acts.run(house.door.looks(request, nonce), chosen or "")
-            return publication(None, run.record().get("published") or [])
+            return publication(None, run.record().get("published") or []), packed
         except ValueError:
-            return ""
+            return "", packed
 
     return published
 
