@@ -1,4 +1,4 @@
-"""Vectors -> loss: each query is to find its own passage among all the passages of its batch."""
+"""Vectors -> loss: each query is to find its own passage among all that it is shown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -26,8 +26,8 @@ def ranking_loss(
 
     queries: (n, dim) float32. passages: (n or more, dim); the first n are the answers of the
     queries, in their order, the others negatives of all, unless `own` says which rows are the
-    answers. dims: each number of first dimensions
-    that must do; their losses are added (Matryoshka, Kusupati et al. 2022, arXiv 2205.13147).
+    answers. dims: each number of first dimensions that must do; their losses are added
+    (Matryoshka, Kusupati et al. 2022, arXiv 2205.13147).
     known: where a passage that is not the query's own answers it too; it is left out. symmetric:
     the mean of this loss and of that of the answers, which are to find their queries.
     """
