@@ -63,7 +63,7 @@ def test_what_else_answers_a_query_is_no_negative_of_it(loop):  # noqa: F811
     made = loop(RECIPE, data)
     batch = [pair for pair in made.pairs if pair.query.id in ("q1", "q2")]
     known = made.memory.recall(batch, mask=True).known
-    ids = made._answering
+    ids = made.answering
     assert {(batch[row].query.id, batch[row].passage.id, ids[column]) for row, column in known} \
         == {("q1", "p1", "p4"), ("q1", "p4", "p1"), ("q2", "p2", "p95")}
     assert not made.memory.recall(batch, mask=False).known

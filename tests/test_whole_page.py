@@ -37,6 +37,9 @@ def test_of_the_listeners_to_an_event_one_at_most_is_put_off(config):
     """Where one of several is put off, Gradio triggers all anew: two of them never come to rest."""
     names = {part["id"]: (part["id"], part["type"], part["props"].get("elem_id"))
              for part in config["components"]}
+    heard = {names[target][-1] for listener in config["dependencies"]
+             for target, event in listener["targets"] if event == "change"}
+    assert heard >= {"run-shown", "version-shown", "stage", "board-shown"}
     put_off = Counter(
         (names[target], event) for listener in config["dependencies"]
         if listener["trigger_mode"] == "always_last" for target, event in listener["targets"])

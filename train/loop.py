@@ -64,12 +64,13 @@ class Loop:
                          for pair in corpus.pairs(split)}
         self.given = given(corpus, self.held_out) if recipe.given_negatives else {}
         self.answers = Answers(corpus)
+        self.answering = sorted({pair.passage.id for pair in self.pairs})
         self._check_teaches(corpus)
         with team.together():
             base = self._from_base(index)
         self.negatives, self.vectors, remembered = team.from_main(base)
         self.memory = None if remembered is None else Memory(
-            self._answering, torch.tensor(remembered, device=model.device), self.answers)
+            self.answering, torch.tensor(remembered, device=model.device), self.answers)
         self.epoch = self.step = self.step_in_epoch = 0
         self.steps = sum(len(self._batches(epoch)) for epoch in range(recipe.epochs))
         if not self.steps:
@@ -165,17 +166,12 @@ class Loop:
         self.schedule.load_state_dict(state["schedule"])
         return state
 
-    @property
-    def _answering(self) -> list[str]:
-        """Ids of the passages that are some training pair's."""
-        return sorted({pair.passage.id for pair in self.pairs})
-
     def _from_base(
         self, index: Index | None
     ) -> tuple[Mined, "Vectors | None", "Vectors | None"]:
         """What the base says of the training pairs, and what the memory begins with.
 
-        Hard negatives; vectors of the pairs' passages, for neighbours; those of `_answering`.
+        Hard negatives; vectors of the pairs' passages, for neighbours; those of `answering`.
         """
         recipe = self.recipe
         near = recipe.batching == "neighbours"
@@ -195,7 +191,7 @@ class Loop:
         return (
             mined,
             vectors(pair.passage.id for pair in self.pairs) if near else None,
-            vectors(self._answering) if recipe.memory else None,
+            vectors(self.answering) if recipe.memory else None,
         )
 
     def _known(self, batch: list[Pair], passages: list[str]) -> Places:

@@ -1,22 +1,13 @@
-"""The first start, seen from the browser."""
+"""The first start, seen from the browser: this file is the first of its folder for that reason."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from e2e.server import App
 from e2e.test_page import BASE, TUNED
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def app(sample_folder, tmp_path):
-    """One that nobody has looked at yet."""
-    app = App(tmp_path / "home", TANDEM_DATA=str(sample_folder))
-    yield app
-    app.stop()
 
 
 def test_first_start_serves_base_trains_in_the_open_and_fills_the_column_by_itself(page, app):
