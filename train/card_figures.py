@@ -175,10 +175,10 @@ def training_log(record: Mapping[str, Any]) -> str:
     """Loss and dev figures by step, the base model at step 0; the kept checkpoint is bold."""
     history = record["history"]
     kept = _kept(record)
-    losses = any(_loss(at) is not None for at in history)
+    losses = any(_loss_at(at) is not None for at in history)
     rows = []
     for place, at in enumerate(history):
-        loss = _loss(at)
+        loss = _loss_at(at)
         row = [f"{at['epoch']:g}", f"{at['step']:,}",
                *([f"{loss:.4f}" if loss is not None else "–"] if losses else []),
                f"{at[PRIMARY]:.4f}"]
@@ -188,7 +188,7 @@ def training_log(record: Mapping[str, Any]) -> str:
             "one is the checkpoint that was kept.\n")
 
 
-def _loss(at: Mapping[str, Any]) -> float | None:
+def _loss_at(at: Mapping[str, Any]) -> float | None:
     loss = at.get("loss", at.get("train_loss"))
     return float(loss) if loss is not None else None
 
