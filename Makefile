@@ -26,7 +26,7 @@ bench: $(VENV)/.demo
 # make space REPO=owner/name [HARDWARE=zero-a10g] [PUBLIC=1] [DRY_RUN=1]
 space: $(VENV)/.demo
 	@test -n "$(REPO)" || { echo "Say where: make space REPO=owner/name"; exit 2; }
-	@$(BIN)/python -m train.space --repo "$(REPO)" $(if $(HARDWARE),--hardware "$(HARDWARE)") \
+	@$(BIN)/python -m train.publish.space --repo "$(REPO)" $(if $(HARDWARE),--hardware "$(HARDWARE)") \
 		$(if $(PUBLIC),--public) $(if $(DRY_RUN),--dry-run)
 
 $(VENV)/.demo: requirements.txt

@@ -11,20 +11,20 @@ import sys
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from train.carry_out import Limits  # noqa: E402
 from train.engines import Engine  # noqa: E402
 from train.engines.jobs import JobsEngine  # noqa: E402
 from train.engines.local import LocalEngine  # noqa: E402
+from train.engines.queue import Queue  # noqa: E402
 from train.engines.zerogpu import ZeroGpuEngine  # noqa: E402
-from train.queue import Queue  # noqa: E402
+from train.fit.runner import Limits  # noqa: E402
 from train.settings import Settings, SettingsError  # noqa: E402
-from ui.guard import middleware  # noqa: E402
+from ui.auth import Door  # noqa: E402
+from ui.middleware import middleware  # noqa: E402
 from ui.page import build_page  # noqa: E402
-from ui.shared import House  # noqa: E402
-from ui.showcase import Showcase  # noqa: E402
+from ui.services.app import House  # noqa: E402
+from ui.services.opening import Showcase  # noqa: E402
+from ui.services.uploads import Uploads  # noqa: E402
 from ui.theme import css, theme  # noqa: E402
-from ui.uploads import Uploads  # noqa: E402
-from ui.visitor import Door  # noqa: E402
 
 
 def main() -> int:

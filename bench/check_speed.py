@@ -31,8 +31,8 @@ from typing import Any
 
 import numpy as np
 
-from corpus.read import BUILT_IN, GENERAL, load_corpus
-from corpus.words import WORD
+from corpus.load import BUILT_IN, GENERAL, load_corpus
+from corpus.text import WORD
 
 HOUSE = Path(__file__).resolve().parents[1]
 PAIRS = 100_000

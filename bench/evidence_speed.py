@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from retrieval.metrics import METRICS
-from retrieval.resampling import RESAMPLES, paired_differences
+from retrieval.statistics import RESAMPLES, paired_differences
 
 QUERIES, TIMED = 10_000, 100
 

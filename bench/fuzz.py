@@ -23,12 +23,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.mutations import good_files, mutated
-from corpus.convert import convert
-from corpus.limits import Limits
-from corpus.look import look
-from corpus.read import load_corpus
+from corpus.importing.convert import convert
+from corpus.importing.preview import look
+from corpus.load import load_corpus
+from corpus.readers.rows import Limits
 from corpus.records import CorpusError
+
+from .mutations import good_files, mutated
 
 LIMITS = Limits(rows=5_000, bytes=20_000_000, characters=20_000, columns=200)
 CONVERTED, REFUSED, MEMORY, BROKEN, UNSAID = 0, 10, 11, 12, 13

@@ -20,15 +20,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from corpus.records import SPLITS, Corpus, Passage, Query
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder
 from retrieval.index import build_index
-from train.fit import fit
-from train.loop import Loop
-from train.machine import device_name, most_memory
+from train.fit.fit import fit
+from train.fit.loop import Loop
+from train.fit.machine import device_name, most_memory
 from train.recipe import Recipe, named_recipe
-from train.record import open_run
+from train.run.record import open_run
 
 WARM_UP_STEPS = 3
 

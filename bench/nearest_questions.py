@@ -8,7 +8,7 @@ one split.
 
 import argparse
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder
 
 

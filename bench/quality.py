@@ -27,14 +27,14 @@ from typing import Any
 
 import numpy as np
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from corpus.records import Corpus
+from retrieval.bm25 import build_lexical_index
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder
-from retrieval.evidence import judge
+from retrieval.evaluation import judge
 from retrieval.index import Searcher, build_index
-from retrieval.lexical import build_lexical_index
 from retrieval.metrics import METRICS, PRIMARY
-from retrieval.resampling import paired_differences
+from retrieval.statistics import paired_differences
 
 from .ratios import gain_ratio
 

@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from corpus.records import SPLITS
-from corpus.words import folded
+from corpus.text import folded
 
 Row = dict[str, str]
 

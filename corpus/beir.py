@@ -8,13 +8,24 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from .fields import Texts
-from .formats.encodings import TextFile
-from .formats.json_rows import json_lines, numbered
-from .limits import WHOLE, Limits, TooMuchError
-from .pairs import Grades
+from corpus.importing.pairs import Grades
+from corpus.readers.clean import Texts
+from corpus.readers.jsonl import json_lines, numbered
+from corpus.readers.rows import (
+    WHOLE,
+    Limits,
+    NoPairsError,
+    OnBadRow,
+    RepeatedPairError,
+    Row,
+    TooMuchError,
+    bounded,
+    each,
+    refuse,
+)
+from corpus.readers.text import TextFile
+
 from .records import CorpusError, Passage, Query
-from .rows import NoPairsError, OnBadRow, RepeatedPairError, Row, bounded, each, refuse
 
 SPLIT_FILES = {"train": ("train",), "dev": ("dev", "validation", "valid"), "test": ("test",)}
 GRADE = re.compile(r"(-?[0-9]{1,9})(?:\.0+)?")

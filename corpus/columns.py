@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from .records import CorpusError
-from .words import shortened
+from .text import shortened
 
 ANCHOR_NAMES = ("anchor", "question", "query")
 POSITIVE_NAMES = ("positive", "answer", "passage", "context", "document")

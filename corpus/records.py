@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .words import folded
+from .text import folded
 
 SPLITS = ("train", "dev", "test")
 

@@ -1,15 +1,127 @@
-"""One query through two models: hits, ranks, movements, and a sentence that says it."""
+"""One query through two models: hits, ranks, movements, and a sentence that says it.
 
+What may be asked: a question, and how many hits and dimensions to answer it with.
+
+Where a passage touches a question: words in common, and the sentence nearest to it.
+"""
+
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from corpus.records import Corpus
+from corpus.text import WORD, content_words, is_content, stem
 
+from .encoder import Encoder
 from .index import Index, Ranking, Searcher
-from .inputs import check_k, check_query
-from .match import Span, nearest_sentences
+
+MAX_QUERY = 2_000
+"""Characters of a question."""
+MAX_K = 50
+
+
+class QueryError(ValueError):
+    """A question, or an option of it, that cannot be answered."""
+
+
+def check_query(query: object) -> str:
+    """The question, trimmed; QueryError when it is empty, too long, or no text."""
+    if not isinstance(query, str):
+        raise QueryError(f"The question must be text, not {type(query).__name__}.")
+    text = query.encode("utf-8", "replace").decode().strip()  # half an emoji cannot be encoded
+    if not text:
+        raise QueryError("Type a question first, or choose an example.")
+    if len(text) > MAX_QUERY:
+        raise QueryError(
+            f"The question has {len(text):,} characters; at most {MAX_QUERY:,} can be searched "
+            "for. Shorten it."
+        )
+    return text
+
+
+def check_k(k: object) -> int:
+    """How many hits to show; QueryError unless it is a whole number within 1 to MAX_K."""
+    number = _whole(k)
+    if number is None or not 1 <= number <= MAX_K:
+        raise QueryError(f"k must be a whole number from 1 to {MAX_K}, not {k!r:.40}.")
+    return number
+
+
+def check_dim(value: object) -> int | None:
+    """A truncate_dim, or None for all; QueryError unless it is a whole number above 0."""
+    if value in (None, "", 0, "all"):
+        return None
+    number = _whole(value)
+    if number is None or number < 1:
+        raise QueryError(f"truncate_dim must be a whole number of dimensions, not {value!r:.40}.")
+    return number
+
+
+def _whole(value: object) -> int | None:
+    """The whole number that a number or a text is, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return int(number) if number.is_integer() else None
+
+
+Span = tuple[int, int]
+"""Start and end of a piece of text, in characters."""
+
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
+
+
+def matching_spans(query: str, text: str) -> list[Span]:
+    """Where the content words of a query stand in a text."""
+    wanted = set(content_words(query))
+    return [
+        match.span()
+        for match in WORD.finditer(text)
+        if is_content(match.group()) and stem(match.group()) in wanted
+    ]
+
+
+def sentence_spans(text: str) -> list[Span]:
+    """Where the sentences of a text stand; together they cover it but for the space between."""
+    spans: list[Span] = []
+    start = 0
+    for match in SENTENCE_END.finditer(text):
+        spans.append((start, match.start()))
+        start = match.end()
+    if text[start:].strip():
+        spans.append((start, len(text)))
+    return spans
+
+
+def nearest_sentences(encoder: Encoder, query: str, texts: Sequence[str]) -> list[Span | None]:
+    """The sentence of each text that a model puts nearest to a query.
+
+    None where a text has one sentence or none: there is nothing to point out.
+    """
+    spans = [sentence_spans(text) for text in texts]
+    sentences = [
+        text[start:end]
+        for text, of_text in zip(texts, spans, strict=True)
+        for start, end in of_text
+        if len(of_text) > 1
+    ]
+    if not sentences:
+        return [None] * len(texts)
+    scores = (encoder.encode_passages(sentences) @ encoder.encode_queries([query])[0]).tolist()
+    nearest: list[Span | None] = []
+    for of_text in spans:
+        if len(of_text) < 2:
+            nearest.append(None)
+            continue
+        own, scores = scores[: len(of_text)], scores[len(of_text) :]
+        nearest.append(of_text[own.index(max(own))])
+    return nearest
+
 
 MOST_NEAREST = 10
 """Hits whose nearest sentence is looked for: it costs an encoding of each of their sentences."""

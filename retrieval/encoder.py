@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus.tokens import PACKAGE as EMBEDDED_PACKAGE
+from corpus.check.tokens import PACKAGE as EMBEDDED_PACKAGE
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from corpus.read import GENERAL, load_corpus
+from corpus.load import GENERAL, load_corpus
 from corpus.records import Corpus
 
 from .encoder import Encoder
-from .evidence import Evidence, Judged, judge
+from .evaluation import Evidence, Judged, judge
 from .index import build_index
 from .metrics import PRIMARY
 

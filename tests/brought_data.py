@@ -2,9 +2,9 @@
 
 import itertools
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from samples import write_lines
-from ui.uploads import name_of
+from ui.services.uploads import name_of
 
 _numbers = itertools.count()
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["sentence_transformers", "train.fit", "train.__main__"])
+_context.set_forkserver_preload(["sentence_transformers", "train.fit.fit", "train.__main__"])
 
 
 class Child:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from corpus.records import Corpus
 from fakes import FakeEngine, small_corpus
 from house import house_in
@@ -62,9 +62,9 @@ def play(real_job, tmp_path, caplog):
 @pytest.fixture
 def make_house(tmp_path, monkeypatch):
     """Makes a house over an empty home, on a machine where nobody signed in to the Hub."""
-    from ui import visitor
+    from ui import auth
 
-    monkeypatch.setattr(visitor, "_local_token", lambda: None)
+    monkeypatch.setattr(auth, "_local_token", lambda: None)
     return partial(house_in, tmp_path / "home")
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from corpus.records import Corpus, Passage, Query
 from retrieval.encoder import Vectors, normalised
-from train.record import ACTIVE
-from train.request import request_of
+from train.run.record import ACTIVE
+from train.run.spec import request_of
 
 
 class HashingEncoder:

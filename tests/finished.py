@@ -5,11 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from corpus.records import Corpus
-from retrieval.evidence import Evidence, judge
+from retrieval.evaluation import Evidence, judge
 from retrieval.index import build_index
-from train.data_facts import facts
+from train.fit.card_facts import facts
 from train.recipe import Recipe
-from train.record import Run, create_run
+from train.run.record import Run, create_run
 
 SIZES = {"train": 24, "dev": 22, "test": 23}
 

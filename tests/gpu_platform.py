@@ -4,12 +4,12 @@ import contextvars
 import multiprocessing
 from types import SimpleNamespace
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from job_play import wait_until
 from samples import write_beir
 from tiny import tiny_model_for
 from train.recipe import Recipe
-from train.request import Request
+from train.run.spec import Request
 
 VISITOR = contextvars.ContextVar("visitor", default=None)
 """Stands for the context variable in which the platform finds the request."""

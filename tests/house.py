@@ -7,7 +7,7 @@ ADA, BEN = "hf_ada", "hf_ben"
 
 
 def ask_fake_hub(token):
-    from train.account import Account, AccountError
+    from hub.account import Account, AccountError
 
     names = {ADA: "ada", BEN: "ben"}
     if token not in names:
@@ -17,13 +17,13 @@ def ask_fake_hub(token):
 
 def house_in(home, engines=None, ask=ask_fake_hub, **chosen):
     """What stands behind the page, with fakes for what is slow."""
-    from train.account import Accounts
-    from train.queue import Queue
+    from hub.account import Accounts
+    from train.engines.queue import Queue
     from train.settings import Settings
-    from ui.shared import House
-    from ui.showcase import Showcase
-    from ui.uploads import Uploads
-    from ui.visitor import Door
+    from ui.auth import Door
+    from ui.services.app import House
+    from ui.services.opening import Showcase
+    from ui.services.uploads import Uploads
 
     settings = Settings(home=home, **chosen)
     queue = Queue(settings.runs, engines or {"local": FakeEngine()}, settings.max_disk)

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from jobs_hub import TOKEN, jobs_hub
 from samples import write_beir
 from tiny import tiny_model_for
-from train.engines.job_lines import event_line, heard, record_line
-from train.engines.job_result import result_place
 from train.engines.jobs import JobsEngine, Pace
+from train.engines.jobs.protocol import event_line, heard, record_line
+from train.engines.jobs.result import result_place
 from train.recipe import Recipe
-from train.record import Run
-from train.request import Request
+from train.run.record import Run
+from train.run.spec import Request
 
 QUICK = Pace(look=0.02, retry=0.02, retry_most=0.1, grace=0.5)
 

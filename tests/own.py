@@ -7,8 +7,8 @@ from pathlib import Path
 from fakes import HashingEncoder, small_corpus
 from retrieval.index import build_index
 from samples import write_lines
-from ui.pair import Pair
-from ui.uploads import UploadError
+from ui.services.model_pair import Pair
+from ui.services.uploads import UploadError
 
 GONE = "That data is not here any more: upload it again."
 

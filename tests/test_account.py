@@ -1,7 +1,7 @@
 import pytest
 
-from train import account as room
-from train.account import Account, AccountError, Accounts, ask_hub
+from hub import account as room
+from hub.account import Account, AccountError, Accounts, ask_hub
 
 TOKEN = "hf_secret"
 

@@ -8,13 +8,13 @@ from house import ADA, BEN
 from samples import write_lines
 from test_evidence import side
 from train.engines import EngineError
-from train.record import RunError, list_runs
-from train.request import request_of
-from ui import acts as room
-from ui.acts import Acts, Wish
-from ui.chosen import NotReadyError
-from ui.uploads import UploadError
-from ui.visitor import RefusedError, Visitor
+from train.run.record import RunError, list_runs
+from train.run.spec import request_of
+from ui.auth import RefusedError, Visitor
+from ui.services import runs as room
+from ui.services.pair_cache import NotReadyError
+from ui.services.runs import Acts, Wish
+from ui.services.uploads import UploadError
 
 
 def pairs(path, count=40):

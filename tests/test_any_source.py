@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from corpus.formats.archive import unpacked
-from corpus.formats.cells import column_of, is_date_format, letters_of, number_text
-from corpus.formats.excel import excel_rows
-from corpus.formats.parquet import parquet_rows
-from corpus.limits import Limits
+from corpus.readers.archive import unpacked
+from corpus.readers.cells import column_of, is_date_format, letters_of, number_text
+from corpus.readers.excel import excel_rows
+from corpus.readers.parquet import parquet_rows
+from corpus.readers.rows import Limits
 from corpus.records import CorpusError
 
 LIMITS = Limits()

@@ -4,9 +4,9 @@ import zipfile
 
 import pytest
 
-from train.record import create_run
-from ui import archive as room
-from ui.archive import MOST_ARCHIVES, zipped
+from train.run.record import create_run
+from ui.services import runs as room
+from ui.services.runs import MOST_ARCHIVES, zipped
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from corpus.records import Pair, Passage, Query
-from train.batches import epoch_batches
+from train.fit.batches import epoch_batches
 
 
 def made(count, per_passage=1):

@@ -6,8 +6,8 @@ import pytest
 from bench.check_speed import SHAPES, measured, write
 from bench.ratios import gain_ratio
 from bench.subsets import rows_of, taken, write_beir
-from corpus.check import check_path
-from corpus.read import load_corpus
+from corpus.check.check import check_path
+from corpus.load import load_corpus
 
 
 def test_a_side_that_gains_twice_as_much_on_every_query_has_a_ratio_of_two():

@@ -3,8 +3,8 @@ import pytest
 from fakes import HashingEncoder
 from finished import questions, record_of
 from retrieval.metrics import PRIMARY
-from train.beside import beside, table
-from train.record import create_run
+from train.run.compare import beside, table
+from train.run.record import create_run
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from corpus.records import Query
-from retrieval.breakdown import REST, by_topic, one_answer_each, rank_moves
-from retrieval.evidence import Evidence, Judged
+from retrieval.evaluation import REST, Evidence, Judged, by_topic, one_answer_each, rank_moves
 from retrieval.metrics import PRIMARY, query_metrics
 from test_evidence import side
 from test_markup import HOSTILE, Tags
-from train.board import p_text, scoreboard
-from train.plots import Bar, dim_lines, forest, rank_scatter
+from train.report.charts import Bar, dim_lines, forest, rank_scatter
+from train.report.evidence_html import p_text, scoreboard
 
 
 def two_answers(ranks):

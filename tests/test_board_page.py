@@ -12,19 +12,21 @@ import pytest
 from fakes import HashingEncoder
 from finished import questions
 from retrieval.blind import tally
-from retrieval.evidence import Evidence, judge
+from retrieval.evaluation import Evidence, judge
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY
 from test_markup import HOSTILE, Tags
-from train.beside import Row
-from train.record import create_run
-from train.report import rendered
+from train.report.write import rendered
+from train.run.compare import Row
+from train.run.record import create_run
 from train.settings import Settings
-from ui import blind_tab, run_markup, why_markup
-from ui.board_acts import findings, give_report, run_of, trained_dims
-from ui.elsewhere import Elsewhere, ElsewhereError, elsewhere
-from ui.pair import LEXICAL, Pair
-from ui.scoreboard import HEADERS, OUTCOMES, arrival, headed, question_rows
+from ui.html import explain, runs
+from ui.html.retention import elsewhere
+from ui.services.model_pair import LEXICAL, Pair
+from ui.services.retention import Elsewhere, ElsewhereError
+from ui.tabs import blind
+from ui.tabs.board_handlers import findings, give_report, run_of, trained_dims
+from ui.tabs.scoreboard import HEADERS, OUTCOMES, arrival, headed, question_rows
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +79,11 @@ def test_why_is_told_of_a_chosen_question_and_escapes_it(pair, tmp_path):
     query_id = next(iter(pair.corpus.qrels["test"]))
     quick = pair.why([query_id], "Base", tmp_path, trained=False)[0]
     assert quick.trained is None
-    html = why_markup.why_panel(quick, "Base", waiting=True)
+    html = explain.why_panel(quick, "Base", waiting=True)
     assert "is being looked for" in html
     whole = pair.why([query_id], "Base", tmp_path)[0]
     assert whole.trained is not None and pair.knows_train_questions
-    html = why_markup.why_panel(whole, HOSTILE)
+    html = explain.why_panel(whole, HOSTILE)
     Tags(html)
     assert "<img" not in html
     assert whole.query.text in html and f"{whole.tuned.score:.3f}" in html
@@ -90,10 +92,10 @@ def test_why_is_told_of_a_chosen_question_and_escapes_it(pair, tmp_path):
 
 def test_the_worst_regressions_name_what_outranked_the_answer(pair, tmp_path):
     lost = [query.query_id for query in pair.evidence.queries][:2]
-    html = why_markup.regressions(pair.why(lost, "Base", tmp_path, trained=False), "Base")
+    html = explain.regressions(pair.why(lost, "Base", tmp_path, trained=False), "Base")
     Tags(html)
     assert html.count("<tr>") == 3
-    assert "No question got worse" in why_markup.regressions([], "Base")
+    assert "No question got worse" in explain.regressions([], "Base")
 
 
 def test_quality_by_dims_is_measured_once_and_reported(pair, house):
@@ -162,20 +164,20 @@ def test_what_it_cost_elsewhere_has_a_verdict_of_its_own(pair):
 
 
 def test_a_blind_session_votes_to_its_end_and_is_counted(house, pair):
-    session = blind_tab.begin(house, pair, "", 3, "Ann", "")
+    session = blind.begin(house, pair, "", 3, "Ann", "")
     swapped = [ballot.swapped for ballot in session.ballots]
     while session.ballot:
-        session = blind_tab.vote(house, session, "left")
-    votes = blind_tab.votes_on(house, pair).all()
+        session = blind.vote(house, session, "left")
+    votes = blind.votes_on(house, pair).all()
     assert [vote["outcome"] for vote in votes] == ["tuned" if s else "base" for s in swapped]
     assert {vote["voter"] for vote in votes} == {"Ann"}
-    assert "that was the last of 3 questions" in blind_tab.two_lists(pair, session)
-    assert "1 voter, 3 questions" in blind_tab.outcome(tally(votes))
+    assert "that was the last of 3 questions" in blind.two_lists(pair, session)
+    assert "1 voter, 3 questions" in blind.outcome(tally(votes))
 
 
 def test_nothing_on_a_ballot_tells_which_side_is_which(house, pair):
-    session = blind_tab.begin(house, pair, "", 1, HOSTILE, "How heavy is the part3?")
-    html = blind_tab.two_lists(pair, session)
+    session = blind.begin(house, pair, "", 1, HOSTILE, "How heavy is the part3?")
+    html = blind.two_lists(pair, session)
     Tags(html)
     for told in ("Base", "Fine-tuned", "tuned", "base", "score", "answer", "data-side"):
         assert told not in html, told
@@ -186,28 +188,28 @@ def test_nothing_on_a_ballot_tells_which_side_is_which(house, pair):
 
 
 def test_own_questions_are_put_and_bad_ones_are_refused(house, pair):
-    session = blind_tab.begin(house, pair, "", 10, "", "one question\n\nanother\none question")
+    session = blind.begin(house, pair, "", 10, "", "one question\n\nanother\none question")
     assert sorted(ballot.query for ballot in session.ballots) == ["another", "one question"]
     assert session.voter.startswith("voter ")
     with pytest.raises(ValueError, match="At most 50"):
-        blind_tab.begin(house, pair, "", 1, "", "\n".join(f"q{i}" for i in range(51)))
+        blind.begin(house, pair, "", 1, "", "\n".join(f"q{i}" for i in range(51)))
     with pytest.raises(ValueError, match="2,000"):
-        blind_tab.begin(house, pair, "", 1, "", "x" * 3000)
+        blind.begin(house, pair, "", 1, "", "x" * 3000)
 
 
 def test_votes_can_be_taken_away_by_the_owner_all_and_by_a_voter_their_own(house, acts, pair):
-    kept = blind_tab.votes_on(house, pair)
+    kept = blind.votes_on(house, pair)
     for number in (1, 2):
         kept.add(f"s{number}", {"voter": f"v{number}", "query": "=1+1", "outcome": "tie"})
-    take = blind_tab._take(acts, "csv")
+    take = blind._take(acts, "csv")
     button, _ = take(None, "", "", None)
     text = open(button.value["path"], encoding="utf-8").read()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["voter"] for row in rows] == ["v1", "v2"]
     assert rows[0]["query"] == "'=1+1"
     house.door.looks = lambda request, nonce: SimpleNamespace(is_owner=False)
-    mine = blind_tab.Session("s2", "v2", "", "", ())
-    button, _ = blind_tab._take(acts, "json")(None, "", "", mine)
+    mine = blind.Session("s2", "v2", "", "", ())
+    button, _ = blind._take(acts, "json")(None, "", "", mine)
     found = json.load(open(button.value["path"], encoding="utf-8"))
     assert [vote["voter"] for vote in found["votes"]] == ["v2"]
     with pytest.raises(Exception, match="no votes of yours"):
@@ -217,7 +219,7 @@ def test_votes_can_be_taken_away_by_the_owner_all_and_by_a_voter_their_own(house
 def test_several_runs_stand_in_one_table_each_against_the_first(pair):
     first = Row("<img>", "tandem", "b", 0.5, 0.6, "", 65.0)
     second = Row("r2", "quick", "b", 0.5, 0.7, "", None, pair.evidence)
-    html = run_markup.several([first, second])
+    html = runs.several([first, second])
     Tags(html)
     gap = pair.evidence.differences[PRIMARY]
     assert "<img" not in html and f"{gap.value:+.3f}" in html

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus import bounds
+from corpus import sandbox
 
 HOUSE = Path(__file__).resolve().parents[1]
 
@@ -21,20 +21,20 @@ def test_memory_over_the_bound_is_refused_as_a_memory_error():
 
 
 def test_where_there_are_no_limits_nothing_is_bound(monkeypatch):
-    monkeypatch.setattr(bounds, "resource", None)
-    bounds.bound_memory(1)
+    monkeypatch.setattr(sandbox, "resource", None)
+    sandbox.bound_memory(1)
     assert len(b"x" * (10 << 20)) == 10 << 20
 
 
 def test_out_of_memory_is_a_sentence_with_the_bound():
-    assert "more memory than the 3,072 MB it may take" in bounds.out_of_memory(3072)
-    assert "what this machine has" in bounds.out_of_memory(None)
+    assert "more memory than the 3,072 MB it may take" in sandbox.out_of_memory(3072)
+    assert "what this machine has" in sandbox.out_of_memory(None)
 
 
 def test_progress_is_json_lines_and_few_of_them(monkeypatch, capsys):
     clock = [100.0]
-    monkeypatch.setattr(bounds.time, "monotonic", lambda: clock[0])
-    say = bounds.progress_printer()
+    monkeypatch.setattr(sandbox.time, "monotonic", lambda: clock[0])
+    say = sandbox.progress_printer()
     for done in range(1, 1001):
         clock[0] += 0.001
         say("Reading", done, 1000)

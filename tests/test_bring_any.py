@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.columns import Columns
-from corpus.convert import convert
-from corpus.fields import MARKS
-from corpus.limits import Limits
-from corpus.look import look
-from corpus.read import load_corpus
+from corpus.importing.convert import convert
+from corpus.importing.preview import look
+from corpus.load import load_corpus
+from corpus.readers.clean import MARKS
+from corpus.readers.open import SOURCE_SUFFIXES
+from corpus.readers.rows import Limits
 from corpus.records import CorpusError
-from corpus.sources import SOURCE_SUFFIXES
-from corpus.words import folded
+from corpus.text import folded
 
 FEW = settings(max_examples=60, deadline=None)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(

@@ -2,10 +2,9 @@ import json
 
 import pytest
 
-from corpus.brought import brought_to
-from corpus.check import check_path
-from corpus.findings import KINDS, SEVERITIES, TREATMENTS, Finding
-from corpus.report import Report
+from corpus.check.check import check_path
+from corpus.check.findings import KINDS, SEVERITIES, TREATMENTS, Finding, brought_to
+from corpus.check.report import Report
 from samples import write_lines
 from test_check import CLEAN, FIRST, found, report
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from corpus.columns import Columns
-from ui.brought import (
+from ui.services.importing import (
     Brought,
     IntakeError,
     UnsureError,

@@ -10,11 +10,11 @@ from huggingface_hub import ModelCard
 from fakes import HashingEncoder
 from finished import questions, record_of
 from retrieval.metrics import METRICS
-from train.card import model_card
-from train.card_data import CardEdits, CardError
-from train.data_facts import facts
+from train.fit.card_facts import facts
 from train.recipe import Recipe
-from train.record import RunError
+from train.report.card import model_card
+from train.report.card_metadata import CardEdits, CardError
+from train.run.record import RunError
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "card.md"
 NUMBER = re.compile(r"(?<![\w.@-])[+-]?\d[\d.,]*(?:e-\d+)?")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from test_markup import HOSTILE, Tags
-from train.charts import HEIGHT, MOST_POINTS, WIDTH, curve
+from train.report.charts import HEIGHT, MOST_POINTS, WIDTH, curve
 
 
 def places(html):

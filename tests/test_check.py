@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-import corpus.near
-import corpus.tokens
+import corpus
 from corpus.__main__ import main
-from corpus.check import KINDS, check_corpus, check_path, detectable_difference
-from corpus.near import near_duplicates
+from corpus.check import near_duplicates as near_room
+from corpus.check import tokens as tokens_room
+from corpus.check.check import KINDS, check_corpus, check_path, detectable_difference
+from corpus.check.near_duplicates import near_duplicates
+from corpus.check.style import known_names, sentence_pattern
+from corpus.readers.rows import RepeatedPairError
 from corpus.records import SPLITS, Corpus, Passage, Query
-from corpus.rows import RepeatedPairError
-from corpus.words import WORD
-from corpus.writing import known_names, sentence_pattern
+from corpus.text import WORD
 from fakes import PASSAGES, small_corpus
 from samples import write_lines
 
@@ -371,8 +372,8 @@ def test_near_duplicates_of_short_and_wordless_texts_and_of_none():
 def test_texts_of_one_mould_are_compared_with_so_many_others_at_most(monkeypatch):
     mould = " ".join(f"m{i}" for i in range(40))  # Jaccard 0.58: under the threshold, all of them
     texts = [f"{mould} " + " ".join(f"u{n}x{i}" for i in range(14)) for n in range(400)]
-    overlaps, compared = corpus.near._overlaps, []
-    monkeypatch.setattr(corpus.near, "_overlaps", lambda shingles, marks, batch:
+    overlaps, compared = near_room._overlaps, []
+    monkeypatch.setattr(near_room, "_overlaps", lambda shingles, marks, batch:
                         compared.extend(batch) or overlaps(shingles, marks, batch))
     assert near_duplicates(texts) == []
     assert len(texts) < len(compared) < 100 * len(texts) < len(texts) * (len(texts) - 1) / 2
@@ -385,7 +386,7 @@ def test_looking_for_near_duplicates_reports_how_far_it_is():
 
 
 def test_tokens_counted_word_by_word_are_those_of_the_whole_text():
-    counter = corpus.tokens.token_counter()
+    counter = tokens_room.token_counter()
     rng = random.Random(3)
     marks = [*"abXY09 .,'-_[]()#@\n\t\x0b\x1c\x85\x00",
              *"\ufffd\u00a0\u2028\u200b’“…éßñ中日ひ한अआ\u0301🙂½", "[CLS]", "[SEP]",
@@ -398,9 +399,9 @@ def test_tokens_counted_word_by_word_are_those_of_the_whole_text():
 
 
 def test_words_whose_tokens_are_known_are_forgotten_when_they_are_many(monkeypatch):
-    monkeypatch.setattr(corpus.tokens, "MOST_KNOWN", 50)
-    monkeypatch.setattr(corpus.tokens, "BATCH", 2)
-    counter = corpus.tokens.token_counter()
+    monkeypatch.setattr(tokens_room, "MOST_KNOWN", 50)
+    monkeypatch.setattr(tokens_room, "BATCH", 2)
+    counter = tokens_room.token_counter()
     texts = [f"word{i} other{i}" for i in range(20)]
     whole = [len(encoding) for encoding in counter.tokenizer.encode_batch_fast(texts)]
     assert counter.count(texts) == whole
@@ -430,7 +431,7 @@ def test_words_in_common_are_counted_by_stem_with_the_title():
 
 
 def test_without_the_package_of_the_model_tokens_are_estimated_from_words(monkeypatch):
-    monkeypatch.setattr(corpus.tokens, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(tokens_room, "PACKAGE", "no_such_package")
     tokens = check_corpus(small_corpus()).writing["tokens"]
     assert "words × 1.3" in tokens["counted_by"]
     assert tokens["questions"] == {"min": 4, "mean": 6.0, "max": 9}

@@ -12,8 +12,8 @@ import pytest
 
 from children import wait_for
 from train.engines.local import hub_environment
-from ui import child as room
-from ui.child import CancelledError, NoAnswerError, Step, answer_of, drained, follow
+from ui.services import process as room
+from ui.services.process import CancelledError, NoAnswerError, Step, answer_of, drained, follow
 
 TELLS = "import json, sys, time\n" \
         "tell = lambda *p, text='': print(json.dumps({'progress': p, 'text': text}), " \

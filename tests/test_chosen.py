@@ -10,14 +10,13 @@ from finished import finished_run
 from house import ADA, BEN
 from own import GONE, Gate, name_of, numbers, with_own
 from test_lane import until
-from train.record import list_runs
-from ui import chosen as room
-from ui.acts import Acts
-from ui.chosen import NotReadyError
-from ui.lane import BusyError
-from ui.uploads import UploadError
-from ui.views import Views
-from ui.visitor import Visitor
+from train.run.record import list_runs
+from ui.auth import Visitor
+from ui.services import pair_cache as room
+from ui.services.pair_cache import NotReadyError
+from ui.services.runs import Acts, Views
+from ui.services.uploads import UploadError
+from ui.services.worker import BusyError
 
 OWNER = Visitor(None, True)
 BROWSER, OTHER = Visitor("browser-a"), Visitor("browser-b")
@@ -226,7 +225,7 @@ def test_data_whose_time_is_over_is_said_and_goes_from_memory_and_disk(house, ac
 
 
 def test_a_wish_for_anothers_data_is_refused_too(space, tmp_path):
-    from ui.acts import Wish
+    from ui.services.runs import Wish
 
     house = with_own(space)
     name = house.uploads.bring(1, "ada")

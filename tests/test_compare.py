@@ -1,10 +1,9 @@
 import pytest
 
 from fakes import HashingEncoder
-from retrieval.compare import compare, ordinal
+from retrieval.bm25 import build_lexical_index
+from retrieval.compare import MAX_QUERY, QueryError, check_k, check_query, compare, ordinal
 from retrieval.index import build_index
-from retrieval.inputs import MAX_QUERY, QueryError, check_k, check_query
-from retrieval.lexical import build_lexical_index
 
 
 @pytest.fixture

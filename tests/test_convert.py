@@ -11,15 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
-from corpus import sources
 from corpus.__main__ import main
-from corpus.about import read_about
 from corpus.columns import Columns
-from corpus.convert import convert
-from corpus.formats.hub_data import Choices, HubData
-from corpus.limits import Limits, TooMuchError
-from corpus.look import look
-from corpus.read import load_corpus
+from corpus.importing.convert import convert
+from corpus.importing.manifest import read_about
+from corpus.importing.preview import look
+from corpus.load import load_corpus
+from corpus.readers import open
+from corpus.readers.hub import Choices, HubData
+from corpus.readers.rows import Limits, TooMuchError
 from corpus.records import SPLITS, CorpusError
 from samples import write_beir, write_lines
 
@@ -278,8 +278,8 @@ def test_a_data_set_of_the_hub_is_kept_with_the_commit_it_was_read_at(tmp_path, 
         assert data.revision == sha
         yield "me/faq train row 1", {"question": "a?", "answer": "A", "n": 1}
 
-    monkeypatch.setattr(sources, "hub_choices", choices)
-    monkeypatch.setattr(sources, "hub_rows", rows)
+    monkeypatch.setattr(open, "hub_choices", choices)
+    monkeypatch.setattr(open, "hub_rows", rows)
     seen = look("hf:me/faq", config="german").as_json()
     assert (seen["kind"], seen["columns"]) == ("pairs", ["question", "answer", "n"])
     assert (seen["hub"]["configs"], seen["hub"]["splits"]) == (

@@ -12,12 +12,12 @@ from fakes import FakeRequest
 from house import ADA, BEN
 from samples import write_lines
 from test_intake import FAKE
-from ui import data_acts, data_memory
-from ui import uploads as uploads_room
-from ui.data_acts import DataActs
-from ui.data_memory import OWN, ROLES, marked
-from ui.data_panel import _parts, _switch
-from ui.intake import Intake
+from ui.services import uploads as uploads_room
+from ui.services.importing import Intake
+from ui.tabs.data import handlers, restore
+from ui.tabs.data.handlers import DataActs
+from ui.tabs.data.panel import _parts, _switch
+from ui.tabs.data.restore import OWN, ROLES, marked
 
 CERTAIN = "anchor,positive\nhow?,so\n"
 UNSURE = "kundenfrage,antwort,falsch\nwie?,so,nein\n"
@@ -49,8 +49,8 @@ def sent(tmp_path):
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    monkeypatch.setattr(data_acts, "DRAW_EVERY", 0.0)
-    monkeypatch.setattr(data_acts, "CLOSED_WITHIN", 0.0)
+    monkeypatch.setattr(handlers, "DRAW_EVERY", 0.0)
+    monkeypatch.setattr(handlers, "CLOSED_WITHIN", 0.0)
 
 
 def page(house, token=BEN):
@@ -357,14 +357,14 @@ def test_a_file_that_is_gone_after_a_reload_is_said_and_the_data_stays(acts, sen
     back, _ = became(acts, acts.restore(*page(acts.house), remembered(
         acts, end["data"], named), "", ""))
     assert back["mine"] == end["data"] and back["brought"] == ""
-    assert data_memory.FILE_GONE in back["said"]
+    assert restore.FILE_GONE in back["said"]
 
 
 def test_data_that_is_gone_after_a_reload_is_said(acts, sent):
     gone = "upload-" + "0" * 24
     back, _ = became(acts, acts.restore(*page(acts.house), remembered(
         acts, gone, marked(raw="raw-" + "0" * 24)), "", ""))
-    assert (back["mine"], back["brought"]) == ("", "") and data_memory.DATA_GONE in back["said"]
+    assert (back["mine"], back["brought"]) == ("", "") and restore.DATA_GONE in back["said"]
 
 
 @pytest.mark.parametrize("before", [

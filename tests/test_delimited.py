@@ -1,8 +1,8 @@
 import pytest
 
-from corpus.formats.delimited import LONGEST_CELL, delimited, longest_cell
-from corpus.formats.encodings import TextFile
-from corpus.limits import WHOLE, Limits, TooMuchError
+from corpus.readers.csv import LONGEST_CELL, delimited, longest_cell
+from corpus.readers.rows import WHOLE, Limits, TooMuchError
+from corpus.readers.text import TextFile
 from corpus.records import CorpusError
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from corpus.formats.encodings import TextFile
-from corpus.limits import Limits, TooMuchError
+from corpus.readers.rows import Limits, TooMuchError
+from corpus.readers.text import TextFile
 from corpus.records import CorpusError
 
 GERMAN = "Frage;Antwort\nWie groß ist der Kofferraum?;Er fasst 500 Liter – das genügt.\n"

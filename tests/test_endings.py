@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from samples import write_beir
 from tiny import tiny_model_for
-from train import fit as room
-from train.carry_out import Limits, begun, carry_out
-from train.loop import Loop
+from train.fit import fit as room
+from train.fit.loop import Loop
+from train.fit.model import TrainingError
+from train.fit.runner import Limits, begun, carry_out
 from train.recipe import Recipe
-from train.record import open_run, still_true
-from train.request import Request
-from train.trainable import TrainingError
+from train.run.record import open_run, still_true
+from train.run.spec import Request
 
 SMALL = replace(Recipe(), batch_size=8, learning_rate=0.003, precision="fp32")
 
@@ -141,9 +141,9 @@ def test_too_many_pairs_are_refused_before_anything_is_loaded(fitted, monkeypatc
 
 def test_a_clock_set_back_makes_no_run_end_before_it_started(fitted, monkeypatch):
     times = iter(["2026-05-05T12:00:00+00:00", *["2026-05-05T11:00:00+00:00"] * 9])
-    monkeypatch.setattr("train.ledger.now", lambda: next(times))
+    monkeypatch.setattr("train.fit.fit.result.now", lambda: next(times))
     clock = iter(range(10**9, 0, -100))
-    monkeypatch.setattr("train.record.time.time", lambda: next(clock))
+    monkeypatch.setattr("train.run.record.time.time", lambda: next(clock))
     run = fitted()
     record = run.record()
     assert record["finished"] >= record["started"]

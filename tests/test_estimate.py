@@ -4,12 +4,12 @@ from dataclasses import replace
 import pytest
 
 from children import Child
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from fakes import small_corpus
 from retrieval.encoder import EMBEDDED_MODEL
 from samples import write_beir
 from tiny import tiny_model_for
-from train.estimate import (
+from train.fit.estimate import (
     FEW,
     MANY,
     Speed,
@@ -21,15 +21,15 @@ from train.estimate import (
     spread,
     work_of,
 )
-from train.loop import Loop
+from train.fit.loop import Loop
+from train.fit.model import TrainingError
 from train.recipe import Recipe
-from train.trainable import TrainingError
 
 SPEED = Speed(step=(0.1, 0.2), encode=(0.01, 0.02))
 
 
 def test_the_time_is_start_and_steps_and_what_is_encoded_and_end(monkeypatch):
-    monkeypatch.setattr("train.estimate.END", (1.0, 2.0))
+    monkeypatch.setattr("train.fit.fit.estimate.END", (1.0, 2.0))
     work = Work(pairs=100, passages=50, steps=30, batch=10, encoded=200)
     assert seconds(work, SPEED, start=(5.0, 10.0)) == (5 + 1 + 3 + 2, 10 + 2 + 6 + 4)
     mined = replace(work, heavier=(1.5, 2.0))

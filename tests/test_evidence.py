@@ -5,7 +5,7 @@ import pytest
 
 from corpus.records import Corpus
 from fakes import PASSAGES, QUERIES, HashingEncoder
-from retrieval.evidence import Evidence, Judged, judge, means
+from retrieval.evaluation import Evidence, Judged, judge, means
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY, query_metrics
 

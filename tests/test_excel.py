@@ -7,9 +7,9 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import openpyxl
 import pytest
 
-from corpus.formats.cells import is_date_format, number_text
-from corpus.formats.excel import excel_rows, excel_table
-from corpus.limits import Limits, TooMuchError
+from corpus.readers.cells import is_date_format, number_text
+from corpus.readers.excel import excel_rows, excel_table
+from corpus.readers.rows import Limits, TooMuchError
 from corpus.records import CorpusError
 
 LIMITS = Limits()

@@ -3,18 +3,18 @@ from dataclasses import replace
 
 import pytest
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from retrieval import encoder as room
 from retrieval.encoder import load_encoder, split_revision
-from retrieval.evidence import judge, means
-from retrieval.fair import as_other, at_its_best, fairer, other_way
+from retrieval.evaluation import judge, means
 from retrieval.index import build_index
+from retrieval.prompts import as_other, at_its_best, fairer, other_way
 from samples import write_beir
 from tiny import tiny_model_for
-from train.carry_out import begun, carry_out
+from train.fit.runner import begun, carry_out
 from train.recipe import Recipe
-from train.record import open_run
-from train.request import Request
+from train.run.record import open_run
+from train.run.spec import Request
 
 PROMPT = "find the passage about the brakes : "
 
@@ -106,7 +106,7 @@ def test_the_way_that_is_better_on_dev_is_chosen_and_said(model, corpus_):
 def test_a_run_compares_best_with_best_and_its_model_stores_what_it_is_used_with(
     model, data, corpus_, tmp_path, monkeypatch, keep_prompt
 ):
-    from train import result
+    from train.fit import result
 
     # What the tuned model does better with is as may be: here it is made one or the other.
     honest = result.fairer

@@ -10,10 +10,10 @@ import time
 import pytest
 
 from children import Child, wait_for
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from samples import write_beir, write_lines
 from tiny import tiny_model_for
-from train.record import Run, mark_interrupted
+from train.run.record import Run, mark_interrupted
 
 pytestmark = pytest.mark.slow
 RATE = ("--set", "learning_rate=0.003", "--set", "batch_size=8", "--set", "dropout=0.1")
@@ -180,7 +180,7 @@ def test_a_full_disk_is_said_and_with_room_the_run_goes_on_from_its_last_state(s
 
 
 def test_too_little_room_is_seen_before_writing(tmp_path):
-    from train.machine import check_room
+    from train.fit.machine import check_room
 
     with pytest.raises(OSError, match="MB are needed and .* MB are free"):
         check_room(tmp_path, 1 << 60)
@@ -189,9 +189,9 @@ def test_too_little_room_is_seen_before_writing(tmp_path):
 def test_memory_that_runs_out_says_what_to_lower(tmp_path):
     import torch
 
-    from train.faults import foreseen, sentence
+    from train.fit.errors import foreseen, sentence
     from train.recipe import Recipe
-    from train.record import open_run
+    from train.run.record import open_run
 
     run = open_run(tmp_path)
     with pytest.raises(RuntimeError) as caught:
@@ -264,7 +264,7 @@ def test_an_answer_of_50000_words_is_cut_and_trained_on(start, tmp_path):
 
 
 def test_another_thread_that_asks_to_stop_is_not_broken_off_itself():
-    from train.stopping import Stop, StopRequestedError
+    from train.fit.stopping import Stop, StopRequestedError
 
     stop, said = Stop(), []
     with stop.interrupts():
@@ -277,7 +277,7 @@ def test_another_thread_that_asks_to_stop_is_not_broken_off_itself():
 
 
 def test_a_signal_breaks_off_what_takes_long():
-    from train.stopping import Stop, StopRequestedError
+    from train.fit.stopping import Stop, StopRequestedError
 
     stop = Stop()
     before = signal.signal(signal.SIGALRM, lambda *_: stop.ask())

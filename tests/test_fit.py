@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from children import Child
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder
-from retrieval.evidence import judge, means
+from retrieval.evaluation import judge, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS
 from samples import write_lines
-from train.record import Run
+from train.run.record import Run
 
 HOUSE = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import corpus
-from corpus.check import check_path
-from corpus.near import near_duplicates
-from corpus.read import load_corpus
-from corpus.writing import shared_words
+from corpus.check.check import check_path
+from corpus.check.near_duplicates import near_duplicates
+from corpus.check.style import shared_words
+from corpus.load import load_corpus
 
 FOLDER = Path(corpus.__file__).parent / "general"
 CAR_WORDS = re.compile(

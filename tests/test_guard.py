@@ -8,9 +8,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from train.settings import Settings
-from ui import guard as room
-from ui.guard import FORM_AROUND, MAX_BODY, middleware
-from ui.visitor import BROWSER_COOKIE
+from ui import middleware as room
+from ui.auth import BROWSER_COOKIE
+from ui.middleware import FORM_AROUND, MAX_BODY, middleware
 
 MAX_UPLOAD = 3_000_000
 

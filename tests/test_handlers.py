@@ -12,13 +12,17 @@ from house import ADA, BEN
 from samples import write_lines
 from test_intake import FAKE
 from train.recipe import RECIPES, RULES
-from train.request import Request
-from ui import endpoints, finetune, recipe_form, run_panel, runs, uploads
-from ui.acts import Acts
-from ui.intake import Intake
-from ui.plan import Planner
-from ui.publishing import Publishing
-from ui.run_state import LOST_AFTER
+from train.run.spec import Request
+from ui import api
+from ui.services import uploads
+from ui.services.estimate import Planner
+from ui.services.importing import Intake
+from ui.services.publishing import Publishing
+from ui.services.run_state import LOST_AFTER
+from ui.services.runs import Acts
+from ui.tabs import finetune, runs
+from ui.tabs import finetune as recipe_form
+from ui.tabs import run as run_panel
 
 SKIPPED = gr.skip()
 
@@ -204,7 +208,7 @@ def check(house, acts, monkeypatch, tmp_path):
     added = {}
     monkeypatch.setattr(gr, "api", lambda fn, api_name, **_: added.update({api_name: fn}))
     intake = Intake(house.settings, house.uploads, FAKE)
-    endpoints.add_endpoints(house, acts, intake, Publishing(house))
+    api.add_endpoints(house, acts, intake, Publishing(house))
     return added["check"]
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.formats.hub_data import HubData, is_hub_source, parse
+from corpus.readers.hub import HubData, is_hub_source, parse
 from corpus.records import CorpusError
 from publish_hub import ME, loopback
 from test_fit import HOUSE

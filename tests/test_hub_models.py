@@ -14,7 +14,7 @@ from samples import write_beir
 from test_encoder import embedded
 from test_fit import HOUSE
 from tiny import tiny_model
-from train.record import Run
+from train.run.record import Run
 
 pytestmark = pytest.mark.slow
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from fakes import HashingEncoder, small_corpus
+from retrieval.bm25 import build_lexical_index
 from retrieval.index import Index, Ranking, build_index, store_index
-from retrieval.lexical import build_lexical_index
 
 
 def ranking(scores):

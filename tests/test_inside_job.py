@@ -8,10 +8,10 @@ import time
 import pytest
 
 from jobs_hub import TOKEN, Repository, jobs_hub
-from train.engines import inside_job
-from train.engines.inside_job import Job
-from train.engines.job_lines import heard, record_line
-from train.engines.user_hub import UserHub
+from train.engines.jobs import worker
+from train.engines.jobs.hub import UserHub
+from train.engines.jobs.protocol import heard, record_line
+from train.engines.jobs.worker import Job
 
 PRETEND = """\
 import json, os, pathlib, signal, sys, time
@@ -48,7 +48,7 @@ tell(type="phase", phase="train")
 def job(tmp_path, monkeypatch):
     """A job fetched into a folder; `goes_on` is what its training does after a checkpoint."""
     for name in ("LOOK_EVERY", "STOP_EVERY"):
-        monkeypatch.setattr(inside_job, name, 0.02)
+        monkeypatch.setattr(worker, name, 0.02)
     with jobs_hub() as (hub, address):
         repository = hub.repositories["vera/r"] = Repository()
         repository.commit({})
@@ -61,7 +61,7 @@ def job(tmp_path, monkeypatch):
         def make(goes_on, **options):
             pretend = tmp_path / "pretend.py"
             pretend.write_text(PRETEND + goes_on)
-            monkeypatch.setattr(inside_job, "training",
+            monkeypatch.setattr(worker, "training",
                                 lambda run: [sys.executable, str(pretend), str(run.folder)])
             made = Job(tmp_path, "vera/r", UserHub(TOKEN, address), **options)
             made.at = hub
@@ -159,14 +159,14 @@ def test_a_result_is_offered_again_to_a_hub_that_does_not_answer(job, monkeypatc
             pauses.append(seconds)
             inside.at.refuse.clear()
 
-    monkeypatch.setattr(inside_job.time, "sleep", wait)
+    monkeypatch.setattr(worker.time, "sleep", wait)
     inside.at.refuse["POST", "/commit/"] = 503, "busy"
     assert inside.run_to_the_end() == 0
     assert pauses == [5.0] and "result-m/run.json" in inside.at.files("vera/r")
 
 
 def test_a_result_that_nobody_takes_fails_the_job_and_says_so(job, monkeypatch, capsys):
-    monkeypatch.setattr(inside_job, "TRIES", 1)
+    monkeypatch.setattr(worker, "TRIES", 1)
     inside = job('end("done")')
     inside.at.refuse["POST", "/commit/"] = 403, "no write access"
     assert inside.run_to_the_end() == 1

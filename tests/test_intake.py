@@ -13,13 +13,12 @@ from brought_data import keep
 from corpus.columns import Columns
 from samples import write_lines
 from train.settings import Settings
-from ui import intake as room
-from ui import uploads as uploads_room
-from ui.brought import Brought, IntakeError
-from ui.child import CancelledError, drained
-from ui.intake import Intake
-from ui.uploads import UPLOAD, UploadError, Uploads
-from ui.visitor import Visitor
+from ui.auth import Visitor
+from ui.services import importing as room
+from ui.services import uploads as uploads_room
+from ui.services.importing import Brought, Intake, IntakeError
+from ui.services.process import CancelledError, drained
+from ui.services.uploads import UPLOAD, UploadError, Uploads
 
 FAKE = (sys.executable, "-S", str(Path(__file__).with_name("fake_corpus.py")))
 OWNER = Visitor(None, True, token="hf_owner")

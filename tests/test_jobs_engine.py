@@ -11,9 +11,9 @@ from job_play import wait_until
 from jobs_hub import TOKEN
 from retrieval.encoder import load_encoder
 from train.engines import EngineError, Flavor
-from train.engines.job_lines import heard
-from train.engines.job_price import INSTALL_SECONDS, LONGEST_S, SHORTEST_S, time_limit
 from train.engines.jobs import estimated_cost
+from train.engines.jobs.pricing import INSTALL_SECONDS, LONGEST_S, SHORTEST_S, time_limit
+from train.engines.jobs.protocol import heard
 
 pytestmark = pytest.mark.slow
 

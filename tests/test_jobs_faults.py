@@ -8,8 +8,8 @@ import pytest
 from job_play import QUICK, wait_until
 from jobs_hub import TOKEN
 from train.engines import EngineError, jobs
-from train.engines.job_lines import event_line
 from train.engines.jobs import JobsEngine
+from train.engines.jobs.protocol import event_line
 
 pytestmark = pytest.mark.slow
 

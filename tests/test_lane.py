@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from ui import lane as room
-from ui.lane import BusyError, Job, Lane, Stage
+from ui.services import worker as room
+from ui.services.worker import BusyError, Job, Lane, Stage
 
 
 def until(is_so):

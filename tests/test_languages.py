@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from corpus.check import check_corpus
-from corpus.languages import MOST_TEXTS, Languages, Told, languages, told_of
+from corpus.check.check import check_corpus
+from corpus.check.languages import MOST_TEXTS, Languages, Told, languages, told_of
 from corpus.records import Corpus, Passage, Query
 from fakes import small_corpus
 
@@ -81,7 +81,7 @@ def test_languages_that_are_taken_for_one_another_are_no_finding_of_their_own():
 
 @pytest.mark.parametrize("name", ["porsche", "general"])
 def test_the_built_in_corpora_are_english(name):
-    from corpus.read import load_corpus
+    from corpus.load import load_corpus
 
     told = languages(load_corpus(name))
     assert told.as_json() == {"questions": {"en": 1.0}, "passages": {"en": 1.0}}

@@ -13,8 +13,8 @@ import torch
 from tiny import tiny_model_for
 from train import launch
 from train.recipe import named_recipe
-from train.record import create_run
-from train.request import Request
+from train.run.record import create_run
+from train.run.spec import Request
 
 HOUSE = Path(__file__).resolve().parents[1]
 SECONDS = 300

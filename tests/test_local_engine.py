@@ -6,8 +6,8 @@ import pytest
 
 from train.engines import EngineError
 from train.engines.local import NICENESS, LocalEngine, spare_cores
-from train.record import create_run
-from train.request import Request
+from train.run.record import create_run
+from train.run.spec import Request
 
 
 def wait_for(run, status, seconds=60):

@@ -4,8 +4,8 @@ import zipfile
 import pytest
 
 from corpus.__main__ import main
-from corpus.limits import Limits
-from corpus.look import look
+from corpus.importing.preview import look
+from corpus.readers.rows import Limits
 from corpus.records import CorpusError
 from samples import write_lines
 

@@ -11,8 +11,8 @@ from corpus.records import Corpus, Passage, Query
 from retrieval.encoder import load_encoder
 from retrieval.index import build_index
 from tiny import tiny_model_for
-from train.gradient import PASSAGE_PROMPTS, QUERY_PROMPTS
-from train.loop import Loop, TrainingError
+from train.fit.gradient import PASSAGE_PROMPTS, QUERY_PROMPTS
+from train.fit.loop import Loop, TrainingError
 from train.recipe import Recipe, named_recipe
 
 SMALL = replace(named_recipe("tandem"), batch_size=4, epochs=2, warmup=0.5, learning_rate=1e-3,

@@ -3,7 +3,7 @@ import torch
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 from corpus.records import Corpus, Passage, Query
-from train.losses import Answers, ranking_loss
+from train.fit.loss import Answers, ranking_loss
 
 
 def vectors(rows, dim=8, seed=0):

@@ -6,14 +6,15 @@ import pytest
 
 from corpus.records import Corpus, Passage, Query
 from fakes import HashingEncoder, small_corpus
+from retrieval.bm25 import build_lexical_index
 from retrieval.compare import compare
-from retrieval.evidence import Evidence
+from retrieval.evaluation import Evidence
 from retrieval.index import build_index
-from retrieval.lexical import build_lexical_index
 from test_evidence import side
-from train.board import scoreboard
-from ui import markup
-from ui.progress import Progress
+from train.report.evidence_html import scoreboard
+from ui.html import elements
+from ui.services.format import duration, time_left
+from ui.services.progress import Progress
 
 HOSTILE = '<img src=x onerror=alert(1)> ${alert(1)} {{7*7}} "quoted" \'single\' & </article>'
 
@@ -47,7 +48,7 @@ def compared(query="What are the yellow calipers?", k=5, lexical=False, corpus=N
 
 
 def test_the_known_answer_is_marked_on_both_sides():
-    html = markup.comparison(compared(k=6))
+    html = elements.comparison(compared(k=6))
     assert html.count("★ answer") == 2
     assert html.count("data-answer") == 3  # two cards and the line between them
 
@@ -55,14 +56,14 @@ def test_the_known_answer_is_marked_on_both_sides():
 def test_a_known_answer_below_the_list_is_shown_all_the_same():
     result = compared(k=1)
     assert result.base.answer_rank > 1
-    html = markup.comparison(result)
+    html = elements.comparison(result)
     assert "further down" in html
     assert html.count("★ answer") == 2
 
 
 def test_each_moved_passage_says_where_it_came_from():
     result = compared()
-    html = markup.comparison(result)
+    html = elements.comparison(result)
     moved = [hit for hit in result.tuned.hits if hit.movement]
     assert moved
     for hit in moved:
@@ -73,11 +74,11 @@ def test_each_moved_passage_says_where_it_came_from():
 def test_a_line_joins_each_passage_that_is_in_both_lists():
     result = compared()
     both = {h.passage_id for h in result.base.hits} & {h.passage_id for h in result.tuned.hits}
-    assert markup.comparison(result).count("<path") == len(both) > 0
+    assert elements.comparison(result).count("<path") == len(both) > 0
 
 
 def test_words_and_nearest_sentence_are_marked():
-    html = markup.comparison(compared())
+    html = elements.comparison(compared())
     assert "<mark>yellow</mark>" in html
     assert re.search(r'class="t-near">[^<]*They are marked by ', html)
 
@@ -92,29 +93,29 @@ def test_nothing_of_the_data_becomes_markup(where):
         passage = replace(passage, **{where: f"plain {HOSTILE}"})
     corpus = Corpus("h", (passage, Passage("p2", "Other.")), {"q": Query("q", query)},
                     {"test": {"q": {"p1": 1}}})
-    html = markup.comparison(compared(query, corpus=corpus, lexical=True))
+    html = elements.comparison(compared(query, corpus=corpus, lexical=True))
     assert "img" not in {tag for tag, _ in Tags(html).opened}
     assert not [a for _, attrs in Tags(html).opened for a in attrs if a.startswith("on")]
 
 
 def test_errors_states_and_the_board_escape_what_they_are_given():
-    for html in (markup.error(HOSTILE), scoreboard(None, HOSTILE),
-                 markup.state(Progress("failed", HOSTILE, HOSTILE, 0.5)),
+    for html in (elements.error(HOSTILE), scoreboard(None, HOSTILE),
+                 elements.state(Progress("failed", HOSTILE, HOSTILE, 0.5)),
                  scoreboard(Evidence("test", 3, side([1]), side([2])), HOSTILE)):
         assert "img" not in {tag for tag, _ in Tags(html).opened}
 
 
 def test_markup_is_well_formed():
-    for html in (markup.header(), markup.empty(), markup.waiting(),
-                 markup.comparison(compared(lexical=True)), markup.comparison(compared(k=1))):
+    for html in (elements.header(), elements.empty(), elements.waiting(),
+                 elements.comparison(compared(lexical=True)), elements.comparison(compared(k=1))):
         Tags(html)
 
 
 def test_without_a_tuned_model_its_column_says_that_it_is_being_made():
     corpus = small_corpus()
     alone = compare("calipers", corpus, build_index(HashingEncoder(), corpus), None)
-    assert "being made right now" in markup.comparison(alone, markup.TRAINING)
-    assert "no fine-tuned model yet" in markup.comparison(alone)
+    assert "being made right now" in elements.comparison(alone, elements.TRAINING)
+    assert "no fine-tuned model yet" in elements.comparison(alone)
 
 
 def test_the_board_shows_fifteen_metrics_and_the_primary_first():
@@ -124,7 +125,7 @@ def test_the_board_shows_fifteen_metrics_and_the_primary_first():
 
 
 def test_the_state_shows_progress_time_left_and_the_curve_so_far():
-    html = markup.state(Progress("training", "Fine-tuning", "step 3 of 9", 1 / 3, 42,
+    html = elements.state(Progress("training", "Fine-tuning", "step 3 of 9", 1 / 3, 42,
                                  ((0, 0.5), (1, 0.61))))
     assert 'value="33"' in html
     assert "about 40 s left" in html
@@ -149,10 +150,10 @@ def test_the_names_of_the_sides_are_escaped():
     (0, "a few seconds left"), (4.9, "a few seconds left"), (42, "about 40 s left"),
     (89, "about 90 s left"), (90, "about 2 min left"), (3600, "about 60 min left")])
 def test_the_time_left_is_said_no_more_exactly_than_it_is_known(seconds, said):
-    assert markup.time_left(seconds) == said
+    assert time_left(seconds) == said
 
 
 @pytest.mark.parametrize("seconds, said", [
     (0, "0 s"), (89, "89 s"), (90, "1.5 min"), (5399, "90.0 min"), (5400, "1.5 h")])
 def test_a_duration_is_said_in_the_unit_that_fits(seconds, said):
-    assert markup.duration(seconds) == said
+    assert duration(seconds) == said

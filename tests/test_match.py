@@ -1,5 +1,5 @@
 from fakes import HashingEncoder
-from retrieval.match import matching_spans, nearest_sentences, sentence_spans
+from retrieval.compare import matching_spans, nearest_sentences, sentence_spans
 
 
 def marked(query, text):

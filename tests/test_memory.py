@@ -8,7 +8,7 @@ from corpus.records import Passage, Query
 from retrieval.encoder import load_encoder
 from retrieval.index import build_index
 from test_loop import SMALL, epochs, folder, loop, numbers  # noqa: F401 - fixtures
-from train.loop import Loop
+from train.fit.loop import Loop
 
 RECIPE = replace(SMALL, memory=1.0)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from corpus.records import Corpus, Passage, Query
-from retrieval.evidence import judge, means
+from retrieval.evaluation import judge, means
 from retrieval.index import Ranking
 from retrieval.metrics import METRICS, mean_metrics, query_metrics
 

@@ -5,8 +5,8 @@ import pytest
 from corpus.records import Corpus, Pair, Passage, Query
 from retrieval.index import build_index
 from tests.fakes import PASSAGES, QUERIES, HashingEncoder, small_corpus
-from train import negatives
-from train.negatives import mine
+from train.fit import negatives
+from train.fit.negatives import mine
 
 
 def mined(per_pair=2, margin=0.95, seed=1, corpus=None):

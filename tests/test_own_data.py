@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from own import Gate, name_of, numbers, opening_pair, write_pairs
-from retrieval.evidence import judge
+from retrieval.evaluation import judge
 from train.settings import Settings
-from ui import own_data as room
-from ui.own_data import is_own, pair_of_data, remember, swept
+from ui.services import load_upload as room
+from ui.services.load_upload import is_own, pair_of_data, remember, swept
 
 
 @pytest.fixture

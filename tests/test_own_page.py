@@ -11,14 +11,13 @@ from own import Gate, name_of, numbers, with_own
 from test_chosen import OWNER, made_on, ready
 from test_lane import until
 from test_markup import HOSTILE, Tags
-from ui import chosen_row, compare, own_markup, page, scoreboard
-from ui.acts import Acts
-from ui.board_acts import findings
-from ui.compare import compare_endpoint, compare_on_endpoint
-from ui.lane import Stage
-from ui.questions import a_surprise, example_queries
-from ui.scoreboard import scoreboard_on_endpoint
-from ui.views import Views
+from ui import page
+from ui.services.runs import Acts, Views
+from ui.services.worker import Stage
+from ui.tabs import compare, scoreboard, selection
+from ui.tabs.board_handlers import findings
+from ui.tabs.compare import a_surprise, compare_endpoint, compare_on_endpoint, example_queries
+from ui.tabs.scoreboard import scoreboard_on_endpoint
 
 SKIPPED = gr.skip()
 ROW, SAID, SHOW, WATCH, TUNE, AGAIN, STOP, ABOVE, _, MARK, _, MADE, TIMER, DRAWN = range(14)
@@ -49,7 +48,7 @@ def asked(house):
 
 def look(house, acts, shown, drawn="", anew=True):
     request, nonce = asked(house)
-    return chosen_row._look(house, Views(acts), anew)(request, shown, nonce, drawn)
+    return selection._look(house, Views(acts), anew)(request, shown, nonce, drawn)
 
 
 def reading(house, acts, encoder, rows=None):
@@ -99,7 +98,7 @@ def test_progress_is_drawn_again_without_asking_the_result_again(house, acts, en
 
 def test_the_mark_changes_with_what_can_be_shown_and_not_with_each_passage(house):
     def mark(stage):
-        return chosen_row.Seen(name_of(), "x", stage, None, "", 0, True).mark
+        return selection.Seen(name_of(), "x", stage, None, "", 0, True).mark
 
     words, pair = object(), object()
     steps = [Stage("reading", ""), Stage("encoding", "", 0, 9, words=words),
@@ -148,7 +147,7 @@ def test_data_let_go_of_for_room_is_left_as_it_was_drawn(house, acts):
 
 
 def test_too_much_to_do_is_said_and_can_be_tried_again(house, acts, monkeypatch):
-    monkeypatch.setattr("ui.lane.MOST_JOBS", 0)
+    monkeypatch.setattr("ui.services.worker.MOST_JOBS", 0)
     row = look(house, acts, house.uploads.bring())
     assert "try again in some minutes" in row[SAID] and row[AGAIN].visible
 
@@ -290,13 +289,13 @@ def test_while_base_reads_and_without_test_questions_the_board_is_a_sentence(
     ("worse", "BM25, which matches words only, finds the answers better than Base"),
     ("no clear difference", "No clear difference between Base and BM25")])
 def test_the_verdict_on_base_recommends_nothing(house, acts, outcome, said):
-    from retrieval.evidence import Evidence, Judged
+    from retrieval.evaluation import Evidence, Judged
     from retrieval.metrics import query_metrics
 
     ranks = {"better": (5, 1), "worse": (1, 5), "no clear difference": (2, 2)}[outcome]
     sides = [{f"q{n}": Judged({"p": rank}, query_metrics({"p": rank}, {"p": 1}))
               for n in range(20)} for rank in ranks]
-    html = own_markup._verdict(Evidence("test", 9, *sides))
+    html = selection._verdict(Evidence("test", 9, *sides))
     assert said in html and "Keep" not in html and "20 test questions" in html
 
 

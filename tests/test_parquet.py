@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.formats.parquet import parquet_rows, parquet_table
-from corpus.limits import Limits, TooMuchError
+from corpus.readers.parquet import parquet_rows, parquet_table
+from corpus.readers.rows import Limits, TooMuchError
 from corpus.records import CorpusError
 
 LIMITS = Limits()

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from train.recipe import RECIPES, named_recipe
-from train.request import Request
-from ui import plan as room
-from ui.plan import PlanError, Planner, estimate_command, plan_key
+from train.run.spec import Request
+from ui.services import estimate as room
+from ui.services.estimate import PlanError, Planner, estimate_command, plan_key
 
 SAID = {"pairs": 9, "steps": 3, "seconds": {"low": 1, "high": 2}}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import corpus
-from corpus.check import check_path
-from corpus.near import near_duplicates
+from corpus.check.check import check_path
+from corpus.check.near_duplicates import near_duplicates
 
 FINGERPRINTS = Path(corpus.__file__).parent / "porsche" / "FINGERPRINTS.json"
 MODEL_LINES = {

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from corpus.check import check_corpus
-from corpus.power import (
+from corpus.check.check import check_corpus
+from corpus.check.power import (
     CORRELATION,
     LEAST_SD,
     Power,
@@ -12,17 +12,16 @@ from corpus.power import (
     detectable_difference,
     queries_needed,
 )
-from corpus.read import load_corpus
+from corpus.check.report import Report
+from corpus.load import load_corpus
 from corpus.records import Corpus, Passage, Query
-from corpus.report import Report
 from fakes import HashingEncoder, small_corpus
-from retrieval import pool
-from retrieval import spread as spread_module
+from retrieval import sampling
+from retrieval import sampling as spread_module
 from retrieval.encoder import ModelError
-from retrieval.evidence import judge
+from retrieval.evaluation import judge
 from retrieval.index import build_index
-from retrieval.pool import small_pool
-from retrieval.spread import base_spread, measured_spread
+from retrieval.sampling import base_spread, measured_spread, small_pool
 
 WHOLE = Spread(0.4, 0.55, 200, 1000, sampled=False)
 
@@ -121,8 +120,8 @@ def test_a_small_corpus_is_judged_whole_and_to_the_figure_that_judging_gives():
 
 
 def test_of_a_large_corpus_a_sample_is_judged_the_same_one_each_time(monkeypatch):
-    monkeypatch.setattr(pool, "MOST_QUERIES", 20)
-    monkeypatch.setattr(pool, "MOST_PASSAGES", 50)
+    monkeypatch.setattr(sampling, "MOST_QUERIES", 20)
+    monkeypatch.setattr(sampling, "MOST_PASSAGES", 50)
     corpus = made_up(queries=100, passages=300)
     sample = small_pool(corpus, "test", seed=1)
     assert len(sample.qrels["test"]) == 20 and len(sample.passages) == 50
@@ -134,7 +133,7 @@ def test_of_a_large_corpus_a_sample_is_judged_the_same_one_each_time(monkeypatch
 
 
 def test_the_others_are_those_nearest_in_words_so_that_finding_is_not_made_easy(monkeypatch):
-    monkeypatch.setattr(pool, "MOST_PASSAGES", 12)
+    monkeypatch.setattr(sampling, "MOST_PASSAGES", 12)
     near = [Passage(f"near{i}", f"gearbox number {i} of the tractor") for i in range(5)]
     far = [Passage(f"far{i}", f"flower pot {i} on a balcony") for i in range(300)]
     answer = Passage("answer", "the tractor has a gearbox from the seventies")
@@ -146,10 +145,10 @@ def test_the_others_are_those_nearest_in_words_so_that_finding_is_not_made_easy(
 
 
 def test_the_work_is_bound_by_tokens_and_by_answers(monkeypatch):
-    monkeypatch.setattr(pool, "MOST_TOKENS", 2_000)
+    monkeypatch.setattr(sampling, "MOST_TOKENS", 2_000)
     long = made_up(queries=50, passages=100, words=500)
     sample = small_pool(long, "test", seed=1)
-    assert len(sample.passages) * pool.TOKENS <= 2_000
+    assert len(sample.passages) * sampling.TOKENS <= 2_000
     assert 0 < len(sample.qrels["test"]) <= 8
     everything = {"q0": {p.id: 1 for p in long.passages}} | {"q1": {"p3": 1}}
     one_for_all = Corpus("c", long.passages, long.queries, {"test": everything})

@@ -14,18 +14,18 @@ from huggingface_hub import DatasetCard
 
 from fakes import HashingEncoder
 from finished import finished_run, questions
+from hub.client import Hub, Patience, drained
+from hub.errors import PublishError
 from publish_hub import ME, MINE, Commit, loopback
 from tiny import tiny_model_for
-from train.card_data import CardEdits
-from train.hub import Hub, Patience, drained
-from train.hub_errors import PublishError
-from train.publish import Wish, publish, write_dry
-from train.publishing.may_write import check_may_write, check_repo_id, namespaces
-from train.publishing.onnx_export import PATH as ONNX
-from train.publishing.onnx_export import can_export, export_int8, run_by_onnx, write_int8
-from train.publishing.there import EditedCardError
-from train.publishing.verify import Verified
-from train.record import Run
+from train.publish.onnx import PATH as ONNX
+from train.publish.onnx import can_export, export_int8, run_by_onnx, write_int8
+from train.publish.permissions import check_may_write, check_repo_id, namespaces
+from train.publish.publish import Wish, publish, write_dry
+from train.publish.remote import EditedCardError
+from train.publish.verify import Verified
+from train.report.card_metadata import CardEdits
+from train.run.record import Run
 
 TO = "me/car-parts"
 QUICK = Patience(silence=1.5, tries=2, pause=0.01, longest_wait=2)
@@ -61,7 +61,7 @@ def hub():
 @pytest.fixture
 def trusting(monkeypatch):
     """Do not load the model again: for tests of what comes before that."""
-    monkeypatch.setattr("train.publish.ask_again",
+    monkeypatch.setattr("train.publish.publish.ask_again",
                         lambda run, model, hashes, corpus, cache: Verified(hashes))
 
 
@@ -611,10 +611,10 @@ def test_a_model_that_ranks_otherwise_than_recorded_is_not_verified(run, hub):
 
 def test_a_run_as_it_was_really_trained_is_published_and_ranks_as_it_did(hub, tmp_path):
     """Fit, record, card, sanitising, weights and prompts, from one end to the other."""
-    from train.fit import fit
+    from train.fit.fit import fit
     from train.recipe import Recipe
-    from train.record import open_run
-    from train.request import Request
+    from train.run.record import open_run
+    from train.run.spec import Request
 
     corpus, run = questions(), open_run(tmp_path / "trained")
     base = tiny_model_for(corpus, tmp_path / "base", prompts={"query": "query: "})
@@ -711,8 +711,8 @@ def test_a_dry_run_writes_what_would_be_sent_and_asks_nobody(run, hub, trusting,
 
 
 def test_the_data_is_published_as_a_data_set_that_can_be_read_again(hub, tmp_path):
-    from corpus.read import load_corpus
-    from train.publishing.extras import publish_data
+    from corpus.load import load_corpus
+    from train.publish.dataset import publish_data
 
     corpus = questions()
     who = Hub(ME, hub.endpoint, QUICK)
@@ -739,7 +739,7 @@ def test_the_data_is_published_as_a_data_set_that_can_be_read_again(hub, tmp_pat
 
 
 def test_a_model_is_added_to_a_collection(hub):
-    from train.publishing.extras import add_to_collection
+    from train.publish.dataset import add_to_collection
 
     add_to_collection(Hub(ME, hub.endpoint, QUICK), "me/parts-1234567890", TO)
     assert hub.collections == {"me/parts-1234567890": [TO]}
@@ -751,13 +751,13 @@ def pretended_onnx(monkeypatch):
     def write(model, file):
         file.write_bytes(b"onnx")
 
-    monkeypatch.setattr("train.publishing.onnx_export.can_export", lambda: True)
-    monkeypatch.setattr("train.publishing.onnx_export.write_int8", write)
+    monkeypatch.setattr("train.publish.publish.onnx.can_export", lambda: True)
+    monkeypatch.setattr("train.publish.publish.onnx.write_int8", write)
 
 
 def test_an_onnx_export_that_ranks_as_well_goes_with_the_model_and_stands_on_the_card(
         run, hub, trusting, pretended_onnx, monkeypatch):
-    monkeypatch.setattr("train.publishing.onnx_export.run_by_onnx", lambda model, file: None)
+    monkeypatch.setattr("train.publish.publish.onnx.run_by_onnx", lambda model, file: None)
     exported = drained(export_int8(run, questions()))
     assert exported.full == exported.int8
     done(run, hub, extra={ONNX: exported.file})
@@ -776,14 +776,14 @@ def test_an_onnx_export_that_ranks_otherwise_is_not_offered(run, pretended_onnx,
             for weight in model.parameters():
                 weight.zero_()
 
-    monkeypatch.setattr("train.publishing.onnx_export.run_by_onnx", spoil)
+    monkeypatch.setattr("train.publish.publish.onnx.run_by_onnx", spoil)
     with pytest.raises(PublishError, match="not offered"):
         drained(export_int8(run, questions()))
     assert "onnx" not in run.record()
 
 
 def test_without_the_packages_an_onnx_export_says_what_to_install(run, monkeypatch):
-    monkeypatch.setattr("train.publishing.onnx_export.can_export", lambda: False)
+    monkeypatch.setattr("train.publish.publish.onnx.can_export", lambda: False)
     with pytest.raises(PublishError, match="requirements-onnx.txt"):
         drained(export_int8(run, questions()))
 
@@ -908,7 +908,7 @@ def test_the_command_prints_what_was_published(run, hub, trusting, monkeypatch, 
 def test_the_command_publishes_data_and_fills_a_collection_beside_the_model(
         run, hub, trusting, monkeypatch, capsys):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.endpoint)
-    monkeypatch.setattr("train.publish_command.corpus_of", lambda run: questions())
+    monkeypatch.setattr("train.commands.publish.corpus_of", lambda run: questions())
     monkeypatch.setenv("HF_TOKEN", ME)
     assert command(run, "--to", TO, "--with-data", "me/parts", "--data-license", "mit",
                    "--collection", "me/x-1", "--public", "--json") == 0

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fakes import FakeEngine
-from train import queue as room
 from train.engines import EngineError
-from train.queue import Queue
-from train.record import RunError, create_run, list_runs
-from train.request import Request
+from train.engines import queue as room
+from train.engines.queue import Queue
+from train.run.record import RunError, create_run, list_runs
+from train.run.spec import Request
 
 TOKEN = "hf_secret"
 

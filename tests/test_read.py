@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from corpus.records import CorpusError
 from samples import write_lines
 

@@ -2,8 +2,16 @@ from dataclasses import fields
 
 import pytest
 
-from train.presets import PRESETS, preset_of
-from train.recipe import RECIPES, RULES, Recipe, RecipeError, first_start_recipe, named_recipe
+from train.recipe import (
+    PRESETS,
+    RECIPES,
+    RULES,
+    Recipe,
+    RecipeError,
+    first_start_recipe,
+    named_recipe,
+    preset_of,
+)
 
 
 def test_seed_is_the_ancestors_to_the_letter():

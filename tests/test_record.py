@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from train.record import (
+from train.run.record import (
     Run,
     RunError,
     create_run,
@@ -30,7 +30,7 @@ def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path):
 def test_a_clock_set_back_makes_no_run_older_than_those_before_it(tmp_path, monkeypatch):
     from datetime import UTC, datetime
 
-    from train import record as room
+    from train.run import record as room
 
     class Clock(datetime):
         hour_ = 12

@@ -7,14 +7,15 @@ import pytest
 
 from fakes import HashingEncoder
 from finished import questions, record_of
-from retrieval.dims import AtDim
-from retrieval.evidence import Evidence
+from retrieval.evaluation import Evidence
 from retrieval.metrics import METRICS
+from retrieval.truncation import AtDim
 from test_evidence import side
 from test_markup import HOSTILE, Tags
 from train.__main__ import main
-from train.record import RunError, create_run
-from train.report import Findings, as_csv, findings_of, rendered, write_report
+from train.report.findings import Findings, findings_of
+from train.report.write import as_csv, rendered, write_report
+from train.run.record import RunError, create_run
 
 BLANK = ("meta", "img", "br")
 

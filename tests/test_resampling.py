@@ -3,13 +3,7 @@ import pytest
 from scipy import stats
 
 from retrieval.metrics import METRICS, PRIMARY
-from retrieval.resampling import (
-    FEW,
-    bootstrap_intervals,
-    holm,
-    paired_differences,
-    randomisation_p,
-)
+from retrieval.statistics import FEW, bootstrap_intervals, holm, paired_differences, randomisation_p
 
 
 def test_same_seed_same_interval():

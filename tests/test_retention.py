@@ -7,13 +7,13 @@ from corpus.records import CorpusError
 from fakes import HashingEncoder, small_corpus
 from finished import questions
 from retrieval import retention as room
-from retrieval.evidence import Evidence
+from retrieval.evaluation import Evidence
 from retrieval.metrics import METRICS
 from retrieval.retention import retention, retention_verdict
 from test_evidence import side
-from train import retention_command
 from train.__main__ import main
-from train.record import RunError, create_run
+from train.commands import retention as retention_command
+from train.run.record import RunError, create_run
 
 
 def test_retention_has_the_shape_of_a_split_and_a_verdict_of_its_own():

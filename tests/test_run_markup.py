@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from test_markup import HOSTILE, Tags
-from ui.run_markup import no_run, run_panel
-from ui.run_state import LOST_AFTER, RunState
+from ui.html.runs import no_run, run_panel
+from ui.services.run_state import LOST_AFTER, RunState
 
 RUN = RunState(id="20260101T000000Z-a", status="running", data="porsche", base="owner/base",
                recipe="tandem", engine="local", owner=None, created="2026-01-01T00:00:00+00:00",

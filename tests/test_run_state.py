@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from train.record import RunError, create_run
-from ui.run_state import MOST_LOG, recorded_state, run_state
+from train.run.record import RunError, create_run
+from ui.services.run_state import MOST_LOG, recorded_state, run_state
 
 
 @pytest.fixture

@@ -5,21 +5,21 @@ from dataclasses import asdict, replace
 import pytest
 
 from fakes import FakeEngine, HashingEncoder
-from retrieval.evidence import Evidence, judge
+from retrieval.compare import check_dim
+from retrieval.evaluation import Evidence, judge
 from retrieval.index import build_index
-from retrieval.inputs import check_dim
 from samples import write_beir, write_lines
-from train import queue as waiting_room
-from train.queue import Queue
+from train.engines import queue as waiting_room
+from train.engines.queue import Queue
 from train.recipe import Recipe
-from train.record import Run, RunError, create_run, list_runs, mark_interrupted
-from train.request import Request, request_of
+from train.run.record import Run, RunError, create_run, list_runs, mark_interrupted
+from train.run.spec import Request, request_of
 from train.settings import Settings
-from ui import chosen as shelf
-from ui import showcase as room
-from ui.chosen import NotReadyError
-from ui.progress import Progress, progress_of
-from ui.showcase import Showcase
+from ui.services import opening as room
+from ui.services import pair_cache as shelf
+from ui.services.opening import Showcase
+from ui.services.pair_cache import NotReadyError
+from ui.services.progress import Progress, progress_of
 
 
 class Machine(FakeEngine):

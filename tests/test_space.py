@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from hub.client import Hub, Patience, drained
+from hub.errors import PublishError
 from publish_hub import ME, loopback
-from train.hub import Hub, Patience, drained
-from train.hub_errors import PublishError
-from train.space import main, needed_files, publish_space
+from train.publish.space import main, needed_files, publish_space
 
 HOUSE = Path(__file__).resolve().parents[1]
 QUICK = Patience(silence=5, tries=2, pause=0.01, longest_wait=2)
@@ -130,5 +130,5 @@ def test_the_command_without_a_token_fails_with_a_sentence(monkeypatch, caplog):
 def test_make_space_says_what_it_needs():
     done = subprocess.run(["make", "-n", "space", f"REPO={TO}", "DRY_RUN=1"], cwd=HOUSE,
                           capture_output=True, text=True)
-    assert f'train.space --repo "{TO}"' in done.stdout and "--dry-run" in done.stdout
+    assert f'train.publish.space --repo "{TO}"' in done.stdout and "--dry-run" in done.stdout
     assert "--hardware" not in done.stdout and "--public" not in done.stdout

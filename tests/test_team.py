@@ -18,10 +18,10 @@ from retrieval.metrics import PRIMARY
 from team import SECONDS, Members, environments, fit
 from test_loop import EVERYTHING, SMALL, folder, numbers  # noqa: F401 - one is a fixture
 from tiny import tiny_model_for
-from train.loop import Loop
+from train.fit.distributed import Team, join_team
+from train.fit.loop import Loop
 from train.recipe import Recipe
-from train.record import Run, mark_interrupted
-from train.team import Team, join_team
+from train.run.record import Run, mark_interrupted
 
 RECIPES = {
     "plain": SMALL,

@@ -10,12 +10,12 @@ import pytest
 from brought_data import keep
 from children import wait_for
 from samples import write_lines
-from train.request import Request
+from train.run.spec import Request
 from train.settings import Settings
-from ui import room
-from ui import uploads as uploads_room
-from ui.uploads import RAW, UPLOAD, UploadError, Uploads, mark_of, name_of
-from ui.visitor import Visitor
+from ui.auth import Visitor
+from ui.services import uploads as room
+from ui.services import uploads as uploads_room
+from ui.services.uploads import RAW, UPLOAD, UploadError, Uploads, mark_of, name_of
 
 PAIRS = [{"anchor": "How big is it?", "positive": "It holds 150 litres."}]
 OWNER = Visitor(None, True)

@@ -5,10 +5,10 @@ import pytest
 
 from fakes import FakeRequest
 from house import ADA, BEN
-from train.account import AccountError, Accounts
-from train.record import create_run
-from ui import visitor as room
-from ui.visitor import RefusedError, Visitor
+from hub.account import AccountError, Accounts
+from train.run.record import create_run
+from ui import auth as room
+from ui.auth import RefusedError, Visitor
 
 ENGINES = ("local", "zerogpu", "jobs")
 WHO = {"nobody": None, "stranger": BEN, "owner": ADA}

@@ -48,7 +48,7 @@ def test_of_the_listeners_to_an_event_one_at_most_is_put_off(config):
 
 
 def test_no_html_of_the_page_runs_a_script_but_compares_own(config):
-    from ui.compare import FOLLOW
+    from ui.tabs.compare import FOLLOW
 
     scripts = {part["props"].get("js_on_load") for part in config["components"]
                if part["type"] == "html"}

@@ -3,12 +3,12 @@ import pytest
 
 from corpus.records import Corpus, Query
 from fakes import PASSAGES, QUERIES, HashingEncoder
-from retrieval.dims import AtDim, dims_to_try, quality_by_dim, smallest_within
-from retrieval.evidence import Evidence, judge, means
+from retrieval.bm25 import build_lexical_index
+from retrieval.evaluation import Evidence, judge, means
+from retrieval.explain import shared_words, train_questions, why_moved, worst_regressions
 from retrieval.index import build_index
-from retrieval.lexical import build_lexical_index
 from retrieval.metrics import PRIMARY
-from retrieval.why import shared_words, train_questions, why_moved, worst_regressions
+from retrieval.truncation import AtDim, dims_to_try, quality_by_dim, smallest_within
 from test_evidence import side
 
 

@@ -8,10 +8,10 @@ from safetensors.numpy import load_file
 
 from gpu_platform import VISITOR, Platform, PlatformError, request, small_data, wait_for
 from job_play import wait_until
-from train.carry_out import Limits
 from train.engines import EngineError, zerogpu
 from train.engines.zerogpu import ZeroGpuEngine, in_words
-from train.stopping import Stop
+from train.fit.runner import Limits
+from train.fit.stopping import Stop
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
-from corpus.formats.archive import unpacked
-from corpus.limits import Limits, TooMuchError
+from corpus.readers.archive import unpacked
+from corpus.readers.rows import Limits, TooMuchError
 from corpus.records import CorpusError
 
 LIMITS = Limits()

@@ -12,26 +12,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from corpus.read import BUILT_IN, load_corpus
+from corpus.load import BUILT_IN, load_corpus
 from corpus.records import SPLITS
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder, split_revision
-from retrieval.evidence import Evidence, Judged, judge, means
-from retrieval.fair import at_its_best
+from retrieval.evaluation import Evidence, Judged, judge, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS, PRIMARY
+from retrieval.prompts import at_its_best
+from train.commands.publish import add_publish
+from train.commands.report import add_report
+from train.commands.retention import add_retention
+from train.fit.distributed import Team, join_team
+from train.fit.runner import Limits, begun, carry_out, taken_up
+from train.fit.stopping import Stop
+from train.fit.worker import follow
+from train.run.lock import held
+from train.run.record import USABLE, Run, RunError, mark_interrupted, open_run
+from train.run.spec import Request
 
-from .carry_out import Limits, begun, carry_out, taken_up
-from .follow import follow
-from .lock import held
-from .publish_command import add_publish
 from .recipe import RECIPES, RecipeError, named_recipe
-from .record import USABLE, Run, RunError, mark_interrupted, open_run
-from .report_command import add_report
-from .request import Request
-from .retention_command import add_retention
 from .settings import Settings
-from .stopping import Stop
-from .team import Team, join_team
 
 log = logging.getLogger("train")
 
@@ -127,7 +127,7 @@ def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
 
 def estimate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Say what a fine-tune will take, before it starts."""
-    from .estimate import estimate
+    from train.fit.estimate import estimate
 
     request, settings = _request(options), Settings.from_env()
     corpus = load_corpus(request.data, request.seed)

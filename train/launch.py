@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from .record import Run
-from .request import request_of
+from train.run.record import Run
+from train.run.spec import request_of
 
 PAIRS = 8
 """The fewest pairs of a batch that are worth a GPU of their own."""

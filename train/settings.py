@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from corpus.read import BUILT_IN
+from corpus.load import BUILT_IN
 from retrieval.encoder import EMBEDDED_MODEL
 
 from .recipe import AUTO, RECIPES

@@ -5,20 +5,26 @@ from typing import Any
 
 import gradio as gr
 
-from . import markup
-from .acts import Acts
-from .chosen_row import chosen_row, listen
-from .compare import compare_endpoint, compare_on_endpoint, compare_tab, question_box
-from .endpoints import add_endpoints
-from .finetune import finetune_tab
-from .intake import Intake
-from .plan import Planner
-from .publishing import Publishing
-from .questions import landing_question
-from .runs import runs_tab
-from .scoreboard import arrival, scoreboard_endpoint, scoreboard_on_endpoint, scoreboard_tab
-from .shared import House, Shared
-from .views import Views
+from ui.html import elements
+from ui.services.app import House
+from ui.services.estimate import Planner
+from ui.services.importing import Intake
+from ui.services.publishing import Publishing
+from ui.services.runs import Acts, Views
+from ui.tabs.compare import (
+    compare_endpoint,
+    compare_on_endpoint,
+    compare_tab,
+    landing_question,
+    question_box,
+)
+from ui.tabs.finetune import finetune_tab
+from ui.tabs.runs import runs_tab
+from ui.tabs.scoreboard import arrival, scoreboard_endpoint, scoreboard_on_endpoint, scoreboard_tab
+from ui.tabs.selection import chosen_row, listen
+from ui.tabs.shared import Shared
+
+from .api import add_endpoints
 
 TICK = 1.0
 """Seconds between two looks at how far things are."""
@@ -47,11 +53,11 @@ def build_page(house: House) -> gr.Blocks:
         gr.api(scoreboard_on_endpoint(house, acts), api_name="scoreboard_on")
         add_endpoints(house, acts, intake, publishing)
         with gr.Row(elem_id="head-row"):
-            gr.HTML(markup.header(), js_on_load=None)
+            gr.HTML(elements.header(), js_on_load=None)
             if house.settings.on_space:  # elsewhere the local token is who you are
                 gr.LoginButton(size="sm", scale=0, min_width=200, elem_id="sign-in")
         with gr.Row(elem_id="state-row"):
-            state = gr.HTML(markup.state(showcase.progress), js_on_load=None, elem_id="state")
+            state = gr.HTML(elements.state(showcase.progress), js_on_load=None, elem_id="state")
             watch = gr.Button("Watch it", size="sm", scale=0, min_width=130, visible=False)
         row = chosen_row()
         # Not States: those tell nobody when an unqueued tick changes them.
@@ -102,7 +108,7 @@ def _tick(house: House) -> Callable[[Any], Any]:
             return gr.skip()
         busy = progress.kind in ("training", "failed") and house.showcase.run is not None
         newer = seen is None or seen.version != progress.version
-        return (markup.state(progress), gr.Button(visible=busy), progress.version,
+        return (elements.state(progress), gr.Button(visible=busy), progress.version,
                 f"version {progress.version}" if newer else gr.skip(), progress)
 
     return tick

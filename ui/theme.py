@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from train.board_style import BOARD_CSS
+from train.report.style import BOARD_CSS
 
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")

@@ -279,5 +279,3 @@ def test_an_app_that_ends_takes_its_training_with_it(sample_folder, tmp_path):
     pid = json.loads(record.read_text())["process"]["pid"]
     time.sleep(1)
     assert not os.path.exists(f"/proc/{pid}/stat") or " Z " in open(f"/proc/{pid}/stat").read()
-
-

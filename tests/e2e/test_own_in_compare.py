@@ -10,7 +10,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 from e2e.server import App
 from retrieval.encoder import EMBEDDED_MODEL
 

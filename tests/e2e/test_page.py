@@ -6,7 +6,7 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import expect
 
-from corpus.read import load_corpus
+from corpus.load import load_corpus
 
 pytestmark = pytest.mark.slow
 

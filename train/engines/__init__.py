@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..record import Run
+from train.run.record import Run
 
 
 class EngineError(ValueError):
@@ -27,8 +27,8 @@ class Flavor:
 class Engine(Protocol):
     """Starts and stops runs. Everything else is read from the run directory, whoever wrote it.
 
-    A run directory handed over holds its request (`train.request`). token: the Hub token of whoever
-    asks, for the engines that are paid with it; it is never written anywhere.
+    A run directory handed over holds its request (`train.run.spec`). token: the Hub token of
+    whoever asks, for the engines that are paid with it; it is never written anywhere.
     """
 
     name: str

@@ -9,10 +9,10 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..lock import holder
-from ..record import ACTIVE, Run, RunError, mark_interrupted
-from ..request import Request, request_of
-from . import EngineError
+from train.engines import EngineError
+from train.run.lock import holder
+from train.run.record import ACTIVE, Run, RunError, mark_interrupted
+from train.run.spec import Request, request_of
 
 HOUSE = Path(__file__).resolve().parents[2]
 NICENESS = 19

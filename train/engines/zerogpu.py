@@ -22,14 +22,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..carry_out import Limits, carry_out
-from ..checkpoints import Checkpoints
-from ..lock import held
-from ..record import ACTIVE, Run, RunError, now, this_process
-from ..request import request_of
-from ..stopping import Stop
-from . import EngineError
-from .job_lines import plain
+from train.engines import EngineError
+from train.engines.jobs.protocol import plain
+from train.fit.checkpoints import Checkpoints
+from train.fit.runner import Limits, carry_out
+from train.fit.stopping import Stop
+from train.run.lock import held
+from train.run.record import ACTIVE, Run, RunError, now, this_process
+from train.run.spec import request_of
 
 STOP_FILE = "stop"
 LEFT_OVER = 0.2

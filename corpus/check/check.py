@@ -1,0 +1,169 @@
+"""The data check, before any training: what is wrong, how often, and what Tandem does about it."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from corpus.load import BUILT_IN, GENERAL, load_corpus
+from corpus.records import SPLITS, Corpus, CorpusError
+from corpus.sandbox import OnProgress, silent
+from corpus.text import shortened
+
+from . import rules
+from .findings import (
+    KINDS,
+    LEFT_OUT,
+    NO_PAIRS,
+    REFUSED,
+    REPEATED,
+    SEVERITIES,
+    Brought,
+    Finding,
+    brought_to,
+    finding,
+    worst_first,
+)
+from .languages import languages
+from .power import Spread, detectable_difference
+from .report import Report
+from .style import writing
+from .tokens import token_counter
+
+__all__ = ["KINDS", "SEVERITIES", "Finding", "Report", "check_corpus", "check_path",
+           "detectable_difference"]
+
+Within = Callable[[int, int], None]
+"""Told how much of a stage is done, and of how much."""
+Measure = Callable[[Corpus, Within], Spread | None]
+"""Judges the base model on a corpus; None where it cannot."""
+READING, TOKENS, NEAR, WRITING, LANGUAGES, JUDGING = STAGES = (
+    "Reading", "Counting tokens", "Looking for near duplicates", "Looking at how it is written",
+    "Telling languages", "Judging the base model",
+)
+SHARES = dict(zip(STAGES, (5, 20, 30, 20, 3, 22), strict=True))
+"""What each stage takes of the time on a large corpus, in percent."""
+
+
+def check_path(
+    source: str | Path, seed: int = 42, *, progress: OnProgress = silent,
+    measure: Measure | None = None, base_is_english: bool = True,
+) -> Report:
+    """Check a built-in corpus, a BEIR folder or a pair file; what cannot be read is a finding.
+
+    What a folder's about.json says was left out or mended when it was made is reported too.
+    progress, measure, base_is_english: as `check_corpus` has them.
+    """
+    refused: list[CorpusError] = []
+    stages = Stages(progress)
+    stages.begin(READING)
+    built_in = str(source) in (BUILT_IN, GENERAL)
+    brought = None if built_in else brought_to(Path(source))
+    try:
+        corpus = load_corpus(source, seed, refused.append)
+    except CorpusError as error:
+        refused.append(error)
+    except OSError as error:  # a name that is too long, a folder without permission
+        refused.append(CorpusError(f"{source} cannot be read: {error.strerror}."))
+    else:
+        from_pairs = brought.from_pairs if brought else not built_in and Path(source).is_file()
+        return check_corpus(corpus, refused, from_pairs, brought=brought, progress=progress,
+                            measure=measure, base_is_english=base_is_english)
+    findings = [*_of_reading(refused, no_pairs=True), *(brought.findings() if brought else ())]
+    return Report(shortened(Path(source).name), worst_first(findings),
+                  notes=_notes(refused, brought))
+
+
+def check_corpus(
+    corpus: Corpus, refused: Sequence[CorpusError] = (), from_pairs: bool = False, *,
+    brought: Brought | None = None, progress: OnProgress = silent,
+    measure: Measure | None = None, spread: Spread | None = None, base_is_english: bool = True,
+) -> Report:
+    """Check a corpus that was read.
+
+    refused: what its reader said of rows it left out. from_pairs: it was read from a pair file.
+    brought: what about.json says of its making. measure: judges the base model on it; spread: what
+    that found, if it was done before. base_is_english: base knows no other language.
+    """
+    stages = Stages(progress)
+    judged = [(split, pair) for split in SPLITS for pair in corpus.pairs(split)]
+    tokens = token_counter().counts(corpus, stages.begin(TOKENS))
+    near = rules.near_duplicate_passages(corpus, stages.begin(NEAR))
+    cases = {
+        "over_length": rules.over_length(corpus, tokens),
+        "duplicate_pair": rules.duplicate_pairs(judged),
+        "near_duplicate_passage": near,
+        "shared_answer": rules.shared_answers(judged),
+        "conflicting_answers": rules.conflicting_answers(judged, from_pairs),
+        "split_leak": rules.split_leaks(judged),
+        "swapped_columns": rules.swapped_columns(judged),
+    }
+    found = [finding(kind, of_kind) for kind, of_kind in cases.items()]
+    stages.begin(WRITING)
+    figures = writing(corpus, tokens)
+    stages.begin(LANGUAGES)
+    told = languages(corpus)
+    if measure:
+        spread = measure(corpus, stages.begin(JUDGING))
+    report = Report(
+        name=shortened(corpus.name), findings=(), pairs=len(judged),
+        passages=len(corpus.passages), queries=len(corpus.queries),
+        splits={split: len(corpus.qrels.get(split, {})) for split in SPLITS},
+        writing=figures, languages=told.as_json(), notes=_notes(refused, brought), spread=spread,
+    )
+    found += [*_of_reading(refused, not judged), *(brought.findings() if brought else ()),
+              told.finding(base_is_english), _too_few(corpus, report, not judged)]
+    stages.end()
+    return replace(report, findings=worst_first(found))
+
+
+class Stages:
+    """The stages of a check as one progress, in percent."""
+
+    def __init__(self, progress: OnProgress) -> None:
+        """Tell `progress` of what is begun."""
+        self._progress = progress
+
+    def begin(self, stage: str) -> Within:
+        """Say that a stage has begun; what is returned is told how far it is."""
+        before = sum(SHARES[earlier] for earlier in STAGES[: STAGES.index(stage)])
+
+        def within(done: int, total: int) -> None:
+            self._progress(stage, before + SHARES[stage] * done // max(total, 1), 100)
+
+        within(0, 1)
+        return within
+
+    def end(self) -> None:
+        """Say that all is done."""
+        self._progress(STAGES[-1], 100, 100)
+
+
+def _of_reading(refused: Sequence[CorpusError], no_pairs: bool) -> Iterator[Finding | None]:
+    """What the reader said, by kind."""
+    for kind in KINDS:
+        of_kind = _said(refused, kind)
+        if kind == "duplicate_pair":
+            yield finding(kind, of_kind, action=REPEATED, treatment=LEFT_OUT)
+        elif kind == "too_few_pairs" and no_pairs:
+            yield finding(kind, of_kind, severity="error", action=NO_PAIRS, treatment=REFUSED)
+        else:
+            yield finding(kind, of_kind)
+
+
+def _too_few(corpus: Corpus, report: Report, no_pairs: bool) -> Finding | None:
+    cases = rules.too_few_pairs(corpus, report.power)
+    if no_pairs:
+        return finding("too_few_pairs", cases, severity="error", action=NO_PAIRS,
+                       treatment=REFUSED)
+    return finding("too_few_pairs", cases)
+
+
+def _notes(refused: Iterable[CorpusError], brought: Brought | None) -> tuple[str, ...]:
+    """What was said of the data as a whole, each once."""
+    said = [*(brought.other_notes if brought else ()),
+            *(shortened(note, 300) for note in _said(refused, "note"))]
+    return tuple(dict.fromkeys(said))
+
+
+def _said(errors: Iterable[CorpusError], kind: str) -> Iterator[str]:
+    return (str(error) for error in errors if error.kind == kind)

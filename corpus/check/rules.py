@@ -1,0 +1,136 @@
+"""What can be wrong with a corpus: one generator for each kind, a sentence for each case."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+from corpus.records import Corpus, Pair, Passage
+from corpus.text import folded, shortened
+
+from .near_duplicates import near_duplicates
+from .power import Power
+from .tokens import MOST_TOKENS, TokenCounts
+
+FEWEST_TRAIN_PAIRS = 100
+FEWEST_TEST_QUERIES = 30
+MUCH_LONGER = 1.5
+"""Anchors this many times as long as positives look like answers."""
+QUESTION_MARKS = ("?", "？", "؟")
+
+Judged = Sequence[tuple[str, Pair]]
+"""Every relevant (query, passage) of a corpus, each with its split."""
+
+
+def over_length(corpus: Corpus, tokens: TokenCounts) -> Iterator[str]:
+    """Texts of which a model reads the beginning only."""
+    for query, count in zip(corpus.queries.values(), tokens.queries, strict=True):
+        if count > MOST_TOKENS:
+            yield f"Question {_name(query.id)} has {count:,} tokens: {shortened(query.text)}"
+    for passage, count in zip(corpus.passages, tokens.contents, strict=True):
+        if count > MOST_TOKENS:
+            yield f"Passage {_name(passage.id)} has {count:,} tokens: {_opening(passage)}"
+
+
+def duplicate_pairs(judged: Judged) -> Iterator[str]:
+    """Pairs that say the same as an earlier one, but for case, spacing and the closing mark."""
+    first: dict[tuple[str, str], Pair] = {}
+    for _, pair in judged:
+        earlier = first.setdefault((folded(pair.query.text), folded(pair.passage.content)), pair)
+        if earlier is not pair:
+            yield f"{_pair_name(pair)} repeats {_pair_name(earlier)}: {shortened(pair.query.text)}"
+
+
+def near_duplicate_passages(
+    corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[str]:
+    """Passages that share most of their three-word shingles with an earlier one."""
+    passages = corpus.passages
+    for earlier, later in near_duplicates([p.content for p in passages], progress):
+        yield (f"{_name(passages[later].id)} nearly repeats {_name(passages[earlier].id)}: "
+               f"{_opening(passages[later])}")
+
+
+def shared_answers(judged: Judged) -> Iterator[str]:
+    """Passages that answer several queries."""
+    asked: dict[str, list[Pair]] = defaultdict(list)
+    for _, pair in judged:
+        asked[pair.passage.id].append(pair)
+    for pairs in asked.values():
+        queries = {pair.query.id for pair in pairs}
+        if len(queries) > 1:
+            yield (f"{_name(pairs[0].passage.id)} answers {len(queries):,} questions: "
+                   f"{_opening(pairs[0].passage)}")
+
+
+def conflicting_answers(judged: Judged, from_pairs: bool) -> Iterator[str]:
+    """Questions asked in the same words with different answers.
+
+    One query judged with several passages is no conflict; in a pair file (`from_pairs`) every
+    row is a judgement of its own, so that equal anchors with different positives are one.
+    """
+    answers: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    passage = {pair.passage.id: pair.passage for _, pair in judged}
+    for _, pair in judged:
+        answers[folded(pair.query.text)][pair.query.id].add(pair.passage.id)
+    for text, of_query in answers.items():
+        differ = len({frozenset(ids) for ids in of_query.values()}) > 1
+        ids = sorted(set().union(*of_query.values()))
+        if text and len(ids) > 1 and (differ or from_pairs):
+            yield (f"“{shortened(text)}” has {len(ids):,} answers: “{_opening(passage[ids[0]])}”, "
+                   f"“{_opening(passage[ids[1]])}”")
+
+
+def split_leaks(judged: Judged) -> Iterator[str]:
+    """Questions and answers that stand in two splits."""
+    questions: dict[str, dict[str, str]] = defaultdict(dict)
+    answers: dict[str, dict[str, Passage]] = defaultdict(dict)
+    for split, pair in judged:
+        questions[folded(pair.query.text)].setdefault(split, pair.query.id)
+        answers[pair.passage.id].setdefault(split, pair.passage)
+    for text, places in questions.items():
+        if text and len(places) > 1:
+            ids = ", ".join(f"{split} ({_name(query)})" for split, query in places.items())
+            yield f"The question “{shortened(text)}” is in {ids}"
+    for passage_id, passages in answers.items():
+        if len(passages) > 1:
+            yield (f"Passage {_name(passage_id)} is an answer in {' and '.join(passages)}: "
+                   f"{_opening(next(iter(passages.values())))}")
+
+
+def swapped_columns(judged: Judged) -> Iterator[str]:
+    """Pairs that look the wrong way round, if the whole looks so."""
+    pairs = [pair for _, pair in judged]
+    anchors = sum(len(pair.query.text.split()) for pair in pairs)
+    positives = sum(len(pair.passage.text.split()) for pair in pairs)
+    asking = sum(_asks(pair.passage.text) for pair in pairs)
+    asked = sum(_asks(pair.query.text) for pair in pairs)
+    if anchors > MUCH_LONGER * positives or asking > max(asked, len(pairs) / 2):
+        for pair in pairs:
+            if _asks(pair.passage.text) or len(pair.query.text) > len(pair.passage.text):
+                yield f"anchor “{shortened(pair.query.text)}”, positive “{_opening(pair.passage)}”"
+
+
+def too_few_pairs(corpus: Corpus, power: Power) -> Iterator[str]:
+    """Splits that are too small to learn from, or to measure a gain on."""
+    train, test = len(corpus.pairs("train")), len(corpus.qrels.get("test", {}))
+    if train < FEWEST_TRAIN_PAIRS:
+        yield f"train has {train:,} pairs, of the {FEWEST_TRAIN_PAIRS} that are the least"
+    if power.too_small:
+        yield f"test: {power.sentence()}"
+    elif test < FEWEST_TEST_QUERIES:
+        yield f"test has {test:,} questions, of the {FEWEST_TEST_QUERIES} that are the least"
+
+
+def _asks(text: str) -> bool:
+    return text.rstrip("\"'”’)» ").endswith(QUESTION_MARKS)
+
+
+def _name(identifier: str) -> str:
+    return shortened(identifier, 40)
+
+
+def _pair_name(pair: Pair) -> str:
+    return f"{_name(pair.query.id)} with {_name(pair.passage.id)}"
+
+
+def _opening(passage: Passage) -> str:
+    return shortened(passage.text, 60)

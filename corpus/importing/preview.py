@@ -1,0 +1,161 @@
+"""A first look at what somebody brings: its columns, a few rows, and what may be in them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from corpus.beir import SPLIT_FILES, judgements, qrels_files
+from corpus.columns import Columns
+from corpus.readers.csv import longest_cell
+from corpus.readers.jsonl import json_lines
+from corpus.readers.open import Source, opened
+from corpus.readers.rows import USUAL, Limits
+from corpus.text import shortened
+
+from .manifest import Tally
+
+SHOWN_ROWS = 10
+SHOWN_TEXT = 300
+SHOWN_COLUMNS = 50
+SHOWN_FAULTS = 3
+MOST_BAD = 1_000
+"""Rows that cannot be read, after which a look has seen enough."""
+SEARCHED_ROWS = 100_000
+"""Passages and queries that are searched for those of the first judgements."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is seen of a source before it is converted.
+
+    kind: `pairs`, whose columns are to be confirmed, or `beir`, which has none. rows: the first,
+    with their texts shortened. guess: which columns hold what; certain: their names say so.
+    row_count: where it can be told without reading everything (BEIR: of judgements). splits: of
+    BEIR, with their sizes. hub: what a data set of the Hub offers to choose from.
+    """
+
+    kind: str
+    name: str
+    format: str
+    encoding: str | None
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+    guess: Columns | None = None
+    certain: bool = False
+    notes: tuple[str, ...] = ()
+    row_count: int | None = None
+    splits: Mapping[str, int] = field(default_factory=dict)
+    hub: Mapping[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The look as `corpus look --json` prints it."""
+        return {
+            "kind": self.kind, "name": self.name, "format": self.format,
+            "encoding": self.encoding, "columns": list(self.columns),
+            "rows": [dict(row) for row in self.rows],
+            "guess": self.guess.as_json() if self.guess else None, "certain": self.certain,
+            "notes": list(self.notes), "row_count": self.row_count, "splits": dict(self.splits),
+            "hub": self.hub,
+        }
+
+
+def look(
+    source: str | Path, limits: Limits = USUAL, *, config: str = "", split: str = ""
+) -> Look:
+    """Look at a file, a folder in BEIR layout, a zip of either, or a data set of the Hub.
+
+    Of a table the beginning is read. Raises CorpusError for what is no data.
+    """
+    tally = Tally()
+    with (longest_cell(limits.characters),
+          opened(source, limits, tally, config=config, split=split, most_bad=MOST_BAD) as found):
+        return _at_folder(found, tally, limits) if found.folder else _at_table(found, tally)
+
+
+def _at_table(source: Source, tally: Tally) -> Look:
+    guess = source.guess()
+    notes = [*tally.notes, *_faults(tally)]
+    if guess and not guess.certain:
+        notes.append("The names of the columns do not say which holds the question and which the "
+                     "answer: they are guessed from the texts. Confirm or change them.")
+    elif guess and guess.columns.score:
+        notes.append(f"“{shortened(guess.columns.score, 40)}” looks like a score: give the least "
+                     "that makes a pair, or every row counts as one.")
+    elif not guess and source.names:
+        notes.append("No two columns look like question and answer: name them.")
+    if not source.first:
+        notes.append(f"{source.file} holds no rows.")
+    rows = tuple(
+        {name: _shown(fields.get(name)) for name in source.names[:SHOWN_COLUMNS] if name in fields}
+        for _, fields in source.first[:SHOWN_ROWS]
+    )
+    return Look(source.kind, shortened(source.name), source.format, source.encoding, source.names,
+                rows, guess.columns if guess else None, bool(guess and guess.certain),
+                tuple(notes), source.row_count,
+                hub=source.choices.as_json() if source.choices else None)
+
+
+def _at_folder(source: Source, tally: Tally, limits: Limits) -> Look:
+    folder = source.folder
+    if folder is None:
+        raise ValueError("a source without a folder")
+    files = qrels_files(folder)
+    sizes = {split: sum(1 for _ in judgements(path, limits, tally))
+             for split, path in files.items()}
+    first = list(islice(judgements(next(iter(files.values())), limits, tally), SHOWN_ROWS))
+    queries = _texts_of(folder / "queries.jsonl", {query_id for _, query_id, _, _ in first}, limits)
+    passages = _texts_of(folder / "corpus.jsonl", {found for _, _, found, _ in first}, limits)
+    rows = tuple({"query": queries.get(query_id, _shown(query_id)),
+                  "passage": passages.get(passage_id, _shown(passage_id)), "grade": str(grade)}
+                 for _, query_id, passage_id, grade in first)
+    notes = (*tally.notes, *_faults(tally), *splits_note(set(sizes)))
+    return Look("beir", shortened(source.name), source.format, source.encoding, (), rows,
+                notes=notes, row_count=sum(sizes.values()),
+                splits={split: size for split, size in sizes.items() if split})
+
+
+def splits_note(splits: set[str]) -> Iterator[str]:
+    """What to say of a BEIR folder that lacks a split."""
+    if "" in splits:
+        return
+    missing = [split for split in SPLIT_FILES if split not in splits]
+    if "train" in missing:
+        yield ("There is no qrels/train.tsv: this data can be measured on, not trained on. Give "
+               "one qrels.tsv instead to have it split.")
+    elif missing:
+        yield (f"There is no qrels/{' and no qrels/'.join(f'{split}.tsv' for split in missing)}: "
+               "give one qrels.tsv instead to have all three splits made.")
+
+
+def _texts_of(path: Path, wanted: set[str], limits: Limits) -> dict[str, str]:
+    """The texts of some ids, as far as they stand near the beginning."""
+    found: dict[str, str] = {}
+    for _, fields in islice(json_lines(path, lambda error: None, limits), SEARCHED_ROWS):
+        if (identifier := str(fields.get("_id"))[:1000]) in wanted:
+            title = fields.get("title")
+            text = " ".join(str(part) for part in (title, fields.get("text")) if part)
+            found[identifier] = shortened(text, SHOWN_TEXT)
+        if len(found) == len(wanted):
+            break
+    return found
+
+
+def _faults(tally: Tally) -> Iterator[str]:
+    """What is wrong with the first rows."""
+    examples = [example for found in tally.of(fixed=False).values() for example in
+                found["examples"]]
+    yield from examples[:SHOWN_FAULTS]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        try:
+            value = json.dumps(value, ensure_ascii=False, default=str)
+        except (ValueError, RecursionError):
+            value = f"a {type(value).__name__}"
+    return shortened(value, SHOWN_TEXT)

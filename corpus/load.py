@@ -1,0 +1,82 @@
+"""Somebody's data -> Corpus: a BEIR folder, or a file of anchor/positive pairs."""
+
+from pathlib import Path
+
+from corpus.importing.manifest import read_about
+from corpus.importing.pairs import Gathering, PairReader
+from corpus.readers.clean import Texts
+from corpus.readers.open import SOURCE_SUFFIXES, Source, opened
+from corpus.readers.rows import WHOLE, NoPairsError, OnBadRow, each, refuse
+
+from .beir import beir_parts
+from .records import Corpus, CorpusError, Passage, Query
+from .split import split_by_passage
+
+BUILT_IN = "porsche"
+GENERAL = "general"
+"""The collection that has nothing to do with cars: what fine-tuning cost elsewhere."""
+
+
+def load_corpus(
+    source: str | Path, seed: int = 42, on_bad_row: OnBadRow = refuse
+) -> Corpus:
+    """Read a built-in corpus (`porsche` or `general`), a BEIR folder, or a file of pairs.
+
+    A BEIR folder keeps the splits its qrels give; judgements without splits, and pairs, are split
+    by passage with `seed`. Raises CorpusError with file, line and value when the data cannot be
+    used; an `on_bad_row` of one's own is handed what is wrong with single rows instead, and those
+    are left out.
+    """
+    if (name := str(source)) in (BUILT_IN, GENERAL):
+        return read_beir(Path(__file__).parent / name, name, on_bad_row)
+    path = Path(source)
+    if path.is_dir():
+        about = read_about(path)
+        return read_beir(path, about.name if about else path.name, on_bad_row, seed)
+    if not path.exists():
+        raise CorpusError(
+            f"There is no corpus at {path}. Give `{BUILT_IN}`, `{GENERAL}`, a folder in BEIR "
+            f"layout, or a file of pairs ({', '.join(SOURCE_SUFFIXES)})."
+        )
+    return read_pairs(path, seed, on_bad_row)
+
+
+def read_beir(
+    folder: Path, name: str, on_bad_row: OnBadRow = refuse, seed: int = 42
+) -> Corpus:
+    """Read `corpus.jsonl`, `queries.jsonl` and `qrels/{train,dev,test}.tsv`.
+
+    A folder with a single `qrels.tsv` and no splits is split by passage, with `seed`.
+    """
+    parts = beir_parts(folder, on_bad_row)
+    qrels = parts.splits if parts.single is None else split_by_passage(parts.single, seed)
+    return Corpus(name, parts.passages, parts.queries, qrels)
+
+
+def read_pairs(path: Path, seed: int = 42, on_bad_row: OnBadRow = refuse) -> Corpus:
+    """Read a file of pairs; equal positives become one passage, equal anchors one query.
+
+    Anchors are equal when they differ in case, spacing or a closing question mark alone. A zip
+    may hold a BEIR folder.
+    """
+    with opened(path, WHOLE, on_bad_row) as source:
+        if source.folder:
+            return read_beir(source.folder, source.name, on_bad_row, seed)
+        return _gathered(source, seed, on_bad_row)
+
+
+def _gathered(source: Source, seed: int, on_bad_row: OnBadRow) -> Corpus:
+    passages: list[Passage] = []
+    queries: dict[str, Query] = {}
+    gathering = Gathering(on_bad_row)
+    reader = PairReader.usual(source.known_columns(), Texts(on_bad_row))
+    for row in each(source.rows, reader.read, on_bad_row):
+        for new in gathering.add(row):
+            if isinstance(new, Passage):
+                passages.append(new)
+            else:
+                queries[new.id] = new
+    if not gathering.qrels:
+        raise NoPairsError(f"{source.file} holds no pairs: add rows with anchor and positive.")
+    qrels = split_by_passage(gathering.qrels, seed)
+    return Corpus(source.name, tuple(passages), queries, qrels)

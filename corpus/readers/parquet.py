@@ -1,0 +1,171 @@
+"""Parquet -> rows: in small batches, because what the file says of its own size may be a lie."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from corpus.records import CorpusError
+from corpus.text import shortened
+
+from .rows import Limits, Meter, OnBadRow, Row, Table, TooMuchError, refuse
+
+BATCH, BATCH_OF_LISTS = 256, 32
+"""Rows that are decoded at once: a list may hold the same long text in each of them."""
+MOST_PARTS = 100_000
+"""Row groups, columns and the like that a file's table of contents may list."""
+
+
+def parquet_table(path: Path, limits: Limits) -> Table:
+    """The columns and the number of rows, from the file's table of contents alone."""
+    with _said(path):
+        file, usable, notes = _opened(path, limits)
+        with file:
+            return Table(tuple(usable), file.metadata.num_rows, notes)
+
+
+def parquet_rows(
+    path: Path, limits: Limits, on_bad_row: OnBadRow = refuse
+) -> Iterator[Row]:
+    """The rows of a Parquet file: text, numbers, truth values, dates as text, lists of texts.
+
+    Columns of another type are left out (`parquet_table` says which). Raises TooMuchError
+    before anything is read when the file itself tells so, else as soon as it shows.
+    """
+    meter = Meter(path.name, limits)
+    with _said(path):
+        file, usable, _ = _opened(path, limits)
+        with file:
+            size = BATCH_OF_LISTS if any(map(_is_list, usable.values())) else BATCH
+            for batch in file.iter_batches(size, columns=list(usable), use_threads=False):
+                columns = [_values(batch.column(name), limits) for name in usable]
+                for values in zip(*columns, strict=True):
+                    fields = dict(zip(usable, values, strict=True))
+                    meter.row(fields)
+                    where = f"{path.name} row {meter.rows}"
+                    faults = [f"{where}: {shortened(name)} {value}."
+                              for name, value in fields.items() if isinstance(value, _Fault)]
+                    if faults:
+                        on_bad_row(CorpusError(faults[0]))
+                    else:
+                        yield where, fields
+
+
+class _Fault(str):
+    """Stands for a value that cannot be read: says why."""
+
+
+def _opened(path: Path, limits: Limits) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
+    """The file, its columns that can be used (name -> type), and what to say of the others."""
+    import pyarrow.parquet as parquet
+
+    meter = Meter(path.name, limits)
+    meter.hold(bytes=path.stat().st_size)
+    how = {"thrift_container_size_limit": MOST_PARTS, "pre_buffer": False}
+    with parquet.ParquetFile(path, **how) as file:
+        held = file.metadata
+        groups = (held.row_group(index) for index in range(held.num_row_groups))
+        meter.hold(rows=held.num_rows, columns=held.num_columns,
+                   bytes=sum(max(0, group.total_byte_size) for group in groups))
+        schema = file.schema_arrow
+    repeated = {name for name in schema.names if schema.names.count(name) > 1}
+    if repeated:
+        raise CorpusError(f"{path.name} has two columns named {min(repeated)[:80]!r}: rename one.")
+    usable = {field.name: field.type for field in schema if _usable(field.type)}
+    notes = tuple(
+        f"Column {field.name[:80]!r} holds {shortened(str(field.type))}, not text: it is left out."
+        for field in schema if field.name not in usable
+    )
+    if not usable:
+        raise CorpusError(f"{path.name} has no column of text. {' '.join(notes[:3])}".strip())
+    # A text that stands in every row is kept once, not decoded for each: 100 KB can hold 4 GB.
+    # (Not within lists: their dictionaries come in pieces, which pyarrow cannot put together.)
+    texts = [name for name, kind in usable.items() if _is_text(kind)]
+    return parquet.ParquetFile(path, read_dictionary=texts, **how), usable, notes
+
+
+def _usable(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_dictionary(kind) or _is_list(kind):
+        return _is_text(kind.value_type) or (
+            types.is_dictionary(kind.value_type) and _is_text(kind.value_type.value_type))
+    return (_is_text(kind) or types.is_integer(kind) or types.is_floating(kind)
+            or types.is_boolean(kind) or types.is_null(kind) or _as_text(kind))
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _is_list(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _as_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_decimal(kind) or types.is_date(kind) or types.is_timestamp(kind)
+                or types.is_time(kind))
+
+
+def _values(column: Any, limits: Limits) -> list[Any]:
+    """A column as Python values; equal texts of a dictionary are one object."""
+    from pyarrow import string, types
+
+    if types.is_dictionary(column.type):
+        known: dict[int | None, Any] = {None: None}
+        indices = column.indices.to_pylist()
+        for index in indices:
+            if index not in known:  # the library does not look whether there is such a text
+                known[index] = (_text(column.dictionary[index])
+                                if 0 <= index < len(column.dictionary)
+                                else _Fault("names a text that the file has not"))
+        return [known[index] for index in indices]
+    if _is_list(column.type):
+        return [_texts(column[index].values, limits) for index in range(len(column))]
+    if _as_text(column.type):
+        column = column.cast(string())
+    if _is_text(column.type):
+        return [_text(value) for value in column]
+    return list(column.to_pylist())
+
+
+def _texts(values: Any, limits: Limits) -> Any:
+    """The texts of one list; `values` is None where there is none."""
+    if values is None:
+        return None
+    if len(values) > limits.columns:
+        return _Fault(f"lists {len(values):,} texts, and the limit is {limits.columns:,}")
+    texts = _values(values, limits)
+    return next((text for text in texts if isinstance(text, _Fault)), texts)
+
+
+def _text(value: Any) -> str | None:
+    try:
+        return value.as_py()  # type: ignore[no-any-return]
+    except UnicodeDecodeError as error:
+        return _Fault(f"is not UTF-8 (byte 0x{error.object[error.start]:02x})")
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """What goes wrong in the Parquet library, as a sentence."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except CorpusError:
+        raise
+    except MemoryError as error:
+        raise TooMuchError(
+            f"{path.name} needs more memory than there is for it: give a smaller part of it, or "
+            "write it with smaller row groups."
+        ) from error
+    except (ArrowException, OSError, UnicodeDecodeError) as error:
+        said = shortened(str(error).replace(str(path), path.name), 200).rstrip(".")
+        raise CorpusError(f"{path.name} cannot be read as Parquet: {said}.") from error

@@ -1,0 +1,193 @@
+"""Rows of data on their way to a corpus: bounded, and what is said of bad ones."""
+
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from corpus.records import CorpusError
+
+
+class TooMuchError(CorpusError):
+    """Data over a limit: the message has the figure that was exceeded, and the limit."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is read at most of one source.
+
+    rows: of a table. bytes: of a file, and of what it unpacks to. characters: of one text.
+    columns: of a table.
+    """
+
+    rows: int = 1_000_000
+    bytes: int = 2_000_000_000
+    characters: int = 100_000
+    columns: int = 1_000
+
+
+USUAL = Limits()
+"""What is read where nobody says otherwise."""
+WHOLE = Limits(sys.maxsize, sys.maxsize, sys.maxsize, 100_000)
+"""What is read of one's own files on one's own machine: all of them."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A first look at a table: its columns, how many rows (None: not known), and what to say."""
+
+    names: tuple[str, ...]
+    rows: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Meter:
+    """Counts what has been read of one source, and stops at the limits."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self.name, self.limits = name, limits
+        self.rows = self.bytes = 0
+
+    def row(self, fields: Mapping[str, Any]) -> None:
+        """One more row; its texts count as bytes, and at least as many as they have characters."""
+        self.rows += 1
+        self.hold(rows=self.rows)
+        self.more(sum(_length(value) for value in fields.values()))
+
+    def more(self, count: int) -> None:
+        """So many more bytes."""
+        self.bytes += count
+        if self.bytes > self.limits.bytes:
+            raise TooMuchError(
+                f"{self.name} unpacks to more than {self.limits.bytes:,} bytes, which is the "
+                "limit: give a smaller part of it."
+            )
+
+    def hold(self, rows: int = 0, bytes: int = 0, columns: int = 0) -> None:
+        """Refuse what says of itself that it is too much."""
+        for what, count, most in (("rows", rows, self.limits.rows),
+                                  ("bytes", bytes, self.limits.bytes),
+                                  ("columns", columns, self.limits.columns)):
+            if count > most:
+                raise TooMuchError(
+                    f"{self.name} has {count:,} {what}, and the limit is {most:,}: give a smaller "
+                    "part of it."
+                )
+
+
+def _length(value: object) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(_length(part) for pair in value.items() for part in pair)
+    if isinstance(value, Collection):
+        return sum(_length(part) for part in value)
+    return 8
+
+
+Row = tuple[str, Mapping[str, Any]]
+"""Where a row stands ("pairs.jsonl line 3"), and what it holds."""
+
+OnBadRow = Callable[[CorpusError], None]
+"""What to do about a row that cannot be read: raise, or take note and go on."""
+
+Raw = TypeVar("Raw")
+Read = TypeVar("Read")
+
+
+class EmptyTextError(CorpusError):
+    """A row whose text is empty."""
+
+    kind = "empty_text"
+
+
+class TooLongError(CorpusError):
+    """A row with a text that is longer than what is read of one."""
+
+    kind = "too_long"
+
+
+class NoPairsError(CorpusError):
+    """A file or folder without a single row that can be used."""
+
+    kind = "too_few_pairs"
+
+
+class Remark(CorpusError):
+    """What is worth saying and does no harm: handed to OnBadRow, and nobody need stop for it."""
+
+    kind = "note"
+
+
+class OtherEncoding(Remark):
+    """A text file that is not in UTF-8."""
+
+    kind = "encoding"
+
+
+class RepeatedPairError(Remark):
+    """A row that repeats an earlier pair: read once."""
+
+    kind = "duplicate_pair"
+
+
+class BelowScoreError(Remark):
+    """A row whose score is under what was asked for: left out."""
+
+    kind = "below_score"
+
+
+class MarksRemoved(Remark):
+    """A text that had control characters, or marks that turn the direction of writing."""
+
+    kind = "control_characters"
+
+
+def refuse(error: CorpusError) -> None:
+    """Stop at the first row that cannot be read; a remark is not a reason to."""
+    if not isinstance(error, Remark):
+        raise error
+
+
+def each(
+    raws: Iterable[Raw], read: Callable[[Raw], Read], on_bad_row: OnBadRow
+) -> Iterator[Read]:
+    """What `read` makes of each, without those it cannot read."""
+    for raw in raws:
+        try:
+            made = read(raw)
+        except TooMuchError:
+            raise
+        except CorpusError as error:
+            on_bad_row(error)
+        else:
+            yield made
+
+
+def patient(on_bad_row: OnBadRow, most: int, name: str) -> OnBadRow:
+    """The same, until so many rows were bad that what they are from is something else."""
+    count = 0
+
+    def counted(error: CorpusError) -> None:
+        nonlocal count
+        on_bad_row(error)
+        count += not isinstance(error, Remark)
+        if count > most:
+            raise TooMuchError(f"{name} has more than {most:,} rows that cannot be read, such as: "
+                               f"{error!s:.200}")
+
+    return counted
+
+
+def bounded(rows: Iterable[Row], limits: Limits, name: str) -> Iterator[Row]:
+    """The same rows; TooMuchError where they, or the columns of one, are more than are read."""
+    for number, (where, fields) in enumerate(rows, 1):
+        if number > limits.rows:
+            raise TooMuchError(
+                f"{name} has more than {limits.rows:,} rows, which is what is read at most."
+            )
+        if len(fields) > limits.columns:
+            raise TooMuchError(
+                f"{where} has {len(fields):,} columns; at most {limits.columns:,} are read."
+            )
+        yield where, fields

@@ -1,0 +1,288 @@
+"""Two models over all queries of a split: what each query did, and what they say together.
+
+The evidence in parts: by topic, and by where the answer stood before and after.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from corpus.check.power import POWER_FACTOR
+from corpus.records import Corpus, Query
+
+from .index import Index, Ranking, Searcher
+from .metrics import METRICS, PRIMARY, mean_metrics, query_metrics
+from .statistics import NO_DIFFERENCE, Difference, Table, bootstrap_intervals, paired_differences
+
+FEWEST = 6
+"""Questions it takes before all of them won is more than chance: 2 / 2⁶ is below 0.05."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How one model did on one query: the rank of each relevant passage, and each metric."""
+
+    ranks: Mapping[str, int | None]
+    metrics: Mapping[str, float]
+
+    @property
+    def best_rank(self) -> int | None:
+        """The rank of the answer that ranks best, or None if none was found."""
+        return min((rank for rank in self.ranks.values() if rank is not None), default=None)
+
+
+@dataclass(frozen=True)
+class QueryOutcome:
+    """One query on both sides: the best rank of an answer, and tuned minus base in ndcg@10."""
+
+    query_id: str
+    base_rank: int | None
+    tuned_rank: int | None
+    gap: float
+
+    @property
+    def outcome(self) -> str:
+        """`won`, `lost` or `tied` by tuned; `both miss` when neither has an answer in its ten."""
+        if self.gap:
+            return "won" if self.gap > 0 else "lost"
+        found = any(rank is not None and rank <= 10 for rank in (self.base_rank, self.tuned_rank))
+        return "tied" if found else "both miss"
+
+
+def judge(side: Searcher, corpus: Corpus, split: str) -> dict[str, Judged]:
+    """Rank the corpus for every query of a split, and measure each.
+
+    ValueError when there is nothing to measure, or a model has no vector for what is judged: a side
+    that failed is not measured, which is not the same as zero.
+    """
+    qrels = corpus.qrels.get(split, {})
+    if not qrels:
+        raise ValueError(f"The {split} split of {corpus.name} has no queries: there is nothing to "
+                         "measure.")
+    rankings = side.search_many([corpus.queries[query_id].text for query_id in qrels])
+    judged: dict[str, Judged] = {}
+    for (query_id, grades), ranking in zip(qrels.items(), rankings, strict=True):
+        ranks = {pid: ranking.rank(pid) for pid, grade in grades.items() if grade > 0}
+        _check_measurable(side, ranking, query_id, ranks)
+        judged[query_id] = Judged(ranks, query_metrics(ranks, grades))
+    return judged
+
+
+def _check_measurable(
+    side: Searcher, ranking: Ranking, query_id: str, ranks: Mapping[str, int | None]
+) -> None:
+    gone = [pid for pid, rank in ranks.items() if rank is None]
+    if gone:
+        raise ValueError(f"The answer {gone[0]!r:.80} of query {query_id!r:.80} is not among the "
+                         f"{len(ranking.ids):,} passages that {side.name} searches: the data has "
+                         "changed since it was indexed, or the qrels name a passage that is gone.")
+    lost = ""
+    if not np.isfinite(ranking.scores).all() or (isinstance(side, Index)
+                                                 and not ranking.scores.any()):
+        lost = f"query {query_id!r:.80}"
+    elif isinstance(side, Index):
+        lost = next((f"passage {pid!r:.80}" for pid in ranks
+                     if not side.vectors[ranking.places[pid]].any()), "")
+    if lost:
+        raise ValueError(f"{side.name} gives no usable vector for {lost} (zeros, or not a number): "
+                         "it is not measured. Its weights may be damaged, or need float32.")
+
+
+def means(judged: Mapping[str, Judged]) -> dict[str, float]:
+    """The mean of each metric."""
+    return mean_metrics(query.metrics for query in judged.values())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Base and tuned, measured on the same queries."""
+
+    split: str
+    passages: int
+    base: Mapping[str, Judged]
+    tuned: Mapping[str, Judged]
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        """Refuse sides that were not measured on the same queries."""
+        if self.base.keys() != self.tuned.keys():
+            raise ValueError("The two sides were measured on different queries: they cannot be "
+                             "compared.")
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]], split: str, passages: int) -> "Evidence":
+        """The evidence a run recorded in `per_query.jsonl`."""
+        of_split = [row for row in rows if row["split"] == split]
+        if not of_split:
+            raise ValueError(f"The run has not measured its {split} split.")
+        base, tuned = (
+            {row["query_id"]: Judged(row[side]["ranks"], row[side]["metrics"]) for row in of_split}
+            for side in ("base", "tuned")
+        )
+        return cls(split, passages, base, tuned)
+
+    @cached_property
+    def differences(self) -> dict[str, Difference]:
+        """Tuned minus base in each metric."""
+        return paired_differences(
+            _table(self.base.values()), _table(self.tuned[q] for q in self.base), self.seed
+        )
+
+    @cached_property
+    def gaps(self) -> dict[str, float]:
+        """Tuned minus base in the primary metric, query by query."""
+        return {
+            query_id: self.tuned[query_id].metrics[PRIMARY] - base.metrics[PRIMARY]
+            for query_id, base in self.base.items()
+        }
+
+    @cached_property
+    def queries(self) -> tuple[QueryOutcome, ...]:
+        """Every query, the worst regressions first."""
+        outcomes = [
+            QueryOutcome(q, self.base[q].best_rank, self.tuned[q].best_rank, gap)
+            for q, gap in self.gaps.items()
+        ]
+        return tuple(sorted(outcomes, key=lambda query: (query.gap, query.query_id)))
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many queries tuned won, lost and tied in the primary metric."""
+        gaps = self.gaps.values()
+        return {
+            "won": sum(gap > 0 for gap in gaps),
+            "lost": sum(gap < 0 for gap in gaps),
+            "tied": sum(gap == 0 for gap in gaps),
+        }
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest difference in the primary metric that these queries show with 80 % power.
+
+        From the spread of this pair's differences; None for fewer than two queries.
+        """
+        gaps = list(self.gaps.values())
+        if len(gaps) < 2:
+            return None
+        return float(POWER_FACTOR * np.std(gaps, ddof=1) / np.sqrt(len(gaps)))
+
+    @property
+    def verdict(self) -> str:
+        """What the primary metric says, in a sentence for a person who decides."""
+        return self.verdict_of("Base", "Fine-tuned")
+
+    def verdict_of(self, base: str, tuned: str) -> str:
+        """The verdict, with the two sides called by other names."""
+        gap, queries = self.differences[PRIMARY], len(self.base)
+        said = (
+            f"{gap.value:+.3f} {PRIMARY} (95 % interval {gap.low:+.3f} to {gap.high:+.3f}) on "
+            f"{queries:,} {'question' if queries == 1 else 'questions'} neither was trained on"
+        )
+        return {
+            "better": f"{tuned} is better: {said}.",
+            "worse": f"{tuned} is worse: {said}. Keep {base}.",
+            NO_DIFFERENCE: f"No clear difference: {said}. {self._could_show}",
+        }[gap.outcome]
+
+    @property
+    def _could_show(self) -> str:
+        if not self.detectable or len(self.base) < FEWEST:
+            return (f"That is too little to tell: with fewer than {FEWEST} questions even all of "
+                    "them won could be chance. Add test questions.")
+        return (f"So many questions show a difference of {self.detectable:.3f} or more; a smaller "
+                "one takes more of them.")
+
+    def as_json(self) -> dict[str, Any]:
+        """The evidence as `train evaluate` prints it and the run record keeps it."""
+        return {
+            "split": self.split,
+            "queries": len(self.base),
+            "passages": self.passages,
+            "base": means(self.base),
+            "tuned": means(self.tuned),
+            "difference": {name: gap.as_json() for name, gap in self.differences.items()},
+            "outcomes": self.outcomes,
+            "detectable_difference": self.detectable,
+            "verdict": self.verdict,
+        }
+
+
+def _table(judged: Iterable[Judged]) -> Table:
+    return np.array([[query.metrics[name] for name in METRICS] for query in judged])
+
+
+REST = "other topics"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """The questions of one topic: both means in ndcg@10, their difference, its 95 % interval.
+
+    The interval is for reading: it is not corrected for the topics being many.
+    """
+
+    name: str
+    queries: int
+    base: float
+    tuned: float
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """Tuned minus base."""
+        return self.tuned - self.base
+
+    @property
+    def way(self) -> str:
+        """`up` or `down` where the interval leaves out 0, else empty."""
+        return "up" if self.low > 0 else "down" if self.high < 0 else ""
+
+    def as_json(self) -> dict[str, float | int | str]:
+        """The topic in figures."""
+        return {"topic": self.name, "queries": self.queries, "base": self.base,
+                "tuned": self.tuned, "difference": self.value, "low": self.low, "high": self.high}
+
+
+def by_topic(evidence: Evidence, queries: Mapping[str, Query]) -> tuple[Topic, ...]:
+    """The topics, the largest first; those with fewer than six questions are taken together.
+
+    Empty where there is only one topic, or none is known.
+    """
+    of = {query_id: queries[query_id].topic if query_id in queries else ""
+          for query_id in evidence.base}
+    sizes = Counter(of.values())
+    grouped: dict[str, list[str]] = {}
+    for query_id, topic in of.items():
+        name = topic if topic and sizes[topic] >= FEWEST else REST
+        grouped.setdefault(name, []).append(query_id)
+    if len(grouped) < 2:
+        return ()
+    order = sorted(grouped, key=lambda name: (name == REST, -len(grouped[name]), name))
+    return tuple(_topic(name, grouped[name], evidence) for name in order)
+
+
+def _topic(name: str, query_ids: list[str], evidence: Evidence) -> Topic:
+    base, tuned = (np.array([side[query_id].metrics[PRIMARY] for query_id in query_ids])
+                   for side in (evidence.base, evidence.tuned))
+    low, high = bootstrap_intervals((tuned - base)[:, None], np.random.default_rng(evidence.seed))
+    return Topic(name, len(query_ids), float(base.mean()), float(tuned.mean()), float(low[0]),
+                 float(high[0]))
+
+
+def one_answer_each(evidence: Evidence) -> bool:
+    """Whether every query has one relevant passage: many metrics are then one number."""
+    return all(len(judged.ranks) == 1 for judged in evidence.base.values())
+
+
+def rank_moves(evidence: Evidence) -> Counter[tuple[int, int]]:
+    """How many queries had their best answer at (base rank, tuned rank); unranked ones left out."""
+    return Counter(
+        (query.base_rank, query.tuned_rank)
+        for query in evidence.queries
+        if query.base_rank is not None and query.tuned_rank is not None
+    )

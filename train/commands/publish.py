@@ -1,0 +1,166 @@
+"""`python -m train publish`: a run to the Hub with the token of this machine."""
+
+import argparse
+import logging
+import shutil
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hub.client import Hub
+from hub.errors import PublishError
+from train.publish.dataset import add_to_collection, publish_data
+from train.publish.onnx import PATH, export_int8
+from train.publish.permissions import check_repo_id
+from train.publish.publish import ON_EDITED, Wish, publish, write_dry
+from train.report.card_metadata import CardEdits, CardError
+from train.run.data import corpus_of
+from train.run.record import Run
+from train.settings import Settings
+
+T = TypeVar("T")
+log = logging.getLogger("train")
+DRY_RUN = "dry-run"
+"""Where, in the run directory, a dry run writes what would be sent."""
+
+
+def add_publish(commands: Any) -> None:
+    """Add the command to the parser of `python -m train`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "publish", help="a run to the Hub, with its card, verified")
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--to", type=_repo_id, required=True, metavar="OWNER/NAME")
+    seen = parser.add_mutually_exclusive_group()
+    seen.add_argument("--private", dest="private", action="store_true", default=True,
+                      help="the default: a repository that is public is refused")
+    seen.add_argument("--public", dest="private", action="store_false")
+    parser.add_argument("--pr", action="store_true", help="a pull request instead of a commit")
+    parser.add_argument("--dry-run", action="store_true",
+                        help=f"write what would be sent into RUN_DIR/{DRY_RUN}; ask nobody")
+    parser.add_argument("--over", action="store_true",
+                        help="also over a repository that holds something else")
+    parser.add_argument("--on-edited", choices=ON_EDITED, default="ask",
+                        help="what becomes of a card that was edited on the Hub")
+    parser.add_argument("--title")
+    parser.add_argument("--license", help="as the Hub names it; the base model's where it is known")
+    parser.add_argument("--language", action="append", default=[], metavar="CODE")
+    parser.add_argument("--description")
+    parser.add_argument("--private-data", action="store_true", default=None,
+                        help="no text of the data on the card")
+    parser.add_argument("--onnx", action="store_true",
+                        help="also as int8 ONNX for a CPU, if it ranks as well")
+    parser.add_argument("--with-data", type=_repo_id, metavar="OWNER/NAME",
+                        help="the data as a data set of its own, afterwards")
+    parser.add_argument("--data-license", help="of the data; needed with --with-data")
+    parser.add_argument("--collection", metavar="SLUG", help="add the model to a collection")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(command=publish_command, as_text=_text, parser=parser)
+
+
+def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
+    """Publish a run directory, or write what would be published."""
+    from huggingface_hub import get_token
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what matters is said here
+    run = Run(options.run)
+    record = run.record()
+    wish = Wish(options.to, options.private, options.pr, options.on_edited, options.over,
+                _onnx(run) if options.onnx else {})
+    edits = _edits(record, options)
+    if options.dry_run:
+        folder = run.folder / DRY_RUN
+        shutil.rmtree(folder, ignore_errors=True)
+        return write_dry(run, wish, folder, edits), 0
+    if options.with_data and not options.data_license:
+        options.parser.error("--with-data needs --data-license: under which licence the texts are")
+    hub = Hub(get_token())
+    result: dict[str, Any] = {}
+    teller = _Teller()
+    for event in publish(run, wish, hub, edits=edits, corpus=lambda: corpus_of(run),
+                         cache=Settings.from_env().cache):
+        if event["type"] == "done":
+            result = {key: value for key, value in event.items() if key != "type"}
+        else:
+            teller.tell(event)
+    return result | _beside(run, wish, hub, options), 0
+
+
+def _onnx(run: Run) -> dict[str, Path]:
+    corpus = corpus_of(run)
+    if corpus is None:
+        raise PublishError("An ONNX export is measured on the data of the run, which is not here "
+                           "any more. Publish without --onnx.", "onnx")
+    exported = _Teller().drained(export_int8(run, corpus, Settings.from_env().cache))
+    return {PATH: exported.file}
+
+
+def _beside(run: Run, wish: Wish, hub: Hub, options: argparse.Namespace) -> dict[str, Any]:
+    """What is published beside the model, once that is there."""
+    extras: dict[str, Any] = {}
+    if options.with_data:
+        corpus = corpus_of(run)
+        if corpus is None:
+            raise PublishError(f"{wish.to} is published; its data is not, as it is not here any "
+                               "more.", "nothing", True)
+        extras["data_set"] = _Teller().drained(publish_data(
+            corpus, options.with_data, hub, licence=options.data_license, private=wish.private,
+            language=options.language))
+    if options.collection:
+        add_to_collection(hub, options.collection, wish.to)
+        extras["collection"] = options.collection
+    return extras
+
+
+@dataclass
+class _Teller:
+    """Logs events, a progress every tenth of the way."""
+
+    last: str = ""
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        line = str(event.get("text") or event.get("phase"))
+        if event["type"] == "progress":
+            tenths = 10 * event["done"] // max(1, event["total"])
+            line += f" {10 * tenths} % of {event['total']:,} bytes"
+        if line != self.last:
+            log.info("%s", line)
+            self.last = line
+
+    def drained(self, events: Generator[dict[str, Any], None, T]) -> T:
+        """Log all; returns what came of them."""
+        while True:
+            try:
+                self.tell(next(events))
+            except StopIteration as finished:
+                result: T = finished.value
+                return result
+
+
+def _repo_id(text: str) -> str:
+    try:
+        return check_repo_id(text)
+    except PublishError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _edits(record: Mapping[str, Any], options: argparse.Namespace) -> CardEdits:
+    """What the record keeps, with what is given now."""
+    kept = {key: tuple(value) if isinstance(value, list) else value
+            for key, value in (record.get("card") or {}).items()}
+    given = {"title": options.title, "license": options.license,
+             "language": tuple(options.language), "description": options.description,
+             "private_data": options.private_data}
+    try:
+        return CardEdits(**kept | {key: value for key, value in given.items() if value})
+    except CardError as error:
+        parser: argparse.ArgumentParser = options.parser
+        parser.error(str(error))
+
+
+def _text(result: Mapping[str, Any]) -> str:
+    if "folder" in result:
+        return f"{len(result['files'])} files would be sent; they are in {result['folder']}."
+    said = "verified" if result["verified"] else "not verified"
+    did = "published" if result["changed"] else "nothing new to publish"
+    return f"{result['url']}: {did}, {said}, at {result['revision']}."

@@ -1,0 +1,66 @@
+"""`python -m train retention`: what a run cost on questions that are not of its domain."""
+
+import argparse
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from retrieval.encoder import SentenceTransformerEncoder, load_encoder
+from retrieval.metrics import PRIMARY
+from retrieval.retention import retention
+from train.run.lock import held
+from train.run.record import USABLE, Run, RunError
+from train.settings import Settings
+
+log = logging.getLogger("train")
+
+
+def add_retention(commands: Any) -> None:
+    """Add the command to the parser of `python -m train`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "retention", help="what a fine-tune cost on questions of other domains")
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(command=retention_command, as_text=lambda result: result["verdict"])
+
+
+def retention_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
+    """Measure a run's base and tuned model on the general collection; keep it in its record."""
+    return measure_retention(Run(options.run), Settings.from_env().cache), 0
+
+
+def measure_retention(run: Run, cache: Path | None) -> dict[str, Any]:
+    """The retention of a run, measured as its test split was, and kept in `run.json`.
+
+    RunError when the run has no model; ModelError when its base cannot be had.
+    """
+    record = run.record()
+    if record["status"] not in USABLE or not run.has_model:
+        raise RunError(f"{run.folder} is {record['status']} and holds no model to measure.")
+    tuned = load_encoder(str(run.model))
+    last = {"side": ""}
+
+    def tell(side: str, done: int, total: int) -> None:
+        if side != last["side"] or done == total:
+            log.info("%s: %s of %s passages of the general collection", side, done, total)
+        last["side"] = side
+
+    found = retention(base_of(record), tuned, cache, progress=tell)
+    with held(run):  # somebody may be publishing it, which changes the record too
+        run.update(retention=found)
+    log.info("%s: %+.4f %s", run.id, found["difference"][PRIMARY]["value"], PRIMARY)
+    return found
+
+
+def base_of(record: Mapping[str, Any]) -> SentenceTransformerEncoder:
+    """The base model of a run as it was measured there: tokens, prompts, dimensions.
+
+    A visitor's run may name any model: it is asked for in nobody's name.
+    """
+    base, recipe = record["base_model"], record["recipe"]
+    token = None if record.get("owner") is None else False
+    encoder = load_encoder(base["name"], base.get("revision"), token=token)
+    prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
+    return encoder.cut_at(recipe.get("max_seq_length")).with_prompts(prompted).at(
+        recipe.get("truncate_dim"))

@@ -1,0 +1,147 @@
+"""What a job needs, as one commit to a private repository, and the command that it starts with.
+
+The job runs this very source: some hundred kB, uploaded beside the data, so that a Tandem with
+changes of one's own trains with them and nothing has to be published anywhere first. The libraries
+are those of requirements.txt, installed there by uv.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from corpus.load import BUILT_IN
+from train.engines import EngineError
+from train.run.record import Run
+from train.run.spec import Request, request_of
+
+from .protocol import RESULT_KEYS
+from .result import is_safe
+
+if TYPE_CHECKING:
+    from .hub import Operation
+
+HOUSE = Path(__file__).resolve().parents[3]
+SOURCE, REQUEST = "tandem", "request"
+ROOMS = ("corpus", "retrieval", "train")
+NOT_THERE = ("gradio",)
+"""Requirements of the page alone."""
+IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
+"""The Hub's own default for scripts: Debian with Python and uv; torch brings CUDA's libraries."""
+START = """\
+import os, sys
+from huggingface_hub import snapshot_download
+folder = snapshot_download(sys.argv[1], revision=sys.argv[2], token=os.environ["HF_TOKEN"],
+                           local_dir="tandem-job")
+sys.path.insert(0, os.path.join(folder, "tandem"))
+from train.engines.inside_job import main
+sys.exit(main(folder, sys.argv[1]))
+"""
+"""All that a job is told: fetch the commit, and run what is in it."""
+BEIR_FILES = ("corpus.jsonl", "queries.jsonl", "qrels.tsv", "qrels/train.tsv", "qrels/dev.tsv",
+              "qrels/test.tsv")
+
+
+def repository(namespace: str, run: Run) -> str:
+    """Where a run's files are kept on the Hub."""
+    return f"{namespace}/tandem-run-{run.id}"
+
+
+def command(repo: str, revision: str) -> list[str]:
+    """The command of a job that starts from a commit."""
+    libraries = [part for line in requirements() for part in ("--with", line)]
+    return ["uv", "run", "--no-project", *libraries, "python", "-c", START, repo, revision]
+
+
+def requirements() -> list[str]:
+    """What training needs of requirements.txt, each with its pin."""
+    lines = (line.partition("#")[0].strip()
+             for line in (HOUSE / "requirements.txt").read_text("utf-8").splitlines())
+    return [line for line in lines
+            if line and re.split(r"[\[<>=~! ]", line)[0] not in NOT_THERE]
+
+
+def check_parcel(run: Run) -> Request:
+    """What a run was asked to do; EngineError if a file that the job needs is not there."""
+    request = request_of(run)
+    for _ in _data(request.data):
+        pass
+    for _ in _base(request.base):
+        pass
+    return request
+
+
+def parcel(run: Run, mark: str) -> "list[Operation]":
+    """The files of a job as operations of one commit. mark: what its log lines start with."""
+    from huggingface_hub import CommitOperationAdd
+
+    request = check_parcel(run)
+    files = dict(_source(with_corpus=request.data == BUILT_IN))
+    files |= _data(request.data)
+    files |= _base(request.base)
+    record = json.dumps({"mark": mark, "record": _record(run, request)}, indent=1)
+    return [
+        CommitOperationAdd(f"{REQUEST}/job.json", record.encode()),
+        *(CommitOperationAdd(name, str(path)) for name, path in sorted(files.items())),
+    ]
+
+
+def _record(run: Run, request: Request) -> dict[str, Any]:
+    """The run's record as the job begins with it: queued, nothing of who asks or of this machine.
+
+    Places of data and base are relative to the commit.
+    """
+    record = {key: value for key, value in run.record().items()
+              if key not in (*RESULT_KEYS, "owner", "note", "process", "published")}
+    if Path(request.base).exists():
+        record["base_model"] = record["base_model"] | {"name": _base_place(request.base)}
+    if request.data != BUILT_IN:
+        record["data"] = record["data"] | {"source": _data_place(request.data)}
+    return record | {"status": "queued", "engine": {"name": "local", "flavor": None}}
+
+
+def _source(with_corpus: bool) -> Iterator[tuple[str, Path]]:
+    for room in ROOMS:
+        for path in (HOUSE / room).rglob("*"):
+            code = path.suffix == ".py"
+            data = with_corpus and path.is_relative_to(HOUSE / "corpus" / BUILT_IN)
+            if path.is_file() and (code or data) and "__pycache__" not in path.parts:
+                yield f"{SOURCE}/{path.relative_to(HOUSE).as_posix()}", path
+
+
+def _data(source: str) -> Iterator[tuple[str, Path]]:
+    """The run's data, and of a folder only what Tandem reads."""
+    if source == BUILT_IN:
+        return
+    path, place = Path(source), _data_place(source)
+    if path.is_file():
+        yield place, path
+        return
+    found = [name for name in BEIR_FILES if (path / name).is_file()]
+    if not found:
+        raise EngineError(f"The data of this run is not at {path.name} any more: start a new run.")
+    for name in found:
+        yield f"{place}/{name}", path / name
+
+
+def _base(base: str) -> Iterator[tuple[str, Path]]:
+    """The base model if it is a folder here; one of the Hub is fetched by the job."""
+    folder = Path(base)
+    if not folder.is_dir():
+        return
+    files = [path for path in sorted(folder.rglob("*"))
+             if path.is_file() and is_safe(path.relative_to(folder).as_posix())]
+    if not any(path.suffix == ".safetensors" for path in files):
+        raise EngineError(f"The base model {folder.name} has no weights in safetensors: Tandem "
+                          "sends no others to a job.")
+    for path in files:
+        yield f"{_base_place(base)}/{path.relative_to(folder).as_posix()}", path
+
+
+def _data_place(source: str) -> str:
+    return f"{REQUEST}/data/{Path(source).name}"
+
+
+def _base_place(base: str) -> str:
+    return f"{REQUEST}/base/{Path(base).name}"

@@ -1,0 +1,113 @@
+"""What a run keeps while it trains: the state to go on from, and the best checkpoint so far.
+
+Each is written beside and renamed, so that there is always a whole one; at most these two.
+"""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retrieval.encoder import SentenceTransformerEncoder, Vectors
+from train.run.record import Run
+
+from .machine import check_room, settle
+
+if TYPE_CHECKING:
+    from .loop import Loop
+
+EVERY = 60.0
+"""Seconds of training after which a state is kept, in mid-epoch too."""
+ROOM = 1 << 16
+"""Bytes set aside: on a full disk, room for the record to say so."""
+MOST = 0.05
+"""The share of its time that a run spends on keeping states: of a large model they are kept less
+often."""
+
+
+class Checkpoints:
+    """The checkpoints of one run."""
+
+    def __init__(self, run: Run) -> None:
+        """Nothing is read or written yet."""
+        self.folder = run.checkpoints
+        self.state = self.folder / "state.pt"
+        self.best = self.folder / "best"
+        self._kept = time.monotonic()
+        self._took = 0.0
+
+    def open(self, resume: bool) -> None:
+        """Make room for them; without `resume`, what an earlier run left is removed."""
+        if not resume:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(exist_ok=True)
+        self.remove_parts()
+        (self.folder / "room.part").write_bytes(b"\0" * ROOM)
+
+    def remove_parts(self) -> None:
+        """Remove what was being written when a process ended, and the room set aside."""
+        for part in self.folder.glob("*.part"):
+            if part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                part.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove them: the run is done."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def has_best(self) -> bool:
+        """Whether there is a checkpoint that could be the result."""
+        return (self.best / "vectors.npy").exists()
+
+    def due(self) -> bool:
+        """Whether it is time to keep a state."""
+        return time.monotonic() - self._kept >= max(EVERY, self._took / MOST)
+
+    def keep_state(self, loop: "Loop", **extra: Any) -> None:
+        """Keep all that it takes to go on from here; OSError if the disk is full."""
+        start = time.monotonic()
+        # Weights and the two moments of the optimiser; the old state is there until the new is.
+        check_room(self.folder, 3 * sum(4 * weight.numel() for weight in loop.trained.values()))
+        loop.save(self.state, **extra)
+        self._kept = time.monotonic()
+        self._took = self._kept - start
+
+    def keep_best(self, encoder: SentenceTransformerEncoder, vectors: Vectors) -> None:
+        """Keep a model as the best so far, with the vectors of the corpus it has just made."""
+        model = encoder.model
+        check_room(self.folder, vectors.nbytes + 4 * sum(w.numel() for w in model.parameters()))
+        beside = self.best.with_suffix(".part")
+        shutil.rmtree(beside, ignore_errors=True)
+        model.truncate_dim = encoder.truncate_dim
+        model.save_pretrained(str(beside), create_model_card=False)
+        np.save(beside / "vectors.npy", vectors, allow_pickle=False)
+        settle(beside)
+        shutil.rmtree(self.best, ignore_errors=True)
+        beside.rename(self.best)
+
+    def best_vectors(self) -> Vectors:
+        """The corpus as the best checkpoint encoded it: (passages, dim)."""
+        vectors: Vectors = np.load(self.best / "vectors.npy", allow_pickle=False)
+        return vectors
+
+    def best_as(self, model: Path) -> None:
+        """Put the best checkpoint where the result belongs; it stays here as well, for resuming."""
+        beside = model.with_suffix(".part")
+        for leftover in (beside, model):
+            shutil.rmtree(leftover, ignore_errors=True)
+        shutil.copytree(self.best, beside, copy_function=_link,
+                        ignore=shutil.ignore_patterns("vectors.npy"))
+        beside.rename(model)
+
+
+def _link(source: str, target: str) -> None:
+    """A second name for a file that nobody changes in place; a copy where there are no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,75 @@
+"""What can go wrong in mid-run, said for a person: which, where, what to do."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+
+from train.recipe import Recipe
+from train.run.record import Run
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LEFT = 1 << 20
+"""Bytes: with fewer free, a write that failed for no reason given failed for want of them."""
+
+
+def sentence(error: Exception, run: Run, recipe: Recipe) -> str:
+    """What to say of an error that ends a run."""
+    if is_disk_full(error, run):
+        return (
+            f"The disk is full where {run.folder} is ({_said(error)}). What was kept before is "
+            "still there: make space, for example by deleting runs, then resume."
+        )
+    if is_out_of_memory(error) and not isinstance(error, ValueError):
+        return (
+            f"Memory ran out: lower batch_size (it is {recipe.batch_size}), or set "
+            "mini_batch_size, which takes a batch in parts. What was kept before is still there."
+        )
+    return str(error) or type(error).__name__
+
+
+def foreseen(error: Exception, run: Run) -> bool:
+    """Whether the sentence says all there is to say, so that nobody needs the trace."""
+    return (isinstance(error, ValueError | OSError) or is_disk_full(error, run)
+            or is_out_of_memory(error))
+
+
+def is_disk_full(error: Exception, run: Run) -> bool:
+    """Whether an error means that a file could not be written for want of room.
+
+    Libraries that write in compiled code raise what they like; then the disk itself is asked.
+    """
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in DISK:
+            return True
+        text = str(cause).lower()
+        if "no space left" in text or "disk quota" in text:
+            return True
+        unexplained = isinstance(cause, RuntimeError) or (
+            isinstance(cause, OSError) and cause.errno is None)
+        if unexplained and shutil.disk_usage(run.folder).free < LEFT:
+            return True
+    return False
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error means that the memory of the GPU or of the machine ran out."""
+    for cause in _causes(error):
+        text = str(cause).lower()
+        if isinstance(cause, MemoryError) or type(cause).__name__ == "OutOfMemoryError":
+            return True
+        if isinstance(cause, RuntimeError) and "memory" in text and (
+            "allocate" in text or "not enough" in text
+        ):
+            return True
+    return False
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _said(error: Exception) -> str:
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(said).splitlines()[0][:200]

@@ -1,0 +1,143 @@
+"""Vectors -> loss: each query is to find its own passage among all that it is shown.
+
+Negatives from beyond the batch: the vectors that training passages had when last trained on.
+
+A batch has few negatives, and mostly easy ones. Cross-batch memory (Wang et al. 2020, arXiv
+1912.06798) keeps the vectors of earlier batches; here it holds all training passages from the
+start, as the base sees them. What is in it is never mixed with vectors of the step: those have
+moved on together, and telling the new from the old would be the easiest way to a small loss.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from corpus.records import Corpus, Pair
+from corpus.text import folded
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Places = Sequence[tuple[int, int]]
+"""(row, column) of scores: query and passage of a batch."""
+
+
+def ranking_loss(
+    queries: "Tensor",
+    passages: "Tensor",
+    scale: float,
+    dims: Iterable[int],
+    known: Places = (),
+    symmetric: bool = False,
+    own: Sequence[int] | None = None,
+) -> "Tensor":
+    """Multiple negatives ranking loss: cross entropy over scaled cosines, as one number.
+
+    queries: (n, dim) float32. passages: (n or more, dim); the first n are the answers of the
+    queries, in their order, the others negatives of all, unless `own` says which rows are the
+    answers. dims: each number of first dimensions that must do; their losses are added
+    (Matryoshka, Kusupati et al. 2022, arXiv 2205.13147).
+    known: where a passage that is not the query's own answers it too; it is left out. symmetric:
+    the mean of this loss and of that of the answers, which are to find their queries.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy, normalize
+
+    each = torch.arange(len(queries), device=queries.device)
+    answers = each if own is None else torch.tensor(own, device=queries.device)
+    rows, columns = (list(places) for places in zip(*known, strict=True)) if known else ([], [])
+    total = queries.new_zeros(())
+    for dim in dims:
+        scores = normalize(queries[:, :dim]) @ normalize(passages[:, :dim]).T * scale
+        if known:
+            left_out = torch.zeros_like(scores, dtype=torch.bool)
+            left_out[rows, columns] = True
+            scores = scores.masked_fill(left_out, float("-inf"))
+        loss = cross_entropy(scores, answers)
+        if symmetric:
+            loss = (loss + cross_entropy(scores[:, answers].T, each)) / 2
+        total = total + loss
+    return total
+
+
+class Answers:
+    """Which passage is known to answer which training query; equal texts are one."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        """Read the qrels of the train split."""
+        self._passages = corpus.passage
+        self._texts: dict[str, str] = {}
+        self.answers: dict[str, set[str]] = {}
+        for pair in corpus.pairs("train"):
+            known = self.answers.setdefault(folded(pair.query.text), set())
+            known.add(self.text(pair.passage.id))
+
+    def text(self, passage: str) -> str:
+        """What is compared of a passage: equal for those that are taken for one."""
+        if passage not in self._texts:
+            self._texts[passage] = folded(self._passages[passage].content)
+        return self._texts[passage]
+
+    def columns(self, passages: Iterable[str]) -> dict[str, list[int]]:
+        """What is compared of some passages, given by id -> where those stand."""
+        places: dict[str, list[int]] = {}
+        for column, passage in enumerate(passages):
+            places.setdefault(self.text(passage), []).append(column)
+        return places
+
+    def known(
+        self, pairs: Sequence[Pair], columns: Mapping[str, Sequence[int]], own: Iterable[int]
+    ) -> Places:
+        """Where passages other than a pair's own answer its query.
+
+        columns: of the passages. own: where each pair's own stands among them.
+        """
+        return [
+            (row, column)
+            for row, (pair, place) in enumerate(zip(pairs, own, strict=True))
+            for text in self.answers[folded(pair.query.text)]
+            for column in columns.get(text, ())
+            if column != place
+        ]
+
+
+@dataclass(frozen=True)
+class Recall:
+    """The memory as the queries of one batch see it.
+
+    vectors: (passages, dim), the memory's own. own: a query's answer -> its row. known: as for
+    `ranking_loss`.
+    """
+
+    vectors: "torch.Tensor"
+    own: list[int]
+    known: Places
+
+    def loss(self, queries: "torch.Tensor", scale: float, dims: set[int]) -> "torch.Tensor":
+        """Each query is to find its answer among all training passages; queries: (n, dim)."""
+        width = self.vectors.shape[1]
+        return ranking_loss(
+            queries, self.vectors, scale, {min(dim, width) for dim in dims}, self.known,
+            own=self.own)
+
+    def renew(self, passages: "torch.Tensor") -> None:
+        """Remember the answers, the first of these (n or more, dim), as they are now."""
+        width = self.vectors.shape[1]
+        self.vectors[self.own] = passages[: len(self.own), :width].detach()
+
+
+class Memory:
+    """The vectors of all training passages, (passages, dim) float32, in the order of their ids."""
+
+    def __init__(self, ids: Sequence[str], vectors: "torch.Tensor", answers: Answers) -> None:
+        """Begin with the base's vectors; they are changed in place."""
+        self.vectors, self._answers = vectors, answers
+        self._rows = {passage: row for row, passage in enumerate(ids)}
+        self._columns = answers.columns(ids)
+
+    def recall(self, batch: Sequence[Pair], mask: bool) -> Recall:
+        """What the queries of a batch see; mask: leave out what else is known to answer them."""
+        own = [self._rows[pair.passage.id] for pair in batch]
+        return Recall(
+            self.vectors, own, self._answers.known(batch, self._columns, own) if mask else ())

@@ -1,0 +1,198 @@
+"""A loaded model made ready to train as a recipe wants it, or refused with a sentence.
+
+Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685): train a small change of each weight.
+
+Our own forty lines and not `peft`: there is one kind of layer to adapt, no adapter to keep or to
+switch, and whatever saves the model in mid-training must get a plain one. An adapted layer is a
+`Linear` that measures with, and saves, its weight with the change added.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from train.recipe import Recipe
+
+from .errors import is_out_of_memory
+
+if TYPE_CHECKING:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+FUSED = ("cuda", "cpu")
+"""Devices whose AdamW updates a weight in one pass over memory: the same figures, sooner."""
+
+
+class TrainingError(ValueError):
+    """Training that cannot go on: the message says why, and what to change."""
+
+
+def check_fits(model: "SentenceTransformer", recipe: Recipe) -> None:
+    """Refuse a recipe that asks for more dimensions or tokens than a model has."""
+    full = full_dim(model)
+    if recipe.truncate_dim is not None and recipe.truncate_dim > full:
+        raise TrainingError(
+            f"truncate_dim is {recipe.truncate_dim}, but the model has {full} dimensions."
+        )
+    positions = _positions(model)
+    if recipe.max_seq_length and positions and recipe.max_seq_length > positions:
+        raise TrainingError(
+            f"max_seq_length is {recipe.max_seq_length}, but the model has positions for "
+            f"{positions} tokens: choose at most {positions}."
+        )
+
+
+def full_dim(model: "SentenceTransformer") -> int:
+    """How many dimensions a model computes, whatever it is truncated to when it is used."""
+    with model.truncate_embeddings(None):
+        return model.get_embedding_dimension() or 0
+
+
+def prepare(model: "SentenceTransformer", recipe: Recipe) -> str:
+    """Give a model the recipe's dropout, low-rank changes and precision; returns the precision.
+
+    Draws from torch's random numbers where the recipe wants low-rank changes.
+    """
+    import torch
+
+    if recipe.dropout is not None:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = recipe.dropout
+    if recipe.lora_rank is not None:
+        pass
+
+        if not adapt(model, recipe.lora_rank, recipe.lora_alpha):
+            raise TrainingError(
+                "lora_rank is set, but the model has no linear layers to adapt: set it to none."
+            )
+    precision = _precision(model, recipe)
+    if precision == "bf16":
+        _train_in_bf16(model)
+    return precision
+
+
+def optimizer(model: "SentenceTransformer", recipe: Recipe) -> "torch.optim.Optimizer":
+    """AdamW over what is trained of a model."""
+    import torch
+
+    return torch.optim.AdamW(
+        [parameter for parameter in model.parameters() if parameter.requires_grad],
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        fused=model.device.type in FUSED,
+    )
+
+
+@contextmanager
+def memory_watched(recipe: Recipe, step: int) -> Iterator[None]:
+    """Say what to do where the memory of the GPU or of the machine runs out in a step (from 0)."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        small = recipe.mini_batch_size
+        raise TrainingError(
+            f"Memory ran out at step {step + 1}: lower batch_size (it is {recipe.batch_size}), or "
+            + (f"lower mini_batch_size (it is {small})" if small else
+               "set mini_batch_size, which takes a batch in parts")
+            + "."
+        ) from error
+
+
+def _positions(model: "SentenceTransformer") -> int | None:
+    """How many tokens a model has learned positions for; None where any number will do."""
+    import torch
+
+    for name, module in model[0].named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            # RoBERTa's kind counts from behind the position of the padding.
+            return module.num_embeddings - (-1 if module.padding_idx is None
+                                            else module.padding_idx) - 1
+    return None
+
+
+def _precision(model: "SentenceTransformer", recipe: Recipe) -> str:
+    """`bf16` or `fp32`: what `auto` means on this device."""
+    import torch
+
+    if recipe.precision != "auto":
+        return recipe.precision
+    if model.device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    # A CPU without either instruction set would only emulate it, and be slower than in fp32.
+    supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" if model.device.type == "cpu" and supported else "fp32"
+
+
+def _train_in_bf16(model: "SentenceTransformer") -> None:
+    """Have the transformer multiply in bf16 while it trains; what comes out of it is fp32."""
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    transformer = model[0]
+    plain = transformer.forward
+    # On a CPU the backward pass of torch's own attention is five times slower in bf16 than that
+    # of the products it is made of (torch 2.13): nearly half of a step.
+    attention = [SDPBackend.MATH] if model.device.type == "cpu" else []
+
+    def forward(features: dict[str, Any], **options: Any) -> dict[str, Any]:
+        if not transformer.training:  # what is measured is what is saved
+            return dict(plain(features, **options))
+        with torch.autocast(model.device.type, torch.bfloat16), (
+            sdpa_kernel(attention) if attention else nullcontext()
+        ):
+            found = dict(plain(features, **options))
+        found["token_embeddings"] = found["token_embeddings"].float()
+        return found
+
+    transformer.forward = forward
+
+
+class Adapted(nn.Linear):
+    """A linear layer whose weight is frozen and whose change, `up @ down`, is trained."""
+
+    def __init__(self, plain: nn.Linear, rank: int, alpha: float) -> None:
+        """Take over a layer's weight; the change is nothing at first."""
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = plain.in_features, plain.out_features
+        self.weight, self.bias = plain.weight, plain.bias
+        self.down = nn.Parameter(plain.weight.new_empty(rank, plain.in_features))
+        self.up = nn.Parameter(plain.weight.new_zeros(plain.out_features, rank))
+        nn.init.kaiming_uniform_(self.down, a=5**0.5)
+        self.share = alpha / rank
+
+    def merged(self) -> Tensor:
+        """The weight with its change added: (out, in)."""
+        return self.weight + self.share * (self.up @ self.down)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The layer's output; what is measured is computed with the very weight that is saved."""
+        linear = nn.functional.linear
+        if not self.training:
+            return linear(input, self.merged(), self.bias)
+        return super().forward(input) + self.share * linear(linear(input, self.down), self.up)
+
+    def _save_to_state_dict(
+        self, destination: dict[str, Any], prefix: str, keep_vars: bool
+    ) -> None:
+        destination[prefix + "weight"] = self.merged().detach()
+        if self.bias is not None:
+            destination[prefix + "bias"] = self.bias if keep_vars else self.bias.detach()
+
+
+def adapt(model: "SentenceTransformer", rank: int, alpha: float) -> int:
+    """Freeze a model and adapt each linear layer of its transformer; how many there are."""
+    model.requires_grad_(False)
+    found = [
+        (module, name, layer)
+        for module in model[0].modules()
+        for name, layer in module.named_children()
+        if type(layer) is nn.Linear
+    ]
+    for module, name, layer in found:
+        setattr(module, name, Adapted(layer, rank, alpha))
+    return len(found)

@@ -1,0 +1,174 @@
+"""What a run leaves: the model as it should be used, its figures, the questions, the card.
+
+What the record says of a run: what it began with, what it took, how it ended.
+"""
+
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corpus.records import Corpus
+from retrieval.encoder import SentenceTransformerEncoder, fingerprint, load_encoder
+from retrieval.evaluation import Evidence, Judged, judge
+from retrieval.index import Index, build_index, store_index
+from retrieval.prompts import as_other, fairer
+from train.recipe import Recipe
+from train.report.card import model_card
+from train.run.record import Run, now, this_process, write_json, write_text
+
+from .checkpoints import Checkpoints
+from .machine import cpu_seconds
+
+MEASURED = ("dev", "test")
+SETTINGS = "config_sentence_transformers.json"
+"""Where sentence-transformers keeps a model's prompts."""
+
+
+def make_model(run: Run, kept: Checkpoints, corpus: Corpus) -> Index:
+    """The best checkpoint becomes the run's model; its index, of the vectors kept with it."""
+    kept.best_as(run.model)
+    encoder = load_encoder(str(run.model))
+    return Index(encoder, tuple(sorted(corpus.passage)), kept.best_vectors())
+
+
+def prompted_best(
+    run: Run, index: Index, corpus: Corpus, prompts: Mapping[str, str], used: bool
+) -> tuple[Index, dict[str, Any]]:
+    """The model with or without the base's prompts, as it does better on dev, and the choice.
+
+    The model's folder then stores what it should be used with. prompts: as the base stores them.
+    used: whether it was trained with them, so whether the index is with them.
+    """
+    model = load_encoder(str(run.model)).model
+    model.prompts = dict(prompts)
+    one = SentenceTransformerEncoder(model, index.name, index.encoder.fingerprint, prompted=used)
+    other = one.with_prompts(not used)
+    sides = (Index(one, index.ids, index.vectors), one), (
+        as_other(Index(one, index.ids, index.vectors), other) or build_index(other, corpus), other)
+    (chosen, _), choice = fairer(*sides, corpus)
+    if choice["used"] != used:
+        path = run.model / SETTINGS
+        settings = json.loads(path.read_text("utf-8"))
+        settings["prompts"] = dict(prompts) if choice["used"] else {"query": "", "document": ""}
+        write_json(path, settings)
+    return Index(load_encoder(str(run.model)), chosen.ids, chosen.vectors), choice
+
+
+def write_result(
+    run: Run,
+    corpus: Corpus,
+    base: Mapping[str, Mapping[str, Judged]],
+    tuned: Index,
+    cache: Path | None,
+    changes: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Measure the tuned side on dev and test, and write it all down; returns the record.
+
+    base: how the base did, by split. changes: what else the record is to say.
+    """
+    if cache:  # so that nobody encodes the corpus again
+        store_index(tuned, corpus, cache)
+    passages = len(corpus.passages)
+    sides = {split: Evidence(split, passages, base[split], judge(tuned, corpus, split))
+             for split in MEASURED}
+    run.write_per_query([
+        {"split": split, "query_id": query_id, "base": asdict(side.base[query_id]),
+         "tuned": asdict(side.tuned[query_id])}
+        for split, side in sides.items()
+        for query_id in side.base
+    ])
+    record = run.record()
+    fingerprints = record["fingerprints"] | {
+        "base": record["base_model"]["fingerprint"],
+        "tuned": fingerprint(run.model),
+    }
+    metrics = {split: side.as_json() for split, side in sides.items()}
+    record = record | {"metrics": metrics, "fingerprints": fingerprints} | dict(changes)
+    write_text(run.model / "README.md", model_card(record))
+    return run.update(metrics=metrics, fingerprints=fingerprints, **changes)
+
+
+LIBRARIES = ("sentence-transformers", "transformers", "torch", "numpy", "huggingface-hub")
+
+
+@dataclass
+class Spent:
+    """The time a run has taken, by clocks that nobody sets back.
+
+    earlier, earlier_cpu: seconds up to the state it was resumed from.
+    """
+
+    earlier: float = 0.0
+    earlier_cpu: float = 0.0
+    _start: float = field(default_factory=time.monotonic)
+
+    @property
+    def here(self) -> float:
+        """Seconds since this process took the run up."""
+        return time.monotonic() - self._start
+
+    @property
+    def seconds(self) -> float:
+        """Seconds the run has taken."""
+        return self.earlier + self.here
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time the run has taken."""
+        return self.earlier_cpu + cpu_seconds()
+
+
+def write_beginning(
+    run: Run, recipe: Recipe, corpus: Corpus, base: str, seed: int, resume: bool
+) -> None:
+    """Record that a run is at work, and with what."""
+    record = run.record()
+    run.update(
+        status="running",
+        error=None,
+        ended_by=None,
+        started=(record.get("started") if resume else None) or now(),
+        process=this_process(),
+        recipe=asdict(recipe),
+        seed=seed,
+        base_model=record.get("base_model", {}) | {"name": base},
+        data={"name": corpus.name} | record.get("data", {}) | {"passages": len(corpus.passages)},
+        splits={
+            split: {"queries": len(qrels), "pairs": len(corpus.pairs(split))}
+            for split, qrels in corpus.qrels.items()
+        },
+        published=record.get("published", []),
+        fingerprints={"corpus": corpus.fingerprint, "splits": corpus.split_fingerprints},
+        versions={"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in LIBRARIES},
+    )
+
+
+def ending(run: Run, spent: Spent, status: str, ended_by: str, steps_done: int) -> dict[str, Any]:
+    """What the record says at the end of a run."""
+    return {
+        "status": status,
+        "ended_by": ended_by,
+        "process": None,
+        "finished": max(now(), run.record()["started"]),  # a clock may be set back
+        "seconds": round(spent.seconds, 2),
+        "cpu_seconds": round(spent.cpu_seconds, 2),
+        "steps_done": steps_done,
+    }
+
+
+def described(encoder: SentenceTransformerEncoder) -> dict[str, Any]:
+    """What the record says of a model."""
+    return {
+        "name": encoder.name,
+        "revision": encoder.revision,
+        "fingerprint": encoder.weights_fingerprint,
+        "dim": encoder.dim,
+        "max_seq_length": encoder.model.max_seq_length,
+        "parameters": sum(p.numel() for p in encoder.model.parameters()),
+    }

@@ -1,0 +1,111 @@
+"""Carry out what a run was asked to do, and record how it ended, whatever happens."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from corpus.load import BUILT_IN, load_corpus
+from corpus.records import Corpus, CorpusError
+from train.run.record import Run, RunError, now
+from train.run.spec import Request, placed, request_of
+
+from .checkpoints import Checkpoints
+from .distributed import Team
+from .errors import foreseen, sentence
+from .stopping import Stop
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may take: pairs, and minutes of one start; None for as much as it wants."""
+
+    max_pairs: int | None = None
+    max_minutes: float | None = None
+
+    def check(self, corpus: Corpus) -> None:
+        """Refuse data that is too large, before anything is loaded."""
+        pairs = sum(len(corpus.pairs(split)) for split in corpus.qrels)
+        if self.max_pairs is not None and pairs > self.max_pairs:
+            raise CorpusError(
+                f"{corpus.name} has {pairs:,} pairs, and at most {self.max_pairs:,} may be trained "
+                "with here (TANDEM_MAX_PAIRS). Take fewer, or raise the limit."
+            )
+
+
+def begun(run: Run, request: Request) -> Request:
+    """Write a request into the record of a run that has not begun; RunError if it has."""
+    record = run.record()
+    if record["status"] != "queued":
+        raise RunError(
+            f"{run.folder} holds a run that is {record['status']}: choose another --out, or give "
+            "--resume."
+        )
+    asked = request.as_record()
+    run.update(**asked | {key: record[key] for key in ("owner", "engine") if key in record})
+    return request_of(run)
+
+
+def taken_up(run: Run, data: str | None = None) -> Request | None:
+    """What a run was asked to do, to go on with it; None if nobody asked yet.
+
+    data: where the same data is now; None for where it was. RunError if it is other data.
+    """
+    record = run.record()
+    if "recipe" not in record:
+        return None
+    source = record.get("data", {}).get("source")
+    if source is None or "engine" not in record:  # from before requests were recorded
+        run.update(data=record.get("data", {}) | {"source": source or placed(data or BUILT_IN)},
+                   engine=record.get("engine") or {"name": "local", "flavor": None})
+    request = request_of(run)
+    if data is None or placed(data) == request.data:
+        return request
+    known = record.get("fingerprints", {}).get("corpus")
+    if known is None or load_corpus(data, request.seed).fingerprint != known:
+        raise RunError(f"{run.folder} was started on other data: resume it with the same --data.")
+    run.update(data=run.record()["data"] | {"source": placed(data)})
+    return request_of(run)
+
+
+def carry_out(
+    run: Run,
+    request: Request,
+    *,
+    resume: bool = False,
+    stop: Stop | None = None,
+    cache: Path | None = None,
+    limits: "Limits | None" = None,
+    tell: Callable[[dict[str, Any]], None] = lambda event: None,
+    team: Team = Team(),  # noqa: B008 - frozen: a team of one
+) -> None:
+    """Fit, writing each event to the run directory; an error ends the run as failed.
+
+    To be called with the run held (`train.run.lock`). tell: is called with each event. team: the
+    processes that train with this one. An error that nobody foresaw is recorded and raised again.
+    """
+    from .fit import fit
+
+    try:
+        corpus = load_corpus(request.data, request.seed)
+        known = run.record().get("fingerprints", {}).get("corpus")
+        if resume and known not in (None, corpus.fingerprint):
+            raise RunError(f"{run.folder} was started on other data: what is at {request.data} has "
+                           "changed since. Start a new run.")
+        limits = limits or Limits()
+        limits.check(corpus)
+        for event in fit(request.recipe, corpus, run, request.base, revision=request.revision,
+                         seed=request.seed, cache=cache, resume=resume, stop=stop,
+                         max_minutes=limits.max_minutes, team=team):
+            run.append(event)
+            tell(event)
+    except Exception as error:
+        # Whatever it was, whoever watches must learn of it: the record keeps the sentence, and
+        # an error nobody foresaw keeps its trace on standard error.
+        said = sentence(error, run, request.recipe)
+        Checkpoints(run).remove_parts()  # if the disk is full, this is room for the last words
+        run.update(status="failed", error=said, ended_by="error", process=None, finished=now())
+        run.append({"type": "error", "text": said})
+        tell({"type": "error", "text": said})
+        if not foreseen(error, run):
+            raise

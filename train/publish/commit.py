@@ -1,0 +1,189 @@
+"""Files to a repository: made if it is new, uploaded with progress, one commit at the end.
+
+One commit, and whether it landed: its answer can be lost on the way back.
+"""
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from hub.client import Hub, Meter, MeteredFile
+from hub.errors import PASSING, Failure, PublishError
+
+from .bundle import Item
+from .permissions import Target, look
+from .remote import There
+
+Event = dict[str, Any]
+MADE = (*PASSING, "conflict", "not_the_hub")
+"""Kinds of failure after which a repository may have been made all the same."""
+
+
+def create(hub: Hub, target: Target, private: bool, **options: Any) -> Target:
+    """Make a repository; when the answer is lost, look whether it is there.
+
+    options: of `create_repo`. PublishError when it is not there, or public against the wish.
+    """
+    repo_id, kind = target.repo_id, target.repo_type
+    found = hub.attempt(lambda: hub.api.create_repo(
+        repo_id, private=private, repo_type=kind, exist_ok=False, **options))
+    if not isinstance(found, Failure) or found.kind in MADE:
+        target = look(hub, repo_id, kind)
+    if isinstance(found, Failure) and not target.exists:
+        raise PublishError(
+            f"{found.sentence(f'creating {repo_id}')} Nothing was published.",
+            "refused_name" if found.status == 400 else found.kind, False, found.retry_after)
+    if private and not target.private:
+        raise PublishError(f"{repo_id} was created, but it is public: nothing was sent. Make it "
+                           "private in its settings on the Hub.", "public")
+    return target
+
+
+def send(
+    hub: Hub,
+    target: Target,
+    items: list[Item],
+    stale: Iterable[str],
+    message: str,
+    pull_request: bool = False,
+) -> Generator[Event, None, tuple[str, str | None]]:
+    """Upload what the Hub has not got, then commit all of it and delete what is stale.
+
+    Yields `phase` and `progress` events; returns the commit's id and the pull request's address.
+    PublishError says that nothing is published, or that it is not known.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    files = [MeteredFile(item.file, item.path) for item in items]
+    try:
+        adds = [CommitOperationAdd(file.path_in_repo, file) for file in files]
+        meter = Meter(total=sum(item.bytes for item in items))
+        for file in files:
+            file.meter = meter
+        yield {"type": "phase", "phase": "upload", "files": len(items), "total": meter.total}
+        yield from _upload(hub, target, adds, meter, pull_request)
+        yield {"type": "phase", "phase": "commit"}
+        for file in files:
+            file.meter = None
+        deletes = [CommitOperationDelete(path) for path in stale]
+        return Landing(hub, target, items, message, pull_request).commit([*adds, *deletes])
+    finally:
+        for file in files:
+            file.close()
+
+
+def _upload(
+    hub: Hub, target: Target, adds: list[Any], meter: Meter, pull_request: bool
+) -> Generator[Event, None, None]:
+    watched = hub.watch(lambda: hub.api.preupload_lfs_files(
+        target.repo_id, adds, repo_type=target.repo_type, num_threads=2, free_memory=False,
+        create_pr=pull_request), meter)
+    while True:
+        try:
+            next(watched)
+        except StopIteration as finished:
+            found = finished.value
+            break
+        yield {"type": "progress", "phase": "upload", "done": meter.done, "total": meter.total}
+    if isinstance(found, Failure):
+        raise PublishError(
+            f"{found.sentence('uploading')} Nothing was published. What the Hub has already, "
+            f"{target.repo_id} itself included, is kept for the next try.", found.kind, False,
+            found.retry_after)
+    yield {"type": "progress", "phase": "upload", "done": meter.total, "total": meter.total}
+
+
+NEWEST = 20
+"""How many commits back one's own is looked for."""
+LOST = (*PASSING, "not_the_hub", "cancelled")
+"""Kinds of failure after which the commit may be there all the same."""
+
+
+@dataclass
+class Landing:
+    """A commit to one repository. items: what it adds. message: its first line."""
+
+    hub: Hub
+    target: Target
+    items: list[Item]
+    message: str
+    pull_request: bool
+
+    def commit(self, operations: list[Any]) -> tuple[str, str | None]:
+        """Commit; its id and the address of the pull request.
+
+        When no answer comes it looks whether the commit is there, before it is made again; one on
+        the same parent cannot land twice. A pull request, which could, is not made again.
+        PublishError says whether anything is published.
+        """
+        before = self._pulls() if self.pull_request else {}
+        for number in range(self.hub.patience.tries):
+            found = self._once(operations)
+            if not isinstance(found, Failure):
+                return str(found.oid), found.pr_url
+            if found.kind in LOST or (number and found.kind == "moved"):
+                landed = self._find(before, found)
+                if landed is not None:
+                    return landed
+            if found.kind not in PASSING or self.pull_request:
+                break
+            if (found.retry_after or 0) > self.hub.patience.longest_wait or self.hub.rest(
+                    found.retry_after or self.hub.patience.pause * 2**number):
+                break
+        raise PublishError(f"{found.sentence('committing')} Nothing was published; what was "
+                           "uploaded is kept for the next try.", found.kind, False,
+                           found.retry_after)
+
+    def _once(self, operations: list[Any]) -> Any:
+        api, repo_id = self.hub.api, self.target.repo_id
+        return self.hub.committing().once(lambda: api.create_commit(
+            repo_id, operations, commit_message=self.message, parent_commit=self.target.head,
+            create_pr=self.pull_request, repo_type=self.target.repo_type, num_threads=2))
+
+    def _find(self, before: dict[str, str], why: Failure) -> tuple[str, str | None] | None:
+        """The commit, if it is there; None if it surely is not."""
+        try:
+            if self.pull_request:
+                return self._find_pull(before)
+            return self._find_commit()
+        except PublishError:
+            raise PublishError(
+                f"{why.sentence('committing')} It is not known whether {self.target.repo_id} was "
+                "changed. Publish again: nothing is published twice.", why.kind, None,
+                why.retry_after) from None
+
+    def _find_commit(self) -> tuple[str, None] | None:
+        head = look(self.hub.committing(), self.target.repo_id, self.target.repo_type).head
+        if head is None or head == self.target.head:
+            return None
+        for revision in self._since(head):
+            if self._is_ours(revision):
+                return revision, None
+        return None
+
+    def _since(self, head: str) -> Iterable[str]:
+        """The commits after the one that was built upon, the oldest first."""
+        hub, repo_id = self.hub.committing(), self.target.repo_id
+        listed = hub.ask("looking for the commit", lambda: [
+            commit.commit_id for commit in hub.api.list_repo_commits(
+                repo_id, repo_type=self.target.repo_type)[:NEWEST]])
+        newer = listed[: listed.index(self.target.head)] if self.target.head in listed else [head]
+        return reversed(newer)
+
+    def _find_pull(self, before: dict[str, str]) -> tuple[str, str] | None:
+        for ref, revision in self._pulls().items():
+            if ref not in before and self._is_ours(revision):
+                number = ref.rsplit("/", 1)[-1]
+                place = f"{self.hub.endpoint}/{self.target.repo_id}/discussions/{number}"
+                return revision, place
+        return None
+
+    def _pulls(self) -> dict[str, str]:
+        hub, repo_id = self.hub.committing(), self.target.repo_id
+        refs = hub.ask("looking at the pull requests", lambda: hub.api.list_repo_refs(
+            repo_id, repo_type=self.target.repo_type, include_pull_requests=True))
+        return {ref.ref: ref.target_commit for ref in refs.pull_requests or []}
+
+    def _is_ours(self, revision: str) -> bool:
+        there = There.at(self.hub.committing(), self.target, revision)
+        return not there.changed(tuple(self.items))

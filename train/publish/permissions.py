@@ -1,0 +1,170 @@
+"""Who publishes where: names as typed, what a token may do, what a repository is."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hub.client import Hub
+from hub.errors import Failure, PublishError
+
+LONGEST_NAME = 96
+WRITING_ROLES = (None, "admin", "write", "contributor")
+WRITING = ("repo.write", "repo.content.write")
+"""Permissions of a fine-grained token that let it push."""
+
+
+@dataclass(frozen=True)
+class Who:
+    """A user of the Hub, by their token. namespaces: where it may write, the user's own first.
+
+    repositories: single ones that a fine-grained token is limited to.
+    """
+
+    name: str
+    namespaces: tuple[str, ...]
+    repositories: tuple[str, ...] = ()
+    role: str = "write"
+
+    def may_write(self, repo_id: str) -> bool:
+        """Whether the token says that it may write there; the Hub has the last word."""
+        return repo_id.split("/")[0] in self.namespaces or repo_id in self.repositories
+
+
+@dataclass(frozen=True)
+class Target:
+    """The repository that is published to, as it is. head: its newest commit, None if new."""
+
+    repo_id: str
+    head: str | None = None
+    private: bool | None = None
+    repo_type: str = "model"
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is there already."""
+        return self.head is not None
+
+
+def check_repo_id(text: str) -> str:
+    """A repository id as typed, trimmed; PublishError with the reason when it cannot be one."""
+    name = text.strip()
+    owner, _, model = name.partition("/")
+    bad = re.search(r"[^A-Za-z0-9._/-]", name)
+    reason = None
+    if not name:
+        reason = "Give a name: owner/name."
+    elif "://" in name or name.startswith(("huggingface.co", "hf.co")):
+        reason = "Give owner/name alone, without the address of the Hub before it."
+    elif name.count("/") != 1 or not owner or not model:
+        reason = "A name is owner/name: your user name or organisation, a slash, the model's name."
+    elif bad:
+        reason = f"A name has letters, digits, dashes, dots and underscores, not {bad[0]!r}."
+    elif len(name) > LONGEST_NAME:
+        reason = f"A name has at most {LONGEST_NAME} characters; this one has {len(name)}."
+    elif any(part[0] in ".-" or part[-1] in ".-" for part in (owner, model)):
+        reason = "Neither part of a name starts or ends with a dash or a dot."
+    elif "--" in name or ".." in name:
+        reason = "A name has no two dashes or dots in a row."
+    elif name.endswith(".git"):
+        reason = "A name does not end with .git."
+    if reason:
+        raise PublishError(reason, "refused_name")
+    return name
+
+
+def who(hub: Hub) -> Who:
+    """Whose the token is and where it may write, as the Hub says."""
+    said = hub.ask("asking who you are", hub.api.whoami)
+    if not isinstance(said, dict) or not said.get("name"):
+        raise PublishError("The Hub did not say who you are: sign in again.", "unauthorized")
+    token = (said.get("auth") or {}).get("accessToken") or {}
+    role = str(token.get("role") or "write")
+    own = (said["name"], *(
+        org["name"] for org in said.get("orgs") or [] if org.get("roleInOrg") in WRITING_ROLES))
+    if role == "read":
+        return Who(said["name"], (), (), role)
+    if role != "fineGrained":
+        return Who(said["name"], own, (), role)
+    scoped = _scoped(token.get("fineGrained") or {})
+    return Who(said["name"], tuple(name for name in own if name in scoped),
+               tuple(name for name in scoped if "/" in name), role)
+
+
+def _scoped(fine: Mapping[str, Any]) -> list[str]:
+    """Users, organisations and repositories in which a fine-grained token may write."""
+    return [
+        str(scope["entity"]["name"])
+        for scope in fine.get("scoped") or []
+        if any(name in WRITING for name in scope.get("permissions") or [])
+        and (scope.get("entity") or {}).get("name")
+    ]
+
+
+def namespaces(hub: Hub) -> tuple[str, ...]:
+    """Where this account may publish, its own name first."""
+    return who(hub).namespaces
+
+
+def check_may_write(
+    hub: Hub, repo_id: str, private: bool = True, pull_request: bool = False,
+    repo_type: str = "model",
+) -> Target:
+    """Find out that one may publish there, before anything is trained or sent for it.
+
+    private: what was asked; a repository that is public is refused then. A pull request needs no
+    right to write. Raises PublishError with what is in the way.
+    """
+    repo_id = check_repo_id(repo_id)
+    account = who(hub)
+    if account.role == "read":
+        raise PublishError(
+            "This token may only read. Make one with write access at huggingface.co/settings/"
+            "tokens, or sign in on the page.", "forbidden")
+    target = look(hub, repo_id, repo_type)
+    if pull_request:
+        if not target.exists:
+            raise PublishError(f"There is no {repo_id} to make a pull request to. Publish a commit "
+                               "instead, or check the name.", "not_found")
+        return target
+    if not account.may_write(repo_id):
+        raise PublishError(_not_there(repo_id, account), "forbidden")
+    if target.exists:
+        _check_existing(hub, target, private)
+    return target
+
+
+def look(hub: Hub, repo_id: str, repo_type: str = "model") -> Target:
+    """The repository as this account sees it."""
+    found = hub.attempt(lambda: hub.api.repo_info(repo_id, repo_type=repo_type))
+    if isinstance(found, Failure):
+        if found.kind == "not_found":
+            return Target(repo_id, repo_type=repo_type)
+        raise PublishError(found.sentence(f"looking at {repo_id}"), found.kind, False,
+                           found.retry_after)
+    return Target(repo_id, str(found.sha), bool(found.private), repo_type)
+
+
+def _check_existing(hub: Hub, target: Target, private: bool) -> None:
+    repo_id, repo_type = target.repo_id, target.repo_type
+    if private and not target.private:
+        raise PublishError(
+            f"{repo_id} is public, and you asked for a private one. Make it private in its "
+            "settings on the Hub, take another name, or publish publicly.", "public")
+    found = hub.attempt(
+        lambda: hub.api.auth_check(repo_id, repo_type=repo_type, write=True))
+    if isinstance(found, Failure):
+        if found.kind in ("forbidden", "not_found"):
+            raise PublishError(
+                f"{repo_id} is there already, and this account may not write to it. Take a name of "
+                "your own, or make it a pull request.", "forbidden")
+        raise PublishError(found.sentence(f"asking for the right to write to {repo_id}"),
+                           found.kind, False, found.retry_after)
+
+
+def _not_there(repo_id: str, account: Who) -> str:
+    owner = repo_id.split("/")[0]
+    places = [*account.namespaces, *account.repositories]
+    may = f"It may write in {', '.join(places)}." if places else "It may write nowhere."
+    return (f"This account or token ({account.name}) may not write in {owner}. {may} Take one of "
+            "these, give the token more rights, or make it a pull request.")

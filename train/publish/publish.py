@@ -1,0 +1,199 @@
+"""A finished run to the Hub: one commit with everything, then downloaded again and compared.
+
+Either nothing is published or all of it. Whatever goes wrong, it can be tried again: what the Hub
+has already is not sent twice, and a commit whose answer was lost is found.
+"""
+
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corpus.records import Corpus
+from hub.client import Hub
+from hub.errors import PublishError
+from train.report.card_metadata import CardEdits, title_of
+from train.run.record import Run, now
+
+from .bundle import CARD, Parcel, pack
+from .commit import create, send
+from .permissions import Target, check_may_write, check_repo_id
+from .remote import There, reconcile_card
+from .verify import Verified, ask_again, download
+
+Event = dict[str, Any]
+NOTHING = "Nothing was published"
+ON_EDITED = ("ask", "keep", "replace", "merge")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be published, and how.
+
+    to: owner/name. private: of a new repository; a public one is refused then. pull_request:
+    instead of a commit. on_edited: what to do with a card that was edited on the Hub. over: publish
+    over a repository that holds something else. extra: further files, path there -> file here.
+    """
+
+    to: str
+    private: bool = True
+    pull_request: bool = False
+    on_edited: str = "ask"
+    over: bool = False
+    extra: Mapping[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check what was typed."""
+        object.__setattr__(self, "to", check_repo_id(self.to))
+        if self.on_edited not in ON_EDITED:
+            raise PublishError(f"on_edited must be one of {', '.join(ON_EDITED)}, not "
+                               f"{self.on_edited!r:.40}.")
+
+
+def publish(
+    run: Run,
+    wish: Wish,
+    hub: Hub,
+    *,
+    edits: CardEdits | None = None,
+    corpus: Callable[[], Corpus | None] = lambda: None,
+    cache: Path | None = None,
+) -> Iterator[Event]:
+    """Publish a run, yielding events: `phase`, `progress` in bytes, `log`, and last `done`.
+
+    edits: what somebody changed on the card; kept in the record. corpus: gives the run's data, to
+    ask test questions again; None when it is gone. `done` has what `python -m train publish` prints
+    and is in the record under `published`. Raises PublishError: its `published` says whether
+    anything is on the Hub.
+    """
+    if edits is not None:
+        run.update(card=edits.as_record())
+    with tempfile.TemporaryDirectory(prefix="tandem-publish-") as folder:
+        try:
+            yield from _Publishing(run, wish, hub, corpus, cache, Path(folder)).events()
+        except PublishError as error:
+            if error.published is not False or NOTHING in str(error):
+                raise
+            raise PublishError(f"{error} {NOTHING}.", error.kind, False,
+                               error.retry_after) from None
+
+
+def write_dry(run: Run, wish: Wish, folder: Path, edits: CardEdits | None = None) -> Event:
+    """Write what would be published into a folder, and ask nobody; the result as `publish` has."""
+    if folder.exists() and any(folder.iterdir()):
+        raise PublishError(f"{folder} is not empty: give a new folder for the dry run.")
+    if edits is not None:
+        run.update(card=edits.as_record())
+    parcel = pack(run, wish.to, folder, wish.extra)
+    return {"repo": wish.to, "url": None, "revision": None, "pull_request": None, "changed": False,
+            "verified": False, "files": [item.as_json() for item in parcel.items],
+            "folder": str(folder)}
+
+
+@dataclass
+class _Publishing:
+    run: Run
+    wish: Wish
+    hub: Hub
+    corpus: Callable[[], Corpus | None]
+    cache: Path | None
+    folder: Path
+    private: bool | None = None
+
+    def events(self) -> Iterator[Event]:
+        wish, hub = self.wish, self.hub
+        yield {"type": "phase", "phase": "check"}
+        target = check_may_write(hub, wish.to, wish.private, wish.pull_request)
+        yield {"type": "phase", "phase": "prepare"}
+        parcel = pack(self.run, wish.to, self.folder / "parcel", wish.extra, link=True)
+        hub.ask("having the card checked",
+                lambda: hub.api._validate_yaml(parcel.card, repo_type="model"))
+        there = There.at(hub, target) if target.exists else There()
+        if (last := self._unchanged_since(target, parcel)) is not None:
+            yield {"type": "log", "text": f"{wish.to} has all of this already: nothing was "
+                                          "committed."}
+            yield {"type": "done", **result_of(last), "changed": False}
+            return
+        if target.exists:
+            if not wish.over and not wish.pull_request:
+                there.check_ours(wish.to, self.run.record())
+            parcel = parcel.with_card(reconcile_card(hub, target, there, parcel.card,
+                                                     wish.on_edited))
+        changed = there.changed(parcel.items)
+        stale = there.stale(parcel.items)
+        if not changed and not stale:
+            self.private = target.private
+            yield from self._finish(parcel, str(target.head), None, changed=False)
+            return
+        if not target.exists:
+            target = create(hub, target, wish.private)
+        self.private = target.private
+        items = [item for item in parcel.items if item.path in changed]
+        message = f"Publish {title_of(self.run.record())}"
+        revision, pull = yield from send(hub, target, items, stale, message, wish.pull_request)
+        yield from self._finish(parcel, revision, pull, changed=True)
+
+    def _unchanged_since(self, target: Target, parcel: Parcel) -> dict[str, Any] | None:
+        """The publication of this run that is there and verified, if this one would be the same.
+
+        The card may have been put together with an edited one then; the record, which is compared,
+        holds the hash of the generated one.
+        """
+        for entry in self.run.record().get("published") or []:
+            sent = {file["path"]: file["sha256"] for file in entry["files"]}
+            if (
+                entry["repo"] == self.wish.to and entry["verified"]
+                and bool(entry["pull_request"]) == self.wish.pull_request
+                and (self.wish.pull_request or entry["revision"] == target.head)
+                and all(sent.get(item.path) == item.sha256
+                        for item in parcel.items if item.path != CARD)
+            ):
+                return dict(entry)
+        return None
+
+    def _finish(
+        self, parcel: Parcel, revision: str, pull: str | None, changed: bool
+    ) -> Iterator[Event]:
+        """Compare what is there with what was sent, and write it down whatever comes out."""
+        entry = self._entry(parcel, revision, pull)
+        yield {"type": "phase", "phase": "verify", "revision": revision, "url": entry["url"]}
+        self._keep(entry)
+        try:
+            verified = yield from self._verify(parcel, revision)
+        except PublishError as error:
+            self._keep(entry | {"note": str(error)})
+            raise PublishError(f"{self.wish.to} is published as {revision[:12]}, but could not be "
+                               f"verified: {error}", error.kind, True, error.retry_after) from None
+        entry |= {"verified": True, "checked": verified.as_json(), "at": now(),
+                  "note": verified.note}
+        self._keep(entry)
+        if verified.note:
+            yield {"type": "log", "text": verified.note}
+        yield {"type": "done", **result_of(entry), "changed": changed}
+
+    def _verify(self, parcel: Parcel, revision: str) -> Generator[Event, None, Verified]:
+        folder = self.folder / "again"
+        for done, total in download(self.hub, self.wish.to, revision, parcel.items, folder):
+            yield {"type": "progress", "phase": "verify", "done": done, "total": total}
+        return ask_again(self.run, folder / "model", len(parcel.items), self.corpus(), self.cache)
+
+    def _entry(self, parcel: Parcel, revision: str, pull: str | None) -> dict[str, Any]:
+        url = f"{self.hub.endpoint}/{self.wish.to}"
+        return {
+            "repo": self.wish.to, "url": pull or url, "revision": revision,
+            "commit_url": f"{url}/commit/{revision}", "pull_request": pull,
+            "private": self.private, "at": now(), "verified": False,
+            "files": [item.as_json() for item in parcel.items],
+        }
+
+    def _keep(self, entry: Mapping[str, Any]) -> None:
+        before = [old for old in self.run.record().get("published") or []
+                  if (old["repo"], old["revision"]) != (entry["repo"], entry["revision"])]
+        self.run.update(published=[*before, dict(entry)])
+
+
+def result_of(entry: Mapping[str, Any]) -> Event:
+    """What the command line prints of an entry of `published`."""
+    return {key: entry[key] for key in ("repo", "url", "revision", "pull_request", "verified",
+                                        "files", "commit_url", "note") if key in entry}

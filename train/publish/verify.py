@@ -1,0 +1,142 @@
+"""Whether what is on the Hub is what was measured: downloaded again, hashed, and asked again."""
+
+import hashlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from corpus.records import Corpus
+from hub.client import Hub, Meter
+from hub.errors import Failure, PublishError
+from retrieval.encoder import ModelError, load_encoder
+from retrieval.index import build_index
+from train.run.record import Run
+
+from .bundle import CARD, FIGURES, RECORD, Item
+
+QUESTIONS = 20
+CHUNK = 1 << 16
+NEAR = 20
+"""A rank may differ by one place, and by a twentieth: another machine rounds otherwise."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found. questions: how many test questions were asked again; same: ranked as before.
+
+    note: why fewer were asked than could have been.
+    """
+
+    hashes: int
+    questions: int = 0
+    same: int = 0
+    note: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """As the record keeps it."""
+        return {"hashes": self.hashes, "questions": self.questions, "same": self.same,
+                "note": self.note}
+
+
+def download(
+    hub: Hub, repo: str, revision: str, items: tuple[Item, ...], folder: Path
+) -> Generator[tuple[int, int], None, None]:
+    """Fetch files of a revision and compare their hashes, yielding (bytes, of how many).
+
+    Files of the model land in `folder`/model, the others beside it. PublishError names the first
+    file that is not what was sent.
+    """
+    meter = Meter(total=sum(item.bytes for item in items))
+    for item in items:
+        beside = item.path in (CARD, RECORD, FIGURES)
+        place = folder / ("" if beside else "model") / item.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        for number in range(hub.patience.tries):
+            watched = hub.watch(partial(fetch, hub, repo, revision, item.path, place, meter),
+                                meter)
+            found = yield from _reported(watched, meter)
+            if not isinstance(found, Failure) or found.kind == "cancelled":
+                break
+            if number + 1 < hub.patience.tries:
+                hub.rest(hub.patience.pause * 2**number)
+        if isinstance(found, Failure):
+            raise PublishError(found.sentence(f"downloading {item.path} again"), found.kind, True,
+                               found.retry_after)
+        if found != item.sha256:
+            raise PublishError(
+                f"{item.path} came back from the Hub other than it was sent (SHA-256 "
+                f"{found[:12]}…, not {item.sha256[:12]}…). Publish again.", "differs", True)
+        yield meter.done, meter.total
+
+
+def _reported(
+    watched: Generator[None, None, str | Failure], meter: Meter
+) -> Generator[tuple[int, int], None, str | Failure]:
+    while True:
+        try:
+            next(watched)
+        except StopIteration as finished:
+            found: str | Failure = finished.value
+            return found
+        yield meter.done, meter.total
+
+
+def fetch(hub: Hub, repo: str, revision: str, path: str, place: Path, meter: Meter) -> str:
+    """Download one file; its SHA-256 as hex. Raises what the client raises: for a `watch`."""
+    from huggingface_hub import get_session
+    from huggingface_hub.utils._http import hf_raise_for_status
+
+    url = f"{hub.endpoint}/{repo}/resolve/{quote(revision, safe='')}/{quote(path)}"
+    digest, size = hashlib.sha256(), 0
+    with get_session().stream("GET", url, headers=hub.headers()) as answer, place.open("wb") as out:
+        hf_raise_for_status(answer)
+        for part in answer.iter_bytes(CHUNK):
+            digest.update(part)
+            out.write(part)
+            size += len(part)
+            meter.move(path, size)
+    return digest.hexdigest()
+
+
+def ask_again(
+    run: Run, model: Path, hashes: int, corpus: Corpus | None, cache: Path | None
+) -> Verified:
+    """Load a downloaded model and rank test questions with it, as the run did.
+
+    model: its folder. hashes: how many files were compared. corpus: None when it is not at hand;
+    then the model is only loaded. cache: where the vectors of its passages may be kept.
+    PublishError when it cannot be loaded or ranks otherwise.
+    """
+    try:
+        encoder = load_encoder(str(model))
+    except ModelError as error:
+        raise PublishError(f"What is on the Hub does not load: {error}", "differs", True) from None
+    recorded = run.record()["fingerprints"].get("corpus")
+    rows = [row for row in run.per_query() if row["split"] == "test"][:QUESTIONS]
+    if corpus is None or corpus.fingerprint != recorded:
+        why = "the data of the run is not here" if corpus is None else "the data has changed"
+        return Verified(hashes, note=f"No questions were asked again: {why}. The files are those "
+                                     "that were measured, and the model loads.")
+    rows = [row for row in rows if row["query_id"] in corpus.queries]
+    index = build_index(encoder, corpus, cache)
+    rankings = index.search_many([corpus.queries[row["query_id"]].text for row in rows])
+    same = sum(
+        all(_near(ranking.rank(passage), rank) for passage, rank in row["tuned"]["ranks"].items())
+        for row, ranking in zip(rows, rankings, strict=True)
+    )
+    if same < len(rows):
+        raise PublishError(
+            f"The model that came back ranks {len(rows) - same} of {len(rows)} test questions "
+            "otherwise than the run recorded. Do not use it; train again.", "differs", True)
+    return Verified(hashes, len(rows), same)
+
+
+
+
+def _near(found: int | None, recorded: int | None) -> bool:
+    if found is None or recorded is None:
+        return found == recorded
+    return abs(found - recorded) <= max(1, recorded // NEAR)

@@ -1,0 +1,295 @@
+"""Pictures of evidence as inline SVG, each with a text equivalent: pure functions, no script.
+
+Curves as inline SVG with a text equivalent: pure functions, no script, both colour schemes.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+Point = tuple[float, float]
+
+WIDTH, HEIGHT = 480, 190
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 26
+MOST_POINTS = 240
+"""Points drawn of a curve: more than that cannot be told apart."""
+
+
+def curve(
+    title: str,
+    points: Sequence[Point],
+    x_name: str,
+    *,
+    x_end: float | None = None,
+    level: tuple[str, float] | None = None,
+    dots: bool = False,
+    said: str = "",
+) -> str:
+    """One curve over a run.
+
+    points: (x, y) in order of x. x_end: where the x axis ends, the last point if not given. level:
+    a named horizontal line to compare with. dots: mark each point. said: the text equivalent.
+    """
+    if not points and level is None:
+        return ""
+    x_high = max([x_end or 0.0, *(x for x, _ in points), 1.0])
+    ticks = ticks_of([y for _, y in points] + ([level[1]] if level else []))
+    scale = _Scale(x_high, ticks[0], ticks[-1])
+    drawn = [_grid(ticks, scale), _level(level, scale), _line(_thinned(points), scale)]
+    if dots or len(points) == 1:
+        drawn += [_dot(x, y, scale) for x, y in points]
+    axis = (f'<text x="{LEFT}" y="{HEIGHT - 8}">0</text><text x="{WIDTH - RIGHT}" '
+            f'y="{HEIGHT - 8}" text-anchor="end">{escape(x_name)} {x_high:,.0f}</text>')
+    return (
+        f'<figure class="t-chart"><figcaption>{escape(title)}</figcaption>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said or title)}">'
+        f'{"".join(drawn)}{axis}</svg><p class="t-soft">{escape(said)}</p></figure>'
+    )
+
+
+class _Scale:
+    """Figures -> places on the drawing."""
+
+    def __init__(self, x_high: float, y_low: float, y_high: float) -> None:
+        self.x_high, self.y_low, self.y_high = x_high, y_low, y_high
+
+    def x(self, value: float) -> float:
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * value / self.x_high, 1)
+
+    def y(self, value: float) -> float:
+        share = (value - self.y_low) / ((self.y_high - self.y_low) or 1)
+        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share, 1)
+
+
+def ticks_of(values: Sequence[float]) -> list[float]:
+    """Three to six round figures that enclose all values."""
+    low, high = min(values), max(values)
+    span = high - low
+    if span <= 1e-6 * max(abs(low), abs(high)):  # flat, but for how computers round
+        span = abs(high) if abs(high) > 1e-30 else 1.0
+    step = 10.0 ** math.floor(math.log10(span / 3))
+    step *= next(factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 4)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [n * step for n in range(first, max(last, first + 1) + 1)]
+
+
+def _grid(ticks: Sequence[float], scale: _Scale) -> str:
+    digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9))
+    form = f".{digits}f" if digits < 6 and abs(ticks[-1]) < 1e6 else ".3g"
+    return "".join(
+        f'<line class="t-grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{scale.y(tick)}" '
+        f'y2="{scale.y(tick)}"/><text x="{LEFT - 6}" y="{scale.y(tick) + 4}" text-anchor="end">'
+        f"{tick:{form}}</text>"
+        for tick in ticks
+    )
+
+
+def _level(level: tuple[str, float] | None, scale: _Scale) -> str:
+    if level is None:
+        return ""
+    name, value = level
+    y = scale.y(value)
+    above = y - 5 if y > TOP + 14 else y + 14
+    return (f'<line class="t-level" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
+            f'<text x="{WIDTH - RIGHT}" y="{above}" text-anchor="end">{escape(name)} '
+            f"{value:.3f}</text>")
+
+
+def _line(points: Sequence[Point], scale: _Scale) -> str:
+    if len(points) < 2:
+        return ""
+    places = " ".join(f"{scale.x(x)},{scale.y(y)}" for x, y in points)
+    return f'<polyline class="t-curve-line" points="{places}"/>'
+
+
+def _dot(x: float, y: float, scale: _Scale) -> str:
+    return f'<circle class="t-dot" cx="{scale.x(x)}" cy="{scale.y(y)}" r="3.5"/>'
+
+
+def _thinned(points: Sequence[Point]) -> Sequence[Point]:
+    """Means of neighbours where there are more points than can be drawn."""
+    every = math.ceil(len(points) / MOST_POINTS)
+    if every < 2:
+        return points
+    groups = [points[start : start + every] for start in range(0, len(points), every)]
+    return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
+
+
+WIDTH = 480
+ROW = 22
+"""Height of a row of a forest plot."""
+FOREST, NAMES = 400, 142
+"""Width of a forest plot, and of the names in it: narrow, so that a phone can show its letters."""
+SIDE, EDGE = 340, 54
+"""A square plot's side, and the space its axis takes."""
+MOST_DOTS = 1_500
+"""Different moves drawn one by one; more than that share dots."""
+LONGEST = 21
+"""Letters of a name that fit beside a forest plot."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A named difference with its interval; way: `up`, `down`, or empty where it is not clear."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    way: str = ""
+    strong: bool = False
+
+
+def forest(title: str, bars: Sequence[Bar], said: str) -> str:
+    """Differences with their intervals, one a row, about a line at no difference."""
+    if not bars:
+        return ""
+    ticks = ticks_of([0.0, *(bar.low for bar in bars), *(bar.high for bar in bars)])
+    low, high = ticks[0], ticks[-1]
+    height = ROW * len(bars) + 30
+
+    def x(value: float) -> float:
+        return round(NAMES + (FOREST - NAMES - 26) * (value - low) / (high - low), 1)
+
+    digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0])))
+    drawn = [
+        f'<line class="t-grid" x1="{x(tick)}" x2="{x(tick)}" y1="4" y2="{height - 24}"/>'
+        f'<text x="{x(tick)}" y="{height - 8}" text-anchor="middle">{tick:+.{digits}f}</text>'
+        for tick in ticks
+    ]
+    drawn.append(f'<line class="t-zero" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{height - 24}"/>')
+    drawn += [_bar(bar, x(bar.low), x(bar.value), x(bar.high), ROW * row + ROW // 2 + 4)
+              for row, bar in enumerate(bars)]
+    return _figure(title, FOREST, height, "".join(drawn), said)
+
+
+def _bar(bar: Bar, low: float, value: float, high: float, y: int) -> str:
+    name = bar.name if len(bar.name) <= LONGEST else bar.name[: LONGEST - 1] + "…"
+    strong = ' class="t-strong"' if bar.strong else ""
+    words = f"{bar.name}: {bar.value:+.3f} ({bar.low:+.3f} to {bar.high:+.3f})"
+    return (
+        f'<g data-way="{bar.way}"><title>{escape(words)}</title>'
+        f'<text{strong} x="0" y="{y + 4}">{escape(name)}</text>'
+        f'<line class="t-range" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>'
+        f'<line class="t-range" x1="{low}" x2="{low}" y1="{y - 4}" y2="{y + 4}"/>'
+        f'<line class="t-range" x1="{high}" x2="{high}" y1="{y - 4}" y2="{y + 4}"/>'
+        f'<rect class="t-mid" x="{value - 3.5:.1f}" y="{y - 3.5}" width="7" height="7"/></g>'
+    )
+
+
+def rank_scatter(
+    moves: Mapping[tuple[int, int], int], names: tuple[str, str], said: str
+) -> str:
+    """The answer's rank in one model (across) and in another (up), both axes logarithmic.
+
+    moves: (rank in the first, in the second) -> queries. Rank 1 stands at the top and the right:
+    above the diagonal the second is better.
+    """
+    if not moves:
+        return ""
+    worst = max(10, *(max(pair) for pair in moves))
+    top = math.log10(worst) or 1.0
+    span = SIDE - EDGE - 14
+
+    def x(rank: int) -> float:
+        return round(EDGE + span * (1 - math.log10(rank) / top), 1)
+
+    def y(rank: int) -> float:
+        return round(10 + span * math.log10(rank) / top, 1)
+
+    marks = [10**power for power in range(int(top) + 1)]
+    base, tuned = names
+    drawn = [
+        f'<line class="t-grid" x1="{x(worst)}" x2="{x(1)}" y1="{y(r)}" y2="{y(r)}"/>'
+        f'<line class="t-grid" x1="{x(r)}" x2="{x(r)}" y1="{y(1)}" y2="{y(worst)}"/>'
+        f'<text x="{EDGE - 6}" y="{y(r) + 4}" text-anchor="end">{r:,}</text>'
+        f'<text x="{x(r)}" y="{SIDE - EDGE + 12}" text-anchor="middle">{r:,}</text>'
+        for r in marks
+    ]
+    drawn.append(f'<line class="t-zero" x1="{x(worst)}" y1="{y(worst)}" x2="{x(1)}" y2="{y(1)}"/>')
+    places: dict[tuple[int, int, str], int] = {}
+    step = 1 if len(moves) < MOST_DOTS else 6  # a report stays below a megabyte
+    for (before, after), count in moves.items():
+        way = "up" if after < before else "down" if after > before else "same"
+        place = step * round(x(before) / step), step * round(y(after) / step), way
+        places[place] = places.get(place, 0) + count
+    drawn += [
+        f'<circle data-way="{way}" cx="{at_x}" cy="{at_y}" r="{min(16, 2.2 + math.sqrt(n)):.1f}">'
+        f"<title>{n:,}</title></circle>"
+        for (at_x, at_y, way), n in sorted(places.items(), key=lambda item: -item[1])
+    ]
+    drawn += [
+        f'<text x="{x(worst) + 6}" y="{y(1) + 18}">better</text>',
+        f'<text x="{x(1) - 6}" y="{y(worst) - 8}" text-anchor="end">worse</text>',
+        f'<text x="{x(1)}" y="{SIDE - 10}" text-anchor="end">rank in {escape(base)} →</text>',
+        f'<text transform="translate(11 {y(worst)}) rotate(-90)">rank in {escape(tuned)} →</text>',
+    ]
+    return _figure(
+        f"Rank of the answer in {base} and in {tuned}", SIDE, SIDE, "".join(drawn), said)
+
+
+def dim_lines(
+    title: str, series: Mapping[str, Sequence[Point]], marked: Sequence[int], said: str
+) -> str:
+    """A measure against `truncate_dim`, a line for each side, the dimensions on a log axis.
+
+    series: name -> (dims, value), ascending; the second line is drawn in the accent. marked: the
+    dimensions a model was trained for.
+    """
+    points = [point for line in series.values() for point in line]
+    if not points:
+        return ""
+    dims = sorted({dim for dim, _ in points})
+    ticks = ticks_of([value for _, value in points])
+    width, height, left, bottom = WIDTH, 220, 46, 30
+    first, last = math.log2(dims[0]), math.log2(dims[-1])
+
+    def x(dim: float) -> float:
+        return round(left + (width - left - 18) * (math.log2(dim) - first) / ((last - first) or 1),
+                     1)
+
+    def y(value: float) -> float:
+        share = (value - ticks[0]) / (ticks[-1] - ticks[0])
+        return round(height - bottom - (height - bottom - 12) * share, 1)
+
+    digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0])))
+    drawn = [
+        f'<line class="t-grid" x1="{left}" x2="{width - 18}" y1="{y(tick)}" y2="{y(tick)}"/>'
+        f'<text x="{left - 6}" y="{y(tick) + 4}" text-anchor="end">{tick:.{digits}f}</text>'
+        for tick in ticks
+    ]
+    room = -math.inf
+    for dim in dims:
+        if x(dim) - room < 30 and dim != dims[-1]:
+            continue
+        room = x(dim)
+        star = "*" if dim in marked else ""
+        drawn.append(f'<text x="{x(dim)}" y="{height - 10}" text-anchor="middle">'
+                     f"{dim:g}{star}</text>")
+    ends = [line[-1][1] for line in series.values() if line]
+    for number, (name, line) in enumerate(series.items()):
+        above = bool(line) and line[-1][1] == max(ends) and (number > 0 or len(set(ends)) > 1)
+        drawn.append(_series(name, [(x(dim), y(value)) for dim, value in line], number, above))
+    return _figure(title, width, height, "".join(drawn), said)
+
+
+def _series(name: str, places: Sequence[Point], number: int, above: bool) -> str:
+    if not places:
+        return ""
+    dash = ' stroke-dasharray="6 4"' if number == 0 else ""
+    line = " ".join(f"{x},{y}" for x, y in places)
+    dots = "".join(f'<circle cx="{x}" cy="{y}" r="3"/>' for x, y in places)
+    x, y = places[-1]
+    return (f'<g class="t-series" data-line="{number}"><polyline points="{line}"{dash}/>{dots}'
+            f'<text x="{x}" y="{y - 8 if above else y + 18}" text-anchor="end">{escape(name)}'
+            "</text></g>")
+
+
+def _figure(title: str, width: int, height: int, drawn: str, said: str) -> str:
+    return (
+        f'<figure class="t-chart"><figcaption>{escape(title)}</figcaption>'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(said)}" '
+        f'style="max-width:{round(width * 1.25)}px">{drawn}</svg>'
+        f'<p class="t-soft">{escape(said)}</p></figure>'
+    )

@@ -1,0 +1,168 @@
+"""What the evidence says, as escaped HTML for the page and for the report: pure functions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from retrieval.evaluation import Evidence, Topic, one_answer_each, rank_moves
+from retrieval.metrics import CUTOFFS, METRICS, PRIMARY
+from retrieval.statistics import NO_DIFFERENCE, RESAMPLES, Difference
+
+from .charts import Bar, forest, rank_scatter
+
+Names = tuple[str, str]
+SIDES: Names = ("Base", "Fine-tuned")
+WAYS = {"better": "up", "worse": "down", NO_DIFFERENCE: ""}
+SAME = tuple(f"{name}@{k}" for name in ("recall", "precision") for k in CUTOFFS)
+"""What accuracy says already where every query has one relevant passage."""
+
+
+def scoreboard(
+    evidence: Evidence | None,
+    about: str,
+    names: Names = SIDES,
+    topics: Sequence[Topic] = (),
+    more: str = "",
+) -> str:
+    """Verdict, wins and losses, the fifteen metrics, and the pictures of them.
+
+    names: what the two sides are called. more: further pictures, as markup.
+    """
+    if evidence is None:
+        return (
+            '<div class="t"><p class="t-empty">Nothing is measured yet: there is no fine-tuned '
+            f"model. {escape(about)}</p></div>"
+        )
+    return (
+        f'<div class="t t-board">{verdict(evidence, names)}{outcomes(evidence, names[1])}'
+        f"{metrics_table(evidence, names, about)}"
+        f'<div class="t-charts">{pictures(evidence, names, topics)}{more}</div></div>'
+    )
+
+
+def verdict(evidence: Evidence, names: Names = SIDES) -> str:
+    """The sentence that the primary metric gives, coloured by which way it goes."""
+    way = WAYS[evidence.differences[PRIMARY].outcome]
+    return f'<p class="t-say" data-mood="{way}">{escape(evidence.verdict_of(*names))}</p>'
+
+
+def metrics_table(evidence: Evidence, names: Names, about: str = "") -> str:
+    """The metrics of both sides with differences, intervals and p; those that repeat are folded."""
+    figures, order = evidence.as_json(), (PRIMARY, *(n for n in METRICS if n != PRIMARY))
+    folded = SAME if one_answer_each(evidence) else ()
+
+    def table(shown: Iterable[str], label: str) -> str:
+        rows = "".join(
+            _metric_row(name, figures["base"][name], figures["tuned"][name],
+                        evidence.differences[name])
+            for name in shown
+        )
+        heads = "".join(f'<th scope="col">{escape(head)}</th>'
+                        for head in ("Metric", *names, "Difference"))
+        return (
+            f'<div class="t-scroll" tabindex="0" role="region" aria-label="{label}"><table '
+            f'class="t-table"><thead><tr>{heads}<th scope="col" class="t-wide">95 % interval</th>'
+            '<th scope="col" class="t-wide">p, corrected</th></tr></thead>'
+            f"<tbody>{rows}</tbody></table></div>"
+        )
+
+    more = ""
+    if folded:
+        more = (
+            '<details class="t-fold"><summary>Eight more that say the same: every question has one '
+            "answer, so recall@k is accuracy@k, and precision@k is accuracy@k divided by k"
+            f"</summary>{table(folded, 'Metrics that repeat')}</details>"
+        )
+    questions = f"{len(evidence.base):,} {'question' if len(evidence.base) == 1 else 'questions'}"
+    return (
+        f"{table((name for name in order if name not in folded), 'Metrics')}{more}"
+        f'<p class="t-key"><span>{PRIMARY} decides, as declared beforehand; the p of the 14 others '
+        f"is corrected for their number (Holm). Interval: paired bootstrap, {RESAMPLES:,} "
+        f"resamples of {questions} of the {escape(evidence.split)} split, searched among "
+        f"{evidence.passages:,} passages; p: paired randomisation test.</span>"
+        f"<span>{escape(about)}</span></p>"
+    )
+
+
+def _metric_row(name: str, base: float, tuned: float, gap: Difference) -> str:
+    primary = " data-primary" if name == PRIMARY else ""
+    return (
+        f'<tr{primary}><th scope="row">{name}</th><td>{base:.3f}</td><td>{tuned:.3f}</td>'
+        f'<td data-way="{WAYS[gap.outcome]}">{gap.value:+.3f}</td>'
+        f'<td class="t-wide">{gap.low:+.3f} to {gap.high:+.3f}</td>'
+        f'<td class="t-wide">{p_text(gap.p_holm)}</td></tr>'
+    )
+
+
+def p_text(p: float) -> str:
+    """A p value, no more exactly than so many resamples can tell it."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def pictures(evidence: Evidence, names: Names, topics: Sequence[Topic]) -> str:
+    """Intervals, topics, and ranks before and after."""
+    folded = SAME if one_answer_each(evidence) else ()
+    shown = [name for name in (PRIMARY, *(n for n in METRICS if n != PRIMARY))
+             if name not in folded]
+    gaps = evidence.differences
+    bars = [Bar(name, gaps[name].value, gaps[name].low, gaps[name].high,
+                WAYS[gaps[name].outcome], name == PRIMARY) for name in shown]
+    clear = sum(bar.way == "up" for bar in bars), sum(bar.way == "down" for bar in bars)
+    said = (f"{names[1]} minus {names[0]}: of {len(bars)} metrics {clear[0]} clearly better, "
+            f"{clear[1]} clearly worse; the figures are in the table.")
+    return (
+        forest("Differences with 95 % intervals", bars, said)
+        + topic_picture(topics, names)
+        + rank_scatter(rank_moves(evidence), names, _ranks_said(evidence, names))
+    )
+
+
+def _ranks_said(evidence: Evidence, names: Names) -> str:
+    moves = rank_moves(evidence)
+    up = sum(count for (before, after), count in moves.items() if after < before)
+    down = sum(count for (before, after), count in moves.items() if after > before)
+    first = [sum(count for pair, count in moves.items() if pair[side] == 1) for side in (0, 1)]
+    return (f"The answer rose for {up:,} questions, fell for {down:,}, stayed for "
+            f"{moves.total() - up - down:,}; it stood first {first[0]:,} times in {names[0]}, "
+            f"{first[1]:,} times in {names[1]}. A larger dot is more questions.")
+
+
+def topic_picture(topics: Sequence[Topic], names: Names = SIDES) -> str:
+    """The difference of each topic with its interval."""
+    if not topics:
+        return ""
+    bars = [Bar(f"{topic.name} ({topic.queries})", topic.value, topic.low, topic.high, topic.way)
+            for topic in topics]
+    best, worst = (chosen(topics, key=lambda topic: topic.value) for chosen in (max, min))
+    said = (f"{PRIMARY}, {names[1]} minus {names[0]}: from {worst.value:+.3f} in {worst.name} to "
+            f"{best.value:+.3f} in {best.name}. For reading: with so many topics one or two stand "
+            "out by chance.")
+    rows = "".join(
+        f'<tr><th scope="row">{escape(topic.name)}</th><td>{topic.queries:,}</td>'
+        f'<td>{topic.base:.3f}</td><td>{topic.tuned:.3f}</td>'
+        f'<td data-way="{topic.way}">{topic.value:+.3f}</td>'
+        f'<td>{topic.low:+.3f} to {topic.high:+.3f}</td></tr>' for topic in topics
+    )
+    heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in
+                    ("Topic", "Questions", *names, "Difference", "95 % interval"))
+    table = (
+        '<details class="t-fold"><summary>As a table</summary><div class="t-scroll" tabindex="0" '
+        f'role="region" aria-label="Topics"><table class="t-table"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></details>"
+    )
+    return f"<div>{forest('By topic', bars, said)}{table}</div>"
+
+
+def outcomes(evidence: Evidence, winner: str) -> str:
+    """Questions won, lost and tied, in words and as a bar."""
+    found = evidence.outcomes
+    said = f"{found['won']:,} questions won, {found['lost']:,} lost, {found['tied']:,} tied"
+    return (
+        f'<p class="t-soft">{said} by {escape(winner)}, in {PRIMARY}.</p>'
+        f'<div class="t-wins" role="img" aria-label="{said}">'
+        f'{_wins([("up", "won"), ("same", "tied"), ("down", "lost")], found)}</div>'
+    )
+
+
+def _wins(order: Iterable[tuple[str, str]], found: Mapping[str, Any]) -> str:
+    return "".join(f'<i data-way="{way}" style="flex:{found[name]}"></i>' for way, name in order)

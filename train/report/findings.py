@@ -1,0 +1,125 @@
+"""The report of a comparison: all figures as JSON and CSV, and one page to forward as HTML."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corpus.records import Corpus, Query
+from retrieval.evaluation import Evidence, Topic, by_topic
+from retrieval.metrics import PRIMARY
+from retrieval.truncation import AtDim
+from train.run.record import Run, RunError, now
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything a report is made of.
+
+    facts: name -> value, what was measured and with what. queries: the questions' texts by id, as
+    far as they are known. history: ndcg@10 on dev by epoch. retention: the figures on the general
+    collection, None where they were not measured. dims: quality by truncate_dim, if it was looked
+    at. date: when the report was made, UTC.
+    """
+
+    evidence: Evidence
+    facts: Mapping[str, str]
+    queries: Mapping[str, Query] = field(default_factory=dict)
+    history: Sequence[Mapping[str, Any]] = ()
+    retention: Mapping[str, Any] | None = None
+    dims: Sequence[AtDim] = ()
+    date: str = field(default_factory=now)
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The evidence by topic."""
+        return by_topic(self.evidence, self.queries)
+
+    def text(self, query_id: str) -> str:
+        """A question's text; its id where the text is not known any more."""
+        return self.queries[query_id].text if query_id in self.queries else query_id
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures."""
+        return {
+            "date": self.date,
+            "facts": dict(self.facts),
+            "primary": PRIMARY,
+            "seed": self.evidence.seed,
+            "evidence": self.evidence.as_json(),
+            "topics": [topic.as_json() for topic in self.topics],
+            "retention": None if self.retention is None else dict(self.retention),
+            "truncate_dim": [row.as_json() for row in self.dims],
+            "history": [dict(row) for row in self.history],
+            "queries": [
+                {"query_id": query.query_id, "text": self.text(query.query_id),
+                 "base_rank": query.base_rank, "tuned_rank": query.tuned_rank,
+                 "difference": query.gap, "outcome": query.outcome}
+                for query in self.evidence.queries
+            ],
+        }
+
+
+def findings_of(run: Run, corpus: Corpus | None = None) -> Findings:
+    """What a run directory says. RunError when its test split was not measured.
+
+    corpus: its data, for the texts and topics of the questions.
+    """
+    record, rows = run.record(), run.per_query()
+    if not (record.get("metrics") or {}).get("test") or not rows:
+        raise RunError(f"{run.id} is {record['status']} and has not measured its test split: there "
+                       "is nothing to report.")
+    evidence = Evidence.from_rows(rows, "test", record["data"].get("passages", 0))
+    return Findings(evidence, facts_of(run), corpus.queries if corpus else {},
+                    record.get("history") or (), record.get("retention"))
+
+
+def facts_of(run: Run) -> dict[str, str]:
+    """What was measured, of which models and data, with which versions, in a run."""
+    record = run.record()
+    base, recipe, prints = record["base_model"], record["recipe"], record.get("fingerprints", {})
+    changed = {key: value for key, value in recipe.items() if key != "name" and value is not None}
+    facts = {
+        "Run": run.id,
+        "Made": record.get("finished") or record.get("created", ""),
+        "Status": record["status"],
+        "Base": _named(base),
+        "Base fingerprint": prints.get("base", ""),
+        "Fine-tuned fingerprint": prints.get("tuned", ""),
+        "Data": str(record["data"].get("name", "")),
+        "Data fingerprint": prints.get("corpus", ""),
+        "Test split fingerprint": (prints.get("splits") or {}).get("test", ""),
+        "Pairs trained on": f"{record.get('splits', {}).get('train', {}).get('pairs', 0):,}",
+        "Recipe": f"{recipe['name']}: "
+        + ", ".join(f"{key} {value}" for key, value in changed.items()),
+        "Seed": str(record.get("seed", "")),
+        "Prompts": _prompts(record.get("prompts") or {}),
+        "Device": str(record.get("device", "")),
+        "Took": f"{record['seconds']:.0f} s" if record.get("seconds") else "",
+        "Versions": ", ".join(f"{name} {number}"
+                              for name, number in record.get("versions", {}).items()),
+    }
+    return {name: str(value) for name, value in facts.items() if value}
+
+
+
+
+
+
+
+
+
+
+def _named(base: Mapping[str, Any]) -> str:
+    name, revision = str(base["name"]), base.get("revision")
+    if Path(name).is_absolute():  # a folder of this machine says nothing elsewhere
+        name = Path(name).name
+    return f"{name}@{revision}" if revision else name
+
+
+def _prompts(prompts: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{side} {'with' if choice.get('used') else 'without'} its prompts (dev {PRIMARY} "
+        f"{choice['with']:.3f} with, {choice['without']:.3f} without)"
+        for side, choice in prompts.items() if isinstance(choice, Mapping) and "with" in choice
+    )

@@ -1,0 +1,74 @@
+"""Runs beside each other: two on the same test questions, or several in one table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from retrieval.evaluation import Evidence, means
+from retrieval.metrics import PRIMARY
+
+from .record import Run
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run in a table of several: what it is, and how it did on the test split.
+
+    against: its ndcg@10 minus that of the first run of the table, None for the first itself.
+    """
+
+    run_id: str
+    recipe: str
+    base_model: str
+    base: float
+    tuned: float
+    verdict: str
+    seconds: float | None
+    against: Evidence | None = None
+
+
+def beside(left: Run, right: Run) -> Evidence:
+    """Two runs on the same test questions: the left one stands as base, the right as tuned.
+
+    ValueError when they were not measured alike: other data, another split, other dimensions.
+    """
+    check_alike(left, right)
+    sides = [_evidence(run) for run in (left, right)]
+    return Evidence("test", sides[0].passages, sides[0].tuned, sides[1].tuned)
+
+
+def table(runs: Sequence[Run]) -> list[Row]:
+    """Several runs on the same test questions, each against the first. ValueError as `beside`."""
+    rows = []
+    for place, run in enumerate(runs):
+        record, own = run.record(), _evidence(run)
+        rows.append(Row(
+            run.id, str(record["recipe"]["name"]), str(record["base_model"]["name"]),
+            means(own.base)[PRIMARY], means(own.tuned)[PRIMARY], own.verdict,
+            record.get("seconds"), beside(runs[0], run) if place else None))
+    return rows
+
+
+def check_alike(left: Run, right: Run) -> None:
+    """Refuse two runs whose figures say nothing about each other."""
+    records = [run.record() for run in (left, right)]
+    prints = [record.get("fingerprints", {}) for record in records]
+    for what, values in {
+        "passages": [known.get("corpus") for known in prints],
+        "test questions": [(known.get("splits") or {}).get("test") for known in prints],
+    }.items():
+        if values[0] != values[1]:
+            raise ValueError(f"The two runs were measured on different data (other {what}): they "
+                             "cannot be compared.")
+    dims = [record["recipe"].get("truncate_dim") or record.get("base_model", {}).get("dim")
+            for record in records]
+    if None not in dims and dims[0] != dims[1]:
+        raise ValueError(f"{left.id} has vectors of {dims[0]} dimensions and {right.id} of "
+                         f"{dims[1]}: compare runs with the same truncate_dim.")
+
+
+def _evidence(run: Run) -> Evidence:
+    rows, record = run.per_query(), run.record()
+    if not any(row["split"] == "test" for row in rows):
+        raise ValueError(f"{run.id} is {record['status']} and has not measured its test split: "
+                         "that is not zero, it is not known.")
+    return Evidence.from_rows(rows, "test", record["data"].get("passages", 0))

@@ -1,0 +1,93 @@
+"""What a run is asked to do: written into its record before anything starts.
+
+An engine is handed a run directory and nothing else, so whoever takes it up, now, after a restart
+or on another machine, finds there all that it needs.
+"""
+
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corpus.load import BUILT_IN
+from retrieval.encoder import EMBEDDED_MODEL
+from train.recipe import Recipe
+
+from .record import Run, RunError, create_run
+
+
+@dataclass(frozen=True)
+class Request:
+    """A fine-tune that somebody asks for.
+
+    data: `porsche`, a BEIR folder or a file of pairs. base: a Hub id or a folder; revision: which
+    commit of the Hub id, None for the newest. owner: the Hub name or the browser that asks, None
+    for the owner of this Tandem. engine: where it runs; flavor: on which of the engine's machines.
+    data_name: what the data is called, where its file name says nothing.
+    """
+
+    data: str = BUILT_IN
+    base: str = EMBEDDED_MODEL
+    revision: str | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    seed: int = 42
+    owner: str | None = None
+    engine: str = "local"
+    flavor: str | None = None
+    data_name: str = ""
+
+    @property
+    def called(self) -> str:
+        """What the data is called."""
+        return self.data_name or Path(self.data).stem
+
+    def create(self, runs: Path) -> Run:
+        """A new run directory in `runs` that is queued with this request."""
+        # Whoever knows the id of a run on data that somebody brought can look at it: nobody may
+        # guess it from what they called their file.
+        name = f"{self.called}-{self.recipe.name}"
+        if self.data_name:
+            name = f"{self.called[:18]}-{self.recipe.name}-{secrets.token_hex(6)}"
+        run = create_run(runs, name)
+        run.update(**self.as_record())
+        return run
+
+    def as_record(self) -> dict[str, Any]:
+        """The request as `run.json` keeps it."""
+        return {
+            "owner": self.owner,
+            "recipe": asdict(self.recipe),
+            "seed": self.seed,
+            "base_model": {"name": placed(self.base), "revision": self.revision},
+            "data": {"source": placed(self.data), "name": self.called},
+            "engine": {"name": self.engine, "flavor": self.flavor},
+        }
+
+
+def placed(name: str) -> str:
+    """A path, whole, so that it means the same in another folder; any other name as it is."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.exists() else name
+
+
+def request_of(run: Run) -> Request:
+    """The request a run was created with; RunError if its record has none."""
+    record = run.record()
+    try:
+        base, engine = record["base_model"], record["engine"]
+        return Request(
+            data=record["data"]["source"],
+            base=base["name"],
+            revision=base.get("revision"),
+            recipe=Recipe(**record["recipe"]),
+            seed=record["seed"],
+            owner=record.get("owner"),
+            engine=engine["name"],
+            flavor=engine.get("flavor"),
+            data_name=record["data"].get("name", ""),
+        )
+    except (KeyError, TypeError) as error:
+        raise RunError(
+            f"{run.folder}/run.json does not say what the run was asked to do ({error}): it "
+            "cannot be started again. Start a new run."
+        ) from None

@@ -1,0 +1,141 @@
+"""The endpoints that check data and start, watch and stop runs, for programs.
+
+A program acts with the token it sends (gradio_client's `token`), never with a browser's session.
+"""
+
+from typing import Any
+
+import gradio as gr
+
+from retrieval.encoder import EMBEDDED_MODEL
+from train.publish.publish import Wish
+from ui.services.app import House
+from ui.services.importing import Brought, Intake, IntakeError, columns_for
+from ui.services.process import drained
+from ui.services.publishing import Publishing
+from ui.services.runs import Acts
+from ui.services.runs import Wish as RunWish
+from ui.tabs.data.panel import CHILDREN
+from ui.tabs.publish import card_edits, published
+
+from .auth import Visitor
+
+
+def add_endpoints(house: House, acts: Acts, intake: Intake, publishing: Publishing) -> None:
+    """Add the endpoints to the current Blocks."""
+
+    def check(
+        request: gr.Request,
+        data: str = "porsche",
+        file: dict[str, Any] | None = None,
+        columns: dict[str, Any] | None = None,
+        hub: dict[str, Any] | None = None,
+        passages: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Check data before training on it.
+
+        data: `porsche`, or the `data` that an earlier check gave. file: a file to check instead,
+        or hub: a data set of the Hub, `{"id": "owner/name", "config": …, "split": …}`. columns:
+        which column holds what, `{"anchor": …, "positive": …, "negatives": [], "score": …,
+        "least_score": …, "topic": …}`, where their names leave it open. passages: a file of more
+        passages. The answer is what `python -m corpus check --json` prints, with `data`, the name
+        that `/start` takes.
+        """
+        with _as_gradio_error():
+            visitor = house.door.visitor(request)
+            if file is not None or hub is not None:
+                brought = _brought(house, visitor, file, hub)
+                more = None if passages is None else house.uploads.received(passages, visitor)
+                look = drained(intake.look(visitor, brought))
+                data = drained(intake.take(visitor, brought, columns_for(look, columns), more))
+            return drained(intake.check(visitor, data)) | {"data": data}
+
+    def start(
+        request: gr.Request,
+        data: str = "porsche",
+        recipe: str = "tandem",
+        base: str = EMBEDDED_MODEL,
+        settings: dict[str, Any] | None = None,
+        engine: str = "auto",
+        flavor: str = "",
+        seed: int = 42,
+        publish_to: str = "",
+    ) -> dict[str, Any]:
+        """Start a fine-tune; it waits in the queue until its device is free.
+
+        settings: hyperparameters to replace in the recipe. publish_to: owner/name, to publish it
+        there (private) when it is done. Gives the run's id and status.
+        """
+        with _as_gradio_error():
+            visitor = house.door.visitor(request)
+            values = {str(name): "none" if value is None else str(value)
+                      for name, value in (settings or {}).items()}
+            wish = RunWish(str(data), str(recipe), str(base), values, str(engine), str(flavor),
+                           seed)
+            run = publishing.start_and_publish(acts, visitor, wish, publish_to)
+            return acts.status(visitor, run.id)
+
+    def status(request: gr.Request, run: str = "") -> dict[str, Any]:
+        """How a run is doing: the newest one, or one by its id."""
+        with _as_gradio_error():
+            return acts.status(house.door.visitor(request), str(run))
+
+    def stop(request: gr.Request, run: str = "") -> dict[str, Any]:
+        """Stop a run, the newest active one or one by its id; its best checkpoint is kept."""
+        with _as_gradio_error():
+            visitor = house.door.visitor(request)
+            newest = acts.newest(visitor)
+            chosen = acts.stop(visitor, str(run) or (newest.id if newest else ""))
+            return acts.status(visitor, chosen.id)
+
+    def publish(
+        request: gr.Request,
+        run: str,
+        to: str,
+        private: bool = True,
+        pull_request: bool = False,
+        on_edited: str = "ask",
+        title: str = "",
+        license: str = "",
+        language: str = "",
+        description: str = "",
+        private_data: bool = False,
+    ) -> dict[str, Any]:
+        """Publish a run's model and card to the Hub, verified; takes as long as that takes.
+
+        on_edited: `ask`, `replace`, `keep` or `merge` a card that was edited there since. The
+        answer is what `python -m train publish --json` prints.
+        """
+        with _as_gradio_error():
+            visitor = house.door.visitor(request)
+            edits = card_edits(title, license, language, description, private_data)
+            return published(publishing, acts.own(visitor, run),
+                             Wish(to, private, pull_request, on_edited), visitor.token, edits)
+
+    gr.api(publish, api_name="publish", concurrency_limit=2)
+    gr.api(check, api_name="check", **CHILDREN)
+    gr.api(start, api_name="start", concurrency_limit=2)
+    gr.api(status, api_name="status", queue=False)
+    gr.api(stop, api_name="stop", queue=False)
+
+
+class _as_gradio_error:
+    """A sentence for a person becomes Gradio's error."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, ValueError | OSError):
+            raise gr.Error(str(error), print_exception=False) from error
+
+
+def _brought(house: House, visitor: Visitor, file: Any, hub: Any) -> Brought:
+    """What a program brings, a file or a data set of the Hub."""
+    if file is not None:
+        return Brought(raw=house.uploads.received(file, visitor).token)
+    if not isinstance(hub, dict):
+        raise IntakeError('A data set of the Hub is given as {"id": "owner/name"}, with config '
+                          "and split where it has several.")
+    named = {name: str(hub.get(name) or "") for name in ("id", "config", "split")}
+    return Brought("", named["id"], named["config"], named["split"])

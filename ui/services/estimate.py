@@ -1,0 +1,88 @@
+"""What will happen before it is started: pairs, steps, time, memory, cost.
+
+The time is measured, in a process of its own that trains a few real batches on this machine; it is
+kept, so that looking again costs nothing.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from retrieval.encoder import EMBEDDED_MODEL
+from train.engines.local import environment
+from train.run.spec import Request
+
+from .process import NoAnswerError, answer_of
+
+MEASURE_WITHIN = 120
+"""Seconds that measuring may take; a large model on a slow machine needs most of them."""
+MOST_KEPT = 64
+
+
+class PlanError(ValueError):
+    """What is asked for cannot be estimated: the message says why."""
+
+
+@dataclass
+class Planner:
+    """Estimates of runs on this machine, one measured at a time.
+
+    command: what measures a request, printing one JSON object.
+    """
+
+    home: Path
+    command: Callable[[Request], Sequence[str]] = lambda request: estimate_command(request)
+    _kept: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def known(self, request: Request) -> dict[str, Any] | None:
+        """An estimate that was measured before."""
+        return self._kept.get(plan_key(request))
+
+    def plan(self, request: Request, token: str | None = None) -> dict[str, Any]:
+        """What `python -m train estimate` says of a request; takes some seconds. PlanError.
+
+        token: of whoever asks, to fetch the base model with.
+        """
+        key = plan_key(request)
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = self._measured(request, token)
+                if len(self._kept) > MOST_KEPT:
+                    self._kept.popitem(last=False)
+            return self._kept[key]
+
+    def _measured(self, request: Request, token: str | None) -> dict[str, Any]:
+        try:
+            said = answer_of(self.command(request), self.home, environment(request, token),
+                             MEASURE_WITHIN)
+        except subprocess.TimeoutExpired:
+            raise PlanError(f"A few steps took more than {MEASURE_WITHIN} s on this machine: it "
+                            "is too slow for this model.") from None
+        except NoAnswerError as error:
+            raise PlanError(f"It could not be estimated: {error}") from None
+        if "error" in said:
+            raise PlanError(str(said["error"]))
+        return said
+
+
+def estimate_command(request: Request) -> Sequence[str]:
+    """The command line that estimates a request."""
+    settings = [f"{name}={'none' if value is None else value}"
+                for name, value in asdict(request.recipe).items() if name != "name"]
+    base = request.base if request.revision is None else f"{request.base}@{request.revision}"
+    return [sys.executable, "-m", "train", "estimate", f"--data={request.data}",
+            f"--base={base or EMBEDDED_MODEL}", "--recipe", request.recipe.name,
+            *(part for setting in settings for part in ("--set", setting)), "--json"]
+
+
+def plan_key(request: Request) -> str:
+    """What an estimate depends on."""
+    return json.dumps([request.data, request.base, request.revision, asdict(request.recipe)],
+                      sort_keys=True)

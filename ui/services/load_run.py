@@ -1,0 +1,128 @@
+"""The pair of a finished run: from what is in memory where it is the same, else from disk."""
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from corpus.load import load_corpus
+from corpus.records import Corpus
+from retrieval.encoder import Encoder, SentenceTransformerEncoder, split_revision
+from retrieval.evaluation import Evidence
+from retrieval.index import Index, index_in_parts
+from train.run.record import USABLE, Run, RunError
+from train.run.spec import placed
+from train.settings import Settings
+
+from .format import duration
+from .model_pair import Pair
+from .run_state import prompts_said
+from .worker import Stage, Work, encoding
+
+WAIT = 0.2
+"""Seconds between two looks at whether the opening pair is there."""
+
+
+class Loads(Protocol):
+    """Loads a model that answers questions."""
+
+    def __call__(
+        self, model: str, *revision: str | None, **how: Any
+    ) -> SentenceTransformerEncoder:
+        """The model of a name, at a revision."""
+
+
+def check_usable(run: Run) -> None:
+    """Refuse a run that has no model; RunError."""
+    status = run.record()["status"]
+    if not run.has_model or status not in USABLE:
+        raise RunError(f"{run.id} is {status} and has no model to show.")
+
+
+def pair_of_run(
+    run: Run, opening: Callable[[], Pair | None], loads: Loads, settings: Settings
+) -> Work:
+    """The stages on the way to the pair of a run; the last one holds it."""
+    while (opened := opening()) is None:
+        yield Stage("waiting", "The base model is being loaded first")
+        time.sleep(WAIT)
+    yield Stage("reading", "The models of that run are being loaded")
+    pair = yield from loaded_pair(run, opened, loads, settings)
+    yield Stage("ready", pair.about, pair=pair)
+
+
+def loaded_pair(
+    run: Run, opened: Pair, loads: Loads, settings: Settings
+) -> Generator[Stage, None, Pair]:
+    """Load the models of a run, and whatever of its data is not in memory."""
+    check_usable(run)
+    record, tuned = run.record(), loads(str(run.model))
+    corpus, base = opened.corpus, opened.base
+    if not is_on(record, corpus):
+        source = record["data"]["source"]
+        if Path(source).parent == settings.uploads.resolve() and not Path(source).exists():
+            raise RunError(f"The data of {run.id} is not here any more: bring it again to compare "
+                           "on it.")
+        corpus = load_corpus(source, record["seed"])
+        if not is_on(record, corpus):
+            raise RunError(f"The data of {run.id} has changed since: it cannot be compared on.")
+        if name := record["data"].get("name"):
+            corpus = replace(corpus, name=name)
+    another = _another_base(record, loads, settings)
+    if another or corpus is not opened.corpus:
+        base = yield from _index(another or base.encoder, corpus, "Base", settings)
+    if base.encoder.dim != tuned.dim:
+        base = base.truncated(tuned.dim)
+    same = corpus is opened.corpus and base is opened.base
+    of_base = opened if same else Pair(corpus, base)
+    made = yield from _index(tuned, corpus, "Fine-tuned", settings)
+    evidence = Evidence.from_rows(run.per_query(), "test", len(made.ids))
+    return of_base.with_tuned(made, evidence, described(record), run.id)
+
+
+def _index(
+    encoder: Encoder, corpus: Corpus, side: str, settings: Settings
+) -> Generator[Stage, None, Index]:
+    parts = index_in_parts(encoder, corpus, settings.cache)
+    return (yield from encoding(parts, f"{side} is reading the passages"))
+
+
+def _another_base(
+    record: Mapping[str, Any], loads: Loads, settings: Settings
+) -> Encoder | None:
+    """The base of a run as it was measured there; None where it is the opening one, as it is.
+
+    A visitor's run may name any model: it is asked for in nobody's name.
+    """
+    base, tokens = record["base_model"], record["recipe"].get("max_seq_length")
+    prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
+    if is_opening_base(base, settings) and tokens is None and prompted:
+        return None
+    encoder = loads(base["name"], base.get("revision"),
+                    token=None if record.get("owner") is None else False)
+    return encoder.cut_at(tokens).with_prompts(prompted)
+
+
+def is_opening_base(known: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether the base model of a record is the one the page opens with."""
+    name, revision = split_revision(settings.base_model)
+    return known["name"] == placed(name) and revision in (None, known.get("revision"))
+
+
+def is_on(record: Mapping[str, Any], corpus: Corpus) -> bool:
+    """Whether a run learned from these passages, and was measured on these test questions."""
+    known = record["fingerprints"]
+    measured = (known.get("splits") or {}).get("test")
+    return bool(known["corpus"] == corpus.fingerprint
+                and measured in (None, corpus.split_fingerprints.get("test")))
+
+
+def described(record: Mapping[str, Any]) -> str:
+    """What made a fine-tuned model, in a line."""
+    recipe, pairs = record["recipe"], record["splits"]["train"]["pairs"]
+    epochs = f"{recipe['epochs']} {'epoch' if recipe['epochs'] == 1 else 'epochs'}"
+    said = prompts_said(record)
+    stopped = "stopped early, " if record["status"] == "stopped" else ""
+    return (f"Fine-tuned on {pairs:,} pairs, {epochs} of recipe {recipe['name']} ({stopped}"
+            f"{duration(record['seconds'])}){f'. Prompts: {said}' if said else ''}")

@@ -1,0 +1,180 @@
+"""Two models over one corpus: what Compare and Scoreboard show."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from corpus.records import Corpus
+from retrieval.bm25 import LexicalIndex, build_lexical_index
+from retrieval.compare import Comparison, check_dim, compare
+from retrieval.evaluation import Evidence, judge
+from retrieval.explain import Why, train_questions, why_moved
+from retrieval.index import Index
+from retrieval.truncation import AtDim, quality_by_dim
+from train.report.evidence_html import SIDES
+
+LEXICAL = "BM25"
+"""What the lexical side is called where it stands in place of Base."""
+MOST_TRUNCATED = 32
+MOST_SHORTENED_BYTES = 200_000_000
+"""Shortened indexes kept, and what they take: somebody tries every number."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """A corpus that BM25 can search while no model has read it yet."""
+
+    corpus: Corpus
+    lexical: LexicalIndex
+
+    def compare(self, query: object, k: object = 5) -> Comparison:
+        """One question through BM25, which stands in place of Base."""
+        return compare(query, self.corpus, self.lexical, None, k)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A base and a fine-tuned model over one corpus; `tuned` is None while there is none.
+
+    evidence: both measured on the test split, None where they were not. run_id: the run that made
+    the fine-tuned one. about: what the pair is, in a few words. of_base: while there is no
+    fine-tuned one, BM25 and in place of Fine-tuned Base, measured on the test split; unmeasured:
+    why they are not.
+    """
+
+    corpus: Corpus
+    base: Index
+    tuned: Index | None = None
+    evidence: Evidence | None = None
+    run_id: str = ""
+    about: str = ""
+    of_base: Evidence | None = None
+    unmeasured: str = ""
+    _kept: "_Kept" = field(default_factory=lambda: _Kept(), compare=False, repr=False)
+
+    @classmethod
+    def of_words(cls, words: Words, base: Index, about: str) -> "Pair":
+        """A corpus that BM25 could search, now that a model has read it."""
+        return cls(words.corpus, base, about=about, _kept=_Kept(lexical=words.lexical))
+
+    @property
+    def bytes(self) -> int:
+        """What the vectors and texts take of the memory, about; the models not counted."""
+        vectors = sum(side.vectors.nbytes for side in (self.base, self.tuned) if side)
+        return vectors + 4 * sum(len(passage.text) + 200 for passage in self.corpus.passages)
+
+    def compare(
+        self, query: object, k: object = 5, truncate_dim: object = None, lexical: bool = False
+    ) -> Comparison:
+        """One question through both sides, with vectors of `truncate_dim` where it is given."""
+        dim = check_dim(truncate_dim)
+        return compare(
+            query,
+            self.corpus,
+            self._at(self.base, dim),
+            None if self.tuned is None else self._at(self.tuned, dim),
+            k,
+            self.lexical() if lexical else None,
+        )
+
+    def lexical(self) -> LexicalIndex:
+        """BM25 over the corpus, built when it is first asked for."""
+        with self._kept.lock:
+            if self._kept.lexical is None:
+                self._kept.lexical = build_lexical_index(self.corpus)
+            return self._kept.lexical
+
+    def evidence_against(self, side: str) -> Evidence | None:
+        """The evidence with Base, or with BM25 in its place; None where nothing was measured."""
+        if side != LEXICAL or self.evidence is None:
+            return self.evidence
+        lexical = self.lexical()
+        with self._kept.measuring:
+            if self._kept.lexical_evidence is None:
+                self._kept.lexical_evidence = Evidence(
+                    self.evidence.split, self.evidence.passages,
+                    judge(lexical, self.corpus, self.evidence.split), self.evidence.tuned)
+            return self._kept.lexical_evidence
+
+    def shown_evidence(self, against: str) -> tuple[Evidence | None, tuple[str, str]]:
+        """What the Scoreboard shows, and what the two sides of it are called."""
+        if self.tuned is None and self.of_base is not None:
+            return self.of_base, (LEXICAL, SIDES[0])
+        return self.evidence_against(against), (against, SIDES[1])
+
+    def why(
+        self, query_ids: Sequence[str], side: str, cache: Path, trained: bool = True
+    ) -> list[Why]:
+        """Why the answers of test questions moved, from Base or BM25 to Fine-tuned.
+
+        trained: look for the nearest training question too, which the first time encodes them all.
+        """
+        if self.tuned is None or self.evidence is None:
+            raise ValueError("This needs a fine-tuned model: it is there when training is done.")
+        base = self.lexical() if side == LEXICAL else self.base
+        return why_moved(query_ids, self.corpus, base, self.tuned, self.evidence.split,
+                         self._train_questions(cache) if trained else None)
+
+    @property
+    def knows_train_questions(self) -> bool:
+        """Whether the training questions are encoded."""
+        return self._kept.trained is not None
+
+    def by_dim(
+        self, trained: Sequence[int], progress: Callable[[int, int], None]
+    ) -> list[AtDim]:
+        """Quality against `truncate_dim`, measured once."""
+        if self.tuned is None:
+            raise ValueError("This needs a fine-tuned model: it is there when training is done.")
+        with self._kept.measuring:
+            if self._kept.dims is None:
+                self._kept.dims = quality_by_dim(
+                    self.corpus, self.base, self.tuned, trained, progress=progress)
+            return self._kept.dims
+
+    @property
+    def known_dims(self) -> list[AtDim]:
+        """Quality against `truncate_dim` as far as it was measured."""
+        return self._kept.dims or []
+
+    def _train_questions(self, cache: Path) -> Index:
+        with self._kept.measuring:
+            if self._kept.trained is None:
+                self._kept.trained = train_questions(self.corpus, self.base.encoder, cache)
+            return self._kept.trained
+
+    def with_tuned(
+        self, tuned: Index, evidence: Evidence | None, about: str, run_id: str = ""
+    ) -> "Pair":
+        """The same base beside another fine-tuned model."""
+        return replace(self, tuned=tuned, evidence=evidence, about=about, run_id=run_id,
+                       of_base=None, unmeasured="",
+                       _kept=_Kept(lexical=self._kept.lexical))
+
+    def _at(self, index: Index, dim: int | None) -> Index:
+        if dim is None or dim == index.encoder.dim:
+            return index
+        key = (index.encoder.fingerprint, dim)
+        with self._kept.lock:
+            if key not in self._kept.truncated:
+                kept = self._kept.truncated
+                if (len(kept) >= MOST_TRUNCATED or sum(short.vectors.nbytes for short in
+                                                       kept.values()) > MOST_SHORTENED_BYTES):
+                    kept.clear()
+                self._kept.truncated[key] = index.truncated(dim)
+            return self._kept.truncated[key]
+
+
+@dataclass
+class _Kept:
+    """What is made when it is first needed."""
+
+    truncated: dict[tuple[str, int], Index] = field(default_factory=dict)
+    lexical: LexicalIndex | None = None
+    lexical_evidence: Evidence | None = None
+    trained: Index | None = None
+    dims: list[AtDim] | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    measuring: threading.Lock = field(default_factory=threading.Lock)
+    """Held for seconds, so not the one that every question needs."""

@@ -1,0 +1,250 @@
+"""What the page shows: the pair it opens with, and those of the runs that visitors choose.
+
+Everything slow about the opening pair happens in one background thread; the page asks how far it
+is. What else somebody chooses to see is in `chosen`.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from corpus.load import load_corpus
+from corpus.records import Corpus
+from retrieval.compare import Comparison
+from retrieval.encoder import Encoder, SentenceTransformerEncoder, load_encoder, split_revision
+from retrieval.evaluation import Evidence, judge
+from retrieval.index import Index, build_index
+from train.engines.queue import Queue
+from train.recipe import first_start_recipe
+from train.run.record import ACTIVE, USABLE, Run, RunError, list_runs
+from train.run.spec import Request, placed
+from train.settings import Settings
+
+from .load_run import is_on, is_opening_base, loaded_pair
+from .model_pair import Pair
+from .pair_cache import Chosen, NotReadyError
+from .progress import Progress, progress_of
+
+log = logging.getLogger("tandem")
+
+WATCH_EVERY = 0.5
+"""Seconds between two looks at a run."""
+
+
+@dataclass
+class Showcase:
+    """The pair the page opens with, and those that visitors choose. Start it with `open`."""
+
+    settings: Settings
+    queue: Queue
+    corpus: Corpus | None = None
+    pair: Pair | None = None
+    run: Run | None = None
+    version: int = 0
+    _progress: Progress = field(default_factory=lambda: Progress("loading", "Starting"))
+    chosen: Chosen = field(init=False)
+    _worker: threading.Thread | None = None
+
+    def __post_init__(self) -> None:
+        """Those that are chosen need the opening pair, once it is there."""
+        self.chosen = Chosen(self.settings, self._opened_or_not, self._loaded)
+
+    def open(self) -> None:
+        """Load the sides, and train the second one if nobody has; returns at once."""
+        self._work(self._open)
+
+    @property
+    def progress(self) -> Progress:
+        """How far things are, now."""
+        return replace(self._progress, version=self.version)
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What is known of the opening pair."""
+        return self.pair.evidence if self.pair else None
+
+    @property
+    def opening_run(self) -> str:
+        """The id of the run whose pair the page opens with; empty where none made it."""
+        return self.pair.run_id if self.pair else ""
+
+    def pair_of(self, run_id: str = "") -> Pair:
+        """The opening pair, or the pair of a finished run, which is begun to be loaded.
+
+        NotReadyError while it is not there, RunError or ModelError with a sentence.
+        """
+        if run_id and not self.is_opening(run_id):
+            return self.chosen.pair(run_id, partial(self.chosen.begin_run, run_id))
+        pair = self._opened_or_not()
+        if pair is None:
+            raise NotReadyError(
+                "The base model is still being loaded: try again in a few seconds.")
+        return pair
+
+    def is_opening(self, run_id: str) -> bool:
+        """Whether the opening pair is that of a run, or none was chosen."""
+        return not run_id or bool(self.pair and self.pair.run_id == run_id)
+
+    def compare(
+        self, query: object, k: object = 5, truncate_dim: object = None, lexical: bool = False,
+        run_id: str = "",
+    ) -> Comparison:
+        """One question through both sides of a pair."""
+        return self.pair_of(run_id).compare(query, k, truncate_dim, lexical)
+
+    def _work(self, what: Callable[[], None]) -> None:
+        def safely() -> None:
+            try:
+                what()
+            except (ValueError, OSError) as error:
+                log.warning("%s", error)
+                self._progress = Progress("failed", str(error))
+            except Exception as error:
+                # The page must never wait for a thread that is gone.
+                log.exception("The page could not be made ready")
+                self._progress = Progress("failed", f"Something unforeseen went wrong: {error}")
+
+        self._worker = threading.Thread(target=safely, daemon=True, name="showcase")
+        self._worker.start()
+
+    def _open(self) -> None:
+        self._progress = Progress("loading", "Reading the corpus")
+        corpus = self.corpus = load_corpus(self.settings.data)
+        self._progress = Progress("loading", "Loading the base model")
+        base = self._index(self._loaded(self.settings.base_model), corpus, "Base")
+        self._show(Pair(corpus, base))
+        if self.settings.tuned_model:
+            self._show_model(self.settings.tuned_model)
+            return
+        run = self._run_of_this_pair(corpus)
+        if run and run.has_model and run.record()["status"] in USABLE:
+            self._show_run(run)
+        elif run and run.record()["status"] in ACTIVE:
+            self._watch(run)
+        elif self.settings.train == "off":
+            self._progress = Progress("off", "There is no fine-tuned model", "Training is switched "
+                                      "off here (TANDEM_TRAIN). Set TANDEM_TUNED_MODEL to a model.")
+        elif run and run.record()["status"] in ("failed", "stopped"):
+            self.run = run
+            self._progress = Progress("failed", f"The last fine-tune ended: {_error(run)}",
+                                      "The Fine-tune tab has a new try.")
+        else:
+            self._train(run, corpus)
+
+    def _loaded(self, model: str, *revision: str | None, **how: Any) -> SentenceTransformerEncoder:
+        """A model that answers questions: on ZeroGPU this process only seems to have a GPU."""
+        if self.settings.zero_gpu:
+            how["device"] = "cpu"
+        return load_encoder(model, *revision, **how)
+
+    def _index(self, encoder: Encoder, corpus: Corpus, side: str) -> Index:
+        start = time.monotonic()
+
+        def report(done: int, total: int) -> None:
+            left = (time.monotonic() - start) / done * (total - done)
+            self._progress = Progress(
+                "loading", f"{side} is reading the corpus", f"{done:,} of {total:,} passages",
+                share=done / total, left_s=left,
+            )
+
+        return build_index(encoder, corpus, self.settings.cache, report)
+
+    def _run_of_this_pair(self, corpus: Corpus) -> Run | None:
+        """The owner's newest run of this base on this corpus, one with a model first."""
+        runs = [run for run in list_runs(self.settings.runs) if self._is_of_this_pair(run, corpus)]
+        for run in runs:
+            self.queue.look_at(run)
+        active = [run for run in runs if run.record()["status"] in ACTIVE]
+        usable = [run for run in runs if run.record()["status"] in USABLE and run.has_model]
+        return next(iter(active or usable or runs), None)
+
+    def _is_of_this_pair(self, run: Run, corpus: Corpus) -> bool:
+        record = run.record()
+        same_data = (
+            is_on(record, corpus) if record.get("fingerprints", {}).get("corpus")
+            else record.get("data", {}).get("source") in (None, placed(self.settings.data))
+        )
+        known = record.get("base_model")
+        same_base = known is None or is_opening_base(known, self.settings)
+        return same_data and same_base and record.get("owner") is None
+
+    def _train(self, run: Run | None, corpus: Corpus) -> None:
+        """Start or resume a run of this pair, and show it when it is done."""
+        if run is not None and run.record()["status"] == "interrupted":
+            self.queue.resume(run)
+        else:
+            recipe = first_start_recipe(self.settings.recipe, len(corpus.pairs("train")))
+            run = self.queue.submit(Request(
+                self.settings.data, *split_revision(self.settings.base_model), recipe=recipe))
+        self._watch(run)
+
+    def _watch(self, run: Run) -> None:
+        self.run = run
+        while (record := run.record())["status"] in ACTIVE:
+            self._progress = progress_of(record, run.events())
+            time.sleep(WATCH_EVERY)
+        if run.has_model and record["status"] in USABLE:
+            self._show_run(run)
+        else:
+            self._progress = Progress("failed", f"The fine-tune ended: {_error(run)}",
+                                      "The Fine-tune tab can start it again.")
+
+    def _show_run(self, run: Run) -> None:
+        self.run = run
+        parts = loaded_pair(run, self._opened(), self._loaded, self.settings)
+        try:
+            while True:
+                at = next(parts)
+                self._progress = Progress("loading", at.text, f"{at.done:,} of {at.total:,} "
+                                          "passages", share=at.share, left_s=at.left_s)
+        except StopIteration as finished:
+            self._show(finished.value)
+
+    def _show_model(self, model: str) -> None:
+        folder, pair = Path(model), self._opened()
+        if (folder / "run.json").is_file():
+            run = Run(folder)
+            if not run.has_model:
+                raise RunError(f"TANDEM_TUNED_MODEL: {model} is {run.record()['status']} and "
+                               "holds no model.")
+            if self._is_of_this_pair(run, pair.corpus):
+                self._show_run(run)
+                return
+            model = str(run.model)
+        tuned = self._index(self._loaded(model), pair.corpus, "Fine-tuned")
+        about = f"Fine-tuned model: {self.settings.tuned_model}"
+        self._show(pair.with_tuned(tuned, None, about))
+        if pair.corpus.qrels.get("test"):
+            self._show(pair.with_tuned(tuned, _measured(pair, tuned), about))
+
+    def _show(self, pair: Pair) -> None:
+        self.pair = pair
+        self.version += 1
+        if pair.tuned is not None:
+            self._progress = Progress("ready", pair.about)
+
+    def _opened_or_not(self) -> Pair | None:
+        """The opening pair, None while there is none; ValueError where none will come."""
+        if self.pair is None and self._progress.kind == "failed":
+            raise ValueError(self._progress.text)
+        return self.pair
+
+    def _opened(self) -> Pair:
+        if self.pair is None:
+            raise NotReadyError("The base model is not there yet.")
+        return self.pair
+
+
+def _measured(pair: Pair, tuned: Index) -> Evidence:
+    return Evidence("test", len(pair.corpus.passages), judge(pair.base, pair.corpus, "test"),
+                    judge(tuned, pair.corpus, "test"))
+
+
+def _error(run: Run) -> str:
+    record = run.record()
+    return record.get("error") or f"it is {record['status']}."

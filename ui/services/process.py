@@ -1,0 +1,193 @@
+"""What takes long and would hold up the page, asked of a process of its own at low priority."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from train.engines.local import NICENESS, spare_cores
+
+HOUSE = Path(__file__).resolve().parents[2]
+LOOK_EVERY = 0.25
+"""Seconds between two looks at a process."""
+MOST_PRINTED = 16_000_000
+MOST_LINE = 100_000
+"""Characters of an answer, and of a line that is logged: a process may be led astray."""
+ENOUGH = 2.0
+"""Seconds of work from which the rest can be guessed."""
+
+
+class NoAnswerError(ValueError):
+    """The process gave no answer: the message is the last line it logged."""
+
+
+class CancelledError(ValueError):
+    """The process was ended because whoever asked does not want its answer any more."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a process says it is. left_s: seconds it still takes, where that can be guessed."""
+
+    done: int
+    total: int
+    text: str
+    left_s: float | None = None
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, from 0 to 1."""
+        return min(1.0, max(0.0, self.done / self.total)) if self.total > 0 else 0.0
+
+
+def answer_of(
+    command: Sequence[str], home: Path, environment: Mapping[str, str], within: float
+) -> dict[str, Any]:
+    """The JSON object that a command prints last; an `error` in it is an answer too.
+
+    within: seconds it may take; subprocess.TimeoutExpired when it was ended. NoAnswerError when it
+    prints none.
+    """
+    return drained(follow(command, home, environment, within))
+
+
+def drained(steps: Generator[Any, None, Any]) -> Any:
+    """What a generator returns, for whoever does not watch."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            return finished.value
+
+
+def follow(
+    command: Sequence[str], home: Path, environment: Mapping[str, str], within: float,
+    cancel: threading.Event | None = None,
+) -> Generator[Step | None, None, dict[str, Any]]:
+    """Run a command and yield how far it is, several times a second; returns its answer.
+
+    It says how far it is in lines `{"progress": [done, total], "text": "…"}` on standard error.
+    The process is ended when `cancel` is set (CancelledError) and when the generator is closed.
+    Raises as `answer_of` does.
+    """
+    child = _started(command, home, environment, within)
+    ears = _Ears(child)
+    end = time.monotonic() + within
+    try:
+        while child.poll() is None:
+            if cancel is not None and cancel.is_set():
+                raise CancelledError("It was cancelled.")
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired(command, within)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(LOOK_EVERY)
+            yield ears.step
+    finally:
+        _end(child)
+        ears.close()
+    return ears.answer(child.returncode)
+
+
+def _started(
+    command: Sequence[str], home: Path, environment: Mapping[str, str], within: float
+) -> subprocess.Popen[str]:
+    child = subprocess.Popen(
+        command, cwd=HOUSE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, errors="replace",
+        start_new_session=True,  # so that it is ended with whatever it starts
+        env={**environment, "TANDEM_HOME": str(home.resolve()),
+             "OMP_NUM_THREADS": str(spare_cores()), "TOKENIZERS_PARALLELISM": "false"},
+    )
+    with contextlib.suppress(OSError, AttributeError):  # where there are no priorities
+        os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+    with contextlib.suppress(OSError, AttributeError, ImportError):
+        import resource  # not everywhere
+
+        # Nobody ends it when this process is killed meanwhile: then it ends by itself.
+        most = int(within * (os.cpu_count() or 1)) + 1
+        resource.prlimit(child.pid, resource.RLIMIT_CPU, (most, most))
+    return child
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """End a process, and what it started, whether it is still there or not."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+@dataclass
+class _Ears:
+    """Hears a process out, so that it never waits to be heard."""
+
+    child: subprocess.Popen[str]
+    step: Step | None = None
+    printed: str = ""
+    logged: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    began: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._threads = [threading.Thread(target=hear, args=(stream,), daemon=True)
+                         for hear, stream in ((self._hear_answer, self.child.stdout),
+                                              (self._hear_steps, self.child.stderr))]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        for thread in self._threads:
+            thread.join(5)
+        for stream in (self.child.stdout, self.child.stderr):
+            if stream is not None:
+                stream.close()
+
+    def answer(self, status: int) -> dict[str, Any]:
+        try:
+            answer = json.loads(self.printed.strip().splitlines()[-1])
+        except (ValueError, IndexError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise NoAnswerError(self._why_not(status))
+        return answer
+
+    def _why_not(self, status: int) -> str:
+        if status < 0:
+            by = signal.Signals(-status).name
+            return f"its process was ended by {by}, perhaps for want of memory or time"
+        return self.logged[-1][:300] if self.logged else "?"
+
+    def _hear_answer(self, stream: IO[str]) -> None:
+        self.printed = stream.read(MOST_PRINTED)
+        while stream.read(MOST_LINE):  # let it go on to its end
+            pass
+
+    def _hear_steps(self, stream: IO[str]) -> None:
+        while line := stream.readline(MOST_LINE):
+            if step := self._step(line):
+                self.step = step
+            elif line.strip():
+                self.logged.append(line.strip())
+
+    def _step(self, line: str) -> Step | None:
+        """The step that a line tells of; None if it is a line of the log."""
+        if not line.startswith("{"):
+            return None
+        try:
+            told = json.loads(line)
+            done, total = (int(number) for number in told["progress"])
+            text = str(told.get("text", ""))[:200]
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            return None
+        now = time.monotonic()
+        if self.step is None or total != self.step.total or done < self.step.done:
+            self.began = now  # something else from here on
+        spent = now - self.began
+        known = spent >= ENOUGH and 0 < done <= total
+        return Step(done, total, text, spent / done * (total - done) if known else None)

@@ -1,0 +1,212 @@
+"""Publishing from the page: in a thread of its own, so that it outlives the page that asked."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from corpus.records import Corpus
+from hub.client import Hub
+from hub.errors import PublishError
+from train.publish.dataset import add_to_collection, publish_data
+from train.publish.onnx import PATH, export_int8
+from train.publish.permissions import check_may_write
+from train.publish.publish import Wish, publish
+from train.publish.remote import EditedCardError
+from train.report.card_metadata import CardEdits
+from train.run.data import corpus_of
+from train.run.record import ACTIVE, USABLE, Run, RunError
+from ui.auth import Visitor
+
+from .app import House
+from .runs import Acts
+from .runs import Wish as RunWish
+
+log = logging.getLogger("tandem")
+T = TypeVar("T")
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at a run that is to be published when it is done."""
+PHASES = {
+    "wait": "Waiting for the run",
+    "check": "Asking the Hub",
+    "prepare": "Putting the files together",
+    "upload": "Sending",
+    "commit": "Committing",
+    "verify": "Downloading it again to compare",
+    "onnx": "Exporting to ONNX, and measuring that",
+}
+
+
+@dataclass(frozen=True)
+class Publication:
+    """How far one publication is.
+
+    kind: `waiting` for its run, `working`, `done`, `failed` or `edited`, where somebody must say
+    what becomes of the card on the Hub. done, total: bytes of the phase. retry: whether the same
+    can be tried again as it is.
+    """
+
+    to: str
+    kind: str = "working"
+    phase: str = "check"
+    done: int = 0
+    total: int = 0
+    text: str = ""
+    diff: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def active(self) -> bool:
+        """Whether it goes on."""
+        return self.kind in ("waiting", "working")
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What else is published.
+
+    onnx: the weights in int8 beside them. data_to: the data as a data set of its own, under
+    `data_license`. collection: its slug, to add the model to.
+    """
+
+    onnx: bool = False
+    data_to: str = ""
+    data_license: str = ""
+    collection: str = ""
+
+
+@dataclass
+class Publishing:
+    """The publications of this app: one a run at a time."""
+
+    house: House
+    make_hub: Callable[..., Hub] = Hub
+    _now: dict[str, Publication] = field(default_factory=dict)
+    _stops: dict[str, threading.Event] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, run_id: str) -> Publication | None:
+        """How far the publication of a run is; None if there was none since the app started."""
+        return self._now.get(run_id)
+
+    def check(self, wish: Wish, token: str | None) -> None:
+        """Whether somebody may publish there, asked before anything is trained. PublishError."""
+        check_may_write(self.make_hub(token), wish.to, wish.private, wish.pull_request)
+
+    def start_and_publish(
+        self, acts: Acts, visitor: Visitor, wish: RunWish, to: str | None,
+        private: bool = True,
+    ) -> Run:
+        """Start a run; with `to`, publish it there when it is done, if that may be done at all."""
+        if not to or not to.strip():
+            return acts.start(visitor, wish)
+        publication = Wish(to, private)
+        self.check(publication, visitor.token)
+        run = acts.start(visitor, wish)
+        self.when_done(run, publication, visitor.token)
+        return run
+
+    def start(
+        self, run: Run, wish: Wish, token: str | None, edits: CardEdits | None,
+        extras: Extras = Extras(),  # noqa: B008 - frozen: none
+    ) -> None:
+        """Publish a run, now; returns at once."""
+        self._begin(run, wish, Publication(wish.to), lambda stop: self._publish(
+            run, wish, self.make_hub(token, should_stop=stop.is_set), edits, extras))
+
+    def when_done(self, run: Run, wish: Wish, token: str | None) -> None:
+        """Publish a run as soon as it has a model; the token is kept in memory until then."""
+        def wait(stop: threading.Event) -> None:
+            while run.record()["status"] in ACTIVE:
+                if stop.wait(LOOK_EVERY):
+                    raise PublishError("It was not published, as you asked.", "stopped")
+            if not run.has_model or run.record()["status"] not in USABLE:
+                raise PublishError("The run has no model, so nothing was published.")
+            self._publish(run, wish, self.make_hub(token, should_stop=stop.is_set), None)
+
+        run.update(publish_to=wish.to)
+        self._begin(run, wish, Publication(wish.to, "waiting", "wait"), wait)
+
+    def stop(self, run_id: str) -> None:
+        """Ask a publication to stop: nothing is on the Hub then, or all of it."""
+        if run_id in self._stops:
+            self._stops[run_id].set()
+
+    def _begin(
+        self, run: Run, wish: Wish, first: Publication, work: Callable[[threading.Event], None]
+    ) -> None:
+        with self._lock:
+            before = self._now.get(run.id)
+            if before is not None and before.active:
+                raise RunError(f"{run.id} is being published to {before.to} already.")
+            stop = self._stops[run.id] = threading.Event()
+            self._now[run.id] = first
+        threading.Thread(target=self._safely, args=(run, lambda: work(stop)), daemon=True,
+                         name=f"publish {run.id}").start()
+
+    def _safely(self, run: Run, work: Callable[[], None]) -> None:
+        at = self._now[run.id]
+        try:
+            work()
+        except EditedCardError as error:
+            self._now[run.id] = replace(at, kind="edited", text=str(error), diff=error.diff)
+        except (ValueError, OSError) as error:
+            self._now[run.id] = replace(at, kind="failed", text=str(error))
+        except Exception as error:
+            # Whoever watches must learn that it ended; what a library raises may hold a token.
+            log.error("Publishing ended in %s", type(error).__name__)
+            self._now[run.id] = replace(at, kind="failed", text="Something unforeseen went wrong "
+                                        f"({type(error).__name__}). Try again.")
+
+    def _publish(
+        self, run: Run, wish: Wish, hub: Hub, edits: CardEdits | None,
+        extras: Extras = Extras(),  # noqa: B008 - frozen: none
+    ) -> None:
+        began, cache = time.monotonic(), self.house.settings.cache
+        self._now[run.id] = Publication(wish.to)
+        if extras.onnx:
+            exported = self._told(run, export_int8(run, self._corpus(run), cache))
+            wish = replace(wish, extra={PATH: exported.file})
+        result: dict[str, Any] = {}
+        for event in publish(run, wish, hub, edits=edits, corpus=lambda: corpus_of(run),
+                             cache=cache):
+            if event["type"] == "done":
+                result = event
+            self._tell(run, event)
+        if extras.data_to:
+            self._told(run, publish_data(
+                self._corpus(run), extras.data_to, hub, licence=extras.data_license,
+                private=wish.private, language=CardEdits.of(run.record()).language))
+        if extras.collection:
+            add_to_collection(hub, extras.collection, wish.to)
+        self._now[run.id] = replace(self._now[run.id], kind="done", result=result)
+        log.info("%s published to %s in %.0f s", run.id, wish.to, time.monotonic() - began)
+
+    def _corpus(self, run: Run) -> Corpus:
+        corpus = corpus_of(run)
+        if corpus is None:
+            raise PublishError("The data of this run is not here any more: publish without the "
+                               "extras that need it.")
+        return corpus
+
+    def _told(self, run: Run, events: Generator[dict[str, Any], None, T]) -> T:
+        """Tell all of them; returns what came of them."""
+        while True:
+            try:
+                self._tell(run, next(events))
+            except StopIteration as finished:
+                result: T = finished.value
+                return result
+
+    def _tell(self, run: Run, event: Mapping[str, Any]) -> None:
+        at = self._now[run.id]
+        if event["type"] == "progress":
+            at = replace(at, phase=event["phase"], done=event["done"], total=event["total"])
+        elif event["type"] == "phase":
+            at = replace(at, phase=event["phase"], done=0, total=0)
+        elif event["type"] == "log":
+            at = replace(at, text=str(event.get("text", "")))
+        self._now[run.id] = at

@@ -1,0 +1,48 @@
+"""What a run cost elsewhere: measured in a process of its own, so that the page stays quick."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from train.run.record import Run
+
+from .process import NoAnswerError, answer_of
+
+WITHIN = 1800
+"""Seconds that measuring may take: two models encode some hundred passages."""
+
+
+class ElsewhereError(ValueError):
+    """What a run cost elsewhere cannot be measured: the message says why."""
+
+
+@dataclass
+class Elsewhere:
+    """Measures one run at a time. command: what does it, printing one JSON object."""
+
+    home: Path
+    command: Callable[[Run], Sequence[str]] = lambda run: [
+        sys.executable, "-m", "train", "retention", str(run.folder.resolve()), "--json"]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def measure(self, run: Run) -> Mapping[str, Any]:
+        """The retention of a run, from its record or measured now. ElsewhereError."""
+        with self._lock:
+            known: Mapping[str, Any] | None = run.record().get("retention")
+            if known:  # somebody else has waited for it
+                return known
+            try:
+                found = answer_of(self.command(run), self.home, os.environ, WITHIN)
+            except subprocess.TimeoutExpired:
+                raise ElsewhereError(f"Measuring took more than {WITHIN // 60} minutes and was "
+                                     "ended.") from None
+            except NoAnswerError as error:
+                raise ElsewhereError(f"It could not be measured: {error}") from None
+        if "error" in found:
+            raise ElsewhereError(str(found["error"]))
+        return found

@@ -1,0 +1,415 @@
+"""What somebody can do about runs, from the page or from a program: allowed first, then done.
+
+A run as one file to take away.
+
+What somebody chose to see in Compare and Scoreboard: how far it is, and what they can do.
+"""
+
+import contextlib
+import math
+import os
+import tempfile
+import threading
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from corpus.load import load_corpus
+from corpus.records import Corpus
+from retrieval.encoder import EMBEDDED_MODEL, split_revision
+from retrieval.evaluation import Evidence
+from retrieval.metrics import PRIMARY
+from train.engines import EngineError, Flavor
+from train.engines.jobs import JobsEngine
+from train.engines.jobs.pricing import estimated_cost, guessed_seconds
+from train.engines.offers import Offer, automatic, offers
+from train.engines.queue import engine_name
+from train.fit.fit import check_trainable
+from train.recipe import RecipeError, named_recipe
+from train.report.card_metadata import is_repo_id
+from train.run.compare import Row, beside, table
+from train.run.record import ACTIVE, USABLE, Run, RunError, known_run, list_runs
+from train.run.spec import Request
+from ui.auth import RefusedError, Visitor
+
+from .app import House
+from .load_upload import is_own
+from .model_pair import Pair, Words
+from .run_state import RunState, recorded_state, run_state
+from .uploads import UploadError
+from .worker import Stage
+
+MOST_WAITING = 3
+"""Runs that one visitor may have queued or running at a time."""
+MOST_ALIKE = 19
+"""Other runs in one table: each takes a test of its own."""
+MOST_CORPORA = 4
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A fine-tune as a form or a program asks for it, nothing of it checked yet."""
+
+    data: str = ""
+    recipe: str = "tandem"
+    base: str = EMBEDDED_MODEL
+    values: Mapping[str, str] = field(default_factory=dict)
+    engine: str = "auto"
+    flavor: str = ""
+    seed: int = 42
+
+
+@dataclass(frozen=True)
+class Acts:
+    """The acts, each for a visitor. Every refusal is a ValueError with a sentence."""
+
+    house: House
+    _corpora: OrderedDict[str, Corpus] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def offers(self, visitor: Visitor) -> list[Offer]:
+        """The engines as this visitor may choose them."""
+        return offers(self.house.queue.engines,
+                      lambda engine: self.house.door.why_not(visitor, engine),
+                      self.house.settings.engine)
+
+    def corpus(self, source: str, seed: int = 42) -> Corpus:
+        """The data of a run, read once."""
+        opening = self.house.showcase.corpus
+        if opening is not None and source == self.house.settings.data:
+            return opening
+        key = f"{seed} {source}"
+        with self._lock:
+            if key not in self._corpora:
+                self._corpora[key] = load_corpus(source, seed)
+                if len(self._corpora) > MOST_CORPORA:
+                    self._corpora.popitem(last=False)
+            return self._corpora[key]
+
+    def counts(self, request: Request) -> dict[str, Any]:
+        """What can be said of a run without measuring anything."""
+        corpus, recipe = self.corpus(request.data, request.seed), request.recipe
+        check_trainable(corpus)
+        pairs = len(corpus.pairs("train"))
+        return {"pairs": pairs, "passages": len(corpus.passages),
+                "steps": recipe.epochs * math.ceil(pairs / recipe.batch_size)}
+
+    def flavors(
+        self, visitor: Visitor, engine: str
+    ) -> tuple[list[tuple[str, str]], str | None]:
+        """The machines an engine offers, as choices, and the usual one: the cheapest with a GPU.
+
+        None where there is nothing to choose. EngineError when the Hub does not say.
+        """
+        found = self._flavors(visitor, engine)
+        with_gpu = [flavor for flavor in found if flavor.gpus] or found
+        return ([(_machine(flavor), flavor.name) for flavor in found],
+                with_gpu[0].name if with_gpu else None)
+
+    def _flavors(self, visitor: Visitor, name: str) -> list[Flavor]:
+        engine = self.house.queue.engines.get(name)
+        if not isinstance(engine, JobsEngine) or visitor.token is None:
+            return []
+        return engine.flavors(visitor.token)
+
+    def priced(
+        self, visitor: Visitor, request: Request, measured: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], str]:
+        """An estimate of this machine, turned into one of where the run goes, and its cost."""
+        flavors = {flavor.name: flavor for flavor in self._flavors(visitor, request.engine)}
+        flavor = flavors.get(request.flavor or "")
+        if flavor is None or flavor.usd_per_hour is None:
+            return measured, ""
+        if "seconds" not in measured:
+            return measured, f"${flavor.usd_per_hour:.2f} an hour"
+        seconds = measured["seconds"]
+        low, high = guessed_seconds((seconds["low"], seconds["high"]))
+        cost = estimated_cost((low, high), flavor) or (0.0, 0.0)
+        return (dict(measured) | {"seconds": {"low": low, "high": high}},
+                f"${cost[0]:.2f} to ${cost[1]:.2f}, a guess from this machine’s speed")
+
+    def request(self, visitor: Visitor, wish: Wish) -> Request:
+        """A wish, checked: what the run will be asked to do."""
+        recipe = named_recipe(wish.recipe or "tandem").with_values(
+            {name: text for name, text in wish.values.items() if text.strip()})
+        source = self.source(visitor, wish.data)
+        if isinstance(wish.seed, bool) or not isinstance(wish.seed, int) \
+                or not 0 <= wish.seed < 2**31:
+            raise RecipeError(f"seed must be a whole number from 0 to 2147483647, not "
+                              f"{wish.seed!r:.60}.")
+        base, revision = self._base(visitor, wish.base.strip() or EMBEDDED_MODEL)
+        return Request(source, base, revision, recipe, wish.seed, visitor.key,
+                       self._engine(visitor, wish.engine), wish.flavor or None,
+                       data_name=self.house.uploads.title(wish.data))
+
+    def _base(self, visitor: Visitor, named: str) -> tuple[str, str | None]:
+        """A base model as somebody named it. Folders of this machine are for its owner alone."""
+        base, revision = split_revision(named)
+        known = split_revision(self.house.settings.base_model)
+        is_folder = Path(base).exists() or not is_repo_id(base)
+        if (base, revision) != known and is_folder and not visitor.is_owner:
+            raise RefusedError(f"The base model must be a Hub id, owner/name, not {named!r:.80}.")
+        return base, revision
+
+    def _engine(self, visitor: Visitor, engine: str) -> str:
+        """The engine that was named, if it is offered here, or the one that `auto` takes."""
+        offered = self.offers(visitor)
+        if engine not in ("", "auto"):
+            if engine not in {offer.engine for offer in offered}:
+                raise EngineError(f"There is no engine {engine!r:.40} here: take one of auto, "
+                                  f"{', '.join(offer.engine for offer in offered)}.")
+            return engine
+        chosen, why = automatic(offered)
+        if chosen is None:
+            raise RefusedError(why)
+        return chosen
+
+    def start(self, visitor: Visitor, wish: Wish) -> Run:
+        """Queue a new run."""
+        request = self.request(visitor, wish)
+        self.house.door.check_start(visitor, request.engine)
+        if not visitor.is_owner and visitor.key is None:
+            raise RefusedError("Reload the page first: your browser has not been given a mark to "
+                               "know your runs by.")
+        mine = [run for run in list_runs(self.house.settings.runs)
+                if run.record()["status"] in ACTIVE and run.record().get("owner") == visitor.key]
+        if not visitor.is_owner and len(mine) >= MOST_WAITING:
+            raise RefusedError(f"You have {len(mine)} runs waiting or running already: wait until "
+                               "one is done, or stop one.")
+        engine = self.house.queue.engines.get(request.engine)
+        if isinstance(engine, JobsEngine):  # nothing is queued that the Hub will refuse
+            engine.check(visitor.token, request.flavor)
+        pairs = self.counts(request)["pairs"]
+        most = self.house.settings.max_pairs
+        if most is not None and pairs > most:
+            raise RefusedError(f"There are {pairs:,} training pairs; at most {most:,} are trained "
+                               "on here (TANDEM_MAX_PAIRS).")
+        return self.house.queue.submit(request, visitor.token)
+
+    def run(self, visitor: Visitor, run_id: str) -> Run:
+        """A run by its id, if this visitor may see it."""
+        run = known_run(self.house.settings.runs, run_id)
+        if not self.sees(visitor, run):
+            raise RunError(f"There is no run {run_id!r:.80}: it may have been deleted.")
+        return run
+
+    def sees(self, visitor: Visitor, run: Run) -> bool:
+        """Whether a run may be shown: runs on data that a visitor brought are that visitor's."""
+        source = str(run.record().get("data", {}).get("source", ""))
+        return visitor.owns(run) or not self.house.uploads.is_upload(source)
+
+    def source(self, visitor: Visitor, data: str) -> str:
+        """Where the data of a name is, if this visitor may use it; UploadError if not."""
+        return self.house.uploads.source(data, visitor)
+
+    def pair(self, visitor: Visitor, shown: str, wait: float = 0.0) -> Pair:
+        """The pair of a run, or of data, that this visitor may see; of neither, the opening pair.
+
+        Begins to make it ready where it is not, and waits so many seconds for it. NotReadyError,
+        or another ValueError with a sentence.
+        """
+        showcase, begin = self.house.showcase, self.seen(visitor, shown)
+        if showcase.is_opening(shown):
+            return showcase.pair_of()
+        return showcase.chosen.pair(shown, begin, wait)
+
+    def seen(self, visitor: Visitor, shown: str) -> Callable[[], None]:
+        """What begins to make something ready that this visitor may see; ValueError if not."""
+        chosen = self.house.showcase.chosen
+        if not is_own(shown):
+            if shown:
+                self.run(visitor, shown)
+            return partial(chosen.begin_run, shown)
+        try:
+            source = self.source(visitor, shown)
+        except UploadError:
+            chosen.sweep()  # its time may be over
+            raise
+        title = self.house.uploads.title(shown) or shown
+        return partial(chosen.begin_data, shown, source, title, visitor.key)
+
+    def runs(self, visitor: Visitor) -> list[Run]:
+        """The runs this visitor may see, the newest first."""
+        seen: list[Run] = []
+        for run in list_runs(self.house.settings.runs):
+            with contextlib.suppress(RunError):  # deleted just now
+                seen += [run] if self.sees(visitor, run) else []
+        return seen
+
+    def listed(self, visitor: Visitor) -> list[RunState]:
+        """The runs this visitor may see as their records have them, the newest first."""
+        states: list[RunState] = []
+        for run in self.runs(visitor):
+            with contextlib.suppress(RunError):
+                states.append(recorded_state(run))
+        return states
+
+    def newest(self, visitor: Visitor) -> Run | None:
+        """The run for somebody who has chosen none: an active one, their own before another's."""
+        runs = self.runs(visitor)
+        active = [run for run in runs if run.record()["status"] in ACTIVE]
+        own = [run for run in active if run.record().get("owner") == visitor.key]
+        return next(iter(own or active or runs), None)
+
+    def state(self, run: Run) -> RunState:
+        """What there is to see of a run now."""
+        queued = run.record()["status"] == "queued"
+        return run_state(run, self.house.queue.place(run) if queued else 0)
+
+    def stop(self, visitor: Visitor, run_id: str) -> Run:
+        """Stop a run; its best checkpoint so far becomes the result."""
+        run = self.own(visitor, run_id)
+        self.house.queue.stop(run, visitor.token)
+        return run
+
+    def resume(self, visitor: Visitor, run_id: str) -> Run:
+        """Queue a run again that ended early."""
+        run = self.own(visitor, run_id)
+        self.house.door.check_start(visitor, engine_name(run.record()))
+        return self.house.queue.resume(run, visitor.token)
+
+    def delete(self, visitor: Visitor, run_id: str) -> None:
+        """Remove a run and everything in it."""
+        run = self.own(visitor, run_id)
+        if self.house.showcase.opening_run == run.id:
+            raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
+                               "start.")
+        self.house.queue.delete(run)
+        self.house.showcase.chosen.forget(run.id)
+
+    def beside(self, visitor: Visitor, left: str, right: str) -> Evidence:
+        """Two runs on the same test questions: the left one stands as base, the right as tuned.
+
+        ValueError when they were not measured on the same questions.
+        """
+        return beside(self.run(visitor, left), self.run(visitor, right))
+
+    def alike(self, visitor: Visitor, run_id: str) -> list[Row]:
+        """A run in a table with the others that were measured on the same test questions."""
+        first, others = self.run(visitor, run_id), []
+        for run in self.runs(visitor):
+            with contextlib.suppress(ValueError):  # measured on something else, or not at all
+                if run.id != first.id and beside(first, run):
+                    others.append(run)
+        return table([first, *others[:MOST_ALIKE]])
+
+    def status(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
+        """A run in figures, for programs: its record, how far it is, and its curves."""
+        run = self.run(visitor, run_id) if run_id else self.newest(visitor)
+        if run is None:
+            return {"run": None, "status": None}
+        state, record = self.state(run), run.record()
+        return {
+            "run": run.id, "status": state.status, "place": state.place, "phase": state.phase,
+            "step": state.step, "steps": state.steps, "share": state.share,
+            "left_s": state.left_s, "loss": [list(point) for point in state.loss],
+            f"dev_{PRIMARY}": [list(point) for point in state.dev],
+            "seconds": state.seconds, "error": state.error or None,
+            "metrics": record.get("metrics"), "published": record.get("published") or [],
+        }
+
+    def own(self, visitor: Visitor, run_id: str) -> Run:
+        """A run by its id, if this visitor may act on it."""
+        run = self.run(visitor, run_id)
+        self.house.door.check_owns(visitor, run)
+        return run
+
+
+def _machine(flavor: Flavor) -> str:
+    """A machine of an engine, with its price, for a list to choose from."""
+    parts = [flavor.title or flavor.name]
+    if flavor.usd_per_hour is not None:
+        parts.append(f"${flavor.usd_per_hour:.2f} an hour")
+    return " – ".join(parts)
+
+
+LEFT_OUT = ("checkpoints", "process.log")
+"""What only resuming needs, and what the process said to this machine alone."""
+MOST_ARCHIVES = 3
+"""Archives kept: each is as large as a model."""
+
+
+def zipped(run: Run) -> Path:
+    """Write a run directory into a zip among the machine's temporary files; gives its path.
+
+    Written beside and renamed; an earlier archive of the same run is replaced. Weights do not get
+    smaller, so nothing is compressed but text.
+    """
+    folder = Path(tempfile.gettempdir()) / f"tandem-archives-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    kept = sorted(folder.glob("*.zip"), key=lambda path: path.stat().st_mtime)
+    for old in kept[: max(0, len(kept) - MOST_ARCHIVES + 1)]:
+        old.unlink(missing_ok=True)
+    place = folder / f"{run.id}.zip"
+    beside = place.with_suffix(".part")
+    try:
+        with zipfile.ZipFile(beside, "w") as archive:
+            _pack(run, archive)
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)  # what a full disk, or a run deleted meanwhile, leaves
+    return place
+
+
+def _pack(run: Run, archive: zipfile.ZipFile) -> None:
+    for path in sorted(run.folder.rglob("*")):
+        inside = path.relative_to(run.folder)
+        if path.is_symlink() or not path.is_file():
+            continue
+        if inside.parts[0] in LEFT_OUT or inside.parts[0].startswith("."):
+            continue
+        packed = zipfile.ZIP_DEFLATED if path.suffix in (".json", ".jsonl", ".txt", ".md") \
+            else zipfile.ZIP_STORED
+        archive.write(path, f"{run.id}/{inside.as_posix()}", packed)
+
+
+@dataclass(frozen=True)
+class Views:
+    """What is chosen: the id of a run, or the name of data that somebody brought.
+
+    Every refusal is a ValueError with a sentence.
+    """
+
+    acts: Acts
+
+    @property
+    def trains(self) -> bool:
+        """Whether anything is fine-tuned here."""
+        return self.acts.house.settings.train != "off"
+
+    def choose(self, visitor: Visitor, shown: str) -> None:
+        """Begin to make ready what somebody chose, anew if it was stopped or failed."""
+        showcase, begin = self.acts.house.showcase, self.acts.seen(visitor, shown)
+        if not showcase.is_opening(shown):
+            showcase.chosen.again(shown)
+            if showcase.chosen.stage(shown) is None:
+                begin()
+
+    def stage(self, visitor: Visitor, shown: str) -> Stage | None:
+        """How far it is; None where it was not begun, or has been let go of."""
+        self.acts.seen(visitor, shown)
+        return self.acts.house.showcase.chosen.stage(shown)
+
+    def words(self, visitor: Visitor, shown: str) -> Words | None:
+        """What BM25 can be asked of somebody's data before Base has read it."""
+        stage = self.stage(visitor, shown)
+        return stage.words if stage else None
+
+    def stop(self, visitor: Visitor, shown: str) -> None:
+        """Stop reading somebody's data; the pair of a run is loaded for whoever may see it."""
+        self.acts.seen(visitor, shown)
+        if is_own(shown):
+            self.acts.house.showcase.chosen.stop(shown)
+
+    def run_on(self, visitor: Visitor, data: str) -> Run | None:
+        """A visitor's newest run on their data that has a model; where none has, an active one."""
+        source = Path(self.acts.source(visitor, data)).resolve()
+        runs = [run for run in self.acts.runs(visitor) if visitor.owns(run) and
+                Path(str(run.record().get("data", {}).get("source", ""))) == source]
+        usable = [run for run in runs if run.has_model and run.record()["status"] in USABLE]
+        active = [run for run in runs if run.record()["status"] in ACTIVE]
+        return next(iter(usable or active), None)

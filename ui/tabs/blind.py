@@ -1,0 +1,248 @@
+"""The blind test on the page: questions, two unlabelled lists, votes, and what they say."""
+
+import csv
+import io
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from corpus.text import shortened
+from retrieval.blind import Ballot, Tally, Votes, ballots, tally
+from retrieval.compare import Hit, check_query
+from train.run.record import now, write_text
+from ui.html import elements
+from ui.services.app import House
+from ui.services.model_pair import Pair
+from ui.services.runs import Acts
+
+from .board_handlers import pair_seen, report_place
+from .shared import Shared
+
+LISTED = 5
+MOST_OWN = 50
+"""Questions of one's own in a session."""
+MOST_SESSIONS = 500
+"""Sessions kept for one pair: a public page must not fill the disk."""
+LONGEST_NAME = 60
+LABELS = {"left": "Left is better", "right": "Right is better", "tie": "Equally good",
+          "neither": "Neither helps"}
+HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True)
+class Session:
+    """One sitting of one voter, on one pair of models."""
+
+    id: str
+    voter: str
+    run: str
+    pair: str
+    ballots: tuple[Ballot, ...]
+    at: int = 0
+
+    @property
+    def ballot(self) -> Ballot | None:
+        """The question that is put now; None when all were."""
+        return self.ballots[self.at] if self.at < len(self.ballots) else None
+
+
+def blind_tab(acts: Acts, shared: Shared) -> None:
+    """Build the blind test inside the current Blocks."""
+    gr.HTML(elements.sentence("Which list answers better? Which model made which is not shown, and "
+                            "drawn anew for each question."), js_on_load=None)
+    with gr.Row():
+        count = gr.Slider(1, 50, value=10, step=1, label="Test questions")
+        name = gr.Textbox(label="Your name or initials", max_length=LONGEST_NAME,
+                          info="To tell voters apart; it is kept with the votes.")
+        own = gr.Textbox(label="Questions of your own instead, one a line", lines=3)
+    start = gr.Button("Start", variant="primary", size="sm")
+    session = gr.State(None)
+    lists = gr.HTML(js_on_load=None, elem_id="blind")
+    with gr.Row(visible=False, elem_id="blind-votes") as row:
+        votes = {choice: gr.Button(label, size="sm") for choice, label in LABELS.items()}
+    result = gr.HTML(js_on_load=None, elem_id="blind-result")
+    with gr.Row():
+        show = gr.Button("Show the result", size="sm")
+        take = {kind: gr.Button(f"Votes as {kind.upper()}", size="sm") for kind in ("csv", "json")}
+        save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="votes-save")
+    saved = gr.Textbox("", show_label=False, elem_classes="t-hide")
+    start.click(_start(acts), [shared.run, shared.nonce, count, name, own],
+                [session, lists, row, result], concurrency_limit=2, **HIDDEN)
+    for choice, button in votes.items():
+        button.click(_vote(acts.house, choice), session, [session, lists, row, result],
+                     trigger_mode="once", concurrency_limit=4, **HIDDEN)
+    show.click(_result(acts), [shared.run, shared.nonce], result, queue=False, **HIDDEN)
+    for kind, button in take.items():
+        button.click(_take(acts, kind), [shared.run, shared.nonce, session], [save, saved],
+                     queue=False, **HIDDEN).success(None, saved, None, js=SAVE)
+
+
+# As for the report: a download button is pressed once it is filled.
+SAVE = """async (name) => {
+  for (let tries = 0; name && tries < 100; tries++) {
+    await new Promise((done) => setTimeout(done, 100));
+    const button = document.querySelector('#votes-save');
+    if (button && button.innerText.includes(name)) return void button.click();
+  }
+}"""
+
+
+def pair_key(pair: Pair) -> str:
+    """Where the votes on a pair are kept: a name that no other pair has."""
+    tuned = pair.tuned.encoder.fingerprint if pair.tuned else ""
+    prints = (pair.base.encoder.fingerprint, tuned, pair.corpus.fingerprint)
+    return "-".join("".join(mark for mark in text if mark.isalnum())[:12] for text in prints)
+
+
+def votes_on(house: House, pair: Pair) -> Votes:
+    """The votes on a pair of models."""
+    return Votes(house.settings.home / "votes" / pair_key(pair))
+
+
+def begin(house: House, pair: Pair, run: str, count: int, name: str, own: str) -> Session:
+    """A new session; ValueError with a sentence when it cannot be held."""
+    if pair.tuned is None:
+        raise ValueError("This needs a fine-tuned model: it is there when training is done.")
+    if len(list(votes_on(house, pair).folder.glob("*.jsonl"))) >= MOST_SESSIONS:
+        raise ValueError(f"There are {MOST_SESSIONS:,} sessions on this pair already: the owner "
+                         "of this Tandem must take them away first.")
+    asked = [check_query(line) for line in own.splitlines() if line.strip()]
+    if len(asked) > MOST_OWN:
+        raise ValueError(f"At most {MOST_OWN} questions of your own fit, not {len(asked):,}.")
+    texts = list(dict.fromkeys(asked)) or [
+        pair.corpus.queries[query_id].text for query_id in pair.corpus.qrels.get("test", {})]
+    if not texts:
+        raise ValueError("The data has no test questions: write some of your own.")
+    drawn = ballots(texts, len(texts) if asked else min(int(count), len(texts)),
+                    secrets.randbits(32))
+    # A name is what a voter says, a session is what is known.
+    identity = secrets.token_hex(8)
+    voter = shortened(name.strip(), LONGEST_NAME) or f"voter {identity[:4]}"
+    return Session(identity, voter, run, pair_key(pair), tuple(drawn))
+
+
+def vote(house: House, session: Session, choice: str) -> Session:
+    """Keep one vote, and go on to the next question."""
+    ballot, pair = session.ballot, house.showcase.pair_of(session.run)
+    if ballot is None:
+        return session
+    if pair_key(pair) != session.pair:
+        raise ValueError("Another model has taken this one's place: start again.")
+    votes_on(house, pair).add(session.id, {
+        "voter": session.voter, "query": ballot.query, "outcome": ballot.meant(choice),
+        "choice": choice, "tuned_on": "left" if ballot.swapped else "right", "time": now()})
+    return replace(session, at=session.at + 1)
+
+
+def two_lists(pair: Pair, session: Session) -> str:
+    """The question that is put now with both lists, nothing in them telling which is which."""
+    ballot = session.ballot
+    if ballot is None:
+        return elements.sentence(f"Thank you, {session.voter}: that was the last of "
+                               f"{len(session.ballots):,} questions.")
+    found = pair.compare(ballot.query, LISTED)
+    base, tuned = found.base.hits, found.tuned.hits if found.tuned else ()
+    left, right = (tuned, base) if ballot.swapped else (base, tuned)
+    return (
+        f'<div class="t t-blind"><p class="t-soft">Question {session.at + 1:,} of '
+        f'{len(session.ballots):,}</p><h3>{escape(ballot.query)}</h3><div class="t-two">'
+        f'{_list("Left", left)}{_list("Right", right)}</div></div>'
+    )
+
+
+def _list(name: str, hits: Sequence[Hit]) -> str:
+    items = "".join(
+        f'<li><article class="t-card"><div class="t-top"><span class="t-rank">{hit.rank}</span>'
+        f'<span class="t-title">{escape(hit.title or shortened(hit.text, 60))}</span></div>'
+        f'<details><summary><span class="t-text">{escape(hit.text)}</span></summary></details>'
+        "</article></li>" for hit in hits
+    )
+    return f'<section><h3>{name}</h3><ol class="t-list" aria-label="{name}">{items}</ol></section>'
+
+
+def outcome(found: Tally) -> str:
+    """What the votes say."""
+    return elements.sentence(f"{found.sentence} {found.voters:,} "
+                           f"{'voter' if found.voters == 1 else 'voters'}, "
+                           f"{found.questions:,} questions.")
+
+
+def exported(votes: Sequence[dict[str, str]], kind: str) -> str:
+    """Votes as `csv` or, with what they say together, as `json`."""
+    if kind == "json":
+        return json.dumps({"date": now(), "result": tally(votes).as_json(), "votes": list(votes)},
+                          indent=1, ensure_ascii=False) + "\n"
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    keys = ("voter", "query", "outcome", "choice", "tuned_on", "time")
+    rows.writerow(keys)
+    for row in votes:  # a quote before what a spreadsheet would take for a formula
+        rows.writerow([f"'{text}" if (text := row.get(key, "")).startswith(("=", "+", "-", "@"))
+                       else text for key in keys])
+    return out.getvalue()
+
+
+def _start(acts: Acts) -> Callable[..., Any]:
+    def start(
+        request: gr.Request, run: str, nonce: str, count: int, name: str, own: str
+    ) -> Any:
+        try:
+            pair = pair_seen(acts, request, nonce, run)
+            session = begin(acts.house, pair, run, count, name, own)
+            lists = two_lists(pair, session)
+        except ValueError as error:
+            return None, elements.error(str(error)), gr.Row(visible=False), ""
+        return session, lists, gr.Row(visible=True), ""
+
+    return start
+
+
+def _vote(house: House, choice: str) -> Callable[[Session | None], Any]:
+    def voted(session: Session | None) -> Any:
+        if session is None:
+            return None, elements.error("Press Start first."), gr.Row(visible=False), ""
+        try:
+            session = vote(house, session, choice)
+            pair = house.showcase.pair_of(session.run)
+            lists = two_lists(pair, session)
+        except (ValueError, OSError) as error:
+            return session, elements.error(str(error)), gr.Row(visible=False), ""
+        over = session.ballot is None
+        said = outcome(tally(votes_on(house, pair).all())) if over else ""
+        return session, lists, gr.Row(visible=not over), said
+
+    return voted
+
+
+def _result(acts: Acts) -> Callable[..., str]:
+    def result(request: gr.Request, run: str, nonce: str) -> str:
+        try:
+            pair = pair_seen(acts, request, nonce, run)
+        except ValueError as error:
+            return elements.error(str(error))
+        return outcome(tally(votes_on(acts.house, pair).all()))
+
+    return result
+
+
+def _take(acts: Acts, kind: str) -> Callable[..., Any]:
+    def take(request: gr.Request, run: str, nonce: str, session: Session | None) -> Any:
+        try:
+            visitor = acts.house.door.looks(request, nonce)
+            kept = votes_on(acts.house, acts.pair(visitor, run))
+            # Names and questions of others are for the owner alone.
+            mine = kept.all() if visitor.is_owner else kept.of(session.id) if session else []
+            if not mine:
+                raise ValueError("There are no votes of yours to take away yet.")
+            place = report_place("votes", f".{kind}")
+            write_text(place, exported(mine, kind))
+        except (ValueError, OSError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name
+
+    return take

@@ -1,0 +1,149 @@
+"""What the Scoreboard measures when it is asked to, and what it gives away."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from train.report.findings import Findings, facts_of
+from train.report.html import dims_picture
+from train.report.write import write_report
+from train.run.record import Run
+from ui.html import elements
+from ui.html.retention import elsewhere
+from ui.services.app import House
+from ui.services.model_pair import Pair
+from ui.services.retention import Elsewhere
+from ui.services.runs import Acts
+
+MOST_REPORTS = 20
+"""Reports kept among the machine's temporary files: Gradio makes copies of its own."""
+
+# A download button downloads what it had when it was pressed, so it is pressed once it is filled.
+SAVE = """async (name) => {
+  for (let tries = 0; name && tries < 100; tries++) {
+    await new Promise((done) => setTimeout(done, 100));
+    const button = document.querySelector('#report-save');
+    if (button && button.innerText.includes(name)) return void button.click();
+  }
+}"""
+
+
+def pair_seen(acts: Acts, request: gr.Request, nonce: str, run: str) -> Pair:
+    """The pair of a run, or the opening one, if whoever looks may see it."""
+    return acts.pair(acts.house.door.looks(request, nonce), run)
+
+
+def trained_dims(run: Run | None) -> list[int]:
+    """The dimensions a run trained for, beside all of them."""
+    recipe = run.record().get("recipe", {}) if run else {}
+    found = [recipe.get("truncate_dim"), *(recipe.get("matryoshka_dims") or ())]
+    return [int(dim) for dim in found if dim]
+
+
+def run_of(house: House, pair: Pair) -> Run | None:
+    """The run that made the fine-tuned side of a pair; None where none did."""
+    if not pair.run_id:
+        return None
+    run = Run(house.settings.runs / pair.run_id)
+    opening = house.showcase.run
+    if not (run.folder / "run.json").is_file() and opening and opening.id == pair.run_id:
+        run = opening  # TANDEM_TUNED_MODEL may name a run directory anywhere
+    return run if (run.folder / "run.json").is_file() else None
+
+
+def show_dims(acts: Acts) -> Callable[..., str]:
+    """Quality against truncate_dim, of the chosen pair."""
+    def dims(
+        request: gr.Request, run: str, nonce: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> str:
+        try:
+            pair = pair_seen(acts, request, nonce, run)
+            trained = trained_dims(run_of(acts.house, pair))
+            rows = pair.by_dim(trained, lambda done, total: progress(
+                (done, total), desc="Measuring", unit="lengths"))
+        except ValueError as error:
+            return elements.error(str(error))
+        return f'<div class="t t-board">{dims_picture(rows, trained)}</div>'
+
+    return dims
+
+
+def measure_elsewhere(acts: Acts, worker: Elsewhere) -> Callable[..., Iterator[Any]]:
+    """What the fine-tuning of the chosen pair cost on other domains, for who may act on the run."""
+    door = acts.house.door
+
+    def measure(request: gr.Request, run_id: str, nonce: str) -> Iterator[Any]:
+        try:
+            visitor = door.visitor(request, nonce)
+            run = run_of(acts.house, acts.pair(visitor, run_id))
+            if run is None:
+                raise ValueError("There is no run to measure: this fine-tuned model was given as "
+                                 "it is.")
+            door.check_owns(visitor, run)
+            yield (gr.Button(interactive=False), elements.sentence(
+                "Both models answer questions about other things now: this takes some minutes "
+                "on a slow machine."))
+            found = worker.measure(run)
+        except (ValueError, OSError) as error:
+            yield gr.Button(interactive=True), elements.error(str(error))
+        else:
+            yield gr.Button(visible=False), elsewhere(found)
+
+    return measure
+
+
+def findings(house: House, pair: Pair, against: str) -> Findings:
+    """What a report of a pair is made of. ValueError where nothing was measured."""
+    evidence = pair.evidence_against(against)
+    if evidence is None or pair.tuned is None:
+        raise ValueError("Nothing is measured yet: there is no fine-tuned model.")
+    run = run_of(house, pair)
+    record = run.record() if run else {}
+    facts = facts_of(run) if run else _bare_facts(pair)
+    if against != "Base":
+        facts = facts | {"In place of Base": against}
+    return Findings(evidence, facts, pair.corpus.queries, record.get("history") or (),
+                    record.get("retention"), pair.known_dims)
+
+
+def _bare_facts(pair: Pair) -> dict[str, str]:
+    tuned = pair.tuned
+    return {
+        "Base": Path(pair.base.name).name if Path(pair.base.name).is_absolute() else pair.base.name,
+        "Base fingerprint": pair.base.encoder.fingerprint,
+        "Fine-tuned fingerprint": tuned.encoder.fingerprint if tuned else "",
+        "Data": pair.corpus.name,
+        "Data fingerprint": pair.corpus.fingerprint,
+        "Test split fingerprint": pair.corpus.split_fingerprints.get("test", ""),
+    }
+
+
+def give_report(acts: Acts, ending: str) -> Callable[..., Any]:
+    """Write the report of the chosen pair and hand it to the download button."""
+    def give(request: gr.Request, run_id: str, nonce: str, against: str) -> Any:
+        try:
+            pair = pair_seen(acts, request, nonce, run_id)
+            place = report_place(pair.run_id or pair.corpus.name, ending)
+            write_report(findings(acts.house, pair, against), place)
+        except (ValueError, OSError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name
+
+    return give
+
+
+def report_place(name: str, ending: str) -> Path:
+    """A new file of the machine's temporary ones, for somebody to take away."""
+    folder = Path(tempfile.gettempdir()) / f"tandem-reports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+    for old in kept[: max(0, len(kept) - MOST_REPORTS + 1)]:
+        old.unlink(missing_ok=True)
+    slug = "".join(mark if mark.isascii() and mark.isalnum() else "-" for mark in name)[:60]
+    return folder / f"tandem-{slug}-{time.time_ns() // 10**6 % 10**8:08}{ending}"

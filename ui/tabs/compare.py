@@ -1,0 +1,305 @@
+"""The Compare tab: one question through both models, live.
+
+Questions to begin with: of the test split, for somebody who has none of their own.
+"""
+
+import contextlib
+import random
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from corpus.records import Corpus, Query
+from retrieval.compare import MAX_K, MAX_QUERY
+from ui.auth import Visitor
+from ui.html import elements, selection
+from ui.services.app import House
+from ui.services.load_upload import is_own
+from ui.services.model_pair import Pair, Words
+from ui.services.opening import Showcase
+from ui.services.pair_cache import NotReadyError
+from ui.services.runs import Acts, Views
+
+from .shared import Shared
+
+DEFAULT_K = 5
+ALL_DIMS = "all"
+WAIT = 5.0
+"""Seconds a program is let wait for a pair that is being loaded: longer would hold up others."""
+
+# The question stays in the address, so that a result can be shared and outlives a reload.
+REMEMBER = """(question, k, run, ...rest) => {
+  const url = new URL(window.location.href);
+  question ? url.searchParams.set('q', question) : url.searchParams.delete('q');
+  k === 5 ? url.searchParams.delete('k') : url.searchParams.set('k', k);
+  run ? url.searchParams.set('run', run) : url.searchParams.delete('run');
+  window.history.replaceState(null, '', url);
+  return [question, k, run, ...rest];
+}"""
+
+# A movement leads to the same passage on the other side.
+FOLLOW = """
+element.addEventListener('click', (event) => {
+  const chip = event.target.closest('[data-go]');
+  if (!chip) return;
+  const card = chip.closest('[data-slot]');
+  const side = chip.dataset.go === 'tuned' ? 'base' : 'tuned';
+  const other = element.querySelector(
+    `article[data-slot="${card.dataset.slot}"][data-side="${side}"]`);
+  if (!other) return;
+  element.querySelectorAll('[data-target]').forEach((old) => old.removeAttribute('data-target'));
+  other.setAttribute('data-target', '');
+  other.scrollIntoView({block: 'nearest', behavior: 'smooth'});
+  other.focus({preventScroll: true});
+});
+"""
+
+
+def compare_tab(house: House, acts: Acts, shared: Shared) -> None:
+    """Build the tab inside the current Blocks, around the question that all tabs share."""
+    question = shared.question
+    with gr.Row(elem_id="ask-row"):
+        question.render()
+        ask = gr.Button("Compare", variant="primary", scale=1, min_width=110)
+    with gr.Row(elem_id="examples"):
+        win = gr.Button("A win", size="sm", elem_classes="t-choose")
+        regression = gr.Button("A regression", size="sm", elem_classes="t-choose")
+        surprise = gr.Button("Surprise me", size="sm", elem_classes="t-choose")
+        examples = [gr.Button("", size="sm", visible=False) for _ in range(EXAMPLES)]
+    choosers = (win, a_win), (regression, a_regression), (surprise, a_surprise)
+    with gr.Accordion("Options", open=False), gr.Row():
+        k = gr.Slider(1, MAX_K, value=DEFAULT_K, step=1, label="Passages a side (k)")
+        dims = gr.Dropdown([ALL_DIMS], value=ALL_DIMS, label="Dimensions (truncate_dim)")
+        lexical = gr.Checkbox(label="Show BM25, which matches words only")
+    shared.reading[0].render()
+    result = gr.HTML(elements.empty(), js_on_load=FOLLOW, elem_id="result")
+    shown = gr.State(None)
+    gr.on(
+        [question.change, question.submit, ask.click, k.release, k.change, dims.change,
+         lexical.change, shared.version.change, shared.run.change, shared.stage.change],
+        _result(house, acts),
+        [question, k, shared.run, dims, lexical, shown, shared.nonce, shared.stage],
+        [result, shown],
+        js=REMEMBER,
+        trigger_mode="always_last",
+        concurrency_limit=4,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    gr.on([shared.version.change, shared.run.change, shared.stage.change], _choices(house, acts),
+          [shared.run, shared.nonce, question],
+          [question, dims, *(button for button, _ in choosers), *examples], queue=False,
+          trigger_mode="multiple", show_progress="hidden", api_visibility="private")
+    for button in examples:
+        button.click(None, button, question, js="(text) => text", api_visibility="private")
+    for button, choose in choosers:
+        button.click(_chooser(house, acts, choose), [shared.run, shared.nonce], question,
+                     queue=False, show_progress="hidden", api_visibility="private")
+
+
+def question_box() -> gr.Textbox:
+    """The box a question is typed into, to be rendered by the Compare tab."""
+    return gr.Textbox(
+        label="Your question",
+        placeholder="Ask in your own words",
+        max_length=MAX_QUERY,
+        scale=8,
+        elem_id="question",
+        render=False,
+    )
+
+
+def compare_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
+    """The function behind `/compare`, which has these parameters and no more.
+
+    Who calls it over plain HTTP sends all of them: one more would break every such caller.
+    """
+    on = compare_on_endpoint(house, acts)
+
+    def compare(
+        request: gr.Request, query: str, k: int = DEFAULT_K, truncate_dim: int | None = None
+    ) -> dict[str, Any]:
+        """Rank the corpus for one query with both models, side by side."""
+        return on(request, query, "", k, truncate_dim)
+
+    return compare
+
+
+def compare_on_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
+    """The function behind `/compare_on`."""
+
+    def compare_on(
+        request: gr.Request, query: str, run: str, k: int = DEFAULT_K,
+        truncate_dim: int | None = None,
+    ) -> dict[str, Any]:
+        """Rank a corpus for one query with both models of a run, or with Base on your own data.
+
+        run: the id of a run, or the name of data you uploaded; empty for what the page opens with.
+        """
+        try:
+            pair = acts.pair(house.door.looks(request), str(run or ""), WAIT)
+            return pair.compare(query, k, truncate_dim).as_json()
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return compare_on
+
+
+def _result(house: House, acts: Acts) -> Callable[..., Any]:
+    showcase, views = house.showcase, Views(acts)
+
+    def result(
+        request: gr.Request, question: str, k: int, run: str, dims: str, lexical: bool, shown: Any,
+        nonce: str, stage: str,
+    ) -> Any:
+        asked = (question, k, run, dims, lexical, showcase.version, stage)
+        if asked == shown:  # drawing it again would only take the focus away
+            return gr.skip()
+        if not question or not question.strip():
+            return elements.empty(), asked
+        visitor = house.door.looks(request, nonce)
+        try:
+            pair = acts.pair(visitor, run)
+            found = pair.compare(question, k, dims, lexical)
+            return elements.comparison(found, _alone(views, visitor, run, pair)), asked
+        except NotReadyError:
+            return _early(views, visitor, run, question, k), None
+        except ValueError as error:
+            return elements.error(str(error)), None
+
+    return result
+
+
+def _early(views: Views, visitor: Visitor, run: str, question: str, k: int) -> str:
+    """What there is to see while a pair is not ready."""
+    if not is_own(run):
+        return elements.waiting(
+            "The models of that run are being loaded" if run else "The base model is getting ready")
+    try:
+        words = views.words(visitor, run)
+        return selection.by_words(words.compare(question, k)) if words else \
+            elements.waiting("Your data is being read")
+    except ValueError as error:  # the question, or the data
+        return elements.error(str(error))
+
+
+def _alone(views: Views, visitor: Visitor, run: str, pair: Pair) -> elements.Alone:
+    """What is said of the fine-tuned side while there is none."""
+    if not is_own(run):
+        training = views.acts.house.showcase.progress.kind == "training"
+        return elements.TRAINING if training else elements.Alone()
+    if pair.tuned is not None:
+        return elements.Alone()
+    return elements.Alone(selection.why_alone(views.run_on(visitor, run), views.trains))
+
+
+def _choices(house: House, acts: Acts) -> Callable[..., list[Any]]:
+    views = Views(acts)
+
+    def choices(request: gr.Request, run: str, nonce: str, question: str) -> list[Any]:
+        visitor, seen = house.door.looks(request, nonce), None
+        try:
+            seen = acts.pair(visitor, run)
+        except NotReadyError:
+            with contextlib.suppress(ValueError):
+                seen = views.words(visitor, run)
+        except ValueError:  # Compare says it
+            pass
+        dim = seen.base.encoder.dim if isinstance(seen, Pair) else 0
+        dims = [ALL_DIMS, *(str(2**n) for n in range(12, 3, -1) if 2**n < dim)]
+        queries = example_queries(seen.corpus if seen else None)
+        texts = [query.text for query in queries] + [""] * (EXAMPLES - len(queries))
+        both = not is_own(run)  # who has not fine-tuned has neither won nor lost
+        return [first_question(house.showcase, run, question, queries), gr.Dropdown(dims),
+                gr.Button(visible=both), gr.Button(visible=both),
+                gr.Button(visible=both or bool(queries)),
+                *(gr.Button(text, visible=bool(text)) for text in texts)]
+
+    return choices
+
+
+def _chooser(house: House, acts: Acts, choose: Callable[[Any], str]) -> Callable[..., str]:
+    views = Views(acts)
+
+    def chooser(request: gr.Request, run: str, nonce: str) -> str:
+        visitor = house.door.looks(request, nonce)
+        try:
+            words = views.words(visitor, run) if is_own(run) else None
+            return choose(words or acts.pair(visitor, run))
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return chooser
+
+
+EXAMPLES = 4
+LONGEST_EXAMPLE = 120
+"""Characters that still fit on a button."""
+
+
+def landing_question(showcase: Showcase) -> str:
+    """The question a visitor finds: the test question Fine-tuned gained most on, if it did."""
+    corpus, evidence = showcase.corpus, showcase.evidence
+    if corpus and evidence and (best := max(evidence.gaps, key=evidence.gaps.__getitem__)):
+        return corpus.queries[best].text
+    return next((query.text for query in example_queries(corpus)), "")
+
+
+def a_win(pair: Pair) -> str:
+    """A test question whose answer Fine-tuned ranks better."""
+    return _by_gap(pair, lambda gap: gap > 0, "Fine-tuned won no question of the test split.")
+
+
+def a_regression(pair: Pair) -> str:
+    """A test question whose answer Fine-tuned ranks worse."""
+    return _by_gap(pair, lambda gap: gap < 0, "Fine-tuned lost no question of the test split.")
+
+
+def a_surprise(pair: Pair | Words) -> str:
+    """Any test question."""
+    queries = _test_queries(pair.corpus)
+    if not queries:
+        raise ValueError("The corpus has no test questions.")
+    return random.choice(queries).text
+
+
+def _by_gap(pair: Pair, wanted: Callable[[float], bool], none: str) -> str:
+    if pair.evidence is None:
+        raise ValueError("This needs a fine-tuned model: it is there when training is done.")
+    found = [query_id for query_id, gap in pair.evidence.gaps.items() if wanted(gap)]
+    if not found:
+        raise ValueError(none)
+    return pair.corpus.queries[random.choice(found)].text
+
+
+def _test_queries(corpus: Corpus) -> list[Query]:
+    return [corpus.queries[query_id] for query_id in corpus.qrels.get("test", {})]
+
+
+def example_queries(corpus: Corpus | None) -> list[Query]:
+    """Short test questions about different model lines: the same ones at every start.
+
+    Of data that somebody brought, whose questions may have any length, those nearest to that.
+    """
+    chosen: dict[str, Query] = {}
+    queries = sorted(_test_queries(corpus) if corpus else [], key=lambda query: len(query.text))
+    for query in queries:
+        if 30 <= len(query.text) <= 60:
+            chosen.setdefault(query.model_line or query.id, query)
+    for query in sorted(queries, key=lambda query: (abs(len(query.text) - 45), query.id)):
+        if len(chosen) < EXAMPLES and len(query.text) <= LONGEST_EXAMPLE:
+            chosen.setdefault(query.model_line or query.id, query)
+    return list(chosen.values())[:EXAMPLES]
+
+
+def first_question(
+    showcase: Showcase, run: str, question: str, queries: list[Query]
+) -> Any:
+    """A question of somebody's own data in place of one of the data the page opened with."""
+    opened = showcase.corpus
+    if not is_own(run) or not queries or opened is None:
+        return gr.skip()
+    known = {query.text for query in queries}
+    of_opening = not question or bool(opened.relevant(question))
+    return queries[0].text if of_opening and question not in known else gr.skip()

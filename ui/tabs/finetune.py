@@ -1,0 +1,311 @@
+"""The Fine-tune tab: data, recipe, engine, what will happen; beside it, the run that is watched.
+
+The fields of a recipe, made from the rules it is checked by: none is listed twice.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import gradio as gr
+
+from retrieval.encoder import EMBEDDED_MODEL
+from train.engines.offers import TITLES, automatic
+from train.recipe import PRESETS, RECIPES, RULES, Recipe, preset_of
+from train.run.spec import Request
+from ui.auth import Visitor
+from ui.html import data as data_html
+from ui.html import elements
+from ui.services.app import House
+from ui.services.estimate import PlanError, Planner, plan_key
+from ui.services.importing import Intake
+from ui.services.publishing import Publishing
+from ui.services.runs import Acts, Wish
+from ui.tabs.data.panel import data_panel
+
+from .run import run_panel
+from .shared import Shared
+
+
+@dataclass(frozen=True)
+class Form:
+    """The components that say what is asked for, in the order `_wish` takes their values."""
+
+    data: gr.Textbox
+    recipe: gr.Radio
+    base: gr.Dropdown
+    engine: gr.Radio
+    flavor: gr.Dropdown
+    seed: gr.Number
+    texts: list[gr.Textbox]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """All of them."""
+        return [self.data, self.recipe, self.base, self.engine, self.flavor, self.seed,
+                *self.texts]
+
+
+def finetune_tab(
+    house: House, acts: Acts, intake: Intake, planner: Planner, publishing: Publishing,
+    shared: Shared, tab: gr.Tab,
+) -> None:
+    """Build the tab inside the current Blocks."""
+    with gr.Row(elem_id="finetune"):
+        with gr.Column(scale=5, min_width=320):
+            form, form_kept, data_chosen = _form(house, acts, intake, shared)
+            plan = gr.HTML(data_html.note("Open this tab to see what will happen."),
+                           js_on_load=None, elem_id="plan")
+            with gr.Accordion("Publish it when it is done", open=False):
+                to = gr.Textbox(label="Repository", placeholder="you/name-of-the-model",
+                                info="Whether you may write there is asked before the run starts. "
+                                "Leave it empty to decide later.", max_length=200,
+                                elem_id="then-publish")
+                private = gr.Checkbox(True, label="Private")
+            start = gr.Button("Start the fine-tune", variant="primary", elem_id="start")
+        with gr.Column(scale=6, min_width=320):
+            run_panel(house, acts, publishing, shared)
+    # What is wrong is said at once; what must be measured comes after.
+    key = gr.Textbox(visible="hidden")
+    planned = {"fn": _plan(house, acts, planner), "inputs": [shared.nonce, *form.inputs],
+               "outputs": [plan, key], "queue": False, "show_progress": "hidden",
+               "api_visibility": "private"}
+    gr.on([tab.select, *(field.change for field in form.inputs[1:])], trigger_mode="always_last",
+          **planned)
+    form.data.change(trigger_mode="multiple", **planned)  # the check is what is put off there
+    key.change(_measure(house, acts, planner), [shared.nonce, key, *form.inputs], plan,
+               trigger_mode="always_last", concurrency_limit=2, show_progress="hidden",
+               api_visibility="private")
+    start.click(_start(house, acts, publishing), [shared.nonce, to, private, *form.inputs],
+                [shared.watched, plan],
+                concurrency_limit=4, api_visibility="private")
+    # Kept when somebody types or chooses, never when the page fills the form by itself: what it
+    # fills in while it loads would overwrite what is about to be restored, and that what is typed.
+    for chosen in data_chosen:
+        chosen.success(_kept, [shared.nonce, *form.inputs], form_kept, queue=False,
+                       show_progress="hidden", api_visibility="private")
+    gr.on([field.input for field in form.inputs[1:]], _kept, [shared.nonce, *form.inputs],
+          form_kept, queue=False, show_progress="hidden", api_visibility="private")
+
+
+def _form(
+    house: House, acts: Acts, intake: Intake, shared: Shared
+) -> tuple[Form, gr.BrowserState, list[Any]]:
+    """The form, where it is kept, and what tells that data was chosen."""
+    panel = data_panel(house, intake, shared)
+    gr.Markdown("### 2 · Recipe")
+    recipe = gr.Radio(recipe_choices(), value="tandem", show_label=False, label="Recipe",
+                      elem_id="recipe")
+    base = gr.Dropdown(_bases(house), value=house.settings.base_model, allow_custom_value=True,
+                       label="Base model", info="A preset, or any Hub id (id@revision for one "
+                       "commit); safetensors only.", elem_id="base")
+    base_said = gr.HTML(js_on_load=None, elem_id="base-said")
+    with gr.Accordion("Advanced: every hyperparameter", open=False):
+        own_values = gr.HTML(data_html.recipe_values(values_of("tandem")), js_on_load=None,
+                             elem_id="recipe-values")
+        recipe.change(lambda name: data_html.recipe_values(values_of(name)), recipe, own_values,
+                      trigger_mode="multiple", queue=False, show_progress="hidden",
+                      api_visibility="private")
+        seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
+        texts = recipe_fields()
+    gr.Markdown("### 3 · Where it runs")
+    # All of them from the start: what a reload restores must be among the choices.
+    engines = [(TITLES[name], name) for name in TITLES if name in house.queue.engines]
+    engine = gr.Radio([("Automatic", "auto"), *engines], value="auto", show_label=False,
+                      label="Engine", elem_id="engine")
+    flavor = gr.Dropdown([], label="Machine", visible=False, elem_id="flavor")
+    about = gr.HTML(js_on_load=None, elem_id="engine-note")
+    gr.Markdown("### 4 · What will happen")
+    form = Form(panel.data, recipe, base, engine, flavor, seed, texts)
+    kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
+    _listen(house, acts, shared, form, about, kept)
+    dim = texts[NAMES.index("truncate_dim")]
+    base.change(_as_prescribed, [base, dim], [dim, base_said], trigger_mode="multiple",
+                queue=False, show_progress="hidden", api_visibility="private")
+    return form, kept, panel.chosen
+
+
+def _listen(
+    house: House, acts: Acts, shared: Shared, form: Form, about: gr.HTML, kept: gr.BrowserState
+) -> None:
+    quiet: dict[str, Any] = {"trigger_mode": "multiple", "show_progress": "hidden",
+                             "api_visibility": "private"}
+    gr.on([shared.nonce.change, form.engine.change], _engines(house, acts),
+          [shared.nonce, form.engine], [form.engine, form.flavor, about], queue=True, **quiet)
+    shared.nonce.change(_restore(house), [shared.nonce, kept], form.inputs, queue=False, **quiet)
+
+
+def _bases(house: House) -> list[tuple[str, str]]:
+    known = [(f"{house.settings.base_model} (what Compare opens with)", house.settings.base_model)]
+    if house.settings.base_model != EMBEDDED_MODEL:
+        known.append((EMBEDDED_MODEL, EMBEDDED_MODEL))
+    return known + [
+        (f"{preset.base} (for a GPU, {preset.truncate_dim} dimensions)",
+         f"{preset.base}@{preset.revision}")
+        for preset in PRESETS.values() if preset.revision
+    ]
+
+
+def _as_prescribed(base: str, dim: str | None) -> Any:
+    """A preset brings the dimensions and the prompt its authors mean it to be used with.
+
+    What somebody typed is theirs; what another preset brought goes with it.
+    """
+    preset = preset_of(str(base).partition("@")[0])
+    brought = {str(known.truncate_dim) for known in PRESETS.values() if known.truncate_dim}
+    prompt = data_html.prompt_note(preset.query_prompt) if preset and preset.query_prompt else ""
+    if dim and dim not in brought:
+        return gr.skip(), prompt
+    return str(preset.truncate_dim or "") if preset else "", prompt
+
+
+def _engines(house: House, acts: Acts) -> Callable[..., Any]:
+    def engines(request: gr.Request, nonce: str, chosen: str) -> Any:
+        visitor = house.door.looks(request, nonce)
+        found = acts.offers(visitor)
+        auto, why = automatic(found)
+        names = [("Automatic", "auto"), *((offer.title, offer.engine) for offer in found)]
+        chosen = chosen if chosen in {name for _, name in names} else "auto"
+        takes = auto if chosen == "auto" else chosen
+        note = data_html.engine_note(found, auto, why)
+        try:
+            flavors, usual = acts.flavors(visitor, takes or "")
+        except ValueError as error:  # the Hub does not say which machines there are
+            flavors, usual, note = [], None, elements.error(str(error))
+        return (gr.Radio(names, value=chosen),
+                gr.Dropdown(flavors, value=usual, visible=bool(flavors)), note)
+
+    return engines
+
+
+def _restore(house: House) -> Callable[..., Any]:
+    """What stood in the form before a reload, unless it is of another version of the page."""
+    def restore(request: gr.Request, nonce: str, kept: Any) -> Any:
+        parts = 6 + len(NAMES)
+        if not isinstance(kept, list) or len(kept) != parts or str(kept[1]) not in RECIPES:
+            return [gr.skip()] * parts
+        try:
+            house.uploads.source(kept[0], house.door.looks(request, nonce))
+        except ValueError:
+            kept[0] = house.settings.data
+        return kept
+
+    return restore
+
+
+def _kept(nonce: str, *values: Any) -> Any:
+    """The form as the browser keeps it; not before the nonce, with which the form is restored.
+
+    Else who is quicker than that has half of what they typed put back over the other half.
+    """
+    return list(values) if nonce else gr.skip()
+
+
+def _wish(values: tuple[Any, ...]) -> Wish:
+    data, recipe, base, engine, flavor, seed, *texts = values
+    return Wish(str(data or ""), str(recipe or ""), str(base or ""),
+                changed(tuple(str(text or "") for text in texts)), str(engine or "auto"),
+                str(flavor or ""), int(seed) if isinstance(seed, int | float) else 42)
+
+
+def _plan(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
+    """What can be said at once: what is wrong, or how many pairs and steps there are."""
+    def plan(request: gr.Request, nonce: str, *values: Any) -> Any:
+        visitor = house.door.looks(request, nonce)
+        try:
+            asked = acts.request(visitor, _wish(values))
+            house.door.check_start(visitor, asked.engine)
+            known = planner.known(asked)
+            return _planned(acts, visitor, asked, known or acts.counts(asked)), plan_key(asked)
+        except (ValueError, OSError) as error:
+            return elements.error(str(error)), ""
+
+    return plan
+
+
+def _measure(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
+    """What takes some seconds: the time, by trying. A later wish is not overwritten."""
+    def measure(request: gr.Request, nonce: str, key: str, *values: Any) -> Any:
+        visitor = house.door.looks(request, nonce)
+        try:
+            asked = acts.request(visitor, _wish(values))
+            if plan_key(asked) != key:
+                return gr.skip()
+            house.door.check_start(visitor, asked.engine)  # measuring costs the owner too
+            return _planned(acts, visitor, asked, planner.plan(asked, visitor.token))
+        except PlanError as error:
+            if asked.engine == "jobs":  # what is too slow here need not be there
+                counts = acts.counts(asked) | {"time": f"not known: {error}"}
+                return _planned(acts, visitor, asked, counts)
+            return elements.error(str(error)) if key else gr.skip()
+        except (ValueError, OSError) as error:
+            return elements.error(str(error)) if key else gr.skip()
+
+    return measure
+
+
+def _planned(acts: Acts, visitor: Visitor, asked: Request, said: Mapping[str, Any]) -> str:
+    where = next((offer.title for offer in acts.offers(visitor) if offer.engine == asked.engine),
+                 asked.engine)
+    said, cost = acts.priced(visitor, asked, said)
+    return data_html.plan(said, where, cost)
+
+
+def _start(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+    def start(request: gr.Request, nonce: str, to: str, private: bool, *values: Any) -> Any:
+        try:
+            visitor = house.door.visitor(request, nonce)
+            run = publishing.start_and_publish(acts, visitor, _wish(values), to, private)
+        except (ValueError, OSError) as error:
+            return gr.skip(), elements.error(str(error))
+        gr.Info("The fine-tune is queued. It goes on when this page is closed.", duration=5)
+        return run.id, gr.skip()
+
+    return start
+
+
+ABOUT = {
+    "tandem": "ours: as good as the ancestor’s in less than half its time",
+    "quick": "one pass at a higher rate: nearly as good in about a sixth of the time",
+    "seed": "the ancestor’s, to the letter",
+}
+NAMES = tuple(name for name, _, _ in RULES)
+
+
+def recipe_choices() -> list[tuple[str, str]]:
+    """The named recipes with what they are for, as choices of a radio."""
+    return [(f"{name} – {ABOUT[name]}" if name in ABOUT else name, name) for name in RECIPES]
+
+
+def recipe_fields() -> list[gr.Textbox]:
+    """A text box for each hyperparameter, empty where the recipe's own value holds."""
+    boxes: list[gr.Textbox] = []
+    for start in range(0, len(RULES), 3):
+        with gr.Row():
+            for name, allowed, _ in RULES[start : start + 3]:
+                boxes.append(gr.Textbox(
+                    label=name, info=allowed, placeholder="the recipe’s own", max_length=60,
+                    min_width=180,
+                ))
+    return boxes
+
+
+def values_of(name: str) -> dict[str, str]:
+    """A recipe's own values, by hyperparameter: what holds where a box is empty.
+
+    They are shown beside the boxes, not in them: filling a box from the server while somebody types
+    into it would take away what they typed.
+    """
+    recipe = RECIPES.get(name, RECIPES["tandem"])
+    return {field: _value(recipe, field) for field in NAMES}
+
+
+def changed(texts: tuple[str, ...]) -> dict[str, str]:
+    """What was typed into the boxes, by hyperparameter."""
+    return {name: text.strip() for name, text in zip(NAMES, texts, strict=True) if text.strip()}
+
+
+def _value(recipe: Recipe, name: str) -> str:
+    known = {field.name for field in fields(recipe)}
+    value = getattr(recipe, name) if name in known else None
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

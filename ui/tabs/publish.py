@@ -1,0 +1,269 @@
+"""Publishing the run that is watched: where to, the card as it will look, how far it is."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gradio as gr
+
+from train.publish.onnx import can_export
+from train.publish.permissions import check_repo_id
+from train.publish.publish import Wish
+from train.report.card import model_card
+from train.report.card_metadata import LICENSES, CardEdits, title_of
+from train.run.record import Run
+from ui.auth import Visitor
+from ui.html import elements
+from ui.html.publish import publication
+from ui.services.app import House
+from ui.services.publishing import Extras, Publishing
+from ui.services.runs import Acts
+
+from .shared import Shared
+
+TICK = 1.0
+ON_EDITED = [("Replace it with this one", "replace"), ("Keep it as it is there", "keep"),
+             ("Put both together", "merge")]
+AS_BASE = "as the base model’s"
+CARD_FIELDS = 5
+
+
+def publish_panel(
+    house: House, acts: Acts, publishing: Publishing, shared: Shared, current: gr.Textbox
+) -> gr.Accordion:
+    """Build the panel inside the current Blocks, for the run whose id is in `current`."""
+    with gr.Accordion("Publish to the Hub", open=False, visible=False, elem_id="publish") as panel:
+        to = gr.Textbox(label="Repository", placeholder="you/name-of-the-model", max_length=200,
+                        elem_id="publish-to")
+        name_said = gr.HTML(js_on_load=None)
+        who = gr.HTML(js_on_load=None, elem_id="publish-who")
+        with gr.Row():
+            private = gr.Checkbox(True, label="Private")
+            pull = gr.Checkbox(False, label="As a pull request")
+        with gr.Accordion("The card: what it says, and how it looks", open=False):
+            title = gr.Textbox(label="Title", max_length=120)
+            with gr.Row():
+                license_ = gr.Dropdown([AS_BASE, *LICENSES], value=AS_BASE, label="Licence")
+                language = gr.Textbox(label="Language", info="Codes such as en, de",
+                                      placeholder=AS_BASE, max_length=60)
+            description = gr.Textbox(label="Description", lines=3, max_length=5000)
+            hide = gr.Checkbox(False, label="The data is private: no text of it on the card")
+            with gr.Tabs():
+                with gr.Tab("As it will look"):
+                    preview = gr.Markdown(elem_id="card-preview", max_height=520)
+                with gr.Tab("As it is written"):
+                    raw = gr.Code(language="markdown", interactive=False, max_lines=30,
+                                  elem_id="card-raw", label="README.md")
+        with gr.Accordion("Extras", open=False):
+            onnx = gr.Checkbox(
+                False, interactive=can_export(),
+                label="ONNX in int8 beside the weights, for CPUs",
+                info="Sent only if it ranks as well." if can_export() else
+                "Needs the packages of requirements-onnx.txt.")
+            with gr.Row():
+                with_data = gr.Checkbox(False, label="The data as a data set of its own")
+                data_to = gr.Textbox(label="Data set", placeholder="you/name-of-the-data",
+                                     max_length=200, elem_id="data-to")
+                data_license = gr.Dropdown(list(LICENSES), value=None, label="Licence of the data",
+                                           elem_id="data-license")
+            with gr.Row():
+                with_collection = gr.Checkbox(False, label="Add it to a collection")
+                collection = gr.Textbox(label="Collection", max_length=200,
+                                        placeholder="you/name-0123456789abcdef01234567")
+        edited = gr.Radio(ON_EDITED, value="merge", visible=False,
+                          label="The card on the Hub was edited since: what becomes of it?")
+        with gr.Row():
+            go = gr.Button("Publish", variant="primary", elem_id="publish-go")
+            stop = gr.Button("Cancel", visible=False)
+        out = gr.HTML(js_on_load=None, elem_id="published")
+    card = [title, license_, language, description, hide]
+    extras = [onnx, with_data, data_to, data_license, with_collection, collection]
+    drawn = gr.State(None)
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
+                             "api_visibility": "private"}
+    filled = current.change(_fill(house, acts), [shared.nonce, current], [to, *card], **quiet)
+    panel.expand(_who(house), shared.nonce, who, concurrency_limit=4, show_progress="hidden",
+                 api_visibility="private")
+    drawing = {"fn": _preview(house, acts), "inputs": [shared.nonce, current, to, *card],
+               "outputs": [preview, raw], **quiet}
+    filled.then(**drawing)  # of another run, though its fields may be the same
+    gr.on([field.change for field in card], trigger_mode="always_last", **drawing)
+    to.change(_check_name, to, name_said, trigger_mode="always_last", **quiet)
+    gr.Timer(TICK).tick(_look(house, acts, publishing), [shared.nonce, current, drawn],
+                        [out, go, stop, edited, drawn], **quiet)
+    go.click(_publish(house, acts, publishing),
+             [shared.nonce, current, to, private, pull, edited, *card, *extras], out,
+             concurrency_limit=4, api_visibility="private")
+    stop.click(_stop(house, acts, publishing), [shared.nonce, current], stop, queue=False,
+               api_visibility="private")
+    return panel
+
+
+def card_edits(
+    title: str | None, license_: str | None, language: str | None, description: str | None,
+    hide: bool,
+) -> CardEdits:
+    """What was typed about the card; a box nobody touched has None. CardError."""
+    return CardEdits(
+        title=(title or "").strip() or None,
+        license=None if license_ in ("", None, AS_BASE) else license_,
+        language=tuple((language or "").replace(",", " ").split()),
+        description=(description or "").strip() or None,
+        private_data=True if hide else None,
+    )
+
+
+def wanted_extras(
+    onnx: bool, with_data: bool, data_to: str | None, data_license: str | None,
+    with_collection: bool, collection: str | None,
+) -> Extras:
+    """What was chosen beside the model. ValueError says what is missing."""
+    if with_data and not data_license:
+        raise ValueError("Say under which licence the data is.")
+    if with_collection and not (collection or "").strip():
+        raise ValueError("Say which collection: its name is the end of its address on the Hub.")
+    return Extras(onnx, check_repo_id(data_to or "") if with_data else "", data_license or "",
+                  (collection or "").strip() if with_collection else "")
+
+
+def _fill(house: House, acts: Acts) -> Callable[..., Any]:
+    """What stands in the form for another run: what its record keeps, or what suits it."""
+    def fill(request: gr.Request, nonce: str, run_id: str) -> Any:
+        visitor = house.door.looks(request, nonce)
+        try:
+            run = acts.own(visitor, run_id)
+            record = run.record()
+            kept = record.get("card") or {}
+            to = record.get("publish_to") or _suggested(visitor, record)
+            return (to, kept.get("title") or title_of(record), kept.get("license") or AS_BASE,
+                    ", ".join(kept.get("language") or ()), kept.get("description") or "",
+                    bool(kept.get("private_data")
+                         or acts.house.uploads.is_upload(record["data"].get("source", ""))))
+        except (ValueError, KeyError):
+            return [gr.skip()] * 6
+
+    return fill
+
+
+def _who(house: House) -> Callable[..., str]:
+    """In whose name, and where they may publish, as the Hub says."""
+    def who(request: gr.Request, nonce: str) -> str:
+        visitor = house.door.looks(request, nonce)
+        if visitor.token is None:
+            how = "Sign in with Hugging Face" if house.settings.on_space else "Run `hf auth login`"
+            return elements.sentence(f"Nobody is signed in. {how} to publish.")
+        try:
+            spaces = house.door.accounts.of(visitor.token).namespaces
+        except ValueError as error:
+            return elements.error(str(error))
+        return elements.sentence(f"You may publish as {', '.join(spaces)}.")
+
+    return who
+
+
+def _suggested(visitor: Visitor, record: Mapping[str, Any]) -> str:
+    base = str(record["base_model"]["name"]).rstrip("/").rsplit("/", 1)[-1]
+    data = "".join(c if c.isalnum() else "-" for c in str(record["data"]["name"])).strip("-")
+    return f"{visitor.name}/{base}-{data}"[:96] if visitor.name else ""
+
+
+def _preview(house: House, acts: Acts) -> Callable[..., Any]:
+    def preview(request: gr.Request, nonce: str, run_id: str, to: str, *card: Any) -> Any:
+        try:
+            run = acts.own(house.door.looks(request, nonce), run_id)
+            text = card_text(run, to, card_edits(*card))
+        except (ValueError, KeyError, TypeError) as error:
+            return f"*{str(error) or 'There is nothing to preview yet.'}*", ""
+        return text.split("---\n", 2)[-1], text
+
+    return preview
+
+
+def card_text(run: Run, to: str | None, edits: CardEdits) -> str:
+    """The card of a run as it will be written, with some edits."""
+    record = run.record() | {"card": edits.as_record()}
+    if not record.get("metrics"):
+        raise ValueError("The card is written when the run has been measured.")
+    return model_card(record, (to or "").strip() or None)
+
+
+def _check_name(to: str | None) -> str:
+    if not to or not to.strip():
+        return ""
+    try:
+        check_repo_id(to)
+    except ValueError as error:
+        return elements.error(str(error))
+    return ""
+
+
+def _look(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+    def look(request: gr.Request, nonce: str, run_id: str, drawn: Any) -> Any:
+        try:
+            run = acts.run(house.door.looks(request, nonce), run_id) if run_id else None
+        except ValueError:
+            run = None
+        at = publishing.of(run_id) if run else None
+        record = run.record() if run else {}
+        published = record.get("published") or []
+        seen = (run_id, at, len(published), sum(bool(entry.get("verified")) for entry in published))
+        if seen == drawn:
+            return gr.skip()
+        active = at is not None and at.active
+        return (publication(at, published, record.get("publish_to") or ""),
+                gr.Button("Publishing …" if active else "Publish", interactive=not active),
+                gr.Button(visible=active, interactive=True),
+                gr.Radio(visible=at is not None and at.kind == "edited"), seen)
+
+    return look
+
+
+def _publish(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+    def go(
+        request: gr.Request, nonce: str, run_id: str, to: str, private: bool, pull: bool,
+        edited: str, *card_and_extras: Any,
+    ) -> Any:
+        card, extras = card_and_extras[:CARD_FIELDS], card_and_extras[CARD_FIELDS:]
+        try:
+            visitor = house.door.visitor(request, nonce)
+            run = acts.own(visitor, run_id)
+            at = publishing.of(run_id)
+            on_edited = edited if at is not None and at.kind == "edited" else "ask"
+            publishing.start(run, Wish(to or "", private, pull, on_edited), visitor.token,
+                             card_edits(*card), wanted_extras(*extras))
+        except (ValueError, OSError) as error:
+            return elements.error(str(error))
+        return gr.skip()
+
+    return go
+
+
+def _stop(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+    def stop(request: gr.Request, nonce: str, run_id: str) -> Any:
+        try:
+            acts.own(house.door.visitor(request, nonce), run_id)
+        except (ValueError, OSError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        publishing.stop(run_id)
+        return gr.Button("Cancelling …", interactive=False)
+
+    return stop
+
+
+def published(publishing: Publishing, run: Run, wish: Wish, token: str | None,
+              edits: CardEdits) -> dict[str, Any]:
+    """Publish for a program: waits until it is done; gives what `python -m train publish` prints.
+
+    But a file's `path` is called `name` here.
+
+    ValueError with the sentence when nothing, or not all, was published.
+    """
+    publishing.start(run, wish, token, edits)
+    while (at := publishing.of(run.id)) is not None and at.active:
+        time.sleep(0.2)
+    if at is None or at.kind != "done":
+        raise ValueError(at.text if at else "It was not published.")
+    # gradio_client takes whatever has a `path` for a file to fetch.
+    files = [{"name": file["path"], "sha256": file["sha256"], "bytes": file["bytes"]}
+             for file in at.result["files"]]
+    return {key: value for key, value in at.result.items() if key != "type"} | {"files": files}

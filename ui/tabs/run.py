@@ -1,0 +1,131 @@
+"""The run that is watched: how it is doing, and what can be done about it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from train.run.record import Run
+from ui.auth import Visitor
+from ui.html import elements, runs
+from ui.services.app import House
+from ui.services.publishing import Publishing
+from ui.services.run_state import LOST_AFTER, RunState
+from ui.services.runs import Acts
+
+from .publish import publish_panel
+from .shared import Shared
+
+TICK = 1.0
+"""Seconds between two looks at the run."""
+
+
+def run_panel(house: House, acts: Acts, publishing: Publishing, shared: Shared) -> None:
+    """Build the panel inside the current Blocks; it follows the run in `shared.watched`."""
+    panel = gr.HTML(runs.no_run(), js_on_load=None, elem_id="run")
+    with gr.Row(elem_id="run-acts"):
+        stop = gr.Button("Stop", variant="stop", visible=False, elem_id="run-stop")
+        resume = gr.Button("Resume", variant="secondary", visible=False)
+        use = gr.Button("Use in Compare", variant="primary", visible=False)
+        board = gr.Button("Open in Scoreboard", visible=False)
+    drawn = gr.Textbox(visible="hidden")
+    current = gr.Textbox(visible="hidden", elem_id="run-current")
+    panel_of = publish_panel(house, acts, publishing, shared, current)
+    buttons = [stop, resume, use, board, panel_of]
+    look = _look(house, acts)
+    timer = gr.Timer(TICK)
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
+                             "api_visibility": "private"}
+    gr.on([timer.tick, shared.watched.change, shared.nonce.change, shared.run.change], look,
+          [shared.nonce, shared.watched, shared.run, drawn], [panel, drawn, current, *buttons],
+          trigger_mode="multiple", **quiet)
+    stop.click(_act(house, acts, "stop"), [shared.nonce, current], stop,
+               api_visibility="private", queue=False)
+    resume.click(_act(house, acts, "resume"), [shared.nonce, current], resume,
+                 api_visibility="private", queue=False)
+    use.click(_chosen("compare"), current, [shared.run, shared.tabs], **quiet)
+    board.click(_chosen("scoreboard"), current, [shared.run, shared.tabs], **quiet)
+
+
+def _look(house: House, acts: Acts) -> Callable[..., Any]:
+    def look(request: gr.Request, nonce: str, watched: str, shown: str, drawn: str) -> Any:
+        visitor = house.door.looks(request, nonce)
+        try:
+            run = acts.run(visitor, watched) if watched else acts.newest(visitor)
+            if run is None:
+                return (runs.no_run(), "", "", *_buttons(None, False)) if drawn \
+                    else gr.skip()
+            status = run.record()["status"]
+            place = house.queue.place(run) if status == "queued" else 0
+            if visitor.owns(run):
+                house.queue.visit(run, visitor.token)
+            mark = _mark(run, place, shown, visitor, status == "running")
+            if mark == drawn:
+                return gr.skip()
+            state = acts.state(run)
+            showing = run.id in (shown, house.showcase.opening_run if not shown else "")
+            return (runs.run_panel(state, showing), mark, run.id,
+                    *_buttons(state, visitor.owns(run), house.queue.is_stopping(run)))
+        except ValueError as error:
+            said = f"! {error}"
+            return gr.skip() if drawn == said else (
+                elements.error(str(error)), said, "", *_buttons(None, False))
+
+    return look
+
+
+def _mark(run: Run, place: int, shown: str, visitor: Visitor, running: bool) -> str:
+    """What a run looks like now, in short: drawn again only when this has changed.
+
+    A running one that says nothing any more changes by the minute, so that this is said.
+    """
+    sizes, silent = [], 0.0
+    for name in ("run.json", "events.jsonl"):
+        try:
+            status = (run.folder / name).stat()
+            sizes.append(f"{status.st_mtime_ns}:{status.st_size}")
+            silent = time.time() - status.st_mtime
+        except OSError:
+            sizes.append("-")
+    minutes = int(silent / 60) if running and silent > LOST_AFTER else 0
+    return " ".join([run.id, *sizes, str(place), str(minutes), shown, visitor.key or "",
+                     str(visitor.is_owner)])
+
+
+def _buttons(
+    state: RunState | None, own: bool, stopping: bool = False
+) -> list[gr.Button | gr.Accordion]:
+    """Stop, Resume, Use in Compare, Open in Scoreboard, Publish: shown where they do something."""
+    active = state is not None and state.active
+    ended_early = state is not None and state.status in ("interrupted", "failed", "stopped")
+    usable = state is not None and state.usable
+    return [
+        gr.Button("Stopping …" if stopping else "Take out of the queue"
+                  if state and state.status == "queued" else "Stop",
+                  visible=active and own, interactive=not stopping),
+        gr.Button("Go on" if usable else "Resume", visible=ended_early and own, interactive=True),
+        gr.Button(visible=usable),
+        gr.Button(visible=usable and bool(state and state.verdict)),
+        gr.Accordion(visible=usable and own),
+    ]
+
+
+def _act(house: House, acts: Acts, name: str) -> Callable[..., Any]:
+    def act(request: gr.Request, nonce: str, run_id: str) -> Any:
+        try:
+            visitor = house.door.visitor(request, nonce)
+            getattr(acts, name)(visitor, run_id)
+        except (ValueError, OSError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return gr.Button("Stopping …" if name == "stop" else "Starting …",
+                         interactive=False)
+
+    return act
+
+
+def _chosen(tab: str) -> Callable[[str], Any]:
+    def chosen(run_id: str) -> Any:
+        return run_id, gr.Tabs(selected=tab)
+
+    return chosen

@@ -1,0 +1,205 @@
+"""The Runs tab: all runs, and what can be done with them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from retrieval.metrics import PRIMARY
+from train.report.evidence_html import scoreboard
+from ui.html import elements, runs
+from ui.html.publish import publication
+from ui.services.app import House
+from ui.services.format import duration
+from ui.services.run_state import RunState
+from ui.services.runs import Acts, zipped
+
+from .shared import Shared
+
+HEADERS = ["Started", "Status", "Data", "Base", "Recipe", f"{PRIMARY} before", "after", "Took",
+           "Run"]
+NOBODY = "None chosen"
+LOOK_EVERY = 3.0
+# A download button downloads what it had when it was pressed, so it is pressed once it is filled.
+SAVE_ZIP = """async () => {
+  for (let tries = 0; tries < 100; tries++) {
+    await new Promise((done) => setTimeout(done, 100));
+    const button = document.querySelector('#zip-save');
+    if (button && button.innerText.includes('.zip')) return void button.click();
+  }
+}"""
+
+
+def runs_tab(house: House, acts: Acts, shared: Shared, tab: gr.Tab) -> None:
+    """Build the tab inside the current Blocks."""
+    empty = gr.HTML(runs.no_run(), js_on_load=None)
+    table = gr.Dataframe(headers=HEADERS, interactive=False, wrap=True, max_height=420,
+                         elem_id="runs", visible=False, show_search="search",
+                         datatype=["str"] * 5 + ["number"] * 2 + ["str"] * 2,
+                         column_widths=[150, 110, 130, 170, 90, 110, 80, 90, 260])
+    with gr.Row(visible=False) as choose:
+        chosen = gr.Dropdown([], label="Run", elem_id="run-chosen", scale=3)
+        other = gr.Dropdown([], label="Beside it", elem_id="run-other", scale=3,
+                            info="Both measured on the same test questions.")
+    with gr.Row(visible=False, elem_id="runs-acts") as buttons:
+        watch = gr.Button("Open", variant="primary", size="sm")
+        use = gr.Button("Use in Compare", size="sm")
+        compare = gr.Button("Compare the two", size="sm")
+        alike = gr.Button("All on these questions", size="sm")
+        resume = gr.Button("Resume", size="sm")
+        pack = gr.Button("Download as zip", size="sm")
+        save = gr.DownloadButton("Save the zip", size="sm", visible=False, elem_id="zip-save")
+        delete = gr.Button("Delete", variant="stop", size="sm")
+    with gr.Row(visible=False, elem_id="runs-sure") as sure:
+        question = gr.HTML(js_on_load=None)
+        yes = gr.Button("Delete it", variant="stop", size="sm")
+        no = gr.Button("Keep it", size="sm")
+    published = gr.HTML(js_on_load=None, elem_id="runs-published")
+    said = gr.HTML(js_on_load=None, elem_id="runs-said")
+    drawn = gr.State(None)
+
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
+                             "api_visibility": "private"}
+    listed = [empty, table, choose, buttons, chosen, other, drawn]
+    timer = gr.Timer(LOOK_EVERY)
+    gr.on([tab.select, timer.tick, shared.nonce.change], _list(house, acts),
+          [shared.nonce, chosen, other, drawn], listed, trigger_mode="always_last", **quiet)
+    table.select(_choose, None, chosen, **quiet)
+    watch.click(lambda run: (run or "", gr.Tabs(selected="finetune")), chosen,
+                [shared.watched, shared.tabs], **quiet)
+    use.click(lambda run: (run or "", gr.Tabs(selected="compare")), chosen,
+              [shared.run, shared.tabs], **quiet)
+    compare.click(_beside(house, acts), [shared.nonce, chosen, other], said,
+                  concurrency_limit=2, api_visibility="private")
+    alike.click(_alike(house, acts), [shared.nonce, chosen], said, concurrency_limit=2,
+                api_visibility="private")
+    resume.click(_resume(house, acts), [shared.nonce, chosen], [shared.watched, shared.tabs],
+                 queue=False, api_visibility="private")
+    pack.click(_zip(house, acts), [shared.nonce, chosen], save, concurrency_limit=1,
+               api_visibility="private").success(None, None, None, js=SAVE_ZIP)
+    chosen.change(_published(house, acts), [shared.nonce, chosen], [published, save], **quiet)
+    delete.click(_ask, chosen, [sure, question], **quiet)
+    no.click(lambda: gr.Row(visible=False), None, sure, **quiet)
+    yes.click(_delete(house, acts), [shared.nonce, chosen, shared.run, shared.watched],
+              [sure, said, chosen, shared.run, shared.watched], queue=False,
+              api_visibility="private").then(
+        _list(house, acts), [shared.nonce, chosen, other, drawn], listed, **quiet)
+
+
+def _list(house: House, acts: Acts) -> Callable[..., Any]:
+    def listing(
+        request: gr.Request, nonce: str, chosen: str | None, other: str | None, drawn: Any
+    ) -> Any:
+        states = acts.listed(house.door.looks(request, nonce))
+        rows = [_row(state) for state in states]
+        if rows == drawn:
+            return gr.skip()
+        ids = [state.id for state in states]
+        chosen = chosen if chosen in ids else next(iter(ids), None)
+        some = bool(rows)
+        return (gr.HTML(visible=not some), gr.Dataframe(rows, visible=some),
+                gr.Row(visible=some), gr.Row(visible=some), gr.Dropdown(ids, value=chosen),
+                gr.Dropdown(ids, value=other if other in ids else None), rows)
+
+    return listing
+
+
+def _row(state: RunState) -> list[Any]:
+    before, after = state.test or (None, None)
+    return [
+        state.created[:16].replace("T", " "), runs.STATUS_WORDS.get(state.status, ""),
+        state.data, state.base.rsplit("/", 1)[-1], state.recipe,
+        None if before is None else round(before, 3), None if after is None else round(after, 3),
+        duration(state.seconds) if state.seconds else "", state.id,
+    ]
+
+
+def _published(house: House, acts: Acts) -> Callable[..., Any]:
+    """Where a run has been published: link, commit, time, and whether it was verified.
+
+    What was packed of another run is no longer offered.
+    """
+    def published(request: gr.Request, nonce: str, chosen: str | None) -> Any:
+        packed = gr.DownloadButton(visible=False)
+        try:
+            run = acts.run(house.door.looks(request, nonce), chosen or "")
+            return publication(None, run.record().get("published") or []), packed
+        except ValueError:
+            return "", packed
+
+    return published
+
+
+def _choose(event: gr.SelectData) -> Any:
+    return event.row_value[-1]
+
+
+def _beside(house: House, acts: Acts) -> Callable[..., str]:
+    def beside(request: gr.Request, nonce: str, chosen: str | None, other: str | None) -> str:
+        visitor = house.door.looks(request, nonce)
+        try:
+            if not chosen or not other or chosen == other:
+                raise ValueError("Choose two different runs: one above, one beside it.")
+            evidence = acts.beside(visitor, other, chosen)
+        except ValueError as error:
+            return elements.error(str(error))
+        return scoreboard(evidence, f"Left: {other}. Right: {chosen}.",
+                          names=("Left", "Right"))
+
+    return beside
+
+
+def _alike(house: House, acts: Acts) -> Callable[..., str]:
+    def alike(request: gr.Request, nonce: str, chosen: str | None) -> str:
+        try:
+            return runs.several(acts.alike(house.door.looks(request, nonce), chosen or ""))
+        except ValueError as error:
+            return elements.error(str(error))
+
+    return alike
+
+
+def _resume(house: House, acts: Acts) -> Callable[..., Any]:
+    def resume(request: gr.Request, nonce: str, chosen: str | None) -> Any:
+        try:
+            run = acts.resume(house.door.visitor(request, nonce), chosen or "")
+        except (ValueError, OSError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return run.id, gr.Tabs(selected="finetune")
+
+    return resume
+
+
+def _zip(house: House, acts: Acts) -> Callable[..., Any]:
+    def archive(request: gr.Request, nonce: str, chosen: str | None) -> Any:
+        try:
+            run = acts.run(house.door.looks(request, nonce), chosen or "")
+            place = zipped(run)
+            label = f"Save {place.name} ({place.stat().st_size / 1e6:.0f} MB)"
+            return gr.DownloadButton(label, value=str(place), visible=True)
+        except (ValueError, OSError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return archive
+
+
+def _ask(chosen: str | None) -> Any:
+    if not chosen:
+        return gr.Row(visible=False), ""
+    return gr.Row(visible=True), elements.sentence(
+        f"Delete {chosen} with its model, record and checkpoints? It cannot be undone.")
+
+
+def _delete(house: House, acts: Acts) -> Callable[..., Any]:
+    def delete(
+        request: gr.Request, nonce: str, chosen: str | None, shown: str, watched: str
+    ) -> Any:
+        try:
+            acts.delete(house.door.visitor(request, nonce), chosen or "")
+        except (ValueError, OSError) as error:
+            skip = gr.skip()
+            return gr.Row(visible=False), elements.error(str(error)), skip, skip, skip
+        return (gr.Row(visible=False), elements.sentence(f"{chosen} is deleted."), None,
+                "" if shown == chosen else gr.skip(), "" if watched == chosen else gr.skip())
+
+    return delete

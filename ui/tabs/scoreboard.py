@@ -1,0 +1,275 @@
+"""The Scoreboard tab: what the test split says about both models, in sum and by question."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from retrieval.evaluation import Evidence, by_topic
+from retrieval.explain import worst_regressions
+from train.report.evidence_html import SIDES, scoreboard
+from ui.html import elements, explain, selection
+from ui.html.retention import elsewhere
+from ui.html.runs import curves
+from ui.services.app import House
+from ui.services.load_upload import is_own
+from ui.services.model_pair import LEXICAL, Pair
+from ui.services.pair_cache import NotReadyError
+from ui.services.retention import Elsewhere
+from ui.services.runs import Acts
+
+from . import board_handlers
+from .blind import blind_tab
+from .board_handlers import pair_seen
+from .compare import WAIT
+from .shared import Shared
+
+OUTCOMES = ("all", "won", "lost", "tied", "both miss")
+HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic", "Id"]
+QUESTIONS = {
+    SIDES[1]: {"label": "Questions of the test split, by Fine-tuned",
+               "info": "Worst regressions first. Choose a question to see why its answer moved."},
+    SIDES[0]: {"label": "Questions of the test split, by Base against BM25",
+               "info": "Where Base is worst beside BM25 first. Choose a question to open it in "
+                       "Compare."},
+}
+"""What is said of the questions, by the side that is judged."""
+SIDE_NAMES = (SIDES[0], LEXICAL)
+HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+# What is shown stays in the address, so that it can be shared.
+REMEMBER = """(outcome, against) => {
+  const url = new URL(window.location.href);
+  const keep = (key, value, usual) => value && value !== usual
+    ? url.searchParams.set(key, value) : url.searchParams.delete(key);
+  keep('filter', outcome, 'all');
+  keep('against', against, 'Base');
+  window.history.replaceState(null, '', url);
+}"""
+
+
+def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.components.Component]:
+    """Build the tab inside the current Blocks; it follows the version and the chosen run.
+
+    Choosing a question says why its answer moved, and leads to Compare. Gives what `arrival` fills.
+    """
+    shared.reading[1].render()
+    board = gr.HTML(scoreboard(None, ""), js_on_load=None, elem_id="scoreboard")
+    with gr.Column(visible=False) as details:
+        with gr.Row(elem_id="board-acts") as both:
+            against = gr.Radio(SIDE_NAMES, value=SIDE_NAMES[0], label="Fine-tuned against",
+                               info="BM25 matches words only.")
+            dims = gr.Button("Quality by dimensions", size="sm")
+            other = gr.Button("Measure what it cost elsewhere", size="sm", visible=False)
+            reports = {ending: gr.Button(name, size="sm") for ending, name in
+                       ((".html", "Report"), (".csv", "CSV"), (".json", "JSON"))}
+            save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="report-save")
+        saved = gr.Textbox("", show_label=False, elem_classes="t-hide")
+        by_dim = gr.HTML(js_on_load=None, elem_id="by-dim")
+        cost = gr.HTML(js_on_load=None, elem_id="elsewhere")
+        outcome = gr.Radio(OUTCOMES, value=OUTCOMES[0], **QUESTIONS[SIDES[1]])
+        table = gr.Dataframe(
+            headers=HEADERS, datatype=["str", "number", "number", "number", "str", "str"],
+            interactive=False, show_search="search", wrap=True, max_height=460,
+            column_widths=[390, 100, 140, 110, 180, 110], elem_id="questions",
+        )
+        asked = gr.Textbox("", show_label=False, elem_classes="t-hide")
+        why = gr.HTML(js_on_load=None, elem_id="why")
+        ask = gr.Button("Open in Compare", size="sm", visible=False, elem_id="why-ask")
+        with gr.Column() as more:
+            with gr.Accordion("The 20 worst regressions, and what outranked the answer",
+                              open=False):
+                look = gr.Button("Show them", size="sm")
+                worst = gr.HTML(js_on_load=None, elem_id="worst")
+            with gr.Accordion("Blind test: judge without knowing which is which", open=False):
+                blind_tab(acts, shared)
+
+    gr.on([shared.board.change, against.change], _show(acts),
+          [shared.run, shared.nonce, against, outcome],
+          [board, details, both, more, outcome, table, cost, other], trigger_mode="always_last",
+          concurrency_limit=4, **HIDDEN)
+    gr.on([shared.version.change, shared.run.change],
+          lambda: ("", "", "", gr.Button(visible=False)), None, [by_dim, why, worst, ask],
+          trigger_mode="multiple", queue=False, **HIDDEN)
+    for choice in (outcome, against):
+        choice.change(None, [outcome, against], None, js=REMEMBER, trigger_mode="multiple",
+                      **HIDDEN)
+    outcome.change(_rows(acts), [outcome, shared.run, shared.nonce, against], table, queue=False,
+                   **HIDDEN)
+    table.select(_chosen, None, [asked, ask], queue=False, **HIDDEN).then(
+        _why(acts), [asked, shared.run, shared.nonce, against], why, concurrency_limit=2, **HIDDEN)
+    ask.click(_ask(acts), [asked, shared.run, shared.nonce], [shared.tabs, shared.question],
+              queue=False, **HIDDEN)
+    look.click(_worst(acts), [shared.run, shared.nonce, against], worst, concurrency_limit=1,
+               **HIDDEN)
+    dims.click(board_handlers.show_dims(acts), [shared.run, shared.nonce], by_dim,
+               concurrency_limit=1, api_visibility="private")
+    other.click(board_handlers.measure_elsewhere(acts, Elsewhere(house.settings.home)),
+                [shared.run, shared.nonce], [other, cost], concurrency_limit=1, **HIDDEN)
+    for ending, button in reports.items():
+        button.click(board_handlers.give_report(acts, ending),
+                     [shared.run, shared.nonce, against], [save, saved], concurrency_limit=2,
+                     api_visibility="private").success(None, saved, None, js=board_handlers.SAVE)
+    return [outcome, against]
+
+
+def arrival(request: gr.Request) -> Any:
+    """What the address asks of the Scoreboard: `filter` and `against`."""
+    asked = dict(request.query_params)
+    return tuple(asked[key] if asked.get(key) in known else gr.skip()
+                 for key, known in (("filter", OUTCOMES), ("against", SIDE_NAMES)))
+
+
+def _show(acts: Acts) -> Callable[..., list[Any]]:
+    showcase = acts.house.showcase
+
+    def show(request: gr.Request, run: str, nonce: str, against: str, wanted: str) -> list[Any]:
+        try:
+            pair = pair_seen(acts, request, nonce, run)
+            evidence, names = pair.shown_evidence(against)
+        except NotReadyError as error:
+            if is_own(run):
+                return _nothing(selection.no_board("Base is read and measured first: the board "
+                                                    "stands here as soon as that is done."))
+            return _nothing(scoreboard(None, str(error) if run else showcase.progress.text))
+        except ValueError as error:
+            return _nothing(elements.error(str(error)))
+        table = headed(question_rows(pair, wanted, against), names)
+        if is_own(run):
+            return _of_base(pair, evidence, table)
+        about, made = pair.about or showcase.progress.text, board_handlers.run_of(acts.house, pair)
+        topics = by_topic(evidence, pair.corpus.queries) if evidence else ()
+        cost = made.record().get("retention") if made else None
+        curve = curves(acts.state(made)) if made else ""
+        return [scoreboard(evidence, about, names, topics, curve),
+                gr.Column(visible=evidence is not None), gr.Row(visible=True),
+                gr.Column(visible=True), gr.Radio(**QUESTIONS[SIDES[1]]), table, elsewhere(cost),
+                gr.Button(visible=made is not None and not cost, interactive=True)]
+
+    return show
+
+
+def _nothing(said: str) -> list[Any]:
+    """A sentence in place of the board."""
+    return [said, gr.Column(visible=False), gr.skip(), gr.skip(), gr.skip(), [], "",
+            gr.Button(visible=False)]
+
+
+def _of_base(pair: Pair, evidence: Evidence | None, table: dict[str, Any]) -> list[Any]:
+    """The board of somebody's data that nothing was fine-tuned on: Base beside BM25."""
+    if evidence is None:
+        return _nothing(selection.no_board(
+            pair.unmeasured or "Base and BM25 are being measured on your test questions: the board "
+            "stands here as soon as that is done."))
+    return [selection.base_board(evidence, pair), gr.Column(visible=True), gr.Row(visible=False),
+            gr.Column(visible=False), gr.Radio(**QUESTIONS[SIDES[0]]), table, "",
+            gr.Button(visible=False)]
+
+
+def _rows(acts: Acts) -> Callable[..., dict[str, Any]]:
+    def rows(
+        request: gr.Request, wanted: str, run: str, nonce: str, against: str
+    ) -> dict[str, Any]:
+        try:
+            pair = pair_seen(acts, request, nonce, run)
+        except ValueError:  # the board says it
+            return headed([], (against, SIDES[1]))
+        return headed(question_rows(pair, wanted, against), pair.shown_evidence(against)[1])
+
+    return rows
+
+
+def headed(rows: list[list[Any]], names: tuple[str, str]) -> dict[str, Any]:
+    """Rows of the table under headers that name the two sides."""
+    return {"headers": [HEADERS[0], *(f"{name} rank" for name in names), *HEADERS[3:]],
+            "data": rows}
+
+
+def question_rows(pair: Pair, wanted: str, against: str = SIDES[0]) -> list[list[Any]]:
+    """The test questions with an outcome, as rows of the table; empty while nothing is measured."""
+    (evidence, _), queries = pair.shown_evidence(against), pair.corpus.queries
+    return [
+        [queries[query.query_id].text, query.base_rank, query.tuned_rank,
+         round(query.gap, 3), queries[query.query_id].topic, query.query_id]
+        for query in (evidence.queries if evidence else ())
+        if wanted in (OUTCOMES[0], query.outcome) and query.query_id in queries
+    ]
+
+
+def _chosen(event: gr.SelectData) -> Any:
+    return event.row_value[-1], gr.Button(visible=True)
+
+
+def _why(acts: Acts) -> Callable[..., Iterator[str]]:
+    def why(
+        request: gr.Request, query_id: str, run: str, nonce: str, against: str
+    ) -> Iterator[str]:
+        try:
+            pair = pair_seen(acts, request, nonce, run)
+            if pair.tuned is None:
+                yield ""
+                return
+            find = partial(pair.why, [query_id], against, acts.house.settings.cache)
+            if not pair.knows_train_questions:
+                yield explain.why_panel(find(trained=False)[0], against, waiting=True)
+            yield explain.why_panel(find()[0], against)
+        except ValueError as error:
+            yield elements.error(str(error))
+
+    return why
+
+
+def _worst(acts: Acts) -> Callable[..., str]:
+    def worst(request: gr.Request, run: str, nonce: str, against: str) -> str:
+        try:
+            pair = pair_seen(acts, request, nonce, run)
+            evidence, cache = pair.evidence_against(against), acts.house.settings.cache
+            lost = worst_regressions(evidence) if evidence else []
+            found = pair.why(lost, against, cache, trained=False) if lost else []
+        except ValueError as error:
+            return elements.error(str(error))
+        return explain.regressions(found, against)
+
+    return worst
+
+
+def _ask(acts: Acts) -> Callable[..., Any]:
+    def ask(request: gr.Request, query_id: str, run: str, nonce: str) -> Any:
+        try:
+            query = pair_seen(acts, request, nonce, run).corpus.queries.get(query_id)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return gr.Tabs(selected="compare"), query.text if query else gr.skip()
+
+    return ask
+
+
+def scoreboard_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
+    """The function behind `/scoreboard`, which has no parameters: see `/compare`."""
+    on = scoreboard_on_endpoint(house, acts)
+
+    def scoreboard(request: gr.Request) -> dict[str, Any]:
+        """The evidence of the two models on the test split, with the verdict."""
+        return on(request, "")
+
+    return scoreboard
+
+
+def scoreboard_on_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
+    """The function behind `/scoreboard_on`."""
+
+    def scoreboard_on(request: gr.Request, run: str) -> dict[str, Any]:
+        """The evidence of a run's two models on its test split, with the verdict.
+
+        run: the id of a run, empty for the pair that the page opens with.
+        """
+        try:
+            pair = acts.pair(house.door.looks(request), str(run or ""), WAIT)
+            if pair.evidence is None:
+                raise NotReadyError("Nothing is measured yet: there is no fine-tuned model.")
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return pair.evidence.as_json()
+
+    return scoreboard_on

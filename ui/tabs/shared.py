@@ -1,0 +1,34 @@
+"""What the tabs of the page share: components that one fills and others listen to."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Components of one page view.
+
+    version: rises when the opening pair changes. run: what Compare and Scoreboard show: the id of a
+    run, the name of data that a visitor brought, empty for the opening pair. stage: changes when
+    something more of it can be shown; board: whenever the Scoreboard shows something else; reading:
+    how far it is, in Compare and in Scoreboard.
+    watched: the run that the Fine-tune tab shows, empty for the newest. tune: the data that its
+    form is asked to take. nonce: what proves that an
+    action comes from this page.
+
+    At most one listener of an event may have `trigger_mode="always_last"`, which is also what
+    `.change` has by itself: where one of several is put off, Gradio 6 triggers all of them anew
+    when it is done, and that puts off the next, for ever.
+    """
+
+    question: gr.Textbox
+    tabs: gr.Tabs
+    version: gr.Number
+    run: gr.Textbox
+    watched: gr.Textbox
+    nonce: gr.Textbox
+    tune: gr.Textbox
+    stage: gr.Textbox
+    board: gr.Textbox
+    reading: tuple[gr.HTML, ...]
