@@ -16,13 +16,13 @@ from train.engines.jobs import JobsEngine  # noqa: E402
 from train.engines.local import LocalEngine  # noqa: E402
 from train.engines.queue import Queue  # noqa: E402
 from train.engines.zerogpu import ZeroGpuEngine  # noqa: E402
-from train.fit.runner import Limits  # noqa: E402
+from train.fit.runner import RunLimits  # noqa: E402
 from train.settings import Settings, SettingsError  # noqa: E402
-from ui.auth import Door  # noqa: E402
+from ui.auth import Auth  # noqa: E402
 from ui.middleware import middleware  # noqa: E402
 from ui.page import build_page  # noqa: E402
-from ui.services.app import House  # noqa: E402
-from ui.services.opening import Showcase  # noqa: E402
+from ui.services.app import Services  # noqa: E402
+from ui.services.opening import OpeningPair  # noqa: E402
 from ui.services.uploads import Uploads  # noqa: E402
 from ui.theme import css, theme  # noqa: E402
 
@@ -45,12 +45,12 @@ def main() -> int:
     queue = Queue(settings.runs, engines(settings), settings.max_disk)
     atexit.register(queue.close)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's stop, like Ctrl-C
-    showcase = Showcase(settings, queue)
+    opening = OpeningPair(settings, queue)
     uploads = Uploads(settings)
-    page = build_page(House(settings, showcase, queue, Door(settings), uploads))
-    uploads.open(showcase.chosen.sweep)
+    page = build_page(Services(settings, opening, queue, Auth(settings), uploads))
+    uploads.open(opening.pairs.sweep)
     queue.open()
-    showcase.open()
+    opening.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
     print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)
     page.queue(default_concurrency_limit=4).launch(
@@ -78,7 +78,7 @@ def engines(settings: Settings) -> dict[str, Engine]:
     if settings.zero_gpu:
         import spaces  # the platform brings it along
 
-        limits = Limits(settings.max_pairs, settings.max_minutes)
+        limits = RunLimits(settings.max_pairs, settings.max_minutes)
         found["zerogpu"] = ZeroGpuEngine(spaces.GPU, settings.cache, limits)
     return found
 

@@ -26,12 +26,12 @@ from typing import Any
 from corpus.importing.convert import convert
 from corpus.importing.preview import look
 from corpus.load import load_corpus
-from corpus.readers.rows import Limits
+from corpus.readers.rows import ReadLimits
 from corpus.records import CorpusError
 
 from .mutations import good_files, mutated
 
-LIMITS = Limits(rows=5_000, bytes=20_000_000, characters=20_000, columns=200)
+LIMITS = ReadLimits(rows=5_000, bytes=20_000_000, characters=20_000, columns=200)
 CONVERTED, REFUSED, MEMORY, BROKEN, UNSAID = 0, 10, 11, 12, 13
 ENDS = {CONVERTED: "converted", REFUSED: "refused", MEMORY: "memory", BROKEN: "exception",
         UNSAID: "no sentence"}

@@ -31,7 +31,7 @@ from corpus.load import load_corpus
 from corpus.records import Corpus
 from retrieval.bm25 import build_lexical_index
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder
-from retrieval.evaluation import judge
+from retrieval.evaluation import evaluate
 from retrieval.index import Searcher, build_index
 from retrieval.metrics import METRICS, PRIMARY
 from retrieval.statistics import paired_differences
@@ -132,7 +132,7 @@ def baselines(corpus: Corpus, data: Data, home: Path) -> tuple[dict[str, Table],
 
 def table_of(side: Searcher, corpus: Corpus) -> Table:
     """Per-query metrics on test, in the order of the queries' ids: (queries, metrics)."""
-    judged = sorted(judge(side, corpus, "test").items())
+    judged = sorted(evaluate(side, corpus, "test").items())
     return np.array([[query.metrics[name] for name in METRICS] for _, query in judged])
 
 

@@ -20,7 +20,7 @@ from corpus.check.check import check_path
 from corpus.check.report import as_text
 from corpus.importing.convert import convert
 from corpus.importing.preview import Look, look
-from corpus.readers.rows import USUAL, Limits
+from corpus.readers.rows import USUAL, ReadLimits
 from retrieval.sampling import base_spread
 
 from .columns import Columns
@@ -199,8 +199,8 @@ def _columns(options: argparse.Namespace) -> Columns | None:
                    options.least_score, options.topic)
 
 
-def _limits(options: argparse.Namespace) -> Limits:
-    return Limits(options.max_rows, options.max_bytes, options.max_characters)
+def _limits(options: argparse.Namespace) -> ReadLimits:
+    return ReadLimits(options.max_rows, options.max_bytes, options.max_characters)
 
 
 def _count(text: str) -> int:

@@ -13,9 +13,9 @@ from corpus.readers.clean import Texts
 from corpus.readers.jsonl import json_lines, numbered
 from corpus.readers.rows import (
     WHOLE,
-    Limits,
     NoPairsError,
     OnBadRow,
+    ReadLimits,
     RepeatedPairError,
     Row,
     TooMuchError,
@@ -43,7 +43,7 @@ class Beir:
 
 
 def beir_parts(
-    folder: Path, on_bad_row: OnBadRow = refuse, limits: Limits = WHOLE
+    folder: Path, on_bad_row: OnBadRow = refuse, limits: ReadLimits = WHOLE
 ) -> Beir:
     """Read `corpus.jsonl`, `queries.jsonl` and `qrels/{train,dev,test}.tsv` or `qrels.tsv`."""
     places = folder / "corpus.jsonl", folder / "queries.jsonl"
@@ -83,7 +83,7 @@ def qrels_files(folder: Path) -> dict[str, Path]:
 
 
 def judgements(
-    path: Path, limits: Limits, on_bad_row: OnBadRow
+    path: Path, limits: ReadLimits, on_bad_row: OnBadRow
 ) -> Iterator[tuple[str, str, str, int]]:
     """Each judgement: where it stands, query id, passage id, grade.
 
@@ -109,7 +109,7 @@ def judgements(
 
 def _read_qrels(
     path: Path, queries: Mapping[str, Query], passages: set[str], on_bad_row: OnBadRow,
-    limits: Limits,
+    limits: ReadLimits,
 ) -> Grades:
     def known(found: tuple[str, str, str, int]) -> tuple[str, str, str, int]:
         where, query_id, passage_id, _ = found
@@ -152,7 +152,7 @@ def _is_header(text: str) -> bool:
             and not GRADE.fullmatch(cells[2].strip()))
 
 
-def _rows(path: Path, on_bad_row: OnBadRow, limits: Limits) -> Iterator[Row]:
+def _rows(path: Path, on_bad_row: OnBadRow, limits: ReadLimits) -> Iterator[Row]:
     return bounded(json_lines(path, on_bad_row, limits), limits, path.name)
 
 

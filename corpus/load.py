@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from corpus.importing.manifest import read_about
+from corpus.importing.manifest import read_manifest
 from corpus.importing.pairs import Gathering, PairReader
 from corpus.readers.clean import Texts
 from corpus.readers.open import SOURCE_SUFFIXES, Source, opened
@@ -31,7 +31,7 @@ def load_corpus(
         return read_beir(Path(__file__).parent / name, name, on_bad_row)
     path = Path(source)
     if path.is_dir():
-        about = read_about(path)
+        about = read_manifest(path)
         return read_beir(path, about.name if about else path.name, on_bad_row, seed)
     if not path.exists():
         raise CorpusError(

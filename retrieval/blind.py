@@ -35,7 +35,7 @@ class Ballot:
 
 
 @dataclass(frozen=True)
-class Tally:
+class VoteTally:
     """The votes of all voters. agreement: Fleiss' kappa, None where nobody shares a question."""
 
     counts: Mapping[str, int]
@@ -82,7 +82,7 @@ def ballots(queries: Sequence[str], count: int, seed: int) -> list[Ballot]:
     return [Ballot(query, swapped) for query, swapped in zip(chosen, sides, strict=True)]
 
 
-def tally(votes: Sequence[Mapping[str, str]]) -> Tally:
+def tally(votes: Sequence[Mapping[str, str]]) -> VoteTally:
     """Count votes: each with `voter`, `query` and `outcome`; a voter's last on a query counts."""
     last = {(vote["voter"], vote["query"]): vote["outcome"] for vote in votes
             if vote["outcome"] in OUTCOMES}
@@ -91,7 +91,7 @@ def tally(votes: Sequence[Mapping[str, str]]) -> Tally:
     by_query: dict[str, Counter[str]] = {}
     for (_, query), outcome in last.items():
         by_query.setdefault(query, Counter())[outcome] += 1
-    return Tally(counts, len({voter for voter, _ in last}), len(by_query),
+    return VoteTally(counts, len({voter for voter, _ in last}), len(by_query),
                  sign_test(counts["tuned"], counts["base"]), fleiss_kappa(list(by_query.values())))
 
 

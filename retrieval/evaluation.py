@@ -42,18 +42,18 @@ class QueryOutcome:
     query_id: str
     base_rank: int | None
     tuned_rank: int | None
-    gap: float
+    difference: float
 
     @property
     def outcome(self) -> str:
         """`won`, `lost` or `tied` by tuned; `both miss` when neither has an answer in its ten."""
-        if self.gap:
-            return "won" if self.gap > 0 else "lost"
+        if self.difference:
+            return "won" if self.difference > 0 else "lost"
         found = any(rank is not None and rank <= 10 for rank in (self.base_rank, self.tuned_rank))
         return "tied" if found else "both miss"
 
 
-def judge(side: Searcher, corpus: Corpus, split: str) -> dict[str, Judged]:
+def evaluate(side: Searcher, corpus: Corpus, split: str) -> dict[str, Judged]:
     """Rank the corpus for every query of a split, and measure each.
 
     ValueError when there is nothing to measure, or a model has no vector for what is judged: a side
@@ -144,19 +144,19 @@ class Evidence:
     def queries(self) -> tuple[QueryOutcome, ...]:
         """Every query, the worst regressions first."""
         outcomes = [
-            QueryOutcome(q, self.base[q].best_rank, self.tuned[q].best_rank, gap)
-            for q, gap in self.gaps.items()
+            QueryOutcome(q, self.base[q].best_rank, self.tuned[q].best_rank, difference)
+            for q, difference in self.gaps.items()
         ]
-        return tuple(sorted(outcomes, key=lambda query: (query.gap, query.query_id)))
+        return tuple(sorted(outcomes, key=lambda query: (query.difference, query.query_id)))
 
     @property
     def outcomes(self) -> dict[str, int]:
         """How many queries tuned won, lost and tied in the primary metric."""
         gaps = self.gaps.values()
         return {
-            "won": sum(gap > 0 for gap in gaps),
-            "lost": sum(gap < 0 for gap in gaps),
-            "tied": sum(gap == 0 for gap in gaps),
+            "won": sum(difference > 0 for difference in gaps),
+            "lost": sum(difference < 0 for difference in gaps),
+            "tied": sum(difference == 0 for difference in gaps),
         }
 
     @property
@@ -177,16 +177,17 @@ class Evidence:
 
     def verdict_of(self, base: str, tuned: str) -> str:
         """The verdict, with the two sides called by other names."""
-        gap, queries = self.differences[PRIMARY], len(self.base)
+        shown, queries = self.differences[PRIMARY], len(self.base)
         said = (
-            f"{gap.value:+.3f} {PRIMARY} (95 % interval {gap.low:+.3f} to {gap.high:+.3f}) on "
+            f"{shown.value:+.3f} {PRIMARY} "
+            f"(95 % interval {shown.low:+.3f} to {shown.high:+.3f}) on "
             f"{queries:,} {'question' if queries == 1 else 'questions'} neither was trained on"
         )
         return {
             "better": f"{tuned} is better: {said}.",
             "worse": f"{tuned} is worse: {said}. Keep {base}.",
             NO_DIFFERENCE: f"No clear difference: {said}. {self._could_show}",
-        }[gap.outcome]
+        }[shown.outcome]
 
     @property
     def _could_show(self) -> str:
@@ -204,7 +205,7 @@ class Evidence:
             "passages": self.passages,
             "base": means(self.base),
             "tuned": means(self.tuned),
-            "difference": {name: gap.as_json() for name, gap in self.differences.items()},
+            "difference": {name: found.as_json() for name, found in self.differences.items()},
             "outcomes": self.outcomes,
             "detectable_difference": self.detectable,
             "verdict": self.verdict,

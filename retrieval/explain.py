@@ -91,7 +91,7 @@ def why_moved(
 
 def worst_regressions(evidence: Evidence, most: int = WORST) -> list[str]:
     """Ids of the queries that tuned lost the most on, the worst first."""
-    return [query.query_id for query in evidence.queries if query.gap < 0][:most]
+    return [query.query_id for query in evidence.queries if query.difference < 0][:most]
 
 
 def train_questions(corpus: Corpus, encoder: Encoder, cache: Path | None = None) -> Index:

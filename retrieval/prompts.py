@@ -6,7 +6,7 @@ from typing import Any
 from corpus.records import Corpus
 
 from .encoder import SentenceTransformerEncoder
-from .evaluation import judge, means
+from .evaluation import evaluate, means
 from .index import Index
 from .metrics import PRIMARY
 
@@ -27,7 +27,7 @@ def fairer(one: Side, other: Side, corpus: Corpus) -> tuple[Side, dict[str, Any]
 
     One is with its prompts and the other without; ties go to the prompts, as its authors have it.
     """
-    scores = {side[1].prompted: means(judge(side[0], corpus, CHOSEN_ON))[PRIMARY]
+    scores = {side[1].prompted: means(evaluate(side[0], corpus, CHOSEN_ON))[PRIMARY]
               for side in (one, other)}
     used = scores[True] >= scores[False]
     side = one if one[1].prompted == used else other

@@ -8,7 +8,7 @@ from corpus.load import GENERAL, load_corpus
 from corpus.records import Corpus
 
 from .encoder import Encoder
-from .evaluation import Evidence, Judged, judge
+from .evaluation import Evidence, Judged, evaluate
 from .index import build_index
 from .metrics import PRIMARY
 
@@ -34,7 +34,7 @@ def retention(
 
     def judged(side: str, encoder: Encoder) -> dict[str, Judged]:
         index = build_index(encoder, corpus, cache, lambda *at: progress(side, *at))
-        return judge(index, corpus, SPLIT)
+        return evaluate(index, corpus, SPLIT)
 
     if base.dim != tuned.dim:
         base = base.at(min(base.dim, tuned.dim))

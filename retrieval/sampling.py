@@ -17,7 +17,7 @@ from corpus.records import Corpus, Passage
 from corpus.text import content_words
 
 from .encoder import EMBEDDED_MODEL, Encoder, ModelError, load_encoder
-from .evaluation import judge
+from .evaluation import evaluate
 from .index import build_index
 from .metrics import PRIMARY
 
@@ -144,7 +144,7 @@ def measured_spread(
         return None
     try:
         index = build_index(encoder, sample, progress=progress)
-        values = [query.metrics[PRIMARY] for query in judge(index, sample, SPLIT).values()]
+        values = [query.metrics[PRIMARY] for query in evaluate(index, sample, SPLIT).values()]
     except ValueError:  # not measured is not the same as zero
         return None
     whole = len(sample.passages) == len(corpus.passages) and len(judged) == len(corpus.qrels[SPLIT])

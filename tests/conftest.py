@@ -9,8 +9,8 @@ import pytest
 from corpus.load import load_corpus
 from corpus.records import Corpus
 from fakes import FakeEngine, small_corpus
-from house import house_in
 from samples import write_beir
+from services import services_in
 
 
 @pytest.fixture
@@ -60,16 +60,16 @@ def play(real_job, tmp_path, caplog):
 
 
 @pytest.fixture
-def make_house(tmp_path, monkeypatch):
+def make_services(tmp_path, monkeypatch):
     """Makes a house over an empty home, on a machine where nobody signed in to the Hub."""
     from ui import auth
 
     monkeypatch.setattr(auth, "_local_token", lambda: None)
-    return partial(house_in, tmp_path / "home")
+    return partial(services_in, tmp_path / "home")
 
 
 @pytest.fixture
-def space(make_house):
+def space(make_services):
     """A Space of Ada's with every engine, where a visitor signs in to train."""
     engines = {name: FakeEngine(name) for name in ("local", "zerogpu", "jobs")}
-    return make_house(engines, on_space=True, train="login", space_owner="ada")
+    return make_services(engines, on_space=True, train="login", space_owner="ada")

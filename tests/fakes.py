@@ -10,7 +10,7 @@ import numpy as np
 from corpus.records import Corpus, Passage, Query
 from retrieval.encoder import Vectors, normalised
 from train.run.record import ACTIVE
-from train.run.spec import request_of
+from train.run.spec import spec_of
 
 
 class HashingEncoder:
@@ -113,7 +113,7 @@ class FakeEngine:
         return f"{self.name} {(run.record().get('engine') or {}).get('flavor') or ''}".strip()
 
     def start(self, run, token=None):
-        request_of(run)
+        spec_of(run)
         self.started.append(run.id)
         self.tokens[run.id] = token
         self.on_start(run)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from corpus.records import Corpus
-from retrieval.evaluation import Evidence, judge
+from retrieval.evaluation import Evidence, evaluate
 from retrieval.index import build_index
 from train.fit.card_facts import facts
 from train.recipe import Recipe
@@ -32,7 +32,7 @@ def questions() -> Corpus:
 
 def record_of(corpus: Corpus, base, tuned, **changes):
     """What `fit` would have recorded, from what two encoders find."""
-    judged = {side: {split: judge(build_index(encoder, corpus), corpus, split)
+    judged = {side: {split: evaluate(build_index(encoder, corpus), corpus, split)
                      for split in ("dev", "test")}
               for side, encoder in (("base", base), ("tuned", tuned))}
     metrics = {split: Evidence(split, len(corpus.passages), judged["base"][split],

@@ -9,7 +9,7 @@ from job_play import wait_until
 from samples import write_beir
 from tiny import tiny_model_for
 from train.recipe import Recipe
-from train.run.spec import Request
+from train.run.spec import RunSpec
 
 VISITOR = contextvars.ContextVar("visitor", default=None)
 """Stands for the context variable in which the platform finds the request."""
@@ -78,7 +78,7 @@ def small_data(porsche, folder):
 
 def request(data, **options):
     recipe = Recipe(epochs=2, batch_size=4, dropout=0.1, **options)
-    return Request(str(data.corpus), str(data.model), recipe=recipe, engine="zerogpu")
+    return RunSpec(str(data.corpus), str(data.model), recipe=recipe, engine="zerogpu")
 
 
 def wait_for(run, status, seconds=60):

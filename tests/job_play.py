@@ -18,7 +18,7 @@ from train.engines.jobs.protocol import event_line, heard, record_line
 from train.engines.jobs.result import result_place
 from train.recipe import Recipe
 from train.run.record import Run
-from train.run.spec import Request
+from train.run.spec import RunSpec
 
 QUICK = Pace(look=0.02, retry=0.02, retry_most=0.1, grace=0.5)
 
@@ -48,7 +48,7 @@ def real_job(porsche, folder):
     model = tiny_model_for(load_corpus(data), folder / "tiny")
     with jobs_hub() as (hub, address):
         engine = JobsEngine(endpoint=address, pace=QUICK)
-        run = Request(str(data), str(model), recipe=Recipe(epochs=2, batch_size=8),
+        run = RunSpec(str(data), str(model), recipe=Recipe(epochs=2, batch_size=8),
                       engine="jobs", flavor="t4-small").create(folder / "runs")
         engine.start(run, TOKEN)
         wait_until(lambda: hub.jobs, what=run.record)
@@ -146,7 +146,7 @@ def playing(real, folder):
     """A Play of its own, with a small run that is queued."""
     with jobs_hub() as (hub, address):
         engine = JobsEngine(endpoint=address, pace=QUICK)
-        run = Request(str(real.data), str(real.model), engine="jobs",
+        run = RunSpec(str(real.data), str(real.model), engine="jobs",
                       flavor="t4-small", owner="vera").create(folder / "runs")
         yield Play(hub, address, real, run, engine)
         engine.abandon()

@@ -7,7 +7,7 @@ from pathlib import Path
 from fakes import HashingEncoder, small_corpus
 from retrieval.index import build_index
 from samples import write_lines
-from ui.services.model_pair import Pair
+from ui.services.model_pair import ModelPair
 from ui.services.uploads import UploadError
 
 GONE = "That data is not here any more: upload it again."
@@ -82,12 +82,12 @@ class Gate(HashingEncoder):
 def opening_pair(encoder=None):
     """The pair a page opens with, base alone."""
     corpus = small_corpus()
-    return Pair(corpus, build_index(encoder or Gate("base"), corpus))
+    return ModelPair(corpus, build_index(encoder or Gate("base"), corpus))
 
 
-def with_own(house, encoder=None):
+def with_own(services, encoder=None):
     """A house whose showcase is open and whose uploads are fake."""
-    house = replace(house, uploads=FakeUploads(house.settings))
-    house.showcase.pair = opening_pair(encoder)
-    house.showcase.corpus = house.showcase.pair.corpus
-    return house
+    services = replace(services, uploads=FakeUploads(services.settings))
+    services.opening.pair = opening_pair(encoder)
+    services.opening.corpus = services.opening.pair.corpus
+    return services

@@ -15,10 +15,10 @@ from corpus.readers.archive import unpacked
 from corpus.readers.cells import column_of, is_date_format, letters_of, number_text
 from corpus.readers.excel import excel_rows
 from corpus.readers.parquet import parquet_rows
-from corpus.readers.rows import Limits
+from corpus.readers.rows import ReadLimits
 from corpus.records import CorpusError
 
-LIMITS = Limits()
+LIMITS = ReadLimits()
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"),
                              exclude_characters="\ufffe\uffff"), max_size=30)
 SHORT = settings(max_examples=30, deadline=None)

@@ -17,7 +17,7 @@ from corpus.importing.preview import look
 from corpus.load import load_corpus
 from corpus.readers.clean import MARKS
 from corpus.readers.open import SOURCE_SUFFIXES
-from corpus.readers.rows import Limits
+from corpus.readers.rows import ReadLimits
 from corpus.records import CorpusError
 from corpus.text import folded
 
@@ -118,7 +118,7 @@ def test_any_bytes_at_all_are_data_or_refused_in_a_sentence_and_leave_nothing(
         path.write_bytes(content)
         extra.write_bytes(more)
         try:
-            json.dumps(look(path, Limits(columns=20)).as_json())
+            json.dumps(look(path, ReadLimits(columns=20)).as_json())
         except CorpusError as error:
             assert 10 < len(str(error)) < 1_000
         for passages in (None, extra):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from corpus.check.check import check_path
-from corpus.check.findings import KINDS, SEVERITIES, TREATMENTS, Finding, brought_to
+from corpus.check.findings import KINDS, SEVERITIES, TREATMENTS, Finding, imported_rows
 from corpus.check.report import Report
 from samples import write_lines
 from test_check import CLEAN, FIRST, found, report
@@ -100,7 +100,7 @@ def test_a_kind_of_a_newer_reader_is_reported_too(tmp_path):
 ])
 def test_an_about_that_cannot_be_read_is_as_none(tmp_path, about):
     made = folder(tmp_path, about)
-    assert brought_to(made) is None
+    assert imported_rows(made) is None
     assert check_path(made).ok
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from corpus.columns import Columns
 from ui.services.importing import (
-    Brought,
-    IntakeError,
+    ImportFailedError,
+    ImportRequest,
     UnsureError,
     certain_guess,
     chosen_columns,
@@ -20,18 +20,20 @@ LOOK = {"kind": "pairs", "columns": ["q", "a", "x"], "guess": GUESS, "certain": 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "{}", '{"raw": ""}', "[" * 5000,
                                   None])
 def test_nothing_brought_is_said(text):
-    with pytest.raises(IntakeError, match="Bring a file or name a data set first"):
-        Brought.from_json(text)
+    with pytest.raises(ImportFailedError, match="Bring a file or name a data set first"):
+        ImportRequest.from_json(text)
 
 
 def test_what_a_page_sends_back_is_read_by_its_names():
     sent = {"raw": "raw-1", "config": None, "mark": "x", "restored": {}, "more": 5}
-    assert Brought.from_json(json.dumps(sent)) == Brought("raw-1")
+    assert ImportRequest.from_json(json.dumps(sent)) == ImportRequest("raw-1")
 
 
 @pytest.mark.parametrize("hub", ["owner/name", "owner/na-me.v1", "owner/name@refs/pr/1"])
 def test_a_data_set_of_the_hub_is_an_owner_and_a_name(hub):
-    brought = Brought.from_json(json.dumps({"hub": hub, "config": "de", "split": "train[:10]"}))
+    brought = ImportRequest.from_json(
+        json.dumps({"hub": hub, "config": "de", "split": "train[:10]"})
+    )
     assert (brought.hub, brought.config, brought.split) == (hub, "de", "train[:10]")
     assert brought.title == hub.partition("@")[0].partition("/")[2]
 
@@ -39,15 +41,15 @@ def test_a_data_set_of_the_hub_is_an_owner_and_a_name(hub):
 @pytest.mark.parametrize("hub", ["name", "/etc/passwd", "../x", "a/b/c", "https://evil.example/x",
                                  "--out=/x", "a b/c", "", "@x", "a/\0", "x" * 5000])
 def test_what_can_be_no_data_set_is_refused(hub):
-    with pytest.raises(IntakeError):
-        Brought(hub=hub).check()
+    with pytest.raises(ImportFailedError):
+        ImportRequest(hub=hub).check()
 
 
 @pytest.mark.parametrize("field", ["config", "split"])
 @pytest.mark.parametrize("text", ["\0", "x" * 5000, "\ud800"])
 def test_a_configuration_no_command_line_can_carry_is_refused(field, text):
-    with pytest.raises(IntakeError, match=f"The {field}"):
-        Brought(hub="owner/name", **{field: text}).check()
+    with pytest.raises(ImportFailedError, match=f"The {field}"):
+        ImportRequest(hub="owner/name", **{field: text}).check()
 
 
 def test_chosen_columns_hold_what_was_chosen():
@@ -73,7 +75,7 @@ def test_chosen_columns_hold_what_was_chosen():
     ({"anchor": "q", "positive": "\udfff"}, "cannot be used"),
 ])
 def test_columns_that_cannot_be_are_refused_with_a_sentence(chosen, said):
-    with pytest.raises(IntakeError, match=said) as caught:
+    with pytest.raises(ImportFailedError, match=said) as caught:
         chosen_columns(chosen)
     assert len(str(caught.value)) < 250
 

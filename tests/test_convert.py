@@ -14,12 +14,12 @@ from openpyxl import Workbook
 from corpus.__main__ import main
 from corpus.columns import Columns
 from corpus.importing.convert import convert
-from corpus.importing.manifest import read_about
+from corpus.importing.manifest import read_manifest
 from corpus.importing.preview import look
 from corpus.load import load_corpus
 from corpus.readers import open
 from corpus.readers.hub import Choices, HubData
-from corpus.readers.rows import Limits, TooMuchError
+from corpus.readers.rows import ReadLimits, TooMuchError
 from corpus.records import SPLITS, CorpusError
 from samples import write_beir, write_lines
 
@@ -45,7 +45,7 @@ def test_a_converted_file_is_the_corpus_that_the_file_is(tmp_path):
     assert about["from_pairs"] is True and about["schema"] == 1
     assert (about["left_out"], about["fixed"], about["notes"]) == ({}, {}, [])
     assert about == json.loads((tmp_path / "out" / "about.json").read_text("utf-8"))
-    assert read_about(tmp_path / "out").as_json() == about
+    assert read_manifest(tmp_path / "out").as_json() == about
     assert sorted(place.name for place in (tmp_path / "out").iterdir()) == [
         "about.json", "corpus.jsonl", "qrels.tsv", "queries.jsonl"]
 
@@ -62,7 +62,7 @@ def test_what_cannot_be_used_is_left_out_counted_and_named(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{\n", "utf-8")
     about = convert(path, tmp_path / "out", Columns("anchor", "positive", score="score",
-                                                    least_score=0.5), Limits(characters=50))
+                                                    least_score=0.5), ReadLimits(characters=50))
     assert {kind: found["count"] for kind, found in about["left_out"].items()} == {
         "duplicate_pair": 1, "empty_text": 1, "unreadable_row": 4, "too_long": 1,
         "below_score": 1}
@@ -169,9 +169,9 @@ def test_a_folder_with_a_test_split_alone_says_that_it_cannot_be_trained_on(tmp_
 
 
 @pytest.mark.parametrize("limits, said", [
-    (Limits(rows=99), "mine.jsonl has more than 99 rows"),
-    (Limits(bytes=1_000), r"mine.jsonl has 10,\d+ bytes; at most 1,000"),
-    (Limits(columns=4), "mine.jsonl line 1 has 5 columns; at most 4"),
+    (ReadLimits(rows=99), "mine.jsonl has more than 99 rows"),
+    (ReadLimits(bytes=1_000), r"mine.jsonl has 10,\d+ bytes; at most 1,000"),
+    (ReadLimits(columns=4), "mine.jsonl line 1 has 5 columns; at most 4"),
 ])
 def test_too_much_is_refused_with_both_figures_and_leaves_nothing(tmp_path, limits, said):
     path = write_lines(tmp_path / "mine.jsonl", PAIRS)
@@ -184,7 +184,7 @@ def test_bad_rows_are_bounded_as_good_ones_are(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("[]\n" * 31 + json.dumps(PAIRS[0]), "utf-8")
     with pytest.raises(TooMuchError, match="a.jsonl has more than 30 rows that cannot be read, su"):
-        convert(path, tmp_path / "out", limits=Limits(rows=30))
+        convert(path, tmp_path / "out", limits=ReadLimits(rows=30))
     assert convert(path, tmp_path / "out")["left_out"]["unreadable_row"]["count"] == 31
 
 
@@ -221,7 +221,7 @@ def test_progress_goes_from_the_first_byte_to_the_last(tmp_path):
 def test_about_json_of_somebody_else_is_none(tmp_path):
     for text in ("{", "[]", "{}", '{"schema": 2}', "[" * 100_000, '{"schema": 1, "columns": 3}'):
         (tmp_path / "about.json").write_text(text, "utf-8")
-        assert read_about(tmp_path) is None
+        assert read_manifest(tmp_path) is None
 
 
 def command(*arguments, **options):
@@ -237,7 +237,7 @@ def test_the_command_takes_columns_and_limits_and_prints_about_json(tmp_path, ca
                  "--negative", "n", "--negative=m", "--score=s", "--least-score=0.5",
                  "--max-rows=10", "--json"]) == 0
     about = json.loads(capsys.readouterr().out)
-    assert about == read_about(out).as_json()
+    assert about == read_manifest(out).as_json()
     assert texts(out) == ["So.", "No.", "Nor."]
     assert main(["convert", str(path), "--out", str(out), "--json"]) == 1
     assert "is there already" in json.loads(capsys.readouterr().out)["error"]

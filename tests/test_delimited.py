@@ -1,7 +1,7 @@
 import pytest
 
 from corpus.readers.csv import LONGEST_CELL, delimited, longest_cell
-from corpus.readers.rows import WHOLE, Limits, TooMuchError
+from corpus.readers.rows import WHOLE, ReadLimits, TooMuchError
 from corpus.readers.text import TextFile
 from corpus.records import CorpusError
 
@@ -82,15 +82,15 @@ def test_a_quotation_mark_that_is_not_closed_costs_its_row_and_not_the_rest(tmp_
 def test_cells_may_be_as_long_as_texts_may_be(tmp_path):
     text = "q,a\n" + "x" * 200_000 + ",1\n" + "y" * 400_000 + ",2\n"
     with longest_cell(300_000):
-        _, rows, said = table(tmp_path, text, Limits(characters=300_000))
+        _, rows, said = table(tmp_path, text, ReadLimits(characters=300_000))
     assert [fields["a"] for _, fields in rows] == ["1"]
     assert said[0].kind == "too_long"
     assert table(tmp_path, text)[1] == []  # as before
 
 
 @pytest.mark.parametrize("text, limits, said", [
-    ("a," * 2_000 + "b\n", Limits(), "a.csv has 2,001 columns; at most 1,000 are read"),
-    ("a," * 10_000_000 + "b\n1\n", Limits(), r"more than 10,000,000 columns; at most 1,000"),
+    ("a," * 2_000 + "b\n", ReadLimits(), "a.csv has 2,001 columns; at most 1,000 are read"),
+    ("a," * 10_000_000 + "b\n1\n", ReadLimits(), r"more than 10,000,000 columns; at most 1,000"),
 ])
 def test_more_columns_than_are_read_are_refused_with_both_figures(tmp_path, text, limits, said):
     with pytest.raises(TooMuchError, match=said):
@@ -98,7 +98,7 @@ def test_more_columns_than_are_read_are_refused_with_both_figures(tmp_path, text
 
 
 def test_a_row_of_very_many_cells_is_left_out(tmp_path):
-    _, rows, said = table(tmp_path, "q,a\n" + "," * 200_000 + "\nx,y\n", Limits())
+    _, rows, said = table(tmp_path, "q,a\n" + "," * 200_000 + "\nx,y\n", ReadLimits())
     assert [fields for _, fields in rows] == [{"q": "x", "a": "y"}]
     assert "line 2 has more than 200,000 cells" in str(said[0])
 

@@ -1,6 +1,6 @@
 import pytest
 
-from corpus.readers.rows import Limits, TooMuchError
+from corpus.readers.rows import ReadLimits, TooMuchError
 from corpus.readers.text import TextFile
 from corpus.records import CorpusError
 
@@ -12,7 +12,7 @@ JAPANESE = "質問,回答\n保証期間はどれくらいですか？,二年間�
 def read(path, content):
     path.write_bytes(content)
     said = []
-    file = TextFile(path, Limits(), said.append)
+    file = TextFile(path, ReadLimits(), said.append)
     assert "".join(file.lines(newline="")) == file.text()
     assert file.done == file.total == len(content)
     return file.text(), file.encoding, [str(error) for error in said]
@@ -61,19 +61,19 @@ def test_one_broken_byte_in_a_file_of_utf_8_is_said_and_not_guessed_around(
     line = "Wie groß für alle?\n".encode()
     (tmp_path / "a.csv").write_bytes(line * before + b"gro\xdf\n" + line * after)
     with pytest.raises(CorpusError, match=f"line {before + 1} is not UTF-8 .byte 0xdf.: save"):
-        TextFile(tmp_path / "a.csv", Limits(), pytest.fail)
+        TextFile(tmp_path / "a.csv", ReadLimits(), pytest.fail)
 
 
 def test_a_file_half_in_one_encoding_and_half_in_another_is_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(GERMAN.encode() + GERMAN.encode("cp1252"))
     with pytest.raises(CorpusError, match="line 4 is not UTF-8"):
-        TextFile(tmp_path / "a.csv", Limits(), pytest.fail)
+        TextFile(tmp_path / "a.csv", ReadLimits(), pytest.fail)
 
 
 def test_an_encoding_that_fits_the_beginning_alone_is_refused_with_both_lines(tmp_path):
     (tmp_path / "a.csv").write_bytes(GERMAN.encode("cp1252") * 2_000 + b"\x81\n")
     with pytest.raises(CorpusError, match="line 2 is not UTF-8.*windows-1252, but line 4001 is"):
-        TextFile(tmp_path / "a.csv", Limits(), pytest.fail)
+        TextFile(tmp_path / "a.csv", ReadLimits(), pytest.fail)
 
 
 @pytest.mark.parametrize("content", [
@@ -82,10 +82,10 @@ def test_an_encoding_that_fits_the_beginning_alone_is_refused_with_both_lines(tm
 def test_a_file_that_breaks_its_mark_is_refused_with_the_line(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(CorpusError, match=r"a.csv line \d is not UTF-"):
-        TextFile(tmp_path / "a.csv", Limits(), pytest.fail)
+        TextFile(tmp_path / "a.csv", ReadLimits(), pytest.fail)
 
 
 def test_a_file_that_is_too_large_is_refused_with_both_figures(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"x" * 1_500)
     with pytest.raises(TooMuchError, match="has 1,500 bytes; at most 1,000 are read"):
-        TextFile(tmp_path / "a.csv", Limits(bytes=1_000), pytest.fail)
+        TextFile(tmp_path / "a.csv", ReadLimits(bytes=1_000), pytest.fail)

@@ -10,10 +10,10 @@ from tiny import tiny_model_for
 from train.fit import fit as room
 from train.fit.loop import Loop
 from train.fit.model import TrainingError
-from train.fit.runner import Limits, begun, carry_out
+from train.fit.runner import RunLimits, begun, carry_out
 from train.recipe import Recipe
 from train.run.record import open_run, still_true
-from train.run.spec import Request
+from train.run.spec import RunSpec
 
 SMALL = replace(Recipe(), batch_size=8, learning_rate=0.003, precision="fp32")
 
@@ -32,7 +32,7 @@ def model(data, tmp_path_factory):
 def fitted(data, model, tmp_path):
     def carried(recipe=SMALL, limits=None, name="run", resume=False):
         run = open_run(tmp_path / name)
-        request = Request(str(data), str(model), recipe=recipe, owner="somebody")
+        request = RunSpec(str(data), str(model), recipe=recipe, owner="somebody")
         carry_out(run, request if resume else begun(run, request), limits=limits, resume=resume)
         return run
 
@@ -125,7 +125,7 @@ def test_a_loss_that_is_no_number_later_leaves_the_best_checkpoint_as_the_result
 def test_time_that_is_over_ends_a_run_as_if_it_had_been_stopped(fitted, monkeypatch):
     kept = kept_epochs(monkeypatch)
     monkeypatch.setattr(room.Spent, "here", property(lambda _: 3601.0 if kept else 3599.0))
-    run = fitted(replace(SMALL, epochs=9), limits=Limits(max_minutes=60))
+    run = fitted(replace(SMALL, epochs=9), limits=RunLimits(max_minutes=60))
     record = run.record()
     assert (record["status"], record["ended_by"]) == ("stopped", "time limit")
     assert 0 < record["steps_done"] < record["steps"]
@@ -134,7 +134,7 @@ def test_time_that_is_over_ends_a_run_as_if_it_had_been_stopped(fitted, monkeypa
 
 def test_too_many_pairs_are_refused_before_anything_is_loaded(fitted, monkeypatch):
     monkeypatch.setattr(room, "load_encoder", None)
-    record = fitted(limits=Limits(max_pairs=20)).record()
+    record = fitted(limits=RunLimits(max_pairs=20)).record()
     assert record["status"] == "failed"
     assert "pairs, and at most 20 may be trained with here (TANDEM_MAX_PAIRS)" in record["error"]
 

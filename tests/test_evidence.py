@@ -5,7 +5,7 @@ import pytest
 
 from corpus.records import Corpus
 from fakes import PASSAGES, QUERIES, HashingEncoder
-from retrieval.evaluation import Evidence, Judged, judge, means
+from retrieval.evaluation import Evidence, Judged, evaluate, means
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY, query_metrics
 
@@ -16,7 +16,7 @@ def side(ranks):
 
 
 def test_judged_ranks_and_metrics_of_a_split(corpus):
-    judged = judge(build_index(HashingEncoder(), corpus), corpus, "dev")
+    judged = evaluate(build_index(HashingEncoder(), corpus), corpus, "dev")
     assert set(judged) == {"q3"}
     assert set(judged["q3"].ranks) == {"p2"}
     assert means(judged)["mrr@10"] == pytest.approx(1 / judged["q3"].ranks["p2"])
@@ -25,7 +25,7 @@ def test_judged_ranks_and_metrics_of_a_split(corpus):
 def test_a_split_without_queries_is_refused_by_name():
     empty = Corpus("none", PASSAGES, QUERIES, {"test": {}})
     with pytest.raises(ValueError, match="The test split of none has no queries"):
-        judge(build_index(HashingEncoder(), empty), empty, "test")
+        evaluate(build_index(HashingEncoder(), empty), empty, "test")
 
 
 def test_a_model_that_always_wins_is_better_and_the_reverse_worse():
@@ -83,16 +83,16 @@ def test_a_model_without_a_usable_vector_is_not_measured_instead_of_zero(corpus)
     vectors = index.vectors.copy()
     vectors[place] = 0
     with pytest.raises(ValueError, match="broken gives no usable vector for passage 'p2'"):
-        judge(replace(index, vectors=vectors), corpus, "dev")
+        evaluate(replace(index, vectors=vectors), corpus, "dev")
     for value in (0, np.nan):
         with pytest.raises(ValueError, match="no usable vector for query 'q3'.*not measured"):
-            judge(replace(index, vectors=np.full_like(vectors, value)), corpus, "dev")
+            evaluate(replace(index, vectors=np.full_like(vectors, value)), corpus, "dev")
 
 
 def test_a_query_whose_answer_is_gone_is_named(corpus):
     gone = Corpus("six", PASSAGES[:1] + PASSAGES[2:], QUERIES, corpus.qrels)
     with pytest.raises(ValueError, match="answer 'p2' of query 'q3' is not among the 5 passages"):
-        judge(build_index(HashingEncoder(), gone), gone, "dev")
+        evaluate(build_index(HashingEncoder(), gone), gone, "dev")
 
 
 def test_three_queries_are_too_few_to_tell_even_when_all_are_won():

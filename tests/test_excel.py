@@ -9,10 +9,10 @@ import pytest
 
 from corpus.readers.cells import is_date_format, number_text
 from corpus.readers.excel import excel_rows, excel_table
-from corpus.readers.rows import Limits, TooMuchError
+from corpus.readers.rows import ReadLimits, TooMuchError
 from corpus.records import CorpusError
 
-LIMITS = Limits()
+LIMITS = ReadLimits()
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 KIND = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -175,24 +175,24 @@ def test_a_sheet_that_lies_about_its_size_costs_nothing(tmp_path):
 def test_too_many_columns_cells_rows_and_bytes_are_refused_with_the_figure(tmp_path):
     wide = workbook(tmp_path / "wide.xlsx", ("S", [[f"c{n}" for n in range(20)], ["x"]]))
     with pytest.raises(TooMuchError, match="wide.xlsx has 20 columns, and the limit is 10"):
-        excel_table(wide, Limits(columns=10))
+        excel_table(wide, ReadLimits(columns=10))
     cells = by_hand(tmp_path / "cells.xlsx", table("<row>" + "<c/>" * 10_000_000))
     with pytest.raises(TooMuchError, match="row 1 has more than 16,384 cells"):
         excel_table(cells, LIMITS)
     long = workbook(tmp_path / "long.xlsx", ("S", [["a"], *(["x"] for _ in range(9))]))
     with pytest.raises(TooMuchError, match="long.xlsx has 9 rows, and the limit is 8"):
-        read(long, Limits(rows=8))
+        read(long, ReadLimits(rows=8))
     bomb = by_hand(tmp_path / "bomb.xlsx", table(line(1, "a"), line(2, "x" * 30_000_000)))
     assert bomb.stat().st_size < 100_000
     with pytest.raises(TooMuchError, match="bomb.xlsx unpacks to more than 1,000,000 bytes"):
-        read(bomb, Limits(bytes=1_000_000))
+        read(bomb, ReadLimits(bytes=1_000_000))
 
 
 def test_one_shared_text_in_every_row_counts_each_time(tmp_path):
     rows = "".join('<row><c t="s"><v>0</v></c></row>' for _ in range(1000))
     path = by_hand(tmp_path / "a.xlsx", table(rows), f"<si><t>{'x' * 100_000}</t></si>")
     with pytest.raises(TooMuchError, match="more than 10,000,000 bytes"):
-        read(path, Limits(bytes=10_000_000))
+        read(path, ReadLimits(bytes=10_000_000))
 
 
 LAUGHS = ('<?xml version="1.0"?><!DOCTYPE w [<!ENTITY a "ha">' + "".join(

@@ -6,7 +6,7 @@ import pytest
 from corpus.load import load_corpus
 from retrieval import encoder as room
 from retrieval.encoder import load_encoder, split_revision
-from retrieval.evaluation import judge, means
+from retrieval.evaluation import evaluate, means
 from retrieval.index import build_index
 from retrieval.prompts import as_other, at_its_best, fairer, other_way
 from samples import write_beir
@@ -14,7 +14,7 @@ from tiny import tiny_model_for
 from train.fit.runner import begun, carry_out
 from train.recipe import Recipe
 from train.run.record import open_run
-from train.run.spec import Request
+from train.run.spec import RunSpec
 
 PROMPT = "find the passage about the brakes : "
 
@@ -89,14 +89,14 @@ def test_a_model_without_prompts_is_encoded_and_judged_as_ever(plain, corpus_):
 
 def test_the_way_that_is_better_on_dev_is_chosen_and_said(model, corpus_):
     encoder = load_encoder(str(model))
-    ways = {way.prompted: means(judge(build_index(way, corpus_), corpus_, "dev"))["ndcg@10"]
+    ways = {way.prompted: means(evaluate(build_index(way, corpus_), corpus_, "dev"))["ndcg@10"]
             for way in (encoder, encoder.with_prompts(False))}
     assert ways[True] != ways[False]
     (index, chosen), choice = at_its_best(encoder, corpus_, lambda w: build_index(w, corpus_))
     assert choice == {"query": PROMPT, "passage": "", "used": ways[True] > ways[False],
                       "with": ways[True], "without": ways[False]}
     assert chosen.prompted == choice["used"]
-    assert means(judge(index, corpus_, "dev"))["ndcg@10"] == max(ways.values())
+    assert means(evaluate(index, corpus_, "dev"))["ndcg@10"] == max(ways.values())
     one = build_index(encoder, corpus_), encoder
     other = as_other(one[0], encoder.with_prompts(False)), encoder.with_prompts(False)
     assert fairer(other, one, corpus_)[1] == choice
@@ -119,7 +119,7 @@ def test_a_run_compares_best_with_best_and_its_model_stores_what_it_is_used_with
     monkeypatch.setattr(result, "fairer", forced)
     run = open_run(tmp_path / "run")
     recipe = replace(Recipe(), epochs=1, batch_size=8, learning_rate=0.003)
-    carry_out(run, begun(run, Request(str(data), str(model), recipe=recipe)))
+    carry_out(run, begun(run, RunSpec(str(data), str(model), recipe=recipe)))
     record = run.record()
     assert record["status"] == "done", record["error"]
     base, tuned = record["prompts"]["base"], record["prompts"]["tuned"]
@@ -132,7 +132,7 @@ def test_a_run_compares_best_with_best_and_its_model_stores_what_it_is_used_with
     card = (run.model / "README.md").read_text("utf-8")
     assert (PROMPT.strip() in card) == keep_prompt
     again = load_encoder(str(run.model))
-    assert means(judge(build_index(again, corpus_), corpus_, "test")) == pytest.approx(
+    assert means(evaluate(build_index(again, corpus_), corpus_, "test")) == pytest.approx(
         record["metrics"]["test"]["tuned"])
 
 

@@ -11,7 +11,7 @@ import pytest
 from children import Child
 from corpus.load import load_corpus
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder
-from retrieval.evaluation import judge, means
+from retrieval.evaluation import evaluate, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS
 from samples import write_lines
@@ -83,7 +83,7 @@ def test_events_tell_the_run_from_baseline_to_done(fitted):
 def test_recorded_ranks_and_metrics_are_those_of_the_saved_model(fitted, sample_folder):
     folder, printed, _ = fitted
     corpus = load_corpus(sample_folder)
-    judged = judge(build_index(load_encoder(str(folder / "model")), corpus), corpus, "test")
+    judged = evaluate(build_index(load_encoder(str(folder / "model")), corpus), corpus, "test")
     rows = {row["query_id"]: row for row in Run(folder).per_query() if row["split"] == "test"}
     assert set(rows) == set(judged)
     for query_id, row in rows.items():
@@ -111,8 +111,8 @@ def test_training_moved_the_model_and_made_it_fit_its_training_questions(
 ):
     corpus = load_corpus(sample_folder)
     tuned = load_encoder(str(fitted[0] / "model"))
-    base = means(judge(build_index(encoder, corpus), corpus, "train"))["ndcg@10"]
-    learned = means(judge(build_index(tuned, corpus), corpus, "train"))["ndcg@10"]
+    base = means(evaluate(build_index(encoder, corpus), corpus, "train"))["ndcg@10"]
+    learned = means(evaluate(build_index(tuned, corpus), corpus, "train"))["ndcg@10"]
     assert learned > base + 0.02
 
 

@@ -11,7 +11,7 @@ from jobs_hub import TOKEN, Repository, jobs_hub
 from train.engines.jobs import worker
 from train.engines.jobs.hub import UserHub
 from train.engines.jobs.protocol import heard, record_line
-from train.engines.jobs.worker import Job
+from train.engines.jobs.worker import RemoteJob
 
 PRETEND = """\
 import json, os, pathlib, signal, sys, time
@@ -63,7 +63,7 @@ def job(tmp_path, monkeypatch):
             pretend.write_text(PRETEND + goes_on)
             monkeypatch.setattr(worker, "training",
                                 lambda run: [sys.executable, str(pretend), str(run.folder)])
-            made = Job(tmp_path, "vera/r", UserHub(TOKEN, address), **options)
+            made = RemoteJob(tmp_path, "vera/r", UserHub(TOKEN, address), **options)
             made.at = hub
             return made
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ui.services import worker as room
-from ui.services.worker import BusyError, Job, Lane, Stage
+from ui.services.worker import BusyError, Stage, Task, Worker
 
 
 def until(is_so):
@@ -26,10 +26,10 @@ def parts(name, count, log, gate=None):
 
 
 def test_jobs_take_turns_so_that_a_short_one_is_soon_done():
-    lane, log, gate = Lane("test"), [], threading.Event()
-    long, short = Job("long", parts("long", 50, log, gate)), Job("short", parts("short", 2, log))
-    lane.add(long)
-    lane.add(short)
+    worker, log, gate = Worker("test"), [], threading.Event()
+    long, short = Task("long", parts("long", 50, log, gate)), Task("short", parts("short", 2, log))
+    worker.add(long)
+    worker.add(short)
     gate.set()
     until(lambda: long.stage.ended)
     assert short.stage.kind == long.stage.kind == "ready"
@@ -38,13 +38,13 @@ def test_jobs_take_turns_so_that_a_short_one_is_soon_done():
 
 
 def test_the_thread_ends_with_the_work_and_begins_again_with_more():
-    lane, log = Lane("test"), []
+    worker, log = Worker("test"), []
     for _ in range(2):
-        job = Job("a", parts("a", 1, log))
-        lane.add(job)
+        job = Task("a", parts("a", 1, log))
+        worker.add(job)
         until(lambda job=job: job.stage.ended)
-        until(lambda: lane._thread is None)
-    assert log == ["a", "a"] and lane.jobs == []
+        until(lambda: worker._thread is None)
+    assert log == ["a", "a"] and worker.jobs == []
 
 
 @pytest.mark.parametrize("error, said", [
@@ -58,10 +58,10 @@ def test_what_goes_wrong_in_one_is_said_and_the_others_go_on(error, said):
             raise error
         yield from ()
 
-    lane, other = Lane("test"), Job("b", parts("b", 3, []))
-    job = Job("a", broken())
-    lane.add(job)
-    lane.add(other)
+    worker, other = Worker("test"), Task("b", parts("b", 3, []))
+    job = Task("a", broken())
+    worker.add(job)
+    worker.add(other)
     until(lambda: job.stage.ended and other.stage.ended)
     assert job.stage.kind == "failed" and said in job.stage.text
     assert "/secret" not in job.stage.text
@@ -69,28 +69,28 @@ def test_what_goes_wrong_in_one_is_said_and_the_others_go_on(error, said):
 
 
 def test_a_stopped_job_does_no_more_and_says_how_far_it_was():
-    lane, log, gate = Lane("test"), [], threading.Semaphore(3)
-    job = Job("a", (stage for stage in parts("a", 99, log)
+    worker, log, gate = Worker("test"), [], threading.Semaphore(3)
+    job = Task("a", (stage for stage in parts("a", 99, log)
                     if gate.acquire(timeout=10)))
-    lane.add(job)
+    worker.add(job)
     until(lambda: job.stage.done == 3)
-    lane.stop(job)
+    worker.stop(job)
     assert job.stage.kind == "stopped" and "at 3 of 99" in job.stage.text
     gate.release(50)
-    until(lambda: lane.jobs == [])
+    until(lambda: worker.jobs == [])
     assert len(log) <= 5
 
 
 def test_only_so_many_jobs_wait(monkeypatch):
     monkeypatch.setattr(room, "MOST_JOBS", 2)
-    lane, gate = Lane("test"), threading.Event()
+    worker, gate = Worker("test"), threading.Event()
     for name in "ab":
-        lane.add(Job(name, parts(name, 1, [], gate)))
+        worker.add(Task(name, parts(name, 1, [], gate)))
     with pytest.raises(BusyError, match="2 others are waiting"):
-        lane.add(Job("c", parts("c", 1, [])))
+        worker.add(Task("c", parts("c", 1, [])))
     gate.set()
-    until(lambda: lane.jobs == [])
-    lane.add(Job("c", parts("c", 1, [])))
+    until(lambda: worker.jobs == [])
+    worker.add(Task("c", parts("c", 1, [])))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="priority is a thread's own on Linux alone")
@@ -103,9 +103,9 @@ def test_the_work_gives_way_to_those_that_answer_questions():
         seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         yield Stage("ready", "")
 
-    lane, before = Lane("test"), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    job = Job("a", look())
-    lane.add(job)
+    worker, before = Worker("test"), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    job = Task("a", look())
+    worker.add(job)
     until(lambda: job.stage.ended)
     assert seen == [room.NICENESS] and before < room.NICENESS
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

@@ -14,7 +14,7 @@ from tiny import tiny_model_for
 from train import launch
 from train.recipe import named_recipe
 from train.run.record import create_run
-from train.run.spec import Request
+from train.run.spec import RunSpec
 
 HOUSE = Path(__file__).resolve().parents[1]
 SECONDS = 300
@@ -24,7 +24,7 @@ SECONDS = 300
 def request_for(porsche, sample_folder, tmp_path_factory):
     model = str(tiny_model_for(porsche, tmp_path_factory.mktemp("tiny")))
     recipe = replace(named_recipe("tandem"), learning_rate=1e-3, precision="fp32", batch_size=16)
-    return lambda **changes: Request(str(sample_folder), model, recipe=replace(recipe, **changes))
+    return lambda **changes: RunSpec(str(sample_folder), model, recipe=replace(recipe, **changes))
 
 
 def start(run, processes=2):

@@ -7,7 +7,7 @@ import pytest
 from train.engines import EngineError
 from train.engines.local import NICENESS, LocalEngine, spare_cores
 from train.run.record import create_run
-from train.run.spec import Request
+from train.run.spec import RunSpec
 
 
 def wait_for(run, status, seconds=60):
@@ -29,7 +29,7 @@ def test_one_core_is_left_free_and_there_is_always_one_to_train_on():
 
 
 def test_a_run_starts_in_a_process_of_its_own_at_the_lowest_priority(engine, tmp_path):
-    run = Request().create(tmp_path / "runs")
+    run = RunSpec().create(tmp_path / "runs")
     engine.start(run)
     child = engine.children[run.id]
     assert os.getpriority(os.PRIO_PROCESS, child.pid) == NICENESS
@@ -37,7 +37,7 @@ def test_a_run_starts_in_a_process_of_its_own_at_the_lowest_priority(engine, tmp
 
 
 def test_a_run_that_cannot_start_says_why(engine, tmp_path):
-    run = Request(data="nothing.jsonl").create(tmp_path / "runs")
+    run = RunSpec(data="nothing.jsonl").create(tmp_path / "runs")
     engine.start(run)
     wait_for(run, "failed")
     assert "There is no corpus at nothing.jsonl" in run.record()["error"]
@@ -53,14 +53,14 @@ def test_a_run_directory_without_a_request_is_refused_and_left_alone(engine, tmp
 
 
 def test_a_run_stopped_as_it_starts_says_so(engine, tmp_path):
-    run = Request().create(tmp_path / "runs")
+    run = RunSpec().create(tmp_path / "runs")
     engine.start(run)
     assert engine.stop(run)
     wait_for(run, "stopped")
 
 
 def test_a_run_killed_from_outside_is_interrupted_and_can_be_resumed(engine, tmp_path):
-    run = Request().create(tmp_path / "runs")
+    run = RunSpec().create(tmp_path / "runs")
     engine.start(run)
     wait_for(run, "running")
     os.kill(engine.children[run.id].pid, signal.SIGKILL)
@@ -70,7 +70,7 @@ def test_a_run_killed_from_outside_is_interrupted_and_can_be_resumed(engine, tmp
 
 
 def test_a_run_deleted_while_it_runs_harms_nobody(engine, tmp_path):
-    run = Request().create(tmp_path / "runs")
+    run = RunSpec().create(tmp_path / "runs")
     engine.start(run)
     run.delete()
     engine.abandon()
@@ -78,7 +78,7 @@ def test_a_run_deleted_while_it_runs_harms_nobody(engine, tmp_path):
 
 
 def test_a_run_that_is_at_work_is_not_started_again(engine, tmp_path):
-    run = Request().create(tmp_path / "runs")
+    run = RunSpec().create(tmp_path / "runs")
     engine.start(run)
     wait_for(run, "running")
     with pytest.raises(EngineError, match="is running: there is nothing to start"):
@@ -87,7 +87,7 @@ def test_a_run_that_is_at_work_is_not_started_again(engine, tmp_path):
 
 
 def test_a_run_abandoned_before_it_began_waits_for_the_next_start_of_the_app(engine, tmp_path):
-    run = Request().create(tmp_path / "runs")
+    run = RunSpec().create(tmp_path / "runs")
     engine.start(run)
     child = engine.children[run.id]
     engine.abandon()
@@ -97,7 +97,7 @@ def test_a_run_abandoned_before_it_began_waits_for_the_next_start_of_the_app(eng
 
 
 def test_a_queued_run_is_left_as_it_is_by_a_look(engine, tmp_path):
-    run = Request().create(tmp_path / "runs")
+    run = RunSpec().create(tmp_path / "runs")
     engine.look(run)
     assert run.record()["status"] == "queued"
 
@@ -105,7 +105,7 @@ def test_a_queued_run_is_left_as_it_is_by_a_look(engine, tmp_path):
 def test_a_resumed_run_is_queued_at_once_so_that_nobody_takes_its_old_end_for_the_new(
     engine, tmp_path
 ):
-    run = Request(data="nothing.jsonl").create(tmp_path / "runs")
+    run = RunSpec(data="nothing.jsonl").create(tmp_path / "runs")
     run.update(status="interrupted", error="Its process ended.")
     engine.start(run)
     record = run.record()

@@ -5,7 +5,7 @@ import pytest
 
 from corpus.__main__ import main
 from corpus.importing.preview import look
-from corpus.readers.rows import Limits
+from corpus.readers.rows import ReadLimits
 from corpus.records import CorpusError
 from samples import write_lines
 
@@ -35,7 +35,7 @@ def test_the_beginning_alone_is_read(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", ROWS)
     with path.open("a", encoding="utf-8") as file:
         file.write("{ broken\n" * 3)
-    assert look(path, Limits(rows=400)).notes == ()
+    assert look(path, ReadLimits(rows=400)).notes == ()
 
 
 def test_bad_rows_near_the_beginning_are_shown(tmp_path):

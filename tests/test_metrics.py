@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from corpus.records import Corpus, Passage, Query
-from retrieval.evaluation import judge, means
+from retrieval.evaluation import evaluate, means
 from retrieval.index import Ranking
 from retrieval.metrics import METRICS, mean_metrics, query_metrics
 
@@ -94,7 +94,7 @@ def test_all_fifteen_agree_with_the_evaluator_of_sentence_transformers(relevant_
 
     evaluator.embed_inputs = embed
     theirs = evaluator.compute_metrices(Model())["dot"]
-    ours = means(judge(Side(), corpus, "test"))
+    ours = means(evaluate(Side(), corpus, "test"))
     assert 0.02 < ours["ndcg@10"] < 0.9
     for name in METRICS:
         kind, k = name.split("@")

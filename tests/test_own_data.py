@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from own import Gate, name_of, numbers, opening_pair, write_pairs
-from retrieval.evaluation import judge
+from retrieval.evaluation import evaluate
 from train.settings import Settings
 from ui.services import load_upload as room
 from ui.services.load_upload import is_own, pair_of_data, remember, swept
@@ -46,7 +46,7 @@ def test_bm25_can_be_asked_first_then_base_and_at_last_both_are_measured(folder,
 def test_what_is_measured_in_parts_is_what_is_measured_at_once(folder, settings, monkeypatch):
     monkeypatch.setattr(room, "PART", 7)
     pair = stages(folder, settings)[-1].pair
-    whole = [judge(side, pair.corpus, "test") for side in (pair.lexical(), pair.base)]
+    whole = [evaluate(side, pair.corpus, "test") for side in (pair.lexical(), pair.base)]
     assert [dict(pair.of_base.base), dict(pair.of_base.tuned)] == whole
     assert len(pair.of_base.base) == 100
 

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.readers.parquet import parquet_rows, parquet_table
-from corpus.readers.rows import Limits, TooMuchError
+from corpus.readers.rows import ReadLimits, TooMuchError
 from corpus.records import CorpusError
 
-LIMITS = Limits()
+LIMITS = ReadLimits()
 
 
 def written(path, table, **how):
@@ -77,15 +77,15 @@ def test_text_that_is_not_utf_8_costs_its_row_alone(tmp_path):
 
 def test_a_long_list_costs_its_row_alone(tmp_path):
     table = {"a": ["x", "y"], "negatives": [["n"] * 11, ["n"]]}
-    rows, bad = read(written(tmp_path / "a.parquet", table), Limits(columns=10))
+    rows, bad = read(written(tmp_path / "a.parquet", table), ReadLimits(columns=10))
     assert [row["a"] for _, row in rows] == ["y"]
     assert bad == ["a.parquet row 1: negatives lists 11 texts, and the limit is 10."]
 
 
 @pytest.mark.parametrize("limits, said", [
-    (Limits(rows=2), "a.parquet has 3 rows, and the limit is 2"),
-    (Limits(columns=1), "a.parquet has 2 columns, and the limit is 1"),
-    (Limits(bytes=100), r"a.parquet has [\d,]+ bytes, and the limit is 100"),
+    (ReadLimits(rows=2), "a.parquet has 3 rows, and the limit is 2"),
+    (ReadLimits(columns=1), "a.parquet has 2 columns, and the limit is 1"),
+    (ReadLimits(bytes=100), r"a.parquet has [\d,]+ bytes, and the limit is 100"),
 ])
 def test_what_the_table_of_contents_tells_is_refused_before_anything_is_read(
     tmp_path, limits, said
@@ -106,7 +106,7 @@ def test_a_file_that_says_it_is_small_is_stopped_when_it_is_not(tmp_path):
     assert path.stat().st_size < 200_000
     before = pa.total_allocated_bytes()
     with pytest.raises(TooMuchError, match="unpacks to more than 100,000,000 bytes"):
-        for _ in parquet_rows(path, Limits(bytes=100_000_000)):
+        for _ in parquet_rows(path, ReadLimits(bytes=100_000_000)):
             assert pa.total_allocated_bytes() - before < 50_000_000
 
 

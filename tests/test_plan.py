@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from train.recipe import RECIPES, named_recipe
-from train.run.spec import Request
+from train.run.spec import RunSpec
 from ui.services import estimate as room
 from ui.services.estimate import PlanError, Planner, estimate_command, plan_key
 
@@ -40,11 +40,11 @@ def parsed(command):
             lora_rank=8, mini_batch_size=16, batching="neighbours", precision="bf16"),
 ], ids=lambda recipe: recipe.name)
 def test_the_command_line_asks_for_the_very_recipe(recipe):
-    assert parsed(estimate_command(Request(recipe=recipe))) == recipe
+    assert parsed(estimate_command(RunSpec(recipe=recipe))) == recipe
 
 
 def test_the_command_line_names_data_and_base_whatever_they_look_like():
-    command = estimate_command(Request("-x y.jsonl", "--json", "abc"))
+    command = estimate_command(RunSpec("-x y.jsonl", "--json", "abc"))
     assert "--data=-x y.jsonl" in command and "--base=--json@abc" in command
     assert command[1:4] == ["-m", "train", "estimate"] and command[-1] == "--json"
 
@@ -52,7 +52,7 @@ def test_the_command_line_names_data_and_base_whatever_they_look_like():
 def test_what_was_measured_is_kept_for_the_same_question(tmp_path):
     counted = []
     plans = planner(tmp_path, prints(SAID), counted)
-    asked = Request()
+    asked = RunSpec()
     assert plans.known(asked) is None
     assert plans.plan(asked) == plans.plan(replace(asked, owner="ben", seed=7)) == SAID
     assert plans.known(asked) == SAID
@@ -64,21 +64,21 @@ def test_what_was_measured_is_kept_for_the_same_question(tmp_path):
 @pytest.mark.parametrize("other", [{"data": "x"}, {"base": "x"}, {"revision": "x"},
                                    {"recipe": RECIPES["seed"]}])
 def test_an_estimate_depends_on_data_base_revision_and_recipe(other):
-    assert plan_key(Request()) != plan_key(replace(Request(), **other))
+    assert plan_key(RunSpec()) != plan_key(replace(RunSpec(), **other))
 
 
 def test_only_so_many_estimates_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "MOST_KEPT", 2)
     plans = planner(tmp_path, prints(SAID))
     for name in "abc":
-        plans.plan(Request(data=name))
-    assert [plans.known(Request(data=name)) is None for name in "abc"] == [True, False, False]
+        plans.plan(RunSpec(data=name))
+    assert [plans.known(RunSpec(data=name)) is None for name in "abc"] == [True, False, False]
 
 
 def test_one_is_measured_at_a_time_and_two_who_ask_the_same_wait_for_one(tmp_path):
     counted, said = [], []
     plans = planner(tmp_path, f"import time; time.sleep(0.1); {prints(SAID)}", counted)
-    asking = [threading.Thread(target=lambda: said.append(plans.plan(Request()))) for _ in "abc"]
+    asking = [threading.Thread(target=lambda: said.append(plans.plan(RunSpec()))) for _ in "abc"]
     for thread in asking:
         thread.start()
     for thread in asking:
@@ -89,8 +89,8 @@ def test_one_is_measured_at_a_time_and_two_who_ask_the_same_wait_for_one(tmp_pat
 def test_an_error_of_the_command_is_its_sentence_and_is_not_kept(tmp_path):
     plans = planner(tmp_path, prints({"error": "There is no corpus at x."}))
     with pytest.raises(PlanError, match=r"^There is no corpus at x\.$"):
-        plans.plan(Request())
-    assert plans.known(Request()) is None
+        plans.plan(RunSpec())
+    assert plans.known(RunSpec()) is None
 
 
 @pytest.mark.parametrize("code, said", [
@@ -101,15 +101,15 @@ def test_an_error_of_the_command_is_its_sentence_and_is_not_kept(tmp_path):
 ])
 def test_a_command_that_fails_is_said_with_its_last_words(tmp_path, code, said):
     with pytest.raises(PlanError, match=said):
-        planner(tmp_path, code).plan(Request())
+        planner(tmp_path, code).plan(RunSpec())
 
 
 def test_a_machine_that_is_too_slow_is_said_and_the_command_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "MEASURE_WITHIN", 0.3)
     with pytest.raises(PlanError, match="took more than .* too slow for this model"):
-        planner(tmp_path, "import time; time.sleep(60)").plan(Request())
+        planner(tmp_path, "import time; time.sleep(60)").plan(RunSpec())
 
 
 def test_measuring_uses_the_caches_of_this_home(tmp_path):
     code = "import json, os; print(json.dumps({'home': os.environ['TANDEM_HOME']}))"
-    assert planner(tmp_path, code).plan(Request())["home"] == str(tmp_path.resolve())
+    assert planner(tmp_path, code).plan(RunSpec())["home"] == str(tmp_path.resolve())

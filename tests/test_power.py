@@ -19,7 +19,7 @@ from fakes import HashingEncoder, small_corpus
 from retrieval import sampling
 from retrieval import sampling as spread_module
 from retrieval.encoder import ModelError
-from retrieval.evaluation import judge
+from retrieval.evaluation import evaluate
 from retrieval.index import build_index
 from retrieval.sampling import base_spread, measured_spread, small_pool
 
@@ -112,7 +112,7 @@ def test_a_small_corpus_is_judged_whole_and_to_the_figure_that_judging_gives():
     encoder = HashingEncoder()
     spread = measured_spread(corpus, encoder)
     values = [query.metrics["ndcg@10"] for query in
-              judge(build_index(encoder, corpus), corpus, "test").values()]
+              evaluate(build_index(encoder, corpus), corpus, "test").values()]
     assert (spread.queries, spread.passages, spread.sampled) == (40, 60, False)
     assert spread.base_ndcg == pytest.approx(np.mean(values))
     assert spread.sd_base == pytest.approx(np.std(values, ddof=1))

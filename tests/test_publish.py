@@ -21,7 +21,7 @@ from tiny import tiny_model_for
 from train.publish.onnx import PATH as ONNX
 from train.publish.onnx import can_export, export_int8, run_by_onnx, write_int8
 from train.publish.permissions import check_may_write, check_repo_id, namespaces
-from train.publish.publish import Wish, publish, write_dry
+from train.publish.publish import PublishRequest, publish, write_dry
 from train.publish.remote import EditedCardError
 from train.publish.verify import Verified
 from train.report.card_metadata import CardEdits
@@ -66,9 +66,9 @@ def trusting(monkeypatch):
 
 
 def events_of(run, hub, token=ME, to=TO, patience=QUICK, should_stop=lambda: False, edits=None,
-              corpus=None, **wish):
+              corpus=None, **asked):
     who = Hub(token, hub.endpoint, patience, should_stop)
-    return list(publish(run, Wish(to, **wish), who, edits=edits, corpus=lambda: corpus))
+    return list(publish(run, PublishRequest(to, **asked), who, edits=edits, corpus=lambda: corpus))
 
 
 def done(run, hub, **options):
@@ -614,12 +614,12 @@ def test_a_run_as_it_was_really_trained_is_published_and_ranks_as_it_did(hub, tm
     from train.fit.fit import fit
     from train.recipe import Recipe
     from train.run.record import open_run
-    from train.run.spec import Request
+    from train.run.spec import RunSpec
 
     corpus, run = questions(), open_run(tmp_path / "trained")
     base = tiny_model_for(corpus, tmp_path / "base", prompts={"query": "query: "})
     recipe = Recipe(epochs=2, batch_size=8, learning_rate=1e-3, truncate_dim=16)
-    run.update(**Request(data=str(tmp_path / "car_parts.jsonl"), base=str(base),
+    run.update(**RunSpec(data=str(tmp_path / "car_parts.jsonl"), base=str(base),
                          recipe=recipe).as_record())
     for event in fit(recipe, corpus, run, str(base)):
         run.append(event)
@@ -697,7 +697,7 @@ def test_a_licence_that_is_not_known_is_asked_for(run, hub, trusting):
 
 
 def test_a_dry_run_writes_what_would_be_sent_and_asks_nobody(run, hub, trusting, tmp_path):
-    result = write_dry(run, Wish(TO), tmp_path / "dry")
+    result = write_dry(run, PublishRequest(TO), tmp_path / "dry")
     assert not hub.asked
     there = {p.relative_to(tmp_path / "dry").as_posix(): p.read_bytes()
              for p in (tmp_path / "dry").rglob("*") if p.is_file()}

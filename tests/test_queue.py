@@ -9,7 +9,7 @@ from train.engines import EngineError
 from train.engines import queue as room
 from train.engines.queue import Queue
 from train.run.record import RunError, create_run, list_runs
-from train.run.spec import Request
+from train.run.spec import RunSpec
 
 TOKEN = "hf_secret"
 
@@ -35,7 +35,7 @@ def asked(run, second):
 
 
 def three(queue):
-    return [asked(queue.submit(Request()), second) for second in range(3)]
+    return [asked(queue.submit(RunSpec()), second) for second in range(3)]
 
 
 def test_one_run_runs_and_the_others_wait_in_order_with_their_place(queue, engine):
@@ -57,7 +57,7 @@ def test_when_a_run_ends_the_one_that_has_waited_longest_begins(queue, engine):
 
 
 def test_a_run_that_goes_on_waits_behind_those_that_were_there_before(queue, engine):
-    early, other = asked(queue.submit(Request()), 0), asked(queue.submit(Request()), 1)
+    early, other = asked(queue.submit(RunSpec()), 0), asked(queue.submit(RunSpec()), 1)
     early.update(status="failed")
     queue.resume(early)
     assert queue.place(early) == 1
@@ -66,8 +66,8 @@ def test_a_run_that_goes_on_waits_behind_those_that_were_there_before(queue, eng
 
 
 def test_runs_on_different_devices_do_not_wait_for_each_other(queue, engine):
-    here = queue.submit(Request())
-    there, beside = (queue.submit(Request(engine="jobs", flavor=name)) for name in ("a10g", "l4"))
+    here = queue.submit(RunSpec())
+    there, beside = (queue.submit(RunSpec(engine="jobs", flavor=name)) for name in ("a10g", "l4"))
     queue.look()
     assert [status(run) for run in (here, there, beside)] == ["running"] * 3
     assert [queue.place(run) for run in (here, there, beside)] == [0, 0, 0]
@@ -75,7 +75,7 @@ def test_runs_on_different_devices_do_not_wait_for_each_other(queue, engine):
 
 def test_a_run_that_a_command_line_began_occupies_its_device_too(queue, engine):
     create_run(queue.runs, "by-hand").update(status="running")
-    waiting = queue.submit(Request())
+    waiting = queue.submit(RunSpec())
     queue.look()
     assert engine.started == []
     assert queue.place(waiting) == 1
@@ -92,7 +92,7 @@ def test_two_submits_at_once_make_two_runs_and_start_one(queue, engine):
 
     def submit(_):
         together.wait()
-        run = queue.submit(Request())
+        run = queue.submit(RunSpec())
         queue.look()
         return run.id
 
@@ -103,7 +103,7 @@ def test_two_submits_at_once_make_two_runs_and_start_one(queue, engine):
 
 
 def test_a_run_is_not_started_before_its_token_is_kept(queue, engine, monkeypatch):
-    created = Request.create
+    created = RunSpec.create
 
     def slowly(request, runs):
         run = created(request, runs)
@@ -112,15 +112,15 @@ def test_a_run_is_not_started_before_its_token_is_kept(queue, engine, monkeypatc
         looking.join(0.05)
         return run
 
-    monkeypatch.setattr(Request, "create", slowly)
-    run = queue.submit(Request(), TOKEN)
+    monkeypatch.setattr(RunSpec, "create", slowly)
+    run = queue.submit(RunSpec(), TOKEN)
     queue.look()
     assert engine.tokens == {run.id: TOKEN}
 
 
 def test_asking_for_a_place_does_not_make_a_run_start_twice(queue, engine, monkeypatch):
     engine.on_start = lambda run: None  # it has begun, but has not said so yet
-    first = queue.submit(Request())
+    first = queue.submit(RunSpec())
     monkeypatch.setattr(room, "list_runs", lambda runs: [])  # listed before the run was there
     queue._begun.add(first.id)
     queue.place(first)
@@ -139,7 +139,7 @@ def test_a_run_that_has_begun_and_not_said_so_keeps_its_device(queue, engine):
 
 
 def test_a_run_that_ends_between_two_looks_can_go_on_and_is_started_again(queue, engine):
-    run = queue.submit(Request())
+    run = queue.submit(RunSpec())
     queue.look()
     run.update(status="interrupted")  # nobody looked while it ended
     queue.resume(run)
@@ -165,8 +165,8 @@ def test_an_engine_with_a_fault_fails_the_run_and_the_queue_goes_on(queue, engin
         raise KeyError(TOKEN)
 
     engine.on_start = break_down
-    run = queue.submit(Request())
-    elsewhere = queue.submit(Request(engine="jobs"))
+    run = queue.submit(RunSpec())
+    elsewhere = queue.submit(RunSpec(engine="jobs"))
     queue.look()
     assert status(run) == "failed"
     assert run.record()["error"] == "It could not be started: KeyError."
@@ -175,12 +175,12 @@ def test_an_engine_with_a_fault_fails_the_run_and_the_queue_goes_on(queue, engin
 
 def test_no_run_is_made_for_an_engine_that_is_not_there(queue):
     with pytest.raises(EngineError, match="There is no engine 'cloud' here"):
-        queue.submit(Request(engine="cloud"))
+        queue.submit(RunSpec(engine="cloud"))
     assert list_runs(queue.runs) == []
 
 
 def test_a_waiting_run_whose_engine_is_gone_fails_with_a_sentence(queue):
-    run = queue.submit(Request(engine="jobs"))
+    run = queue.submit(RunSpec(engine="jobs"))
     Queue(queue.runs, {"local": FakeEngine()}).look()
     assert status(run) == "failed" and "no engine 'jobs' here" in run.record()["error"]
 
@@ -197,7 +197,7 @@ def test_stopping_a_waiting_run_takes_it_out_of_the_queue(queue, engine):
 
 
 def test_stopping_a_running_run_reaches_its_engine_with_the_token(queue, engine):
-    run = queue.submit(Request(), TOKEN)
+    run = queue.submit(RunSpec(), TOKEN)
     queue.look()
     queue.stop(run)
     assert engine.stopped == [(run.id, TOKEN)]
@@ -205,7 +205,7 @@ def test_stopping_a_running_run_reaches_its_engine_with_the_token(queue, engine)
 
 def test_stopping_a_run_that_has_begun_and_not_said_so_reaches_its_engine(queue, engine):
     engine.on_start = lambda run: None
-    run = queue.submit(Request())
+    run = queue.submit(RunSpec())
     queue.look()
     queue.stop(run)
     assert engine.stopped == [(run.id, None)]
@@ -213,7 +213,7 @@ def test_stopping_a_run_that_has_begun_and_not_said_so_reaches_its_engine(queue,
 
 
 def test_stopping_a_run_that_is_over_is_refused(queue):
-    run = queue.submit(Request())
+    run = queue.submit(RunSpec())
     run.update(status="done")
     with pytest.raises(RunError, match="is not running"):
         queue.stop(run)
@@ -221,7 +221,7 @@ def test_stopping_a_run_that_is_over_is_refused(queue):
 
 @pytest.mark.parametrize("ended", ["interrupted", "failed", "stopped"])
 def test_a_run_that_ended_early_goes_on(queue, engine, ended):
-    run = queue.submit(Request())
+    run = queue.submit(RunSpec())
     run.update(status=ended, error="It broke.")
     queue.resume(run)
     assert run.record()["error"] is None
@@ -231,7 +231,7 @@ def test_a_run_that_ended_early_goes_on(queue, engine, ended):
 
 @pytest.mark.parametrize("now", ["queued", "running", "done"])
 def test_a_run_that_did_not_end_early_does_not_go_on(queue, now):
-    run = queue.submit(Request())
+    run = queue.submit(RunSpec())
     run.update(status=now)
     with pytest.raises(RunError, match=f"is {now}: only a run that ended early can go on"):
         queue.resume(run)
@@ -258,7 +258,7 @@ def test_a_restart_continues_the_queue(queue, engine):
 
 @pytest.mark.parametrize("now", ["queued", "running"])
 def test_a_run_that_waits_or_runs_is_not_deleted(queue, now):
-    run = queue.submit(Request())
+    run = queue.submit(RunSpec())
     run.update(status=now)
     with pytest.raises(RunError, match=f"is {now}: stop it first"):
         queue.delete(run)
@@ -266,14 +266,14 @@ def test_a_run_that_waits_or_runs_is_not_deleted(queue, now):
 
 
 def test_a_run_that_is_over_is_deleted_whole(queue):
-    run = queue.submit(Request())
+    run = queue.submit(RunSpec())
     run.update(status="done")
     queue.delete(run)
     assert not run.folder.exists()
 
 
 def test_a_token_reaches_the_engine_and_is_nowhere_else(queue, engine, tmp_path):
-    run = queue.submit(Request(), TOKEN)
+    run = queue.submit(RunSpec(), TOKEN)
     assert TOKEN not in repr(queue)
     queue.look()
     assert engine.tokens == {run.id: TOKEN}
@@ -282,7 +282,7 @@ def test_a_token_reaches_the_engine_and_is_nowhere_else(queue, engine, tmp_path)
 
 
 def test_a_token_is_forgotten_when_its_run_is_over(queue):
-    ran, waited = queue.submit(Request(), TOKEN), queue.submit(Request(), TOKEN)
+    ran, waited = queue.submit(RunSpec(), TOKEN), queue.submit(RunSpec(), TOKEN)
     queue.look()
     ran.update(status="done")
     queue.stop(waited)
@@ -293,10 +293,10 @@ def test_a_token_is_forgotten_when_its_run_is_over(queue):
 @pytest.mark.parametrize("fault", [ValueError("gone"), OSError("gone"), KeyError("pid"),
                                    AttributeError("x")])
 def test_a_fault_of_one_run_does_not_stop_the_others(queue, engine, fault):
-    sick = queue.submit(Request(engine="jobs"))
+    sick = queue.submit(RunSpec(engine="jobs"))
     sick.update(status="running")
     queue.engines["jobs"].broken[sick.id] = fault
-    behind, well = queue.submit(Request(engine="jobs")), queue.submit(Request())
+    behind, well = queue.submit(RunSpec(engine="jobs")), queue.submit(RunSpec())
     queue.look()
     assert status(well) == "running"
     assert status(behind) == "queued"  # whoever cannot be looked at may well go on
@@ -318,7 +318,7 @@ def test_records_deleted_or_damaged_do_not_end_the_queues_thread(queue, engine, 
         monkeypatch.undo()
         monkeypatch.setattr(room, "LOOK_EVERY", 0.005)
         first.update(status="done")
-        last = queue.submit(Request())
+        last = queue.submit(RunSpec())
         while engine.started != [first.id, last.id]:
             assert time.monotonic() < end, engine.started
             time.sleep(0.005)
@@ -328,13 +328,13 @@ def test_records_deleted_or_damaged_do_not_end_the_queues_thread(queue, engine, 
 
 def test_closing_ends_the_looking_and_lets_the_engines_go(queue, engine):
     queue.close()
-    queue.submit(Request())
+    queue.submit(RunSpec())
     queue.look()
     assert engine.abandoned and engine.started == []
 
 
 def ended(queue, second, size=1000):
-    run = asked(queue.submit(Request()), second)
+    run = asked(queue.submit(RunSpec()), second)
     run.update(status="done")
     run.checkpoints.mkdir()
     (run.checkpoints / "state").write_bytes(b"x" * size)
@@ -352,7 +352,7 @@ def test_the_oldest_checkpoints_of_ended_runs_go_first_and_models_stay(tmp_path,
     old, new = (renamed(ended(queue, n, 8000), f"2026010{n}T000000Z-a") for n in (1, 2))
     old.model.mkdir()
     (old.model / "modules.json").write_text("[]")
-    active = renamed(queue.submit(Request()), "20250101T000000Z-a")
+    active = renamed(queue.submit(RunSpec()), "20250101T000000Z-a")
     active.checkpoints.mkdir()
     (active.checkpoints / "state").write_bytes(b"x" * 4000)
     queue.look()
@@ -366,7 +366,7 @@ def test_a_full_disk_without_checkpoints_is_said_with_what_to_do(tmp_path, engin
     kept = ended(queue, 0)
     kept.model.mkdir()
     (kept.model / "weights").write_bytes(b"x" * 9000)
-    run = queue.submit(Request())
+    run = queue.submit(RunSpec())
     queue.look()
     assert status(run) == "failed" and engine.started == []
     assert "TANDEM_MAX_DISK_GB: delete runs" in run.record()["error"]
@@ -374,7 +374,7 @@ def test_a_full_disk_without_checkpoints_is_said_with_what_to_do(tmp_path, engin
 
 
 def test_an_engine_is_told_when_the_owner_looks_at_an_active_run_and_of_no_other(queue, engine):
-    run = queue.submit(Request(), TOKEN)
+    run = queue.submit(RunSpec(), TOKEN)
     queue.look()
     queue.visit(run, TOKEN)
     assert engine.visits == [(run.id, TOKEN)]

@@ -6,18 +6,18 @@ import pytest
 
 from fakes import FakeEngine, HashingEncoder
 from retrieval.compare import check_dim
-from retrieval.evaluation import Evidence, judge
+from retrieval.evaluation import Evidence, evaluate
 from retrieval.index import build_index
 from samples import write_beir, write_lines
 from train.engines import queue as waiting_room
 from train.engines.queue import Queue
 from train.recipe import Recipe
 from train.run.record import Run, RunError, create_run, list_runs, mark_interrupted
-from train.run.spec import Request, request_of
+from train.run.spec import RunSpec, spec_of
 from train.settings import Settings
 from ui.services import opening as room
 from ui.services import pair_cache as shelf
-from ui.services.opening import Showcase
+from ui.services.opening import OpeningPair
 from ui.services.pair_cache import NotReadyError
 from ui.services.progress import Progress, progress_of
 
@@ -31,7 +31,7 @@ class Machine(FakeEngine):
 
     def end(self, run):
         if self.ends == "done":
-            finish(run, room.load_corpus(request_of(run).data))
+            finish(run, room.load_corpus(spec_of(run).data))
         else:
             run.update(status=self.ends, error="The loss became nan.")
 
@@ -40,7 +40,7 @@ class Machine(FakeEngine):
 
 
 def finish(run, corpus, **changes):
-    base, tuned = (judge(build_index(HashingEncoder(dim=dim), corpus), corpus, "test")
+    base, tuned = (evaluate(build_index(HashingEncoder(dim=dim), corpus), corpus, "test")
                    for dim in (3, 64))
     run.model.mkdir()
     (run.model / "modules.json").write_text("[]")
@@ -74,13 +74,13 @@ def opened(settings):
     def open_one(settings, engine, kind):
         queues.append(Queue(settings.runs, {"local": engine}))
         queues[-1].open()
-        showcase = Showcase(settings, queues[-1])
-        showcase.open()
+        opening = OpeningPair(settings, queues[-1])
+        opening.open()
         end = time.monotonic() + 10
-        while showcase.progress.kind != kind:
-            assert time.monotonic() < end, showcase.progress
+        while opening.progress.kind != kind:
+            assert time.monotonic() < end, opening.progress
             time.sleep(0.01)
-        return showcase
+        return opening
 
     yield open_one
     for queue in queues:
@@ -96,11 +96,11 @@ def until(is_so):
 
 def test_a_first_start_trains_and_shows_both_sides_with_their_evidence(settings, opened):
     engine = Machine()
-    showcase = opened(settings, engine, "ready")
+    opening = opened(settings, engine, "ready")
     assert len(engine.started) == 1
-    assert showcase.compare("brakes").tuned is not None
-    assert showcase.evidence.outcomes["won"] > 0
-    assert "3 epochs of recipe tandem" in showcase.progress.text
+    assert opening.compare("brakes").tuned is not None
+    assert opening.evidence.outcomes["won"] > 0
+    assert "3 epochs of recipe tandem" in opening.progress.text
 
 
 def test_a_kept_run_of_the_same_pair_is_shown_and_nothing_starts(settings, opened):
@@ -133,51 +133,51 @@ def test_a_run_measured_on_other_test_questions_is_not_taken_for_this_pair(setti
 
 
 def test_an_interrupted_run_is_resumed(settings, opened):
-    run = Request(settings.data, "base").create(settings.runs)
+    run = RunSpec(settings.data, "base").create(settings.runs)
     run.update(status="running", process={"pid": 2**22 + 1, "started": "1"},
                fingerprints={"corpus": room.load_corpus(settings.data).fingerprint})
     engine = Machine()
-    showcase = opened(settings, engine, "ready")
-    assert engine.started == [run.id] and showcase.opening_run == run.id
-    assert list_runs(settings.runs) == [run] and request_of(run).recipe.name == "tandem"
+    opening = opened(settings, engine, "ready")
+    assert engine.started == [run.id] and opening.opening_run == run.id
+    assert list_runs(settings.runs) == [run] and spec_of(run).recipe.name == "tandem"
 
 
 def test_a_failed_run_is_said_and_tried_again_only_when_asked(settings, opened):
-    showcase = opened(settings, Machine("failed"), "failed")
-    assert "The loss became nan" in showcase.progress.text
-    showcase.queue.close()
+    opening = opened(settings, Machine("failed"), "failed")
+    assert "The loss became nan" in opening.progress.text
+    opening.queue.close()
     second = Machine()
-    showcase = opened(settings, second, "failed")
+    opening = opened(settings, second, "failed")
     assert second.started == []
-    assert showcase.compare("brakes").tuned is None
-    run = showcase.queue.submit(Request(settings.data, "base"))
+    assert opening.compare("brakes").tuned is None
+    run = opening.queue.submit(RunSpec(settings.data, "base"))
     until(lambda: run.record()["status"] == "done")
     assert second.started == [run.id]
 
 
 def test_training_switched_off_serves_base_and_says_how_to_have_both(settings, opened):
     engine = Machine()
-    showcase = opened(replace(settings, train="off"), engine, "off")
-    assert "TANDEM_TUNED_MODEL" in showcase.progress.detail
-    assert showcase.compare("brakes").tuned is None
+    opening = opened(replace(settings, train="off"), engine, "off")
+    assert "TANDEM_TUNED_MODEL" in opening.progress.detail
+    assert opening.compare("brakes").tuned is None
     assert engine.started == []
 
 
 def test_nothing_can_be_asked_before_it_is_there(settings):
-    showcase = Showcase(settings, Queue(settings.runs, {"local": Machine()}))
-    for act in (lambda: showcase.compare("x"), lambda: showcase.pair_of("a-run"),
-                showcase.pair_of):
+    opening = OpeningPair(settings, Queue(settings.runs, {"local": Machine()}))
+    for act in (lambda: opening.compare("x"), lambda: opening.pair_of("a-run"),
+                opening.pair_of):
         with pytest.raises((NotReadyError, RunError)):
             act()
     run = finished(settings)
     with pytest.raises(NotReadyError):
-        showcase.pair_of(run.id)
-    until(lambda: "base model is being loaded" in showcase.chosen.stage(run.id).text)
+        opening.pair_of(run.id)
+    until(lambda: "base model is being loaded" in opening.pairs.stage(run.id).text)
 
 
 def test_the_version_rises_with_each_side_that_comes(settings, opened):
-    showcase = opened(settings, Machine(), "ready")
-    assert showcase.progress.version == 2
+    opening = opened(settings, Machine(), "ready")
+    assert opening.progress.version == 2
 
 
 def finished(settings, data=None, **changes):
@@ -188,18 +188,18 @@ def finished(settings, data=None, **changes):
     return run
 
 
-def loaded(showcase, run_id):
+def loaded(opening, run_id):
     """The pair of a run, once it is there."""
     def is_loaded():
         with contextlib.suppress(NotReadyError):
-            return showcase.pair_of(run_id)
+            return opening.pair_of(run_id)
 
     until(is_loaded)
-    return showcase.pair_of(run_id)
+    return opening.pair_of(run_id)
 
 
-def is_kept(showcase, run_id):
-    return showcase.chosen.stage(run_id) is not None
+def is_kept(opening, run_id):
+    return opening.pairs.stage(run_id) is not None
 
 
 def chosen(opened, settings, **changes):
@@ -208,24 +208,24 @@ def chosen(opened, settings, **changes):
 
 
 def test_the_pair_of_another_run_is_shown_to_whoever_chose_it_alone(settings, opened):
-    showcase = chosen(opened, settings)
+    opening = chosen(opened, settings)
     run = finished(settings)
-    version = showcase.version
-    assert not is_kept(showcase, run.id)
-    pair = loaded(showcase, run.id)
-    assert is_kept(showcase, run.id) and showcase.pair_of(run.id) is pair
+    version = opening.version
+    assert not is_kept(opening, run.id)
+    pair = loaded(opening, run.id)
+    assert is_kept(opening, run.id) and opening.pair_of(run.id) is pair
     assert pair.run_id == run.id and "recipe tandem" in pair.about and pair.evidence
-    assert pair.base is showcase.pair.base and pair.corpus is showcase.corpus
-    assert showcase.compare("brakes", run_id=run.id).tuned is not None
-    assert showcase.compare("brakes").tuned is None and showcase.version == version
+    assert pair.base is opening.pair.base and pair.corpus is opening.corpus
+    assert opening.compare("brakes", run_id=run.id).tuned is not None
+    assert opening.compare("brakes").tuned is None and opening.version == version
 
 
 def test_a_run_on_other_data_and_another_base_is_shown_over_its_own(settings, opened, tmp_path):
-    showcase = chosen(opened, settings)
+    opening = chosen(opened, settings)
     data = write_lines(tmp_path / "pairs.jsonl", [
         {"anchor": f"What is number {n}?", "positive": f"It is {n}."} for n in range(40)])
     run = finished(settings, str(data), base_model={"name": "other"})
-    pair = loaded(showcase, run.id)
+    pair = loaded(opening, run.id)
     assert len(pair.corpus.passages) == 40
     assert pair.base.encoder.name == "other"
 
@@ -233,11 +233,11 @@ def test_a_run_on_other_data_and_another_base_is_shown_over_its_own(settings, op
 def test_a_base_is_cut_to_the_dimensions_that_the_run_was_trained_for(
     settings, opened, monkeypatch
 ):
-    showcase = chosen(opened, settings)
+    opening = chosen(opened, settings)
     run = finished(settings)
     monkeypatch.setattr(room, "load_encoder", lambda name, revision=None, token=None:
                         HashingEncoder(name, dim=16))
-    pair = loaded(showcase, run.id)
+    pair = loaded(opening, run.id)
     assert pair.base.encoder.dim == pair.tuned.encoder.dim == 16
 
 
@@ -246,7 +246,7 @@ def test_a_base_is_cut_to_the_dimensions_that_the_run_was_trained_for(
 def test_data_that_changed_since_a_run_is_not_compared_on(
     settings, opened, tmp_path, question, answer
 ):
-    showcase = chosen(opened, settings)
+    opening = chosen(opened, settings)
     data = write_lines(tmp_path / "pairs.jsonl", [
         {"anchor": f"What is number {n}?", "positive": f"It is {n}."} for n in range(40)])
     corpus = room.load_corpus(str(data))
@@ -255,7 +255,7 @@ def test_data_that_changed_since_a_run_is_not_compared_on(
     write_lines(data, [{"anchor": question.format(n), "positive": answer.format(n)}
                        for n in range(40)])
     with pytest.raises(ValueError, match="data of .* has changed since"):
-        loaded(showcase, run.id)
+        loaded(opening, run.id)
 
 
 @pytest.mark.parametrize("run_id", ["nothing", "../home", "\x00", "x" * 999])
@@ -265,42 +265,42 @@ def test_a_run_that_is_not_there_has_no_pair(settings, opened, run_id):
 
 
 def test_a_run_without_a_model_has_no_pair(settings, opened):
-    showcase = chosen(opened, settings)
-    run = showcase.queue.submit(Request(settings.data, "base"))
+    opening = chosen(opened, settings)
+    run = opening.queue.submit(RunSpec(settings.data, "base"))
     run.update(status="failed")
     with pytest.raises(RunError, match="is failed and has no model to show"):
-        showcase.pair_of(run.id)
+        opening.pair_of(run.id)
 
 
 def test_only_so_many_pairs_are_kept_those_used_last(settings, opened, monkeypatch):
     monkeypatch.setattr(shelf, "MOST_PAIRS", 2)
-    showcase = chosen(opened, settings)
+    opening = chosen(opened, settings)
     runs = [finished(settings) for _ in range(3)]
     for number in (0, 1, 0, 2):
-        loaded(showcase, runs[number].id)
-    assert [is_kept(showcase, run.id) for run in runs] == [True, False, True]
-    showcase.chosen.forget(runs[0].id)
-    assert not is_kept(showcase, runs[0].id)
+        loaded(opening, runs[number].id)
+    assert [is_kept(opening, run.id) for run in runs] == [True, False, True]
+    opening.pairs.forget(runs[0].id)
+    assert not is_kept(opening, runs[0].id)
 
 
 def test_the_model_the_owner_names_is_shown_and_measured(settings, opened):
-    showcase = opened(replace(settings, tuned_model="owner/tuned"), Machine(), "ready")
-    until(lambda: showcase.evidence is not None)
-    assert showcase.pair.about == "Fine-tuned model: owner/tuned" and not showcase.opening_run
+    opening = opened(replace(settings, tuned_model="owner/tuned"), Machine(), "ready")
+    until(lambda: opening.evidence is not None)
+    assert opening.pair.about == "Fine-tuned model: owner/tuned" and not opening.opening_run
 
 
 def test_the_run_the_owner_names_is_shown_with_what_it_measured(settings, opened):
     run = create_run(settings.runs, "kept")
     finish(run, room.load_corpus(settings.data))
-    showcase = opened(replace(settings, tuned_model=str(run.folder)), Machine(), "ready")
-    assert showcase.opening_run == run.id and showcase.evidence.outcomes["won"] > 0
+    opening = opened(replace(settings, tuned_model=str(run.folder)), Machine(), "ready")
+    assert opening.opening_run == run.id and opening.evidence.outcomes["won"] > 0
 
 
 def test_a_run_without_a_model_that_the_owner_names_is_said(settings, opened):
     run = create_run(settings.runs, "empty")
-    showcase = opened(replace(settings, tuned_model=str(run.folder)), Machine(), "failed")
-    assert "TANDEM_TUNED_MODEL" in showcase.progress.text
-    assert "holds no model" in showcase.progress.text
+    opening = opened(replace(settings, tuned_model=str(run.folder)), Machine(), "failed")
+    assert "TANDEM_TUNED_MODEL" in opening.progress.text
+    assert "holds no model" in opening.progress.text
 
 
 def test_what_nobody_foresaw_is_said_and_nobody_waits_for_it(settings, opened, monkeypatch):
@@ -308,10 +308,10 @@ def test_what_nobody_foresaw_is_said_and_nobody_waits_for_it(settings, opened, m
         raise KeyError("weights")
 
     monkeypatch.setattr(room, "load_encoder", broken)
-    showcase = opened(settings, Machine(), "failed")
-    assert "Something unforeseen went wrong" in showcase.progress.text
+    opening = opened(settings, Machine(), "failed")
+    assert "Something unforeseen went wrong" in opening.progress.text
     with pytest.raises(ValueError, match="unforeseen"):
-        showcase.compare("brakes")
+        opening.compare("brakes")
 
 
 def test_progress_counts_down_between_two_steps():

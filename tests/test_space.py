@@ -23,7 +23,7 @@ def hub():
 
 
 @pytest.fixture
-def house(tmp_path):
+def services(tmp_path):
     """A house of few files, not in git."""
     for name in ("app.py", "README.md", "requirements.txt", "train/recipe.py", "ui/page.py",
                  "tests/test_x.py", "train/__pycache__/recipe.pyc", ".venv/x", "ui/.hidden/x"):
@@ -33,8 +33,8 @@ def house(tmp_path):
     return tmp_path
 
 
-def sent(hub, house, **options):
-    return drained(publish_space(TO, Hub(ME, hub.endpoint, QUICK), house=house, **options))
+def sent(hub, services, **options):
+    return drained(publish_space(TO, Hub(ME, hub.endpoint, QUICK), services=services, **options))
 
 
 def test_only_what_the_app_needs_is_sent():
@@ -52,58 +52,58 @@ def test_every_picture_of_the_readme_is_among_what_is_sent():
     assert pictures and set(pictures) <= set(needed_files())
 
 
-def test_outside_git_hidden_and_compiled_files_stay_here(house):
-    assert needed_files(house) == ["README.md", "app.py", "requirements.txt", "train/recipe.py",
+def test_outside_git_hidden_and_compiled_files_stay_here(services):
+    assert needed_files(services) == ["README.md", "app.py", "requirements.txt", "train/recipe.py",
                                    "ui/page.py"]
 
 
-def test_a_new_space_is_private_gradio_one_commit_and_free_hardware(hub, house):
-    result = sent(hub, house)
+def test_a_new_space_is_private_gradio_one_commit_and_free_hardware(hub, services):
+    result = sent(hub, services)
     repo = hub.repos["space", TO]
     assert repo.private and repo.sdk == "gradio" and repo.hardware is None
     assert len(repo.commits) == 2 and repo.head.oid == result["revision"]
-    assert set(repo.head.files) == {".gitattributes", *needed_files(house)}
+    assert set(repo.head.files) == {".gitattributes", *needed_files(services)}
     assert result["url"] == f"{hub.endpoint}/spaces/{TO}" and result["new"]
 
 
-def test_an_update_sends_what_changed_and_removes_what_is_gone(hub, house):
-    sent(hub, house)
-    (house / "ui" / "page.py").rename(house / "ui" / "pages.py")
+def test_an_update_sends_what_changed_and_removes_what_is_gone(hub, services):
+    sent(hub, services)
+    (services / "ui" / "page.py").rename(services / "ui" / "pages.py")
     hub.repos["space", TO].commit("notes", {"NOTES.md": (b"mine", False)})
-    result = sent(hub, house)
+    result = sent(hub, services)
     assert result["changed"] == ["ui/pages.py"] and result["deleted"] == ["ui/page.py"]
     files = hub.repos["space", TO].head.files
     assert "ui/page.py" not in files and "NOTES.md" in files and not result["new"]
     assert len(hub.repos["space", TO].commits) == 4
-    assert sent(hub, house)["changed"] == [] and len(hub.repos["space", TO].commits) == 4
+    assert sent(hub, services)["changed"] == [] and len(hub.repos["space", TO].commits) == 4
 
 
-def test_hardware_is_asked_for_only_when_said(hub, house):
-    assert sent(hub, house, hardware="zero-a10g")["hardware"] == "zero-a10g"
+def test_hardware_is_asked_for_only_when_said(hub, services):
+    assert sent(hub, services, hardware="zero-a10g")["hardware"] == "zero-a10g"
     assert hub.repos["space", TO].hardware == "zero-a10g"
     assert hub.count("POST /api/spaces/.*/hardware") == 1
-    sent(hub, house)
+    sent(hub, services)
     assert hub.count("POST /api/spaces/.*/hardware") == 1
 
 
-def test_hardware_that_is_refused_is_said_with_the_space_being_up_to_date(hub, house):
+def test_hardware_that_is_refused_is_said_with_the_space_being_up_to_date(hub, services):
     hub.fail("POST /api/spaces/.*/hardware", times=9, status=402, body=b'{"error": "add a card"}')
     with pytest.raises(PublishError, match="is up to date, but") as caught:
-        sent(hub, house, hardware="a100-large")
+        sent(hub, services, hardware="a100-large")
     assert caught.value.published is True and "add a card" in str(caught.value)
 
 
-def test_a_space_that_holds_something_else_is_left_alone(hub, house):
+def test_a_space_that_holds_something_else_is_left_alone(hub, services):
     hub.repo(TO, kind="space", files={"app.py": b"theirs"})
     with pytest.raises(PublishError, match="holds something else"):
-        sent(hub, house)
+        sent(hub, services)
     assert len(hub.repos["space", TO].commits) == 1
-    assert sent(hub, house, over=True)["changed"]
+    assert sent(hub, services, over=True)["changed"]
 
 
-def test_a_namespace_of_somebody_else_is_refused(hub, house):
+def test_a_namespace_of_somebody_else_is_refused(hub, services):
     with pytest.raises(PublishError, match="may not write in you"):
-        drained(publish_space("you/tandem", Hub(ME, hub.endpoint, QUICK), house=house))
+        drained(publish_space("you/tandem", Hub(ME, hub.endpoint, QUICK), services=services))
     assert not hub.repos
 
 

@@ -10,7 +10,7 @@ import pytest
 from brought_data import keep
 from children import wait_for
 from samples import write_lines
-from train.run.spec import Request
+from train.run.spec import RunSpec
 from train.settings import Settings
 from ui.auth import Visitor
 from ui.services import uploads as room
@@ -244,7 +244,7 @@ def test_a_run_on_an_upload_is_known_as_one_wherever_home_is(
     uploads = Uploads(Settings(home=home))
     name = keep(uploads, pairs, BEN)
     source = uploads.source(name, BEN)
-    recorded = Request(source).create(home / "runs").record()["data"]["source"]
+    recorded = RunSpec(source).create(home / "runs").record()["data"]["source"]
     assert uploads.is_upload(recorded)
     assert recorded.endswith(name)
 
@@ -308,7 +308,7 @@ def test_a_file_as_it_was_brought_goes_after_an_hour_and_so_does_what_was_left_h
 def test_data_that_a_run_needs_yet_stays(uploads, pairs, status, stays):
     mine = Uploads(replace(uploads.settings, keep_hours=1))
     name = keep(mine, pairs, BEN)
-    run = Request(mine.source(name, BEN), owner="ben").create(mine.settings.runs)
+    run = RunSpec(mine.source(name, BEN), owner="ben").create(mine.settings.runs)
     run.update(status=status)
     old(mine, name, 2)
     mine.sweep()
@@ -362,7 +362,7 @@ def test_where_runs_need_all_that_is_kept_more_is_refused(uploads, pairs, monkey
     monkeypatch.setattr(room, "TIMES", 1)
     name = keep(uploads, pairs, BEN)
     (uploads.settings.uploads / name / "corpus.jsonl").write_bytes(b"x" * 20_000)
-    Request(uploads.source(name, BEN), owner="ben").create(uploads.settings.runs)
+    RunSpec(uploads.source(name, BEN), owner="ben").create(uploads.settings.runs)
     with pytest.raises(UploadError, match="no room for more data now"):
         uploads.received(sent(), CARL)
     assert kept(uploads) == [name]

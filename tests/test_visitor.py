@@ -4,8 +4,8 @@ import traceback
 import pytest
 
 from fakes import FakeRequest
-from house import ADA, BEN
 from hub.account import AccountError, Accounts
+from services import ADA, BEN
 from train.run.record import create_run
 from ui import auth as room
 from ui.auth import RefusedError, Visitor
@@ -44,37 +44,37 @@ MAY_START = {
 
 
 @pytest.mark.parametrize("case", MAY_START, ids=lambda case: "-".join(map(str, case)))
-def test_who_may_start_a_run_where(make_house, monkeypatch, case):
+def test_who_may_start_a_run_where(make_services, monkeypatch, case):
     on_space, train, who = case
     monkeypatch.setattr(room, "_local_token", lambda: ADA)
-    door = make_house(on_space=on_space, train=train,
-                      space_owner="ada" if on_space else None).door
-    visitor = door.visitor(FakeRequest(WHO[who], browser="mark"))
-    allowed = [engine for engine in ENGINES if not door.why_not(visitor, engine)]
+    auth = make_services(on_space=on_space, train=train,
+                      space_owner="ada" if on_space else None).auth
+    visitor = auth.visitor(FakeRequest(WHO[who], browser="mark"))
+    allowed = [engine for engine in ENGINES if not auth.why_not(visitor, engine)]
     assert allowed == list(MAY_START[case])
     for engine in ENGINES:
         if engine in allowed:
-            door.check_start(visitor, engine)
+            auth.check_start(visitor, engine)
         else:
             with pytest.raises(RefusedError, match=r"\.$"):
-                door.check_start(visitor, engine)
+                auth.check_start(visitor, engine)
 
 
-def test_without_a_token_of_its_own_a_machine_offers_nothing_that_is_paid(make_house):
-    door = make_house(train="open").door
-    visitor = door.visitor(FakeRequest())
-    assert [e for e in ENGINES if not door.why_not(visitor, e)] == ["local"]
+def test_without_a_token_of_its_own_a_machine_offers_nothing_that_is_paid(make_services):
+    auth = make_services(train="open").auth
+    visitor = auth.visitor(FakeRequest())
+    assert [e for e in ENGINES if not auth.why_not(visitor, e)] == ["local"]
 
 
-def test_who_made_a_space_of_an_organisation_is_its_owner_too(make_house):
-    door = make_house(on_space=True, space_owner="team", space_creator="id-ben").door
-    assert door.visitor(FakeRequest(BEN)).is_owner
-    assert not door.visitor(FakeRequest(ADA)).is_owner
+def test_who_made_a_space_of_an_organisation_is_its_owner_too(make_services):
+    auth = make_services(on_space=True, space_owner="team", space_creator="id-ben").auth
+    assert auth.visitor(FakeRequest(BEN)).is_owner
+    assert not auth.visitor(FakeRequest(ADA)).is_owner
 
 
-def test_a_space_that_does_not_say_whose_it_is_is_nobodys(make_house):
-    door = make_house(on_space=True).door
-    assert not door.visitor(FakeRequest(ADA)).is_owner
+def test_a_space_that_does_not_say_whose_it_is_is_nobodys(make_services):
+    auth = make_services(on_space=True).auth
+    assert not auth.visitor(FakeRequest(ADA)).is_owner
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://tandem.example:8443",
@@ -82,21 +82,21 @@ def test_a_space_that_does_not_say_whose_it_is_is_nobodys(make_house):
 def test_another_sites_page_is_refused_whatever_it_sends(space, origin):
     own = FakeRequest(signed_in=ADA)
     asked = FakeRequest(ADA, signed_in=ADA, origin=origin)
-    for act in (lambda: space.door.visitor(asked), lambda: space.door.nonce(asked),
-                lambda: space.door.visitor(asked, space.door.nonce(own))):
+    for act in (lambda: space.auth.visitor(asked), lambda: space.auth.nonce(asked),
+                lambda: space.auth.visitor(asked, space.auth.nonce(own))):
         with pytest.raises(RefusedError, match="another site"):
             act()
-    assert space.door.looks(asked, space.door.nonce(own)) == Visitor(None)
+    assert space.auth.looks(asked, space.auth.nonce(own)) == Visitor(None)
 
 
 def test_the_pages_own_origin_and_a_program_without_one_are_let_in(space):
     for request in (FakeRequest(BEN, origin="https://tandem.example"), FakeRequest(BEN)):
-        assert space.door.visitor(request).name == "ben"
+        assert space.auth.visitor(request).name == "ben"
 
 
 def test_a_page_acts_with_the_account_that_signed_in_there(space):
     request = FakeRequest(signed_in=BEN, expires=time.time() + 60)
-    visitor = space.door.visitor(request, space.door.nonce(request))
+    visitor = space.auth.visitor(request, space.auth.nonce(request))
     assert (visitor.key, visitor.name, visitor.token) == ("ben", "ben", BEN)
 
 
@@ -104,73 +104,73 @@ def test_a_page_acts_with_the_account_that_signed_in_there(space):
 def test_a_wrong_or_missing_nonce_is_refused_for_what_a_page_does(space, nonce):
     request = FakeRequest(signed_in=ADA)
     with pytest.raises(RefusedError, match="reload"):
-        space.door.visitor(request, nonce)
-    assert space.door.looks(request, nonce) == Visitor(None)
+        space.auth.visitor(request, nonce)
+    assert space.auth.looks(request, nonce) == Visitor(None)
 
 
-def test_the_nonce_of_one_session_or_one_start_is_not_anothers(space, make_house):
+def test_the_nonce_of_one_session_or_one_start_is_not_anothers(space, make_services):
     request = FakeRequest(signed_in=ADA)
-    for other in (space.door.nonce(FakeRequest(signed_in=ADA, session="another")),
-                  make_house(on_space=True).door.nonce(request)):
+    for other in (space.auth.nonce(FakeRequest(signed_in=ADA, session="another")),
+                  make_services(on_space=True).auth.nonce(request)):
         with pytest.raises(RefusedError):
-            space.door.visitor(request, other)
+            space.auth.visitor(request, other)
 
 
 def test_an_endpoint_never_acts_with_the_browsers_sign_in(space):
-    visitor = space.door.visitor(FakeRequest(browser="mark", signed_in=ADA))
+    visitor = space.auth.visitor(FakeRequest(browser="mark", signed_in=ADA))
     assert visitor.account is None and visitor.token is None and not visitor.is_owner
 
 
 def test_an_expired_sign_in_is_none(space):
     request = FakeRequest(browser="mark", signed_in=ADA, expires=time.time() - 1)
-    visitor = space.door.visitor(request, space.door.nonce(request))
+    visitor = space.auth.visitor(request, space.auth.nonce(request))
     assert visitor.token is None and not visitor.is_owner
 
 
 @pytest.mark.parametrize("header", ["authorization", "x-hf-authorization"])
 def test_a_program_acts_with_the_token_it_sends(space, header):
     request = FakeRequest(**{header: f"Bearer {BEN}"})
-    assert space.door.visitor(request).name == "ben"
+    assert space.auth.visitor(request).name == "ben"
 
 
 def test_gradios_own_header_goes_before_what_a_proxy_may_have_put_there(space):
     request = FakeRequest(BEN, authorization=f"Bearer {ADA}")
-    assert space.door.visitor(request).name == "ben"
+    assert space.auth.visitor(request).name == "ben"
 
 
 @pytest.mark.parametrize("value", ["Basic YTpi", "Bearer ey.jwt", "Bearer", "hf_ada", ""])
 def test_what_is_no_hub_token_is_nobodys(space, value):
-    assert space.door.visitor(FakeRequest(authorization=value)).token is None
+    assert space.auth.visitor(FakeRequest(authorization=value)).token is None
 
 
 def test_a_token_that_the_hub_does_not_take_is_refused_and_not_said(space):
     with pytest.raises(AccountError) as caught:
-        space.door.visitor(FakeRequest("hf_stolen"))
+        space.auth.visitor(FakeRequest("hf_stolen"))
     assert "sign in again" in str(caught.value) and "hf_stolen" not in str(caught.value)
-    assert space.door.looks(FakeRequest("hf_stolen")) == Visitor(None)
+    assert space.auth.looks(FakeRequest("hf_stolen")) == Visitor(None)
 
 
-def test_a_hub_that_does_not_answer_is_said_without_the_token(make_house, monkeypatch):
+def test_a_hub_that_does_not_answer_is_said_without_the_token(make_services, monkeypatch):
     import huggingface_hub
 
     def unreachable(self, token):
         raise ConnectionError(f"no route for bearer {token}")
 
     monkeypatch.setattr(huggingface_hub.HfApi, "whoami", unreachable)
-    door = make_house(ask=Accounts().ask, on_space=True).door
+    auth = make_services(ask=Accounts().ask, on_space=True).auth
     with pytest.raises(AccountError) as caught:
-        door.visitor(FakeRequest(ADA))
+        auth.visitor(FakeRequest(ADA))
     assert "The Hub does not answer" in str(caught.value)
     assert ADA not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_visitor_is_shown_without_their_token(space):
-    assert BEN not in repr(space.door.visitor(FakeRequest(BEN)))
-    assert str(space.door.secret) not in repr(space.door)
+    assert BEN not in repr(space.auth.visitor(FakeRequest(BEN)))
+    assert str(space.auth.secret) not in repr(space.auth)
 
 
 def test_the_mark_of_a_browser_is_kept_as_a_hash(space):
-    one, again, other = (space.door.visitor(FakeRequest(browser=mark))
+    one, again, other = (space.auth.visitor(FakeRequest(browser=mark))
                          for mark in ("mark-a", "mark-a", "mark-b"))
     assert one.key == again.key != other.key
     assert one.key.startswith("browser-") and "mark-a" not in one.key
@@ -181,24 +181,24 @@ def test_a_run_belongs_to_who_started_it_and_to_the_owner(space):
     run.update(owner="ben")
     who = {"ben": FakeRequest(BEN), "ada": FakeRequest(ADA), "nobody": FakeRequest(),
            "browser": FakeRequest(browser="mark")}
-    visitors = {name: space.door.visitor(request) for name, request in who.items()}
+    visitors = {name: space.auth.visitor(request) for name, request in who.items()}
     assert [name for name, visitor in visitors.items() if visitor.owns(run)] == ["ben", "ada"]
     for name in ("nobody", "browser"):
         with pytest.raises(RefusedError, match="started by somebody else"):
-            space.door.check_owns(visitors[name], run)
+            space.auth.check_owns(visitors[name], run)
 
 
 def test_the_owners_run_is_not_that_of_a_visitor_without_a_mark(space):
     run = create_run(space.settings.runs, "a")
     run.update(owner=None)
-    assert not space.door.visitor(FakeRequest()).owns(run)
+    assert not space.auth.visitor(FakeRequest()).owns(run)
 
 
-def test_with_training_switched_off_nobody_acts_on_a_run(make_house):
-    house = make_house(on_space=True, train="off", space_owner="ada")
-    run = create_run(house.settings.runs, "a")
+def test_with_training_switched_off_nobody_acts_on_a_run(make_services):
+    services = make_services(on_space=True, train="off", space_owner="ada")
+    run = create_run(services.settings.runs, "a")
     with pytest.raises(RefusedError, match="switched off"):
-        house.door.check_owns(house.door.visitor(FakeRequest(ADA)), run)
+        services.auth.check_owns(services.auth.visitor(FakeRequest(ADA)), run)
 
 
 
@@ -213,5 +213,5 @@ def test_the_door_reads_a_request_as_gradio_hands_it_over(space):
     raw = Request({"type": "http", "method": "POST", "path": "/", "query_string": b"",
                    "headers": headers, "session": {"oauth_info": info}})
     request = gr.Request(raw, session_hash="session")
-    assert space.door.visitor(request, space.door.nonce(request)).name == "ben"
-    assert space.door.visitor(request).key == space.door.visitor(FakeRequest(browser="mark")).key
+    assert space.auth.visitor(request, space.auth.nonce(request)).name == "ben"
+    assert space.auth.visitor(request).key == space.auth.visitor(FakeRequest(browser="mark")).key

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from house import house_in
+from services import services_in
 from ui.page import build_page
 
 CONTRACT = {"compare", "scoreboard", "check", "start", "status", "stop", "publish"}
@@ -13,7 +13,7 @@ OURS = {"compare_on", "scoreboard_on"}
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
-    return build_page(house_in(tmp_path_factory.mktemp("home"))).get_config_file()
+    return build_page(services_in(tmp_path_factory.mktemp("home"))).get_config_file()
 
 
 def test_the_endpoints_are_those_of_the_contract_by_their_very_names(config):

@@ -4,7 +4,7 @@ import pytest
 from corpus.records import Corpus, Query
 from fakes import PASSAGES, QUERIES, HashingEncoder
 from retrieval.bm25 import build_lexical_index
-from retrieval.evaluation import Evidence, judge, means
+from retrieval.evaluation import Evidence, evaluate, means
 from retrieval.explain import shared_words, train_questions, why_moved, worst_regressions
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY
@@ -92,7 +92,7 @@ def test_quality_at_a_dim_is_that_of_the_truncated_index(porsche):
     assert seen[-1] == (5, 5)
     assert [row.base is None for row in rows] == [False, False, True, True, True]
     for row in rows:
-        cut = judge(tuned.truncated(row.dim), corpus, "test")
+        cut = evaluate(tuned.truncated(row.dim), corpus, "test")
         assert row.tuned == pytest.approx(means(cut)[PRIMARY])
         assert row.bytes == 4 * row.dim * len(corpus.passages)
         assert row.search_ms > 0

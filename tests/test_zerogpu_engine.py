@@ -10,7 +10,7 @@ from gpu_platform import VISITOR, Platform, PlatformError, request, small_data, 
 from job_play import wait_until
 from train.engines import EngineError, zerogpu
 from train.engines.zerogpu import ZeroGpuEngine, in_words
-from train.fit.runner import Limits
+from train.fit.runner import RunLimits
 from train.fit.stopping import Stop
 
 pytestmark = pytest.mark.slow
@@ -138,7 +138,7 @@ def test_a_run_stopped_before_it_began_says_so_and_needs_no_second_piece(data, t
 
 def test_the_minutes_a_run_may_take_are_of_all_its_pieces_together(data, pieces, tmp_path):
     pieces(30)
-    engine = ZeroGpuEngine(Platform(), limits=Limits(max_minutes=0.01))
+    engine = ZeroGpuEngine(Platform(), limits=RunLimits(max_minutes=0.01))
     run = request(data).create(tmp_path / "runs")
     run.update(recipe=run.record()["recipe"] | {"epochs": 100})
     engine.start(run)

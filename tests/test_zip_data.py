@@ -8,10 +8,10 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 import pytest
 
 from corpus.readers.archive import unpacked
-from corpus.readers.rows import Limits, TooMuchError
+from corpus.readers.rows import ReadLimits, TooMuchError
 from corpus.records import CorpusError
 
-LIMITS = Limits()
+LIMITS = ReadLimits()
 BEIR = {"corpus.jsonl": '{"_id": "p"}\n', "queries.jsonl": '{"_id": "q"}\n',
         "qrels/test.tsv": "query-id\tcorpus-id\tscore\n"}
 
@@ -116,7 +116,7 @@ def test_a_name_that_stands_there_twice_is_refused(tmp_path):
 
 
 def test_a_bomb_is_refused_by_what_it_says_and_by_what_it_is(tmp_path):
-    limits = Limits(bytes=1_000_000)
+    limits = ReadLimits(bytes=1_000_000)
     path = zipped(tmp_path / "a.zip", BEIR | {"corpus.jsonl": "x" * 30_000_000})
     assert path.stat().st_size < 50_000
     refused(path, r"a.zip has 30,000,\d+ bytes, and the limit is 1,000,000", limits, TooMuchError)

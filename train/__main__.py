@@ -15,7 +15,7 @@ from typing import Any
 from corpus.load import BUILT_IN, load_corpus
 from corpus.records import SPLITS
 from retrieval.encoder import EMBEDDED_MODEL, load_encoder, split_revision
-from retrieval.evaluation import Evidence, Judged, judge, means
+from retrieval.evaluation import Evidence, Judged, evaluate, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS, PRIMARY
 from retrieval.prompts import at_its_best
@@ -23,12 +23,12 @@ from train.commands.publish import add_publish
 from train.commands.report import add_report
 from train.commands.retention import add_retention
 from train.fit.distributed import Team, join_team
-from train.fit.runner import Limits, begun, carry_out, taken_up
+from train.fit.runner import RunLimits, begun, carry_out, taken_up
 from train.fit.stopping import Stop
 from train.fit.worker import follow
 from train.run.lock import held
 from train.run.record import USABLE, Run, RunError, mark_interrupted, open_run
-from train.run.spec import Request
+from train.run.spec import RunSpec
 
 from .recipe import RECIPES, RecipeError, named_recipe
 from .settings import Settings
@@ -81,7 +81,7 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
         if run.record()["status"] != "done" or not options.resume:
             carry_out(run, request or begun(run, asked or _request(options)),
                       resume=request is not None, stop=stop, cache=settings.cache,
-                      limits=Limits(settings.max_pairs, settings.max_minutes),
+                      limits=RunLimits(settings.max_pairs, settings.max_minutes),
                       tell=lambda event: log.info("%s", _line(event)), team=team)
     record = run.record()
     result = {
@@ -112,7 +112,7 @@ def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
             encoder, corpus, lambda way: build_index(way, corpus, cache))
         if choice:
             prompts[side] = choice
-        return judge(index, corpus, options.split)
+        return evaluate(index, corpus, options.split)
 
     if options.against is None:
         alone = measured("model", options.model)
@@ -131,7 +131,7 @@ def estimate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
 
     request, settings = _request(options), Settings.from_env()
     corpus = load_corpus(request.data, request.seed)
-    Limits(settings.max_pairs).check(corpus)
+    RunLimits(settings.max_pairs).check(corpus)
     return estimate(
         request.recipe, corpus, request.base, request.revision, request.seed), 0
 
@@ -182,7 +182,7 @@ def _ask(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=42)
 
 
-def _request(options: argparse.Namespace) -> Request:
+def _request(options: argparse.Namespace) -> RunSpec:
     """What the command line asks for."""
     values: dict[str, str] = {}
     for setting in options.set:
@@ -191,7 +191,7 @@ def _request(options: argparse.Namespace) -> Request:
             raise RecipeError(f"--set takes key=value, not {setting!r:.60}.")
         values[key.strip()] = value.strip()
     base, revision = split_revision(options.base)
-    return Request(
+    return RunSpec(
         data=options.data or BUILT_IN,
         base=base,
         revision=revision,

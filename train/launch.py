@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from train.run.record import Run
-from train.run.spec import request_of
+from train.run.spec import spec_of
 
 PAIRS = 8
 """The fewest pairs of a batch that are worth a GPU of their own."""
@@ -36,7 +36,7 @@ def main(run: Path) -> int:
     """Take up a run in this process, or become the launcher of several."""
     import torch
 
-    count = processes(torch.cuda.device_count(), request_of(Run(run)).recipe.batch_size)
+    count = processes(torch.cuda.device_count(), spec_of(Run(run)).recipe.batch_size)
     line = command(run, count)
     if count > 1:
         os.environ["OMP_NUM_THREADS"] = str(max(1, torch.get_num_threads() // count))

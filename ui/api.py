@@ -8,20 +8,21 @@ from typing import Any
 import gradio as gr
 
 from retrieval.encoder import EMBEDDED_MODEL
-from train.publish.publish import Wish
-from ui.services.app import House
-from ui.services.importing import Brought, Intake, IntakeError, columns_for
+from train.publish.publish import PublishRequest
+from ui.services.app import Services
+from ui.services.importing import Importer, ImportFailedError, ImportRequest, columns_for
 from ui.services.process import drained
 from ui.services.publishing import Publishing
-from ui.services.runs import Acts
-from ui.services.runs import Wish as RunWish
+from ui.services.runs import RunService, TrainForm
 from ui.tabs.data.panel import CHILDREN
 from ui.tabs.publish import card_edits, published
 
 from .auth import Visitor
 
 
-def add_endpoints(house: House, acts: Acts, intake: Intake, publishing: Publishing) -> None:
+def add_endpoints(
+    services: Services, service: RunService, importer: Importer, publishing: Publishing
+) -> None:
     """Add the endpoints to the current Blocks."""
 
     def check(
@@ -42,13 +43,13 @@ def add_endpoints(house: House, acts: Acts, intake: Intake, publishing: Publishi
         that `/start` takes.
         """
         with _as_gradio_error():
-            visitor = house.door.visitor(request)
+            visitor = services.auth.visitor(request)
             if file is not None or hub is not None:
-                brought = _brought(house, visitor, file, hub)
-                more = None if passages is None else house.uploads.received(passages, visitor)
-                look = drained(intake.look(visitor, brought))
-                data = drained(intake.take(visitor, brought, columns_for(look, columns), more))
-            return drained(intake.check(visitor, data)) | {"data": data}
+                brought = _brought(services, visitor, file, hub)
+                more = None if passages is None else services.uploads.received(passages, visitor)
+                look = drained(importer.look(visitor, brought))
+                data = drained(importer.take(visitor, brought, columns_for(look, columns), more))
+            return drained(importer.check(visitor, data)) | {"data": data}
 
     def start(
         request: gr.Request,
@@ -67,26 +68,26 @@ def add_endpoints(house: House, acts: Acts, intake: Intake, publishing: Publishi
         there (private) when it is done. Gives the run's id and status.
         """
         with _as_gradio_error():
-            visitor = house.door.visitor(request)
+            visitor = services.auth.visitor(request)
             values = {str(name): "none" if value is None else str(value)
                       for name, value in (settings or {}).items()}
-            wish = RunWish(str(data), str(recipe), str(base), values, str(engine), str(flavor),
+            asked = TrainForm(str(data), str(recipe), str(base), values, str(engine), str(flavor),
                            seed)
-            run = publishing.start_and_publish(acts, visitor, wish, publish_to)
-            return acts.status(visitor, run.id)
+            run = publishing.start_and_publish(service, visitor, asked, publish_to)
+            return service.status(visitor, run.id)
 
     def status(request: gr.Request, run: str = "") -> dict[str, Any]:
         """How a run is doing: the newest one, or one by its id."""
         with _as_gradio_error():
-            return acts.status(house.door.visitor(request), str(run))
+            return service.status(services.auth.visitor(request), str(run))
 
     def stop(request: gr.Request, run: str = "") -> dict[str, Any]:
         """Stop a run, the newest active one or one by its id; its best checkpoint is kept."""
         with _as_gradio_error():
-            visitor = house.door.visitor(request)
-            newest = acts.newest(visitor)
-            chosen = acts.stop(visitor, str(run) or (newest.id if newest else ""))
-            return acts.status(visitor, chosen.id)
+            visitor = services.auth.visitor(request)
+            newest = service.newest(visitor)
+            chosen = service.stop(visitor, str(run) or (newest.id if newest else ""))
+            return service.status(visitor, chosen.id)
 
     def publish(
         request: gr.Request,
@@ -107,10 +108,15 @@ def add_endpoints(house: House, acts: Acts, intake: Intake, publishing: Publishi
         answer is what `python -m train publish --json` prints.
         """
         with _as_gradio_error():
-            visitor = house.door.visitor(request)
+            visitor = services.auth.visitor(request)
             edits = card_edits(title, license, language, description, private_data)
-            return published(publishing, acts.own(visitor, run),
-                             Wish(to, private, pull_request, on_edited), visitor.token, edits)
+            return published(
+                publishing,
+                service.own(visitor, run),
+                PublishRequest(to, private, pull_request, on_edited),
+                visitor.token,
+                edits,
+            )
 
     gr.api(publish, api_name="publish", concurrency_limit=2)
     gr.api(check, api_name="check", **CHILDREN)
@@ -130,12 +136,14 @@ class _as_gradio_error:
             raise gr.Error(str(error), print_exception=False) from error
 
 
-def _brought(house: House, visitor: Visitor, file: Any, hub: Any) -> Brought:
+def _brought(services: Services, visitor: Visitor, file: Any, hub: Any) -> ImportRequest:
     """What a program brings, a file or a data set of the Hub."""
     if file is not None:
-        return Brought(raw=house.uploads.received(file, visitor).token)
+        return ImportRequest(raw=services.uploads.received(file, visitor).token)
     if not isinstance(hub, dict):
-        raise IntakeError('A data set of the Hub is given as {"id": "owner/name"}, with config '
-                          "and split where it has several.")
+        raise ImportFailedError(
+            'A data set of the Hub is given as {"id": "owner/name"}, with config '
+            "and split where it has several."
+        )
     named = {name: str(hub.get(name) or "") for name in ("id", "config", "split")}
-    return Brought("", named["id"], named["config"], named["split"])
+    return ImportRequest("", named["id"], named["config"], named["split"])

@@ -57,7 +57,7 @@ class Visitor:
 
 
 @dataclass(frozen=True)
-class Door:
+class Auth:
     """Lets in who may come in. Every check reads the request at hand and nothing it remembers."""
 
     settings: Settings

@@ -6,11 +6,11 @@ from typing import Any
 import gradio as gr
 
 from ui.html import elements
-from ui.services.app import House
+from ui.services.app import Services
 from ui.services.estimate import Planner
-from ui.services.importing import Intake
+from ui.services.importing import Importer
 from ui.services.publishing import Publishing
-from ui.services.runs import Acts, Views
+from ui.services.runs import RunService, Selection
 from ui.tabs.compare import (
     compare_endpoint,
     compare_on_endpoint,
@@ -41,23 +41,23 @@ KEEP_TAB = """() => setTimeout(() => {
 }, 50)"""
 
 
-def build_page(house: House) -> gr.Blocks:
+def build_page(services: Services) -> gr.Blocks:
     """All tabs and endpoints; launching is the caller's."""
-    showcase, acts, publishing = house.showcase, Acts(house), Publishing(house)
-    intake = Intake(house.settings, house.uploads)
+    opening, service, publishing = services.opening, RunService(services), Publishing(services)
+    importer = Importer(services.settings, services.uploads)
     with gr.Blocks(title="Tandem", analytics_enabled=False, delete_cache=CACHE_LIVES) as page:
         # First: a handler of the page that is called as an endpoint is would take its name.
-        gr.api(compare_endpoint(house, acts), api_name="compare")
-        gr.api(scoreboard_endpoint(house, acts), api_name="scoreboard")
-        gr.api(compare_on_endpoint(house, acts), api_name="compare_on")
-        gr.api(scoreboard_on_endpoint(house, acts), api_name="scoreboard_on")
-        add_endpoints(house, acts, intake, publishing)
+        gr.api(compare_endpoint(services, service), api_name="compare")
+        gr.api(scoreboard_endpoint(services, service), api_name="scoreboard")
+        gr.api(compare_on_endpoint(services, service), api_name="compare_on")
+        gr.api(scoreboard_on_endpoint(services, service), api_name="scoreboard_on")
+        add_endpoints(services, service, importer, publishing)
         with gr.Row(elem_id="head-row"):
             gr.HTML(elements.header(), js_on_load=None)
-            if house.settings.on_space:  # elsewhere the local token is who you are
+            if services.settings.on_space:  # elsewhere the local token is who you are
                 gr.LoginButton(size="sm", scale=0, min_width=200, elem_id="sign-in")
         with gr.Row(elem_id="state-row"):
-            state = gr.HTML(elements.state(showcase.progress), js_on_load=None, elem_id="state")
+            state = gr.HTML(elements.state(opening.progress), js_on_load=None, elem_id="state")
             watch = gr.Button("Watch it", size="sm", scale=0, min_width=130, visible=False)
         row = chosen_row()
         # Not States: those tell nobody when an unqueued tick changes them.
@@ -77,36 +77,43 @@ def build_page(house: House) -> gr.Blocks:
         shared.tabs.render()
         with shared.tabs:
             with gr.Tab("Compare", id="compare"):
-                compare_tab(house, acts, shared)
+                compare_tab(services, service, shared)
             with gr.Tab("Scoreboard", id="scoreboard"):
-                addressed = scoreboard_tab(house, acts, shared)
+                addressed = scoreboard_tab(services, service, shared)
             with gr.Tab("Fine-tune", id="finetune") as tab:
-                finetune_tab(house, acts, intake, Planner(house.settings.home), publishing, shared,
-                             tab)
+                finetune_tab(
+                    services,
+                    service,
+                    importer,
+                    Planner(services.settings.home),
+                    publishing,
+                    shared,
+                    tab,
+                )
             with gr.Tab("Runs", id="runs") as tab:
-                runs_tab(house, acts, shared, tab)
+                runs_tab(services, service, shared, tab)
         seen = gr.State(None)
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                                  "api_visibility": "private"}
-        gr.Timer(TICK).tick(_tick(house), seen,
+        gr.Timer(TICK).tick(_tick(services), seen,
                             [state, watch, shared.version, shared.board, seen], **quiet)
-        watch.click(lambda: (showcase.run.id if showcase.run else "",
+        watch.click(lambda: (opening.run.id if opening.run else "",
                              gr.Tabs(selected="finetune")),
                     None, [shared.watched, shared.tabs], **quiet)
-        listen(house, Views(acts), shared, row, lambda: landing_question(showcase))
-        page.load(_arrive(house), None,
+        listen(services, Selection(service), shared, row, lambda: landing_question(opening))
+        page.load(_arrive(services), None,
                   [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs], **quiet)
         page.load(arrival, None, addressed, **quiet)
         shared.tabs.change(None, None, None, js=KEEP_TAB, api_visibility="private")
     return page
 
 
-def _tick(house: House) -> Callable[[Any], Any]:
+def _tick(services: Services) -> Callable[[Any], Any]:
     def tick(seen: Any) -> Any:
-        progress = house.showcase.progress
+        progress = services.opening.progress
         if progress == seen:
             return gr.skip()
-        busy = progress.kind in ("training", "failed") and house.showcase.run is not None
+        busy = progress.kind in ("training", "failed") and services.opening.run is not None
         newer = seen is None or seen.version != progress.version
         return (elements.state(progress), gr.Button(visible=busy), progress.version,
                 f"version {progress.version}" if newer else gr.skip(), progress)
@@ -114,17 +121,17 @@ def _tick(house: House) -> Callable[[Any], Any]:
     return tick
 
 
-def _arrive(house: House) -> Callable[[gr.Request], Any]:
+def _arrive(services: Services) -> Callable[[gr.Request], Any]:
     """What the address asks for: a question, a run to show, a run to watch, a tab."""
     def arrive(request: gr.Request) -> Any:
         asked = dict(request.query_params)
         tab = asked.get("tab")
         tabs = gr.Tabs(selected=tab) if tab in ("scoreboard", "finetune", "runs") else gr.skip()
         try:
-            nonce = house.door.nonce(request)
+            nonce = services.auth.nonce(request)
         except ValueError:
             nonce = ""
-        return (asked.get("q") or landing_question(house.showcase), asked.get("run", ""),
+        return (asked.get("q") or landing_question(services.opening), asked.get("run", ""),
                 asked.get("watch", ""), nonce, tabs)
 
     return arrive

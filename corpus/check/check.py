@@ -17,10 +17,10 @@ from .findings import (
     REFUSED,
     REPEATED,
     SEVERITIES,
-    Brought,
     Finding,
-    brought_to,
+    ImportedRows,
     finding,
+    imported_rows,
     worst_first,
 )
 from .languages import languages
@@ -57,7 +57,7 @@ def check_path(
     stages = Stages(progress)
     stages.begin(READING)
     built_in = str(source) in (BUILT_IN, GENERAL)
-    brought = None if built_in else brought_to(Path(source))
+    brought = None if built_in else imported_rows(Path(source))
     try:
         corpus = load_corpus(source, seed, refused.append)
     except CorpusError as error:
@@ -75,7 +75,7 @@ def check_path(
 
 def check_corpus(
     corpus: Corpus, refused: Sequence[CorpusError] = (), from_pairs: bool = False, *,
-    brought: Brought | None = None, progress: OnProgress = silent,
+    brought: ImportedRows | None = None, progress: OnProgress = silent,
     measure: Measure | None = None, spread: Spread | None = None, base_is_english: bool = True,
 ) -> Report:
     """Check a corpus that was read.
@@ -158,7 +158,7 @@ def _too_few(corpus: Corpus, report: Report, no_pairs: bool) -> Finding | None:
     return finding("too_few_pairs", cases)
 
 
-def _notes(refused: Iterable[CorpusError], brought: Brought | None) -> tuple[str, ...]:
+def _notes(refused: Iterable[CorpusError], brought: ImportedRows | None) -> tuple[str, ...]:
     """What was said of the data as a whole, each once."""
     said = [*(brought.other_notes if brought else ()),
             *(shortened(note, 300) for note in _said(refused, "note"))]

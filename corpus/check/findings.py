@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from corpus.importing.manifest import ABOUT, MOST_NOTES, read_about
+from corpus.importing.manifest import ABOUT, MOST_NOTES, read_manifest
 from corpus.text import shortened
 
 from .tokens import MOST_TOKENS
@@ -153,7 +153,7 @@ UTF_8 = ("utf8", "utf8sig", "ascii", "usascii")
 
 
 @dataclass(frozen=True)
-class Brought:
+class ImportedRows:
     """What about.json says: where the rows are from, and which were left out or mended."""
 
     from_pairs: bool = False
@@ -190,17 +190,17 @@ class Brought:
         return bool(self.encoding) and self.encoding in note
 
 
-def brought_to(folder: Path) -> Brought | None:
+def imported_rows(folder: Path) -> ImportedRows | None:
     """What a folder's about.json says; None where there is none that can be read."""
     try:
         if (folder / ABOUT).stat().st_size > MOST_BYTES:
             return None
-        about = read_about(folder)
+        about = read_manifest(folder)
         if about is None:
             return None
         encoding = str(about.encoding or "")
         usual = encoding.lower().replace("-", "").replace("_", "") in ("", *UTF_8)
-        return Brought(
+        return ImportedRows(
             from_pairs=about.from_pairs is True,
             rows=whole_number({"rows": about.rows}, "rows"),
             encoding="" if usual else shortened(encoding, 40),

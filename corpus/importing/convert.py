@@ -17,13 +17,13 @@ from corpus.columns import FOR_EXTRA, TITLES, Columns, check_columns, first_call
 from corpus.readers.clean import Texts
 from corpus.readers.csv import longest_cell
 from corpus.readers.open import Source, opened
-from corpus.readers.rows import USUAL, Limits, NoPairsError, OnBadRow, Row, bounded, each
+from corpus.readers.rows import USUAL, NoPairsError, OnBadRow, ReadLimits, Row, bounded, each
 from corpus.readers.text import TextFile
 from corpus.records import CorpusError, Passage, Query
 from corpus.sandbox import OnProgress, silent
 from corpus.text import shortened
 
-from .manifest import About, Tally, write_about
+from .manifest import LossTally, Manifest, write_manifest
 from .pairs import Gathering, Grades, PairReader, id_of
 from .preview import splits_note
 
@@ -33,7 +33,7 @@ EVERY_ROWS = 2_000
 
 
 def convert(
-    source: str | Path, out: Path, columns: Columns | None = None, limits: Limits = USUAL,
+    source: str | Path, out: Path, columns: Columns | None = None, limits: ReadLimits = USUAL,
     passages: Path | None = None, progress: OnProgress = silent, *,
     config: str = "", split: str = "",
 ) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def convert(
     progress: in bytes or rows; the total is 0 where nobody knows it.
     Raises CorpusError with a sentence, and then nothing is left on the disk.
     """
-    tally = Tally()
+    tally = LossTally()
     with ExitStack() as stack:
         stack.enter_context(longest_cell(limits.characters))
         folder = stack.enter_context(_beside(out))
@@ -61,13 +61,13 @@ def convert(
             counts = _write_folder(found.folder, writer, limits, tally)
         if passages:
             _write_extra(passages, writer, limits, tally)
-        about = About(
+        about = Manifest(
             shortened(found.name, 60), shortened(found.origin or found.file, 200), found.format,
             found.encoding, columns, not found.folder, **counts, queries=writer.queries,
             passages=writer.passages, notes=tuple(tally.notes),
             left_out=tally.of(fixed=False), fixed=tally.of(fixed=True),
         )
-        write_about(folder, about)
+        write_manifest(folder, about)
     return about.as_json()
 
 
@@ -153,7 +153,7 @@ def _reader(
 
 
 def _write_table(
-    source: Source, reader: PairReader, writer: _Writer, tally: Tally, progress: OnProgress
+    source: Source, reader: PairReader, writer: _Writer, tally: LossTally, progress: OnProgress
 ) -> dict[str, int]:
     """Write a table of pairs; gives how many rows were read, and how many pairs they made."""
     gathering = Gathering(tally)
@@ -172,7 +172,7 @@ def _write_table(
 
 
 def _write_folder(
-    folder: Path, writer: _Writer, limits: Limits, tally: Tally
+    folder: Path, writer: _Writer, limits: ReadLimits, tally: LossTally
 ) -> dict[str, int]:
     """Write what a folder in BEIR layout holds; gives how many judgements and pairs."""
     parts = beir_parts(folder, tally, limits)
@@ -190,7 +190,7 @@ def _write_folder(
             "pairs": pairs}
 
 
-def _write_extra(path: Path, writer: _Writer, limits: Limits, tally: Tally) -> None:
+def _write_extra(path: Path, writer: _Writer, limits: ReadLimits, tally: LossTally) -> None:
     """Write the passages of a file that are not in the corpus yet."""
     count = joined = 0
     for passage in extra_passages(path, limits, tally):
@@ -232,7 +232,7 @@ def _relevant(qrels: Grades) -> int:
     return sum(grade > 0 for grades in qrels.values() for grade in grades.values())
 
 
-def _nothing(name: str, tally: Tally) -> NoPairsError:
+def _nothing(name: str, tally: LossTally) -> NoPairsError:
     """What to say of a source of which nothing is left."""
     left_out = tally.of(fixed=False)
     said = [f"{kind.replace('_', ' ').capitalize()}: {found['count']:,}, such as: "
@@ -241,7 +241,7 @@ def _nothing(name: str, tally: Tally) -> NoPairsError:
     return NoPairsError(f"{name} holds no pairs that can be used.{why}")
 
 
-def extra_passages(path: Path, limits: Limits, on_bad_row: OnBadRow) -> Iterator[Passage]:
+def extra_passages(path: Path, limits: ReadLimits, on_bad_row: OnBadRow) -> Iterator[Passage]:
     """The passages of a file: of its column `text`, `passage`, `document` …, or its only one.
 
     A column `title` joins in. In a .txt the passages are paragraphs, with blank lines between.

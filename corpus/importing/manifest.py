@@ -22,7 +22,7 @@ FIXED = ("control_characters",)
 
 
 @dataclass(frozen=True)
-class About:
+class Manifest:
     """What somebody brought, and what became of it on its way to a folder in BEIR layout.
 
     rows: those that could be read, whether they were used or left out (of BEIR: judgements used).
@@ -51,7 +51,7 @@ class About:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "About":
+    def from_json(cls, value: Mapping[str, Any]) -> "Manifest":
         """What `as_json` gave. ValueError, TypeError or KeyError for anything else."""
         if value["schema"] != SCHEMA:
             raise ValueError(f"about.json of schema {value['schema']!r:.20}")
@@ -61,21 +61,21 @@ class About:
         return cls(**fields | {"columns": columns, "notes": tuple(value["notes"])})
 
 
-def write_about(folder: Path, about: About) -> None:
+def write_manifest(folder: Path, about: Manifest) -> None:
     """Write a folder's about.json."""
     text = json.dumps(about.as_json(), indent=1)
     (folder / ABOUT).write_text(text + "\n", "utf-8")
 
 
-def read_about(folder: Path) -> About | None:
+def read_manifest(folder: Path) -> Manifest | None:
     """What a folder's about.json says; None where there is none, or one of somebody else's."""
     try:
-        return About.from_json(json.loads((folder / ABOUT).read_text("utf-8")))
+        return Manifest.from_json(json.loads((folder / ABOUT).read_text("utf-8")))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-class Tally:
+class LossTally:
     """An OnBadRow that keeps count: what was left out, what was mended, what there is to say."""
 
     def __init__(self) -> None:

@@ -12,10 +12,10 @@ from corpus.columns import Columns
 from corpus.readers.csv import longest_cell
 from corpus.readers.jsonl import json_lines
 from corpus.readers.open import Source, opened
-from corpus.readers.rows import USUAL, Limits
+from corpus.readers.rows import USUAL, ReadLimits
 from corpus.text import shortened
 
-from .manifest import Tally
+from .manifest import LossTally
 
 SHOWN_ROWS = 10
 SHOWN_TEXT = 300
@@ -63,19 +63,19 @@ class Look:
 
 
 def look(
-    source: str | Path, limits: Limits = USUAL, *, config: str = "", split: str = ""
+    source: str | Path, limits: ReadLimits = USUAL, *, config: str = "", split: str = ""
 ) -> Look:
     """Look at a file, a folder in BEIR layout, a zip of either, or a data set of the Hub.
 
     Of a table the beginning is read. Raises CorpusError for what is no data.
     """
-    tally = Tally()
+    tally = LossTally()
     with (longest_cell(limits.characters),
           opened(source, limits, tally, config=config, split=split, most_bad=MOST_BAD) as found):
         return _at_folder(found, tally, limits) if found.folder else _at_table(found, tally)
 
 
-def _at_table(source: Source, tally: Tally) -> Look:
+def _at_table(source: Source, tally: LossTally) -> Look:
     guess = source.guess()
     notes = [*tally.notes, *_faults(tally)]
     if guess and not guess.certain:
@@ -98,7 +98,7 @@ def _at_table(source: Source, tally: Tally) -> Look:
                 hub=source.choices.as_json() if source.choices else None)
 
 
-def _at_folder(source: Source, tally: Tally, limits: Limits) -> Look:
+def _at_folder(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
     folder = source.folder
     if folder is None:
         raise ValueError("a source without a folder")
@@ -130,7 +130,7 @@ def splits_note(splits: set[str]) -> Iterator[str]:
                "give one qrels.tsv instead to have all three splits made.")
 
 
-def _texts_of(path: Path, wanted: set[str], limits: Limits) -> dict[str, str]:
+def _texts_of(path: Path, wanted: set[str], limits: ReadLimits) -> dict[str, str]:
     """The texts of some ids, as far as they stand near the beginning."""
     found: dict[str, str] = {}
     for _, fields in islice(json_lines(path, lambda error: None, limits), SEARCHED_ROWS):
@@ -143,7 +143,7 @@ def _texts_of(path: Path, wanted: set[str], limits: Limits) -> dict[str, str]:
     return found
 
 
-def _faults(tally: Tally) -> Iterator[str]:
+def _faults(tally: LossTally) -> Iterator[str]:
     """What is wrong with the first rows."""
     examples = [example for found in tally.of(fixed=False).values() for example in
                 found["examples"]]

@@ -14,7 +14,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from corpus.records import SPLITS, CorpusError
 from corpus.text import shortened
 
-from .rows import Limits, Meter, TooMuchError
+from .rows import Meter, ReadLimits, TooMuchError
 
 MOST_MEMBERS = 10_000
 MOST_AT_ONCE = 4 << 20
@@ -30,7 +30,7 @@ NOT_DATA = re.compile(
     r"(^|/)(__macosx/|\.|(readme|licen[sc]e|about|dataset_infos?)(\.\w+)?$)", re.I)
 
 
-def unpacked(path: Path, into: Path, limits: Limits) -> Path:
+def unpacked(path: Path, into: Path, limits: ReadLimits) -> Path:
     """Unpack a zip's BEIR folder or single data file; gives the folder, or the file in it.
 
     into: a folder that is not there yet, or is empty; after a refusal it is as before. Only

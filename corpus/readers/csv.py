@@ -10,7 +10,7 @@ from corpus.columns import known_names
 from corpus.records import CorpusError
 from corpus.text import shortened
 
-from .rows import Limits, OnBadRow, Remark, Row, TooLongError, TooMuchError
+from .rows import OnBadRow, ReadLimits, Remark, Row, TooLongError, TooMuchError
 from .text import TextFile
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
@@ -44,7 +44,7 @@ def longest_cell(characters: int) -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def delimited(file: TextFile, limits: Limits, on_bad_row: OnBadRow) -> Delimited:
+def delimited(file: TextFile, limits: ReadLimits, on_bad_row: OnBadRow) -> Delimited:
     """The table in a text file; names are made up where the first row looks like data."""
     sample = file.text(SAMPLE)
     lines = file.lines(newline="")
@@ -80,7 +80,7 @@ def delimited(file: TextFile, limits: Limits, on_bad_row: OnBadRow) -> Delimited
 class _Lines:
     """Lines for a csv.reader; one with more delimiters than any table has is not parsed."""
 
-    def __init__(self, lines: Iterator[str], delimiter: str, limits: Limits) -> None:
+    def __init__(self, lines: Iterator[str], delimiter: str, limits: ReadLimits) -> None:
         self.lines, self.delimiter = lines, delimiter
         self.most = max(100 * limits.columns, 100_000)
         self.cells = self.read = 0
@@ -102,7 +102,7 @@ class _TooManyCells(CorpusError):
 
 
 def _cells(
-    lines: _Lines, name: str, skipped: int, limits: Limits, on_bad_row: OnBadRow
+    lines: _Lines, name: str, skipped: int, limits: ReadLimits, on_bad_row: OnBadRow
 ) -> Iterator[tuple[str, list[str]]]:
     """Where each row begins, and its cells; blank lines are no rows."""
     reader = csv.reader(lines, delimiter=lines.delimiter)

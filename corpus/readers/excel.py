@@ -19,10 +19,10 @@ from corpus.text import shortened
 from .archive import opened_zip
 from .cells import Fault, Sheet, SheetRow, Strings, Styles, letters_of
 from .package import parsed, read_book, refuse_old
-from .rows import Limits, Meter, OnBadRow, Row, Table, refuse
+from .rows import Meter, OnBadRow, ReadLimits, Row, Table, refuse
 
 
-def excel_table(path: Path, limits: Limits) -> Table:
+def excel_table(path: Path, limits: ReadLimits) -> Table:
     """The columns of the sheet that is read, and which sheet that is when there are several."""
     with closing(_tables(path, limits)) as tables:
         found = next(tables)
@@ -32,7 +32,7 @@ def excel_table(path: Path, limits: Limits) -> Table:
     return Table(tuple(found.header.values()), notes=tuple(notes))
 
 
-def excel_rows(path: Path, limits: Limits, on_bad_row: OnBadRow = refuse) -> Iterator[Row]:
+def excel_rows(path: Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse) -> Iterator[Row]:
     """The rows of a workbook's first sheet that has a header and a row under it.
 
     The first row that is not empty has the columns' names. Every value is text, as in a CSV
@@ -62,7 +62,7 @@ class _Found(NamedTuple):
     all_names: tuple[str, ...]
 
 
-def _tables(path: Path, limits: Limits) -> Generator[_Found, None, None]:
+def _tables(path: Path, limits: ReadLimits) -> Generator[_Found, None, None]:
     """Yields the sheet to read, once; the file is open as long as this has not ended."""
     meter = Meter(path.name, limits)
     try:

@@ -23,7 +23,7 @@ from typing import Any
 from corpus.records import CorpusError
 from corpus.text import shortened
 
-from .rows import Limits, Meter, OnBadRow, Row, TooMuchError, refuse
+from .rows import Meter, OnBadRow, ReadLimits, Row, TooMuchError, refuse
 
 TIMEOUT = 20.0
 """Seconds that the Hub has to answer a question."""
@@ -220,7 +220,7 @@ def hub_choices(source: HubData) -> Choices:
 
 
 def hub_rows(
-    source: HubData, limits: Limits, on_bad_row: OnBadRow = refuse
+    source: HubData, limits: ReadLimits, on_bad_row: OnBadRow = refuse
 ) -> Iterator[Row]:
     """The rows of one split, as they come: text, numbers, truth values, lists of texts.
 

@@ -9,7 +9,7 @@ from typing import Any
 from corpus.records import CorpusError
 
 from .clean import quoted
-from .rows import WHOLE, Limits, OnBadRow, Row, each, refuse
+from .rows import WHOLE, OnBadRow, ReadLimits, Row, each, refuse
 from .text import TextFile
 
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -17,7 +17,7 @@ DECODER = json.JSONDecoder()
 
 
 def json_lines(
-    path: Path, on_bad_row: OnBadRow = refuse, limits: Limits = WHOLE
+    path: Path, on_bad_row: OnBadRow = refuse, limits: ReadLimits = WHOLE
 ) -> Iterator[Row]:
     """The rows of a file with one JSON object a line."""
     return rows_of_lines(TextFile(path, limits, on_bad_row), on_bad_row)

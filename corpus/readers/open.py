@@ -16,8 +16,8 @@ from .hub import Choices, hub_choices, hub_rows, is_hub_source, parse
 from .jsonl import json_rows, rows_of_lines
 from .rows import (
     USUAL,
-    Limits,
     OnBadRow,
+    ReadLimits,
     Remark,
     Row,
     Table,
@@ -91,7 +91,7 @@ class Source:
 
 @contextmanager
 def opened(
-    source: str | Path, limits: Limits, on_bad_row: OnBadRow = refuse, *, config: str = "",
+    source: str | Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse, *, config: str = "",
     split: str = "", beside: Path | None = None, most_bad: int | None = None,
 ) -> Iterator[Source]:
     """Open a file, a folder in BEIR layout, or a data set of the Hub (`hf:OWNER/NAME@REVISION`).
@@ -151,7 +151,7 @@ def _is_excel(path: Path, start: bytes) -> bool:
         path.suffix.lower() != ".zip" and any(name in start for name in OF_EXCEL))
 
 
-def _unpacked(path: Path, limits: Limits, stack: ExitStack, beside: Path | None) -> Path:
+def _unpacked(path: Path, limits: ReadLimits, stack: ExitStack, beside: Path | None) -> Path:
     from .archive import unpacked
 
     try:
@@ -163,7 +163,7 @@ def _unpacked(path: Path, limits: Limits, stack: ExitStack, beside: Path | None)
         raise CorpusError(f"{path.name} cannot be unpacked: {error.strerror}.") from error
 
 
-def _of_packed(limits: Limits) -> Limits:
+def _of_packed(limits: ReadLimits) -> ReadLimits:
     """Limits for what unpacks to more than it is: nobody's own file is to fill the disk."""
     return replace(limits, bytes=min(limits.bytes, USUAL.bytes))
 
@@ -176,7 +176,7 @@ def _folder(path: Path, name: str, kind: str) -> Source:
     return Source(name, name, kind, folder=path)
 
 
-def _table(path: Path, start: bytes, limits: Limits, on_bad_row: OnBadRow) -> Source:
+def _table(path: Path, start: bytes, limits: ReadLimits, on_bad_row: OnBadRow) -> Source:
     suffix = path.suffix.lower()
     if start.startswith(OLD_OFFICE):
         raise CorpusError(f"{path.name} is an Excel file of the old kind, or under a password: "
@@ -208,7 +208,7 @@ def _of_table(
     return Source(path.stem, path.name, kind, names=table.names, rows=rows, row_count=table.rows)
 
 
-def _of_text(path: Path, start: bytes, limits: Limits, on_bad_row: OnBadRow) -> Source:
+def _of_text(path: Path, start: bytes, limits: ReadLimits, on_bad_row: OnBadRow) -> Source:
     file = TextFile(path, limits, on_bad_row)
     found = Source(path.stem, path.name, "JSON lines", file.encoding, text=file, free=True)
     suffix = path.suffix.lower()
@@ -223,7 +223,7 @@ def _of_text(path: Path, start: bytes, limits: Limits, on_bad_row: OnBadRow) -> 
     return found
 
 
-def _looked_into(found: Source, limits: Limits, on_bad_row: OnBadRow) -> Source:
+def _looked_into(found: Source, limits: ReadLimits, on_bad_row: OnBadRow) -> Source:
     """The same source with its first rows looked at, its columns known, and its limits kept."""
     rows = bounded(found.rows, limits, found.file)
     found.first = list(islice(rows, FIRST_ROWS))
@@ -246,7 +246,7 @@ def _looked_into(found: Source, limits: Limits, on_bad_row: OnBadRow) -> Source:
     return found
 
 
-def _hub(source: str, config: str, split: str, limits: Limits, on_bad_row: OnBadRow) -> Source:
+def _hub(source: str, config: str, split: str, limits: ReadLimits, on_bad_row: OnBadRow) -> Source:
     """A data set of the Hub, at the commit that is newest now if none is named."""
     choices = hub_choices(parse(source, config or None, split or None))
     data = choices.source

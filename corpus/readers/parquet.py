@@ -8,7 +8,7 @@ from typing import Any
 from corpus.records import CorpusError
 from corpus.text import shortened
 
-from .rows import Limits, Meter, OnBadRow, Row, Table, TooMuchError, refuse
+from .rows import Meter, OnBadRow, ReadLimits, Row, Table, TooMuchError, refuse
 
 BATCH, BATCH_OF_LISTS = 256, 32
 """Rows that are decoded at once: a list may hold the same long text in each of them."""
@@ -16,7 +16,7 @@ MOST_PARTS = 100_000
 """Row groups, columns and the like that a file's table of contents may list."""
 
 
-def parquet_table(path: Path, limits: Limits) -> Table:
+def parquet_table(path: Path, limits: ReadLimits) -> Table:
     """The columns and the number of rows, from the file's table of contents alone."""
     with _said(path):
         file, usable, notes = _opened(path, limits)
@@ -25,7 +25,7 @@ def parquet_table(path: Path, limits: Limits) -> Table:
 
 
 def parquet_rows(
-    path: Path, limits: Limits, on_bad_row: OnBadRow = refuse
+    path: Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse
 ) -> Iterator[Row]:
     """The rows of a Parquet file: text, numbers, truth values, dates as text, lists of texts.
 
@@ -55,7 +55,7 @@ class _Fault(str):
     """Stands for a value that cannot be read: says why."""
 
 
-def _opened(path: Path, limits: Limits) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
+def _opened(path: Path, limits: ReadLimits) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
     """The file, its columns that can be used (name -> type), and what to say of the others."""
     import pyarrow.parquet as parquet
 
@@ -113,7 +113,7 @@ def _as_text(kind: Any) -> bool:
                 or types.is_time(kind))
 
 
-def _values(column: Any, limits: Limits) -> list[Any]:
+def _values(column: Any, limits: ReadLimits) -> list[Any]:
     """A column as Python values; equal texts of a dictionary are one object."""
     from pyarrow import string, types
 
@@ -135,7 +135,7 @@ def _values(column: Any, limits: Limits) -> list[Any]:
     return list(column.to_pylist())
 
 
-def _texts(values: Any, limits: Limits) -> Any:
+def _texts(values: Any, limits: ReadLimits) -> Any:
     """The texts of one list; `values` is None where there is none."""
     if values is None:
         return None

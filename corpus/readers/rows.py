@@ -13,7 +13,7 @@ class TooMuchError(CorpusError):
 
 
 @dataclass(frozen=True)
-class Limits:
+class ReadLimits:
     """What is read at most of one source.
 
     rows: of a table. bytes: of a file, and of what it unpacks to. characters: of one text.
@@ -26,9 +26,9 @@ class Limits:
     columns: int = 1_000
 
 
-USUAL = Limits()
+USUAL = ReadLimits()
 """What is read where nobody says otherwise."""
-WHOLE = Limits(sys.maxsize, sys.maxsize, sys.maxsize, 100_000)
+WHOLE = ReadLimits(sys.maxsize, sys.maxsize, sys.maxsize, 100_000)
 """What is read of one's own files on one's own machine: all of them."""
 
 
@@ -44,7 +44,7 @@ class Table:
 class Meter:
     """Counts what has been read of one source, and stops at the limits."""
 
-    def __init__(self, name: str, limits: Limits) -> None:
+    def __init__(self, name: str, limits: ReadLimits) -> None:
         self.name, self.limits = name, limits
         self.rows = self.bytes = 0
 
@@ -179,7 +179,7 @@ def patient(on_bad_row: OnBadRow, most: int, name: str) -> OnBadRow:
     return counted
 
 
-def bounded(rows: Iterable[Row], limits: Limits, name: str) -> Iterator[Row]:
+def bounded(rows: Iterable[Row], limits: ReadLimits, name: str) -> Iterator[Row]:
     """The same rows; TooMuchError where they, or the columns of one, are more than are read."""
     for number, (where, fields) in enumerate(rows, 1):
         if number > limits.rows:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from corpus.records import CorpusError
 
-from .rows import Limits, OnBadRow, OtherEncoding, TooMuchError
+from .rows import OnBadRow, OtherEncoding, ReadLimits, TooMuchError
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 16
@@ -61,7 +61,7 @@ class TextFile:
     large. `on_bad_row` is told of an encoding other than UTF-8.
     """
 
-    def __init__(self, path: Path, limits: Limits, on_bad_row: OnBadRow) -> None:
+    def __init__(self, path: Path, limits: ReadLimits, on_bad_row: OnBadRow) -> None:
         self.path = path
         self.done = 0
         try:

@@ -104,11 +104,11 @@ def acting_handlers(app):
 @pytest.mark.parametrize("headers, said", [
     ({"origin": "https://evil.example"}, "another site"), ({}, "reload it")])
 def test_another_site_or_a_page_without_its_nonce_cannot_act(trained, headers, said):
-    acts = acting_handlers(trained)
-    assert len(acts) >= 4  # Stop, Resume here and in Runs, Delete
+    service = acting_handlers(trained)
+    assert len(service) >= 4  # Stop, Resume here and in Runs, Delete
     run = opening_run(trained).name
     kinds = {c["id"]: c["type"] for c in Client(trained.url, verbose=False).config["components"]}
-    for name, act in acts:
+    for name, act in service:
         values = ["no nonce", *(run if kinds[at] == "textbox" else None
                                 for at in act["inputs"][1:])]
         body = json.dumps({"data": values, "fn_index": act["id"], "session_hash": "x"}).encode()

@@ -13,7 +13,7 @@ from hub.errors import PublishError
 from train.publish.dataset import add_to_collection, publish_data
 from train.publish.onnx import PATH, export_int8
 from train.publish.permissions import check_repo_id
-from train.publish.publish import ON_EDITED, Wish, publish, write_dry
+from train.publish.publish import ON_EDITED, PublishRequest, publish, write_dry
 from train.report.card_metadata import CardEdits, CardError
 from train.run.data import corpus_of
 from train.run.record import Run
@@ -65,25 +65,31 @@ def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what matters is said here
     run = Run(options.run)
     record = run.record()
-    wish = Wish(options.to, options.private, options.pr, options.on_edited, options.over,
-                _onnx(run) if options.onnx else {})
+    request = PublishRequest(
+        options.to,
+        options.private,
+        options.pr,
+        options.on_edited,
+        options.over,
+        _onnx(run) if options.onnx else {},
+    )
     edits = _edits(record, options)
     if options.dry_run:
         folder = run.folder / DRY_RUN
         shutil.rmtree(folder, ignore_errors=True)
-        return write_dry(run, wish, folder, edits), 0
+        return write_dry(run, request, folder, edits), 0
     if options.with_data and not options.data_license:
         options.parser.error("--with-data needs --data-license: under which licence the texts are")
     hub = Hub(get_token())
     result: dict[str, Any] = {}
     teller = _Teller()
-    for event in publish(run, wish, hub, edits=edits, corpus=lambda: corpus_of(run),
+    for event in publish(run, request, hub, edits=edits, corpus=lambda: corpus_of(run),
                          cache=Settings.from_env().cache):
         if event["type"] == "done":
             result = {key: value for key, value in event.items() if key != "type"}
         else:
             teller.tell(event)
-    return result | _beside(run, wish, hub, options), 0
+    return result | _beside(run, request, hub, options), 0
 
 
 def _onnx(run: Run) -> dict[str, Path]:
@@ -95,19 +101,21 @@ def _onnx(run: Run) -> dict[str, Path]:
     return {PATH: exported.file}
 
 
-def _beside(run: Run, wish: Wish, hub: Hub, options: argparse.Namespace) -> dict[str, Any]:
+def _beside(
+    run: Run, request: PublishRequest, hub: Hub, options: argparse.Namespace
+) -> dict[str, Any]:
     """What is published beside the model, once that is there."""
     extras: dict[str, Any] = {}
     if options.with_data:
         corpus = corpus_of(run)
         if corpus is None:
-            raise PublishError(f"{wish.to} is published; its data is not, as it is not here any "
+            raise PublishError(f"{request.to} is published; its data is not, as it is not here any "
                                "more.", "nothing", True)
         extras["data_set"] = _Teller().drained(publish_data(
-            corpus, options.with_data, hub, licence=options.data_license, private=wish.private,
+            corpus, options.with_data, hub, licence=options.data_license, private=request.private,
             language=options.language))
     if options.collection:
-        add_to_collection(hub, options.collection, wish.to)
+        add_to_collection(hub, options.collection, request.to)
         extras["collection"] = options.collection
     return extras
 

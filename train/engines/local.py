@@ -12,7 +12,7 @@ from pathlib import Path
 from train.engines import EngineError
 from train.run.lock import holder
 from train.run.record import ACTIVE, Run, RunError, mark_interrupted
-from train.run.spec import Request, request_of
+from train.run.spec import RunSpec, spec_of
 
 HOUSE = Path(__file__).resolve().parents[2]
 NICENESS = 19
@@ -36,7 +36,7 @@ class LocalEngine:
     def start(self, run: Run, token: str | None = None) -> None:
         """Start a queued run or resume one that ended early; returns at once. EngineError."""
         try:
-            request = request_of(run)
+            request = spec_of(run)
             status = run.record()["status"]
         except RunError as error:
             raise EngineError(str(error)) from None
@@ -108,7 +108,7 @@ class LocalEngine:
                            f"({_reason(status)}). It can be resumed.")
 
 
-def environment(request: Request, token: str | None) -> dict[str, str]:
+def environment(request: RunSpec, token: str | None) -> dict[str, str]:
     """This process' environment; a visitor's run asks the Hub as the visitor, not as the owner."""
     return hub_environment(request.owner is None, token)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from train.engines import Engine, EngineError
 from train.run.record import ACTIVE, Run, RunError, list_runs, now
-from train.run.spec import Request, request_of
+from train.run.spec import RunSpec, spec_of
 
 log = logging.getLogger("tandem")
 
@@ -55,7 +55,7 @@ class Queue:
         if waited:
             self._starting.release()
 
-    def submit(self, request: Request, token: str | None = None) -> Run:
+    def submit(self, request: RunSpec, token: str | None = None) -> Run:
         """Queue a new run; it starts at the next look when its device is free."""
         self._engine(request.engine)
         with self._lock:  # nobody may start it before its token is kept
@@ -67,7 +67,7 @@ class Queue:
             status = run.record()["status"]
             if status not in RESUMABLE:
                 raise RunError(f"{run.id} is {status}: only a run that ended early can go on.")
-            self._engine(request_of(run).engine)
+            self._engine(spec_of(run).engine)
             self._forget(run)
             run.update(status="queued", error=None, queued=now())
             return self._enqueue(run, token)

@@ -25,11 +25,11 @@ from typing import Any
 from train.engines import EngineError
 from train.engines.jobs.protocol import plain
 from train.fit.checkpoints import Checkpoints
-from train.fit.runner import Limits, carry_out
+from train.fit.runner import RunLimits, carry_out
 from train.fit.stopping import Stop
 from train.run.lock import held
 from train.run.record import ACTIVE, Run, RunError, now, this_process
-from train.run.spec import request_of
+from train.run.spec import spec_of
 
 STOP_FILE = "stop"
 LEFT_OVER = 0.2
@@ -41,19 +41,19 @@ ENDS_WITHIN = 5.0
 RETRY_EVERY = 1.0
 """Seconds between two looks whether the owner's page has renewed the visit."""
 
-Piece = Callable[[str, str | None, float, Limits, str | None], str]
+Piece = Callable[[str, str | None, float, RunLimits, str | None], str]
 Decorator = Callable[..., Callable[[Piece], Piece]]
 
 
 def asked_seconds(
-    folder: str, cache: str | None, seconds: float, limits: Limits, token: str | None
+    folder: str, cache: str | None, seconds: float, limits: RunLimits, token: str | None
 ) -> int:
     """What a piece asks the platform for: the decorator calls this with the piece's arguments."""
     return int(seconds)
 
 
 def train_piece(
-    folder: str, cache: str | None, seconds: float, limits: Limits, token: str | None
+    folder: str, cache: str | None, seconds: float, limits: RunLimits, token: str | None
 ) -> str:
     """Train for some seconds, in the worker; returns the run's status: `running` if not yet over.
 
@@ -70,7 +70,7 @@ def train_piece(
 
     stop = Stop(asked=lambda: begun and (run.folder / STOP_FILE).exists(),
                 pauses=lambda: time.monotonic() > end)
-    request = request_of(run)
+    request = spec_of(run)
     with held(run), asking_as(request.owner, token):
         carry_out(run, request, resume=True, stop=stop,
                   cache=Path(cache) if cache else None, limits=limits, tell=listen)
@@ -115,7 +115,7 @@ class ZeroGpuEngine:
 
     gpu: Decorator
     cache: Path | None = None
-    limits: Limits = field(default_factory=Limits)
+    limits: RunLimits = field(default_factory=RunLimits)
     seconds: float = 60.0
     patience: float = 90.0
     name: str = "zerogpu"
@@ -138,7 +138,7 @@ class ZeroGpuEngine:
     def start(self, run: Run, token: str | None = None) -> None:
         """Start a queued run or resume one that ended early; returns at once. EngineError."""
         try:
-            request_of(run)
+            spec_of(run)
         except RunError as error:
             raise EngineError(str(error)) from None
         if run.record()["status"] != "running" and (last := self._threads.get(run.id)):
@@ -207,7 +207,7 @@ class ZeroGpuEngine:
 
     def _call(self, run: Run, seconds: float, token: str | None) -> str | None:
         """One piece, in the newest visit of its owner; returns why there is no more, or None."""
-        limits = Limits(self.limits.max_pairs)  # the minutes are of all pieces together
+        limits = RunLimits(self.limits.max_pairs)  # the minutes are of all pieces together
         cache = str(self.cache) if self.cache else None
         arguments = str(run.folder), cache, seconds, limits, token
         visit, ends = self._visits[run.id], time.monotonic() + self.patience

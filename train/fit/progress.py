@@ -11,7 +11,7 @@ from typing import Any
 
 from corpus.records import Corpus
 from retrieval.encoder import SentenceTransformerEncoder
-from retrieval.evaluation import Judged, judge
+from retrieval.evaluation import Judged, evaluate
 from retrieval.index import Index, index_in_parts
 from retrieval.prompts import Side, as_other, fairer, other_way
 from train.recipe import Recipe
@@ -139,4 +139,4 @@ class Measure:
     def judged(self, index: Index, *splits: str) -> dict[str, dict[str, Judged]]:
         """How a model does on some splits, question by question."""
         with self.stop.interrupts():
-            return {split: judge(index, self.corpus, split) for split in splits}
+            return {split: evaluate(index, self.corpus, split) for split in splits}

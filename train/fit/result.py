@@ -14,7 +14,7 @@ from typing import Any
 
 from corpus.records import Corpus
 from retrieval.encoder import SentenceTransformerEncoder, fingerprint, load_encoder
-from retrieval.evaluation import Evidence, Judged, judge
+from retrieval.evaluation import Evidence, Judged, evaluate
 from retrieval.index import Index, build_index, store_index
 from retrieval.prompts import as_other, fairer
 from train.recipe import Recipe
@@ -74,7 +74,7 @@ def write_result(
     if cache:  # so that nobody encodes the corpus again
         store_index(tuned, corpus, cache)
     passages = len(corpus.passages)
-    sides = {split: Evidence(split, passages, base[split], judge(tuned, corpus, split))
+    sides = {split: Evidence(split, passages, base[split], evaluate(tuned, corpus, split))
              for split in MEASURED}
     run.write_per_query([
         {"split": split, "query_id": query_id, "base": asdict(side.base[query_id]),

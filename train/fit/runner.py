@@ -8,7 +8,7 @@ from typing import Any
 from corpus.load import BUILT_IN, load_corpus
 from corpus.records import Corpus, CorpusError
 from train.run.record import Run, RunError, now
-from train.run.spec import Request, placed, request_of
+from train.run.spec import RunSpec, placed, spec_of
 
 from .checkpoints import Checkpoints
 from .distributed import Team
@@ -17,7 +17,7 @@ from .stopping import Stop
 
 
 @dataclass(frozen=True)
-class Limits:
+class RunLimits:
     """What a run may take: pairs, and minutes of one start; None for as much as it wants."""
 
     max_pairs: int | None = None
@@ -33,7 +33,7 @@ class Limits:
             )
 
 
-def begun(run: Run, request: Request) -> Request:
+def begun(run: Run, request: RunSpec) -> RunSpec:
     """Write a request into the record of a run that has not begun; RunError if it has."""
     record = run.record()
     if record["status"] != "queued":
@@ -43,10 +43,10 @@ def begun(run: Run, request: Request) -> Request:
         )
     asked = request.as_record()
     run.update(**asked | {key: record[key] for key in ("owner", "engine") if key in record})
-    return request_of(run)
+    return spec_of(run)
 
 
-def taken_up(run: Run, data: str | None = None) -> Request | None:
+def taken_up(run: Run, data: str | None = None) -> RunSpec | None:
     """What a run was asked to do, to go on with it; None if nobody asked yet.
 
     data: where the same data is now; None for where it was. RunError if it is other data.
@@ -58,24 +58,24 @@ def taken_up(run: Run, data: str | None = None) -> Request | None:
     if source is None or "engine" not in record:  # from before requests were recorded
         run.update(data=record.get("data", {}) | {"source": source or placed(data or BUILT_IN)},
                    engine=record.get("engine") or {"name": "local", "flavor": None})
-    request = request_of(run)
+    request = spec_of(run)
     if data is None or placed(data) == request.data:
         return request
     known = record.get("fingerprints", {}).get("corpus")
     if known is None or load_corpus(data, request.seed).fingerprint != known:
         raise RunError(f"{run.folder} was started on other data: resume it with the same --data.")
     run.update(data=run.record()["data"] | {"source": placed(data)})
-    return request_of(run)
+    return spec_of(run)
 
 
 def carry_out(
     run: Run,
-    request: Request,
+    request: RunSpec,
     *,
     resume: bool = False,
     stop: Stop | None = None,
     cache: Path | None = None,
-    limits: "Limits | None" = None,
+    limits: "RunLimits | None" = None,
     tell: Callable[[dict[str, Any]], None] = lambda event: None,
     team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> None:
@@ -92,7 +92,7 @@ def carry_out(
         if resume and known not in (None, corpus.fingerprint):
             raise RunError(f"{run.folder} was started on other data: what is at {request.data} has "
                            "changed since. Start a new run.")
-        limits = limits or Limits()
+        limits = limits or RunLimits()
         limits.check(corpus)
         for event in fit(request.recipe, corpus, run, request.base, revision=request.revision,
                          seed=request.seed, cache=cache, resume=resume, stop=stop,

@@ -54,7 +54,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Bundle:
     """All that is published of a run, in a folder. card: the generated one."""
 
     folder: Path
@@ -70,18 +70,18 @@ class Parcel:
         """A file by its path."""
         return next((item for item in self.items if item.path == path), None)
 
-    def with_card(self, text: str | None) -> "Parcel":
+    def with_card(self, text: str | None) -> "Bundle":
         """The parcel with another card, or with none."""
         rest = tuple(item for item in self.items if item.path != CARD)
         if text is None:
-            return Parcel(self.folder, rest, self.card)
+            return Bundle(self.folder, rest, self.card)
         write_text(self.folder / CARD, text)
-        return Parcel(self.folder, (Item.of(CARD, self.folder / CARD), *rest), self.card)
+        return Bundle(self.folder, (Item.of(CARD, self.folder / CARD), *rest), self.card)
 
 
 def pack(
     run: Run, repo: str, folder: Path, extra: Mapping[str, Path] | None = None, link: bool = False
-) -> Parcel:
+) -> Bundle:
     """Write what is published of a finished run into an empty folder.
 
     extra: path in the repository -> file. link: do not copy the model where that can be avoided;
@@ -105,7 +105,7 @@ def pack(
     write_text(folder / CARD, card)
     write_text(folder / FIGURES, metrics_csv(record))
     write_json(folder / RECORD, public)
-    return Parcel(folder, tuple(Item.of(path, folder / path) for path in public["files"]), card)
+    return Bundle(folder, tuple(Item.of(path, folder / path) for path in public["files"]), card)
 
 
 def _put(file: Path, place: Path, link: bool) -> None:

@@ -12,7 +12,7 @@ from hub.errors import PASSING, Failure, PublishError
 
 from .bundle import Item
 from .permissions import Target, look
-from .remote import There
+from .remote import RemoteRepo
 
 Event = dict[str, Any]
 MADE = (*PASSING, "conflict", "not_the_hub")
@@ -66,7 +66,7 @@ def send(
         for file in files:
             file.meter = None
         deletes = [CommitOperationDelete(path) for path in stale]
-        return Landing(hub, target, items, message, pull_request).commit([*adds, *deletes])
+        return Commit(hub, target, items, message, pull_request).commit([*adds, *deletes])
     finally:
         for file in files:
             file.close()
@@ -100,7 +100,7 @@ LOST = (*PASSING, "not_the_hub", "cancelled")
 
 
 @dataclass
-class Landing:
+class Commit:
     """A commit to one repository. items: what it adds. message: its first line."""
 
     hub: Hub
@@ -185,5 +185,5 @@ class Landing:
         return {ref.ref: ref.target_commit for ref in refs.pull_requests or []}
 
     def _is_ours(self, revision: str) -> bool:
-        there = There.at(self.hub.committing(), self.target, revision)
-        return not there.changed(tuple(self.items))
+        remote = RemoteRepo.at(self.hub.committing(), self.target, revision)
+        return not remote.changed(tuple(self.items))

@@ -15,7 +15,7 @@ from train.run.record import write_text
 from .bundle import CARD, Item
 from .commit import create, send
 from .permissions import check_may_write
-from .remote import OF_THE_HUB, There
+from .remote import OF_THE_HUB, RemoteRepo
 
 PASSAGES, QUERIES = "corpus.jsonl", "queries.jsonl"
 
@@ -33,14 +33,14 @@ def publish_data(
         raise PublishError(f"The licence {licence!r:.40} of the data is none the Hub knows.",
                            "license")
     target = check_may_write(hub, to, private, repo_type="dataset")
-    there = There.at(hub, target) if target.exists else There()
+    remote = RemoteRepo.at(hub, target) if target.exists else RemoteRepo()
     with tempfile.TemporaryDirectory(prefix="tandem-data-") as folder:
         items = write_data(corpus, Path(folder), licence, list(language))
-        others = set(there.files) - set(OF_THE_HUB) - {item.path for item in items}
+        others = set(remote.files) - set(OF_THE_HUB) - {item.path for item in items}
         if others and not over:
             raise PublishError(f"{to} holds something else ({', '.join(sorted(others)[:5])}). "
                                "Take another name.", "other_content")
-        changed = there.changed(items)
+        changed = remote.changed(items)
         if not target.exists:
             target = create(hub, target, private)
         revision = str(target.head)

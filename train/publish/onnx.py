@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from corpus.records import Corpus
 from hub.errors import PublishError
 from retrieval.encoder import file_sha256, load_encoder
-from retrieval.evaluation import judge, means
+from retrieval.evaluation import evaluate, means
 from retrieval.index import build_index, index_in_parts
 from retrieval.metrics import PRIMARY
 from train.run.record import Run
@@ -77,7 +77,7 @@ def export_int8(
                            "requirements-onnx.txt.", "onnx")
     yield {"type": "phase", "phase": "onnx"}
     full = load_encoder(str(run.model), device="cpu")
-    figures = [means(judge(build_index(full, corpus, cache), corpus, "dev"))[PRIMARY]]
+    figures = [means(evaluate(build_index(full, corpus, cache), corpus, "dev"))[PRIMARY]]
     file = run.folder / PATH
     file.parent.mkdir(parents=True, exist_ok=True)
     write_int8(full.model, file)
@@ -92,7 +92,7 @@ def export_int8(
             break
         yield {"type": "progress", "phase": "onnx", "done": done, "total": total}
     try:
-        figures.append(means(judge(index, corpus, "dev"))[PRIMARY])
+        figures.append(means(evaluate(index, corpus, "dev"))[PRIMARY])
     except ValueError as error:  # it gives no vectors that could be measured
         raise PublishError(f"As int8 the model is not offered: {error} Publish without the ONNX "
                            "export.", "onnx") from None

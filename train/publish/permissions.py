@@ -15,7 +15,7 @@ WRITING = ("repo.write", "repo.content.write")
 
 
 @dataclass(frozen=True)
-class Who:
+class Publisher:
     """A user of the Hub, by their token. namespaces: where it may write, the user's own first.
 
     repositories: single ones that a fine-grained token is limited to.
@@ -73,7 +73,7 @@ def check_repo_id(text: str) -> str:
     return name
 
 
-def who(hub: Hub) -> Who:
+def publisher(hub: Hub) -> Publisher:
     """Whose the token is and where it may write, as the Hub says."""
     said = hub.ask("asking who you are", hub.api.whoami)
     if not isinstance(said, dict) or not said.get("name"):
@@ -83,11 +83,11 @@ def who(hub: Hub) -> Who:
     own = (said["name"], *(
         org["name"] for org in said.get("orgs") or [] if org.get("roleInOrg") in WRITING_ROLES))
     if role == "read":
-        return Who(said["name"], (), (), role)
+        return Publisher(said["name"], (), (), role)
     if role != "fineGrained":
-        return Who(said["name"], own, (), role)
+        return Publisher(said["name"], own, (), role)
     scoped = _scoped(token.get("fineGrained") or {})
-    return Who(said["name"], tuple(name for name in own if name in scoped),
+    return Publisher(said["name"], tuple(name for name in own if name in scoped),
                tuple(name for name in scoped if "/" in name), role)
 
 
@@ -103,7 +103,7 @@ def _scoped(fine: Mapping[str, Any]) -> list[str]:
 
 def namespaces(hub: Hub) -> tuple[str, ...]:
     """Where this account may publish, its own name first."""
-    return who(hub).namespaces
+    return publisher(hub).namespaces
 
 
 def check_may_write(
@@ -116,7 +116,7 @@ def check_may_write(
     right to write. Raises PublishError with what is in the way.
     """
     repo_id = check_repo_id(repo_id)
-    account = who(hub)
+    account = publisher(hub)
     if account.role == "read":
         raise PublishError(
             "This token may only read. Make one with write access at huggingface.co/settings/"
@@ -162,7 +162,7 @@ def _check_existing(hub: Hub, target: Target, private: bool) -> None:
                            found.kind, False, found.retry_after)
 
 
-def _not_there(repo_id: str, account: Who) -> str:
+def _not_there(repo_id: str, account: Publisher) -> str:
     owner = repo_id.split("/")[0]
     places = [*account.namespaces, *account.repositories]
     may = f"It may write in {', '.join(places)}." if places else "It may write nowhere."

@@ -16,10 +16,10 @@ from hub.errors import PublishError
 from train.report.card_metadata import CardEdits, title_of
 from train.run.record import Run, now
 
-from .bundle import CARD, Parcel, pack
+from .bundle import CARD, Bundle, pack
 from .commit import create, send
 from .permissions import Target, check_may_write, check_repo_id
-from .remote import There, reconcile_card
+from .remote import RemoteRepo, reconcile_card
 from .verify import Verified, ask_again, download
 
 Event = dict[str, Any]
@@ -28,7 +28,7 @@ ON_EDITED = ("ask", "keep", "replace", "merge")
 
 
 @dataclass(frozen=True)
-class Wish:
+class PublishRequest:
     """What is to be published, and how.
 
     to: owner/name. private: of a new repository; a public one is refused then. pull_request:
@@ -53,7 +53,7 @@ class Wish:
 
 def publish(
     run: Run,
-    wish: Wish,
+    request: PublishRequest,
     hub: Hub,
     *,
     edits: CardEdits | None = None,
@@ -71,7 +71,7 @@ def publish(
         run.update(card=edits.as_record())
     with tempfile.TemporaryDirectory(prefix="tandem-publish-") as folder:
         try:
-            yield from _Publishing(run, wish, hub, corpus, cache, Path(folder)).events()
+            yield from _Publish(run, request, hub, corpus, cache, Path(folder)).events()
         except PublishError as error:
             if error.published is not False or NOTHING in str(error):
                 raise
@@ -79,22 +79,31 @@ def publish(
                                error.retry_after) from None
 
 
-def write_dry(run: Run, wish: Wish, folder: Path, edits: CardEdits | None = None) -> Event:
+def write_dry(
+    run: Run, request: PublishRequest, folder: Path, edits: CardEdits | None = None
+) -> Event:
     """Write what would be published into a folder, and ask nobody; the result as `publish` has."""
     if folder.exists() and any(folder.iterdir()):
         raise PublishError(f"{folder} is not empty: give a new folder for the dry run.")
     if edits is not None:
         run.update(card=edits.as_record())
-    parcel = pack(run, wish.to, folder, wish.extra)
-    return {"repo": wish.to, "url": None, "revision": None, "pull_request": None, "changed": False,
-            "verified": False, "files": [item.as_json() for item in parcel.items],
-            "folder": str(folder)}
+    bundle = pack(run, request.to, folder, request.extra)
+    return {
+        "repo": request.to,
+        "url": None,
+        "revision": None,
+        "pull_request": None,
+        "changed": False,
+        "verified": False,
+        "files": [item.as_json() for item in bundle.items],
+        "folder": str(folder),
+    }
 
 
 @dataclass
-class _Publishing:
+class _Publish:
     run: Run
-    wish: Wish
+    request: PublishRequest
     hub: Hub
     corpus: Callable[[], Corpus | None]
     cache: Path | None
@@ -102,39 +111,39 @@ class _Publishing:
     private: bool | None = None
 
     def events(self) -> Iterator[Event]:
-        wish, hub = self.wish, self.hub
+        request, hub = self.request, self.hub
         yield {"type": "phase", "phase": "check"}
-        target = check_may_write(hub, wish.to, wish.private, wish.pull_request)
+        target = check_may_write(hub, request.to, request.private, request.pull_request)
         yield {"type": "phase", "phase": "prepare"}
-        parcel = pack(self.run, wish.to, self.folder / "parcel", wish.extra, link=True)
+        bundle = pack(self.run, request.to, self.folder / "bundle", request.extra, link=True)
         hub.ask("having the card checked",
-                lambda: hub.api._validate_yaml(parcel.card, repo_type="model"))
-        there = There.at(hub, target) if target.exists else There()
-        if (last := self._unchanged_since(target, parcel)) is not None:
-            yield {"type": "log", "text": f"{wish.to} has all of this already: nothing was "
+                lambda: hub.api._validate_yaml(bundle.card, repo_type="model"))
+        remote = RemoteRepo.at(hub, target) if target.exists else RemoteRepo()
+        if (last := self._unchanged_since(target, bundle)) is not None:
+            yield {"type": "log", "text": f"{request.to} has all of this already: nothing was "
                                           "committed."}
             yield {"type": "done", **result_of(last), "changed": False}
             return
         if target.exists:
-            if not wish.over and not wish.pull_request:
-                there.check_ours(wish.to, self.run.record())
-            parcel = parcel.with_card(reconcile_card(hub, target, there, parcel.card,
-                                                     wish.on_edited))
-        changed = there.changed(parcel.items)
-        stale = there.stale(parcel.items)
+            if not request.over and not request.pull_request:
+                remote.check_ours(request.to, self.run.record())
+            bundle = bundle.with_card(reconcile_card(hub, target, remote, bundle.card,
+                                                     request.on_edited))
+        changed = remote.changed(bundle.items)
+        stale = remote.stale(bundle.items)
         if not changed and not stale:
             self.private = target.private
-            yield from self._finish(parcel, str(target.head), None, changed=False)
+            yield from self._finish(bundle, str(target.head), None, changed=False)
             return
         if not target.exists:
-            target = create(hub, target, wish.private)
+            target = create(hub, target, request.private)
         self.private = target.private
-        items = [item for item in parcel.items if item.path in changed]
+        items = [item for item in bundle.items if item.path in changed]
         message = f"Publish {title_of(self.run.record())}"
-        revision, pull = yield from send(hub, target, items, stale, message, wish.pull_request)
-        yield from self._finish(parcel, revision, pull, changed=True)
+        revision, pull = yield from send(hub, target, items, stale, message, request.pull_request)
+        yield from self._finish(bundle, revision, pull, changed=True)
 
-    def _unchanged_since(self, target: Target, parcel: Parcel) -> dict[str, Any] | None:
+    def _unchanged_since(self, target: Target, bundle: Bundle) -> dict[str, Any] | None:
         """The publication of this run that is there and verified, if this one would be the same.
 
         The card may have been put together with an edited one then; the record, which is compared,
@@ -143,28 +152,33 @@ class _Publishing:
         for entry in self.run.record().get("published") or []:
             sent = {file["path"]: file["sha256"] for file in entry["files"]}
             if (
-                entry["repo"] == self.wish.to and entry["verified"]
-                and bool(entry["pull_request"]) == self.wish.pull_request
-                and (self.wish.pull_request or entry["revision"] == target.head)
+                entry["repo"] == self.request.to and entry["verified"]
+                and bool(entry["pull_request"]) == self.request.pull_request
+                and (self.request.pull_request or entry["revision"] == target.head)
                 and all(sent.get(item.path) == item.sha256
-                        for item in parcel.items if item.path != CARD)
+                        for item in bundle.items if item.path != CARD)
             ):
                 return dict(entry)
         return None
 
     def _finish(
-        self, parcel: Parcel, revision: str, pull: str | None, changed: bool
+        self, bundle: Bundle, revision: str, pull: str | None, changed: bool
     ) -> Iterator[Event]:
         """Compare what is there with what was sent, and write it down whatever comes out."""
-        entry = self._entry(parcel, revision, pull)
+        entry = self._entry(bundle, revision, pull)
         yield {"type": "phase", "phase": "verify", "revision": revision, "url": entry["url"]}
         self._keep(entry)
         try:
-            verified = yield from self._verify(parcel, revision)
+            verified = yield from self._verify(bundle, revision)
         except PublishError as error:
             self._keep(entry | {"note": str(error)})
-            raise PublishError(f"{self.wish.to} is published as {revision[:12]}, but could not be "
-                               f"verified: {error}", error.kind, True, error.retry_after) from None
+            raise PublishError(
+                f"{self.request.to} is published as {revision[:12]}, but could not be "
+                f"verified: {error}",
+                error.kind,
+                True,
+                error.retry_after,
+            ) from None
         entry |= {"verified": True, "checked": verified.as_json(), "at": now(),
                   "note": verified.note}
         self._keep(entry)
@@ -172,19 +186,19 @@ class _Publishing:
             yield {"type": "log", "text": verified.note}
         yield {"type": "done", **result_of(entry), "changed": changed}
 
-    def _verify(self, parcel: Parcel, revision: str) -> Generator[Event, None, Verified]:
+    def _verify(self, bundle: Bundle, revision: str) -> Generator[Event, None, Verified]:
         folder = self.folder / "again"
-        for done, total in download(self.hub, self.wish.to, revision, parcel.items, folder):
+        for done, total in download(self.hub, self.request.to, revision, bundle.items, folder):
             yield {"type": "progress", "phase": "verify", "done": done, "total": total}
-        return ask_again(self.run, folder / "model", len(parcel.items), self.corpus(), self.cache)
+        return ask_again(self.run, folder / "model", len(bundle.items), self.corpus(), self.cache)
 
-    def _entry(self, parcel: Parcel, revision: str, pull: str | None) -> dict[str, Any]:
-        url = f"{self.hub.endpoint}/{self.wish.to}"
+    def _entry(self, bundle: Bundle, revision: str, pull: str | None) -> dict[str, Any]:
+        url = f"{self.hub.endpoint}/{self.request.to}"
         return {
-            "repo": self.wish.to, "url": pull or url, "revision": revision,
+            "repo": self.request.to, "url": pull or url, "revision": revision,
             "commit_url": f"{url}/commit/{revision}", "pull_request": pull,
             "private": self.private, "at": now(), "verified": False,
-            "files": [item.as_json() for item in parcel.items],
+            "files": [item.as_json() for item in bundle.items],
         }
 
     def _keep(self, entry: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ class EditedCardError(PublishError):
 
 
 @dataclass(frozen=True)
-class There:
+class RemoteRepo:
     """The files of a revision: path -> SHA-256 of a large file, git's blob id of any other.
 
     record: the `run.json` of what Tandem published there, {} where it did not.
@@ -50,7 +50,7 @@ class There:
     card: str | None = None
 
     @classmethod
-    def at(cls, hub: Hub, target: Target, revision: str | None = None) -> "There":
+    def at(cls, hub: Hub, target: Target, revision: str | None = None) -> "RemoteRepo":
         """List a revision, the newest if none is given; then its record and card are read too."""
         from huggingface_hub.hf_api import RepoFile
 
@@ -104,23 +104,25 @@ def _model(record: Mapping[str, Any]) -> str:
     return f"{base} fine-tuned on {record['data']['name']}"
 
 
-def reconcile_card(hub: Hub, target: Target, there: There, ours: str, on_edited: str) -> str | None:
+def reconcile_card(
+    hub: Hub, target: Target, remote: RemoteRepo, ours: str, on_edited: str
+) -> str | None:
     """The card to publish: ours, or both together; None to leave the one that is there.
 
     on_edited: `ask`, `keep`, `replace` or `merge`. EditedCardError with the difference when it is
     `ask`, or when both changed the same lines.
     """
-    theirs = there.card
+    theirs = remote.card
     if theirs is None or theirs == ours or on_edited == "replace":
         return ours
-    hash_ = there.record.get("card_sha256")
+    hash_ = remote.record.get("card_sha256")
     if hash_ == hashlib.sha256(theirs.encode()).hexdigest():
         return ours  # as it was generated: nobody edited it
     if on_edited == "keep":
         return None
     said = f"The card of {target.repo_id} was edited on the Hub"
     if on_edited == "merge":
-        ancestor = _generated(there.record, target.repo_id)
+        ancestor = _generated(remote.record, target.repo_id)
         merged = merge(ancestor, theirs, ours) if ancestor is not None else None
         if merged is not None:
             return merged

@@ -19,7 +19,7 @@ from hub.errors import Failure, PublishError
 from .bundle import Item
 from .commit import create, send
 from .permissions import Target, check_may_write
-from .remote import OF_THE_HUB, There
+from .remote import OF_THE_HUB, RemoteRepo
 
 HOUSE = Path(__file__).resolve().parents[2]
 NEEDED = ("app.py", "requirements.txt", "README.md", "LICENSE", "docs", "corpus", "retrieval",
@@ -53,13 +53,13 @@ def publish_space(
     given. over: also where something else is. PublishError says what is in the way.
     """
     target = check_may_write(hub, repo_id, False, repo_type="space")
-    there = There.at(hub, target) if target.exists else There()
-    others = sorted(set(there.files) - set(OF_THE_HUB) - {"style.css", "index.html"})
-    if others and OURS not in there.files and not over:
+    remote = RemoteRepo.at(hub, target) if target.exists else RemoteRepo()
+    others = sorted(set(remote.files) - set(OF_THE_HUB) - {"style.css", "index.html"})
+    if others and OURS not in remote.files and not over:
         raise PublishError(f"The Space {repo_id} holds something else ({', '.join(others[:5])}). "
                            "Take another name, or give --over.", "other_content")
     items = [Item.of(name, house / name) for name in needed_files(house)]
-    changed = there.changed(items)
+    changed = remote.changed(items)
     sent = {item.path for item in items}
     stale = [path for path in others if path not in sent and path.split("/")[0] in NEEDED]
     new = not target.exists

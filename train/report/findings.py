@@ -54,7 +54,7 @@ class Findings:
             "queries": [
                 {"query_id": query.query_id, "text": self.text(query.query_id),
                  "base_rank": query.base_rank, "tuned_rank": query.tuned_rank,
-                 "difference": query.gap, "outcome": query.outcome}
+                 "difference": query.difference, "outcome": query.outcome}
                 for query in self.evidence.queries
             ],
         }

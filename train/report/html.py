@@ -28,10 +28,10 @@ def report_html(findings: Findings) -> str:
         f'<div class="t-charts">{pictures(evidence, NAMES, findings.topics)}'
         f"{training_curve(findings)}{dims_picture(findings.dims)}</div>",
         _elsewhere(findings),
-        _questions("What got worse most", [q for q in evidence.queries if q.gap < 0][:MOST],
+        _questions("What got worse most", [q for q in evidence.queries if q.difference < 0][:MOST],
                    findings),
         _questions("What got better most",
-                   [q for q in reversed(evidence.queries) if q.gap > 0][:MOST], findings),
+                   [q for q in reversed(evidence.queries) if q.difference > 0][:MOST], findings),
         _facts(findings),
     ))
     title = f"Tandem report: {findings.facts.get('Data', '')}"
@@ -105,7 +105,7 @@ def _questions(title: str, queries: Iterable[QueryOutcome], findings: Findings) 
     rows = "".join(
         f'<tr><td class="t-q">{escape(findings.text(query.query_id))}</td>'
         f"<td>{_rank(query.base_rank)}</td><td>{_rank(query.tuned_rank)}</td>"
-        f"<td>{query.gap:+.3f}</td></tr>" for query in queries
+        f"<td>{query.difference:+.3f}</td></tr>" for query in queries
     )
     if not rows:
         return ""

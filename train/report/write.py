@@ -72,7 +72,7 @@ def as_csv(findings: Findings) -> str:
         row("truncate_dim", str(at.dim), value=at.bytes, base=at.base, tuned=at.tuned)
     for query in findings.evidence.queries:
         row("query", findings.text(query.query_id), value=query.outcome, base=query.base_rank,
-            tuned=query.tuned_rank, difference=query.gap)
+            tuned=query.tuned_rank, difference=query.difference)
     return out.getvalue()
 
 

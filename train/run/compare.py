@@ -10,7 +10,7 @@ from .record import Run
 
 
 @dataclass(frozen=True)
-class Row:
+class RunRow:
     """A run in a table of several: what it is, and how it did on the test split.
 
     against: its ndcg@10 minus that of the first run of the table, None for the first itself.
@@ -36,12 +36,12 @@ def beside(left: Run, right: Run) -> Evidence:
     return Evidence("test", sides[0].passages, sides[0].tuned, sides[1].tuned)
 
 
-def table(runs: Sequence[Run]) -> list[Row]:
+def table(runs: Sequence[Run]) -> list[RunRow]:
     """Several runs on the same test questions, each against the first. ValueError as `beside`."""
     rows = []
     for place, run in enumerate(runs):
         record, own = run.record(), _evidence(run)
-        rows.append(Row(
+        rows.append(RunRow(
             run.id, str(record["recipe"]["name"]), str(record["base_model"]["name"]),
             means(own.base)[PRIMARY], means(own.tuned)[PRIMARY], own.verdict,
             record.get("seconds"), beside(runs[0], run) if place else None))

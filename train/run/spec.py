@@ -17,7 +17,7 @@ from .record import Run, RunError, create_run
 
 
 @dataclass(frozen=True)
-class Request:
+class RunSpec:
     """A fine-tune that somebody asks for.
 
     data: `porsche`, a BEIR folder or a file of pairs. base: a Hub id or a folder; revision: which
@@ -70,12 +70,12 @@ def placed(name: str) -> str:
     return str(path.resolve()) if path.exists() else name
 
 
-def request_of(run: Run) -> Request:
+def spec_of(run: Run) -> RunSpec:
     """The request a run was created with; RunError if its record has none."""
     record = run.record()
     try:
         base, engine = record["base_model"], record["engine"]
-        return Request(
+        return RunSpec(
             data=record["data"]["source"],
             base=base["name"],
             revision=base.get("revision"),

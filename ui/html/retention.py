@@ -9,7 +9,7 @@ from train.report.charts import Bar, forest
 from train.report.evidence_html import WAYS
 
 
-def elsewhere(found: Mapping[str, Any] | None) -> str:
+def retention(found: Mapping[str, Any] | None) -> str:
     """The verdict on other domains with its interval; what to do where it is not measured."""
     if not found:
         return (

@@ -7,7 +7,7 @@ from retrieval.metrics import PRIMARY
 from train.engines.offers import TITLES
 from train.report.charts import curve
 from train.report.evidence_html import WAYS
-from train.run.compare import Row
+from train.run.compare import RunRow
 from ui.services.format import duration, time_left
 from ui.services.run_state import LOST_AFTER, RunState
 
@@ -131,7 +131,7 @@ def _log(state: RunState) -> str:
     return f'<details class="t-log"><summary>Log</summary><ul>{lines}</ul></details>'
 
 
-def several(rows: Sequence[Row]) -> str:
+def several(rows: Sequence[RunRow]) -> str:
     """Several runs on the same test questions, each against the first."""
     body = "".join(
         f'<tr><th scope="row">{escape(row.run_id)}</th><td>{escape(row.recipe)}</td>'
@@ -148,7 +148,7 @@ def several(rows: Sequence[Row]) -> str:
     )
 
 
-def _against(row: Row) -> str:
+def _against(row: RunRow) -> str:
     if row.against is None:
         return "<td>–</td><td>–</td>"
     gap = row.against.differences[PRIMARY]

@@ -11,7 +11,7 @@ from retrieval.statistics import NO_DIFFERENCE
 from train.report.evidence_html import WAYS, metrics_table, outcomes, pictures
 from train.run.record import ACTIVE, Run
 from ui.services.format import time_left
-from ui.services.model_pair import LEXICAL, Pair
+from ui.services.model_pair import LEXICAL, ModelPair
 from ui.services.worker import Stage
 
 from . import elements
@@ -69,7 +69,7 @@ def by_words(found: Comparison) -> str:
         f"{what}: it matches words only, and Base is not ready yet."))
 
 
-def base_board(evidence: Evidence, pair: Pair) -> str:
+def base_board(evidence: Evidence, pair: ModelPair) -> str:
     """Base beside BM25 on somebody's own test questions, while there is no fine-tuned model."""
     names, topics = (LEXICAL, "Base"), by_topic(evidence, pair.corpus.queries)
     return (

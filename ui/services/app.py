@@ -4,18 +4,18 @@ from dataclasses import dataclass
 
 from train.engines.queue import Queue
 from train.settings import Settings
-from ui.auth import Door
+from ui.auth import Auth
 
-from .opening import Showcase
+from .opening import OpeningPair
 from .uploads import Uploads
 
 
 @dataclass(frozen=True)
-class House:
+class Services:
     """What stands behind the page, whoever looks at it."""
 
     settings: Settings
-    showcase: Showcase
+    opening: OpeningPair
     queue: Queue
-    door: Door
+    auth: Auth
     uploads: Uploads

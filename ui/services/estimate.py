@@ -16,7 +16,7 @@ from typing import Any
 
 from retrieval.encoder import EMBEDDED_MODEL
 from train.engines.local import environment
-from train.run.spec import Request
+from train.run.spec import RunSpec
 
 from .process import NoAnswerError, answer_of
 
@@ -37,15 +37,15 @@ class Planner:
     """
 
     home: Path
-    command: Callable[[Request], Sequence[str]] = lambda request: estimate_command(request)
+    command: Callable[[RunSpec], Sequence[str]] = lambda request: estimate_command(request)
     _kept: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def known(self, request: Request) -> dict[str, Any] | None:
+    def known(self, request: RunSpec) -> dict[str, Any] | None:
         """An estimate that was measured before."""
         return self._kept.get(plan_key(request))
 
-    def plan(self, request: Request, token: str | None = None) -> dict[str, Any]:
+    def plan(self, request: RunSpec, token: str | None = None) -> dict[str, Any]:
         """What `python -m train estimate` says of a request; takes some seconds. PlanError.
 
         token: of whoever asks, to fetch the base model with.
@@ -58,7 +58,7 @@ class Planner:
                     self._kept.popitem(last=False)
             return self._kept[key]
 
-    def _measured(self, request: Request, token: str | None) -> dict[str, Any]:
+    def _measured(self, request: RunSpec, token: str | None) -> dict[str, Any]:
         try:
             said = answer_of(self.command(request), self.home, environment(request, token),
                              MEASURE_WITHIN)
@@ -72,7 +72,7 @@ class Planner:
         return said
 
 
-def estimate_command(request: Request) -> Sequence[str]:
+def estimate_command(request: RunSpec) -> Sequence[str]:
     """The command line that estimates a request."""
     settings = [f"{name}={'none' if value is None else value}"
                 for name, value in asdict(request.recipe).items() if name != "name"]
@@ -82,7 +82,7 @@ def estimate_command(request: Request) -> Sequence[str]:
             *(part for setting in settings for part in ("--set", setting)), "--json"]
 
 
-def plan_key(request: Request) -> str:
+def plan_key(request: RunSpec) -> str:
     """What an estimate depends on."""
     return json.dumps([request.data, request.base, request.revision, asdict(request.recipe)],
                       sort_keys=True)

@@ -32,16 +32,16 @@ MOST_NAMED = 1_000
 """Characters of the name of a column, a configuration or a split."""
 
 
-class IntakeError(ValueError):
+class ImportFailedError(ValueError):
     """Data that cannot be used as it is: the message says why."""
 
 
-class UnsureError(IntakeError):
+class UnsureError(ImportFailedError):
     """Data of which nobody can tell by their names which column holds what."""
 
 
 @dataclass(frozen=True)
-class Brought:
+class ImportRequest:
     """What somebody brings: a file that was received, or a data set of the Hub.
 
     raw: the token of the file. hub: owner/name, with @revision for one of its commits. config,
@@ -54,23 +54,25 @@ class Brought:
     split: str = ""
 
     @classmethod
-    def from_json(cls, text: object) -> "Brought":
-        """What a page sends back. IntakeError where it is none."""
+    def from_json(cls, text: object) -> "ImportRequest":
+        """What a page sends back. ImportFailedError where it is none."""
         try:
             fields = json.loads(str(text))
             found = cls(**{name: str(fields.get(name) or "") for name in asdict(cls())})
         except (ValueError, AttributeError, RecursionError):
-            raise IntakeError("Bring a file or name a data set first.") from None
+            raise ImportFailedError("Bring a file or name a data set first.") from None
         if not (found.raw or found.hub):
-            raise IntakeError("Bring a file or name a data set first.")
+            raise ImportFailedError("Bring a file or name a data set first.")
         found.check()
         return found
 
     def check(self) -> None:
-        """Refuse what can be no data set of the Hub; IntakeError."""
+        """Refuse what can be no data set of the Hub; ImportFailedError."""
         name = self.hub.partition("@")[0]
         if not self.raw and not is_repo_id(name):
-            raise IntakeError(f"A data set of the Hub is named owner/name, not {self.hub!r:.80}.")
+            raise ImportFailedError(
+                f"A data set of the Hub is named owner/name, not {self.hub!r:.80}."
+            )
         for what, text in (("revision", self.hub), ("config", self.config), ("split", self.split)):
             check_argument(f"The {what}", text)
 
@@ -104,24 +106,27 @@ def certain_guess(look: Mapping[str, Any]) -> Columns | None:
 
 
 def chosen_columns(chosen: Mapping[str, Any]) -> Columns:
-    """Columns as somebody chose them. IntakeError where they cannot be."""
+    """Columns as somebody chose them. ImportFailedError where they cannot be."""
     anchor, positive, score, topic = (
         str(chosen.get(name) or "") for name in ("anchor", "positive", "score", "topic"))
     told = chosen.get("negatives") or ()
     negatives = tuple(map(str, [told] if isinstance(told, str) else told)) \
         if isinstance(told, str | Sequence) else ()
     if not anchor or not positive:
-        raise IntakeError("Choose the column of the questions (anchor) and that of their answers "
-                          "(positive).")
+        raise ImportFailedError(
+            "Choose the column of the questions (anchor) and that of their answers (positive)."
+        )
     named = [anchor, positive, *negatives, *([score] if score else []), *([topic] if topic else [])]
     for name in named:
         check_argument("A column’s name", name)
     if len(set(named)) < len(named):
         twice = next(name for name in named if named.count(name) > 1)
-        raise IntakeError(f"The column {twice!r:.80} is chosen twice: each can hold one thing.")
+        raise ImportFailedError(
+            f"The column {twice!r:.80} is chosen twice: each can hold one thing."
+        )
     least = _number(chosen.get("least_score"))
     if least is not None and not score:
-        raise IntakeError("A least score needs the column that holds the scores.")
+        raise ImportFailedError("A least score needs the column that holds the scores.")
     return Columns(anchor, positive, negatives, score, least, topic)
 
 
@@ -133,16 +138,18 @@ def _number(value: object) -> float | None:
     except ValueError:
         number = float("nan")
     if not abs(number) < float("inf"):
-        raise IntakeError(f"The least score must be a number, not {value!r:.60}.")
+        raise ImportFailedError(f"The least score must be a number, not {value!r:.60}.")
     return number
 
 
 def check_argument(what: str, text: str) -> None:
-    """Refuse what no command line can carry; IntakeError."""
+    """Refuse what no command line can carry; ImportFailedError."""
     if len(text) > MOST_NAMED:
-        raise IntakeError(f"{what} has {len(text):,} characters; at most {MOST_NAMED:,} are taken.")
+        raise ImportFailedError(
+            f"{what} has {len(text):,} characters; at most {MOST_NAMED:,} are taken."
+        )
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise IntakeError(f"{what} holds a character that cannot be used: {text!r:.80}.")
+        raise ImportFailedError(f"{what} holds a character that cannot be used: {text!r:.80}.")
 
 
 LOOK_WITHIN, CONVERT_WITHIN, CHECK_WITHIN = 60, 600, 900
@@ -160,7 +167,7 @@ Steps = Generator[Step | None, None, Any]
 
 
 @dataclass
-class Intake:
+class Importer:
     """Takes in what visitors bring. command: what runs `python -m corpus`."""
 
     settings: Settings
@@ -172,11 +179,11 @@ class Intake:
     _turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_A_TIME))
 
     def look(
-        self, visitor: Visitor, brought: Brought, cancel: threading.Event | None = None
+        self, visitor: Visitor, brought: ImportRequest, cancel: threading.Event | None = None
     ) -> Steps:
         """What is in it: format, columns, ten rows, a guess which column holds what.
 
-        Returns what `python -m corpus look --json` prints. IntakeError or UploadError.
+        Returns what `python -m corpus look --json` prints. ImportFailedError or UploadError.
         """
         with self.uploads.staged() as scratch:
             arguments = ["look", *self._source(visitor, brought), *self._limits(),
@@ -184,13 +191,13 @@ class Intake:
             return (yield from self._asked(arguments, scratch, visitor, LOOK_WITHIN, cancel))
 
     def take(
-        self, visitor: Visitor, brought: Brought, columns: Columns | None = None,
+        self, visitor: Visitor, brought: ImportRequest, columns: Columns | None = None,
         passages: Raw | None = None, cancel: threading.Event | None = None,
     ) -> Steps:
         """Make a corpus of it and keep that; returns its name.
 
         columns: which hold what; None for data that is not pairs. passages: a file of more
-        passages. The same from the same visitor is made once. IntakeError or UploadError.
+        passages. The same from the same visitor is made once. ImportFailedError or UploadError.
         """
         source = self._source(visitor, brought)
         name, title = self._name(visitor, brought, columns, passages)
@@ -246,7 +253,7 @@ class Intake:
             if len(self._reports) > MOST_REPORTS:
                 self._reports.popitem(last=False)
 
-    def _source(self, visitor: Visitor, brought: Brought) -> list[str]:
+    def _source(self, visitor: Visitor, brought: ImportRequest) -> list[str]:
         if brought.raw:
             return [str(self.uploads.raw(brought.raw, visitor).path.resolve())]
         brought.check()
@@ -259,7 +266,11 @@ class Intake:
                 f"--max-characters={self.settings.max_characters}"]
 
     def _name(
-        self, visitor: Visitor, brought: Brought, columns: Columns | None, passages: Raw | None
+        self,
+        visitor: Visitor,
+        brought: ImportRequest,
+        columns: Columns | None,
+        passages: Raw | None,
     ) -> tuple[str, str]:
         """The name of what this makes, the same for the same, and what it is called."""
         how = [json.dumps(columns.as_json() if columns else None),
@@ -301,14 +312,15 @@ class Intake:
             said = yield from follow([*self.command, *arguments, "--progress", "--json"],
                                      self.settings.home, environment, within, cancel)
         except subprocess.TimeoutExpired:
-            raise IntakeError(f"This took more than {within / 60:g} minutes and was ended: bring "
-                              "less of it.") from None
+            raise ImportFailedError(
+                f"This took more than {within / 60:g} minutes and was ended: bring less of it."
+            ) from None
         except NoAnswerError as error:
-            raise IntakeError(f"This could not be read: {error}") from None
+            raise ImportFailedError(f"This could not be read: {error}") from None
         finally:
             shutil.rmtree(passing, ignore_errors=True)
         if "error" in said:
-            raise IntakeError(_without_paths(str(said["error"]), arguments))
+            raise ImportFailedError(_without_paths(str(said["error"]), arguments))
         return said
 
 

@@ -16,7 +16,7 @@ from train.run.spec import placed
 from train.settings import Settings
 
 from .format import duration
-from .model_pair import Pair
+from .model_pair import ModelPair
 from .run_state import prompts_said
 from .worker import Stage, Work, encoding
 
@@ -41,7 +41,7 @@ def check_usable(run: Run) -> None:
 
 
 def pair_of_run(
-    run: Run, opening: Callable[[], Pair | None], loads: Loads, settings: Settings
+    run: Run, opening: Callable[[], ModelPair | None], loads: Loads, settings: Settings
 ) -> Work:
     """The stages on the way to the pair of a run; the last one holds it."""
     while (opened := opening()) is None:
@@ -53,8 +53,8 @@ def pair_of_run(
 
 
 def loaded_pair(
-    run: Run, opened: Pair, loads: Loads, settings: Settings
-) -> Generator[Stage, None, Pair]:
+    run: Run, opened: ModelPair, loads: Loads, settings: Settings
+) -> Generator[Stage, None, ModelPair]:
     """Load the models of a run, and whatever of its data is not in memory."""
     check_usable(run)
     record, tuned = run.record(), loads(str(run.model))
@@ -75,7 +75,7 @@ def loaded_pair(
     if base.encoder.dim != tuned.dim:
         base = base.truncated(tuned.dim)
     same = corpus is opened.corpus and base is opened.base
-    of_base = opened if same else Pair(corpus, base)
+    of_base = opened if same else ModelPair(corpus, base)
     made = yield from _index(tuned, corpus, "Fine-tuned", settings)
     evidence = Evidence.from_rows(run.per_query(), "test", len(made.ids))
     return of_base.with_tuned(made, evidence, described(record), run.id)

@@ -10,13 +10,13 @@ from pathlib import Path
 from corpus.load import load_corpus
 from corpus.records import Corpus
 from retrieval.bm25 import build_lexical_index
-from retrieval.evaluation import FEWEST, Evidence, Judged, judge
+from retrieval.evaluation import FEWEST, Evidence, Judged, evaluate
 from retrieval.index import Searcher, forget_vectors, index_in_parts
 from train.run.record import write_text
 from train.settings import Settings
 
 from .load_run import WAIT
-from .model_pair import Pair, Words
+from .model_pair import LexicalOnly, ModelPair
 from .worker import Stage, Work, encoding
 
 MOST_MEASURED = 2_000
@@ -39,7 +39,7 @@ def is_own(shown: str) -> bool:
 
 
 def pair_of_data(
-    name: str, source: str, title: str, opening: Callable[[], Pair | None], settings: Settings
+    name: str, source: str, title: str, opening: Callable[[], ModelPair | None], settings: Settings
 ) -> Work:
     """The stages on the way to the pair of somebody's data: Base, measured beside BM25.
 
@@ -49,14 +49,14 @@ def pair_of_data(
     corpus = replace(_read(source, settings.max_passages), name=title)
     remember(settings, name, corpus)
     yield Stage("reading", "BM25 is reading your passages")
-    words = Words(corpus, build_lexical_index(corpus))
+    words = LexicalOnly(corpus, build_lexical_index(corpus))
     while (opened := opening()) is None:
         yield Stage("waiting", "Base itself is being loaded first", words=words)
         time.sleep(WAIT)
     yield Stage("encoding", READING, 0, len(corpus.passages), words=words)
     base = yield from encoding(
         index_in_parts(opened.base.encoder, corpus, settings.cache), READING, words)
-    pair = Pair.of_words(words, base, f"Your data {title}, {len(corpus.passages):,} passages.")
+    pair = ModelPair.of_words(words, base, f"Your data {title}, {len(corpus.passages):,} passages.")
     try:
         pair = yield from _measured(pair)
     except ValueError as error:
@@ -83,7 +83,7 @@ def _refuse_many(passages: int, most: int) -> None:
                            "on a machine of your own.")
 
 
-def _measured(pair: Pair) -> Generator[Stage, None, Pair]:
+def _measured(pair: ModelPair) -> Generator[Stage, None, ModelPair]:
     """The pair with BM25 and Base measured on its test questions, as many as are worth it."""
     asked = list(pair.corpus.qrels.get("test", {}))
     if len(asked) < FEWEST:
@@ -104,7 +104,7 @@ def _measured(pair: Pair) -> Generator[Stage, None, Pair]:
             yield Stage("measuring", f"Measuring {name} on your test questions", done, total,
                         pair=pair)
             part = asked[start:start + PART]
-            found[name] |= judge(side, _only(pair.corpus, part), "test")
+            found[name] |= evaluate(side, _only(pair.corpus, part), "test")
             done += len(part)
     return replace(pair, of_base=Evidence("test", len(pair.corpus.passages), found["BM25"],
                                           found["Base"]))

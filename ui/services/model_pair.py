@@ -8,7 +8,7 @@ from pathlib import Path
 from corpus.records import Corpus
 from retrieval.bm25 import LexicalIndex, build_lexical_index
 from retrieval.compare import Comparison, check_dim, compare
-from retrieval.evaluation import Evidence, judge
+from retrieval.evaluation import Evidence, evaluate
 from retrieval.explain import Why, train_questions, why_moved
 from retrieval.index import Index
 from retrieval.truncation import AtDim, quality_by_dim
@@ -22,7 +22,7 @@ MOST_SHORTENED_BYTES = 200_000_000
 
 
 @dataclass(frozen=True)
-class Words:
+class LexicalOnly:
     """A corpus that BM25 can search while no model has read it yet."""
 
     corpus: Corpus
@@ -34,7 +34,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ModelPair:
     """A base and a fine-tuned model over one corpus; `tuned` is None while there is none.
 
     evidence: both measured on the test split, None where they were not. run_id: the run that made
@@ -54,7 +54,7 @@ class Pair:
     _kept: "_Kept" = field(default_factory=lambda: _Kept(), compare=False, repr=False)
 
     @classmethod
-    def of_words(cls, words: Words, base: Index, about: str) -> "Pair":
+    def of_words(cls, words: LexicalOnly, base: Index, about: str) -> "ModelPair":
         """A corpus that BM25 could search, now that a model has read it."""
         return cls(words.corpus, base, about=about, _kept=_Kept(lexical=words.lexical))
 
@@ -94,7 +94,7 @@ class Pair:
             if self._kept.lexical_evidence is None:
                 self._kept.lexical_evidence = Evidence(
                     self.evidence.split, self.evidence.passages,
-                    judge(lexical, self.corpus, self.evidence.split), self.evidence.tuned)
+                    evaluate(lexical, self.corpus, self.evidence.split), self.evidence.tuned)
             return self._kept.lexical_evidence
 
     def shown_evidence(self, against: str) -> tuple[Evidence | None, tuple[str, str]]:
@@ -146,7 +146,7 @@ class Pair:
 
     def with_tuned(
         self, tuned: Index, evidence: Evidence | None, about: str, run_id: str = ""
-    ) -> "Pair":
+    ) -> "ModelPair":
         """The same base beside another fine-tuned model."""
         return replace(self, tuned=tuned, evidence=evidence, about=about, run_id=run_id,
                        of_base=None, unmeasured="",

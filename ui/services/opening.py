@@ -17,17 +17,17 @@ from corpus.load import load_corpus
 from corpus.records import Corpus
 from retrieval.compare import Comparison
 from retrieval.encoder import Encoder, SentenceTransformerEncoder, load_encoder, split_revision
-from retrieval.evaluation import Evidence, judge
+from retrieval.evaluation import Evidence, evaluate
 from retrieval.index import Index, build_index
 from train.engines.queue import Queue
 from train.recipe import first_start_recipe
 from train.run.record import ACTIVE, USABLE, Run, RunError, list_runs
-from train.run.spec import Request, placed
+from train.run.spec import RunSpec, placed
 from train.settings import Settings
 
 from .load_run import is_on, is_opening_base, loaded_pair
-from .model_pair import Pair
-from .pair_cache import Chosen, NotReadyError
+from .model_pair import ModelPair
+from .pair_cache import NotReadyError, PairCache
 from .progress import Progress, progress_of
 
 log = logging.getLogger("tandem")
@@ -37,22 +37,22 @@ WATCH_EVERY = 0.5
 
 
 @dataclass
-class Showcase:
+class OpeningPair:
     """The pair the page opens with, and those that visitors choose. Start it with `open`."""
 
     settings: Settings
     queue: Queue
     corpus: Corpus | None = None
-    pair: Pair | None = None
+    pair: ModelPair | None = None
     run: Run | None = None
     version: int = 0
     _progress: Progress = field(default_factory=lambda: Progress("loading", "Starting"))
-    chosen: Chosen = field(init=False)
+    pairs: PairCache = field(init=False)
     _worker: threading.Thread | None = None
 
     def __post_init__(self) -> None:
         """Those that are chosen need the opening pair, once it is there."""
-        self.chosen = Chosen(self.settings, self._opened_or_not, self._loaded)
+        self.pairs = PairCache(self.settings, self._opened_or_not, self._loaded)
 
     def open(self) -> None:
         """Load the sides, and train the second one if nobody has; returns at once."""
@@ -73,13 +73,13 @@ class Showcase:
         """The id of the run whose pair the page opens with; empty where none made it."""
         return self.pair.run_id if self.pair else ""
 
-    def pair_of(self, run_id: str = "") -> Pair:
+    def pair_of(self, run_id: str = "") -> ModelPair:
         """The opening pair, or the pair of a finished run, which is begun to be loaded.
 
         NotReadyError while it is not there, RunError or ModelError with a sentence.
         """
         if run_id and not self.is_opening(run_id):
-            return self.chosen.pair(run_id, partial(self.chosen.begin_run, run_id))
+            return self.pairs.pair(run_id, partial(self.pairs.begin_run, run_id))
         pair = self._opened_or_not()
         if pair is None:
             raise NotReadyError(
@@ -117,7 +117,7 @@ class Showcase:
         corpus = self.corpus = load_corpus(self.settings.data)
         self._progress = Progress("loading", "Loading the base model")
         base = self._index(self._loaded(self.settings.base_model), corpus, "Base")
-        self._show(Pair(corpus, base))
+        self._show(ModelPair(corpus, base))
         if self.settings.tuned_model:
             self._show_model(self.settings.tuned_model)
             return
@@ -179,7 +179,7 @@ class Showcase:
             self.queue.resume(run)
         else:
             recipe = first_start_recipe(self.settings.recipe, len(corpus.pairs("train")))
-            run = self.queue.submit(Request(
+            run = self.queue.submit(RunSpec(
                 self.settings.data, *split_revision(self.settings.base_model), recipe=recipe))
         self._watch(run)
 
@@ -222,27 +222,27 @@ class Showcase:
         if pair.corpus.qrels.get("test"):
             self._show(pair.with_tuned(tuned, _measured(pair, tuned), about))
 
-    def _show(self, pair: Pair) -> None:
+    def _show(self, pair: ModelPair) -> None:
         self.pair = pair
         self.version += 1
         if pair.tuned is not None:
             self._progress = Progress("ready", pair.about)
 
-    def _opened_or_not(self) -> Pair | None:
+    def _opened_or_not(self) -> ModelPair | None:
         """The opening pair, None while there is none; ValueError where none will come."""
         if self.pair is None and self._progress.kind == "failed":
             raise ValueError(self._progress.text)
         return self.pair
 
-    def _opened(self) -> Pair:
+    def _opened(self) -> ModelPair:
         if self.pair is None:
             raise NotReadyError("The base model is not there yet.")
         return self.pair
 
 
-def _measured(pair: Pair, tuned: Index) -> Evidence:
-    return Evidence("test", len(pair.corpus.passages), judge(pair.base, pair.corpus, "test"),
-                    judge(tuned, pair.corpus, "test"))
+def _measured(pair: ModelPair, tuned: Index) -> Evidence:
+    return Evidence("test", len(pair.corpus.passages), evaluate(pair.base, pair.corpus, "test"),
+                    evaluate(tuned, pair.corpus, "test"))
 
 
 def _error(run: Run) -> str:

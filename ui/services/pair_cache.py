@@ -15,8 +15,8 @@ from train.settings import Settings
 
 from .load_run import Loads, check_usable, pair_of_run
 from .load_upload import is_own, pair_of_data, swept
-from .model_pair import Pair
-from .worker import BusyError, Job, Lane, Stage
+from .model_pair import ModelPair
+from .worker import BusyError, Stage, Task, Worker
 
 MOST_PAIRS = 3
 """Pairs of chosen runs kept in memory: each holds two models."""
@@ -34,7 +34,7 @@ class NotReadyError(ValueError):
 
 
 @dataclass
-class Chosen:
+class PairCache:
     """What has been chosen, under the id of a run or the name of somebody's data.
 
     Whoever asks must have been found to be allowed to see it. opening: the pair the page opens
@@ -42,19 +42,19 @@ class Chosen:
     """
 
     settings: Settings
-    opening: Callable[[], Pair | None]
+    opening: Callable[[], ModelPair | None]
     loads: Loads
-    _jobs: OrderedDict[str, Job] = field(default_factory=OrderedDict)
+    _jobs: OrderedDict[str, Task] = field(default_factory=OrderedDict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     # Loading the models of a run may wait for the Hub; nobody's data should wait for that too.
-    _runs: Lane = field(default_factory=lambda: Lane("chosen-runs"))
-    _data: Lane = field(default_factory=lambda: Lane("own-data"))
+    _runs: Worker = field(default_factory=lambda: Worker("chosen-runs"))
+    _data: Worker = field(default_factory=lambda: Worker("own-data"))
 
     def begin_run(self, run_id: str) -> None:
         """Begin to load the pair of a run; RunError where it has none."""
         run = known_run(self.settings.runs, run_id)
         check_usable(run)
-        self._begin(self._runs, Job(
+        self._begin(self._runs, Task(
             run_id, pair_of_run(run, self.opening, self.loads, self.settings)))
 
     def begin_data(self, name: str, source: str, title: str, owner: str | None) -> None:
@@ -63,7 +63,7 @@ class Chosen:
             raise BusyError(f"{MOST_OF_ONE} of your data sets are being read already: wait until "
                             "one is done, or stop one.")
         self.sweep()
-        self._begin(self._data, Job(
+        self._begin(self._data, Task(
             name, pair_of_data(name, source, title, self.opening, self.settings), owner))
 
     def stage(self, key: str) -> Stage | None:
@@ -72,7 +72,7 @@ class Chosen:
             job = self._jobs.get(key)
             return job.stage if job else None
 
-    def pair(self, key: str, begin: Callable[[], None], wait: float = 0.0) -> Pair:
+    def pair(self, key: str, begin: Callable[[], None], wait: float = 0.0) -> ModelPair:
         """The pair of something chosen, begun where it was not.
 
         wait: seconds to wait for it. NotReadyError while it is not there, ValueError with what went
@@ -122,17 +122,17 @@ class Chosen:
         for name in swept(self.settings, [opened.corpus.fingerprint] if opened else ()):
             self.forget(name)
 
-    def _of(self, owner: str, name: str) -> list[Job]:
+    def _of(self, owner: str, name: str) -> list[Task]:
         return [job for job in self._data.jobs if job.owner == owner and job.key != name]
 
-    def _lane(self, key: str) -> Lane:
+    def _lane(self, key: str) -> Worker:
         return self._data if is_own(key) else self._runs
 
-    def _begin(self, lane: Lane, job: Job) -> None:
+    def _begin(self, worker: Worker, job: Task) -> None:
         with self._lock:
             if job.key in self._jobs:
                 return  # somebody else was quicker
-            lane.add(job)
+            worker.add(job)
             self._jobs[job.key] = job
             self._make_room()
 
@@ -158,7 +158,7 @@ class Chosen:
                 del self._jobs[key]
 
 
-def _bytes(job: Job) -> int:
+def _bytes(job: Task) -> int:
     if not job.bytes and job.stage.pair is not None:
         job.bytes = job.stage.pair.bytes
     return job.bytes

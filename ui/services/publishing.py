@@ -13,16 +13,15 @@ from hub.errors import PublishError
 from train.publish.dataset import add_to_collection, publish_data
 from train.publish.onnx import PATH, export_int8
 from train.publish.permissions import check_may_write
-from train.publish.publish import Wish, publish
+from train.publish.publish import PublishRequest, publish
 from train.publish.remote import EditedCardError
 from train.report.card_metadata import CardEdits
 from train.run.data import corpus_of
 from train.run.record import ACTIVE, USABLE, Run, RunError
 from ui.auth import Visitor
 
-from .app import House
-from .runs import Acts
-from .runs import Wish as RunWish
+from .app import Services
+from .runs import RunService, TrainForm
 
 log = logging.getLogger("tandem")
 T = TypeVar("T")
@@ -82,7 +81,7 @@ class Extras:
 class Publishing:
     """The publications of this app: one a run at a time."""
 
-    house: House
+    services: Services
     make_hub: Callable[..., Hub] = Hub
     _now: dict[str, Publication] = field(default_factory=dict)
     _stops: dict[str, threading.Event] = field(default_factory=dict)
@@ -92,32 +91,32 @@ class Publishing:
         """How far the publication of a run is; None if there was none since the app started."""
         return self._now.get(run_id)
 
-    def check(self, wish: Wish, token: str | None) -> None:
+    def check(self, asked: PublishRequest, token: str | None) -> None:
         """Whether somebody may publish there, asked before anything is trained. PublishError."""
-        check_may_write(self.make_hub(token), wish.to, wish.private, wish.pull_request)
+        check_may_write(self.make_hub(token), asked.to, asked.private, asked.pull_request)
 
     def start_and_publish(
-        self, acts: Acts, visitor: Visitor, wish: RunWish, to: str | None,
+        self, service: RunService, visitor: Visitor, asked: TrainForm, to: str | None,
         private: bool = True,
     ) -> Run:
         """Start a run; with `to`, publish it there when it is done, if that may be done at all."""
         if not to or not to.strip():
-            return acts.start(visitor, wish)
-        publication = Wish(to, private)
+            return service.start(visitor, asked)
+        publication = PublishRequest(to, private)
         self.check(publication, visitor.token)
-        run = acts.start(visitor, wish)
+        run = service.start(visitor, asked)
         self.when_done(run, publication, visitor.token)
         return run
 
     def start(
-        self, run: Run, wish: Wish, token: str | None, edits: CardEdits | None,
+        self, run: Run, asked: PublishRequest, token: str | None, edits: CardEdits | None,
         extras: Extras = Extras(),  # noqa: B008 - frozen: none
     ) -> None:
         """Publish a run, now; returns at once."""
-        self._begin(run, wish, Publication(wish.to), lambda stop: self._publish(
-            run, wish, self.make_hub(token, should_stop=stop.is_set), edits, extras))
+        self._begin(run, asked, Publication(asked.to), lambda stop: self._publish(
+            run, asked, self.make_hub(token, should_stop=stop.is_set), edits, extras))
 
-    def when_done(self, run: Run, wish: Wish, token: str | None) -> None:
+    def when_done(self, run: Run, asked: PublishRequest, token: str | None) -> None:
         """Publish a run as soon as it has a model; the token is kept in memory until then."""
         def wait(stop: threading.Event) -> None:
             while run.record()["status"] in ACTIVE:
@@ -125,10 +124,10 @@ class Publishing:
                     raise PublishError("It was not published, as you asked.", "stopped")
             if not run.has_model or run.record()["status"] not in USABLE:
                 raise PublishError("The run has no model, so nothing was published.")
-            self._publish(run, wish, self.make_hub(token, should_stop=stop.is_set), None)
+            self._publish(run, asked, self.make_hub(token, should_stop=stop.is_set), None)
 
-        run.update(publish_to=wish.to)
-        self._begin(run, wish, Publication(wish.to, "waiting", "wait"), wait)
+        run.update(publish_to=asked.to)
+        self._begin(run, asked, Publication(asked.to, "waiting", "wait"), wait)
 
     def stop(self, run_id: str) -> None:
         """Ask a publication to stop: nothing is on the Hub then, or all of it."""
@@ -136,7 +135,11 @@ class Publishing:
             self._stops[run_id].set()
 
     def _begin(
-        self, run: Run, wish: Wish, first: Publication, work: Callable[[threading.Event], None]
+        self,
+        run: Run,
+        asked: PublishRequest,
+        first: Publication,
+        work: Callable[[threading.Event], None],
     ) -> None:
         with self._lock:
             before = self._now.get(run.id)
@@ -162,16 +165,16 @@ class Publishing:
                                         f"({type(error).__name__}). Try again.")
 
     def _publish(
-        self, run: Run, wish: Wish, hub: Hub, edits: CardEdits | None,
+        self, run: Run, asked: PublishRequest, hub: Hub, edits: CardEdits | None,
         extras: Extras = Extras(),  # noqa: B008 - frozen: none
     ) -> None:
-        began, cache = time.monotonic(), self.house.settings.cache
-        self._now[run.id] = Publication(wish.to)
+        began, cache = time.monotonic(), self.services.settings.cache
+        self._now[run.id] = Publication(asked.to)
         if extras.onnx:
             exported = self._told(run, export_int8(run, self._corpus(run), cache))
-            wish = replace(wish, extra={PATH: exported.file})
+            asked = replace(asked, extra={PATH: exported.file})
         result: dict[str, Any] = {}
-        for event in publish(run, wish, hub, edits=edits, corpus=lambda: corpus_of(run),
+        for event in publish(run, asked, hub, edits=edits, corpus=lambda: corpus_of(run),
                              cache=cache):
             if event["type"] == "done":
                 result = event
@@ -179,11 +182,11 @@ class Publishing:
         if extras.data_to:
             self._told(run, publish_data(
                 self._corpus(run), extras.data_to, hub, licence=extras.data_license,
-                private=wish.private, language=CardEdits.of(run.record()).language))
+                private=asked.private, language=CardEdits.of(run.record()).language))
         if extras.collection:
-            add_to_collection(hub, extras.collection, wish.to)
+            add_to_collection(hub, extras.collection, asked.to)
         self._now[run.id] = replace(self._now[run.id], kind="done", result=result)
-        log.info("%s published to %s in %.0f s", run.id, wish.to, time.monotonic() - began)
+        log.info("%s published to %s in %.0f s", run.id, asked.to, time.monotonic() - began)
 
     def _corpus(self, run: Run) -> Corpus:
         corpus = corpus_of(run)

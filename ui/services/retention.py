@@ -17,12 +17,12 @@ WITHIN = 1800
 """Seconds that measuring may take: two models encode some hundred passages."""
 
 
-class ElsewhereError(ValueError):
+class RetentionError(ValueError):
     """What a run cost elsewhere cannot be measured: the message says why."""
 
 
 @dataclass
-class Elsewhere:
+class RetentionService:
     """Measures one run at a time. command: what does it, printing one JSON object."""
 
     home: Path
@@ -39,10 +39,10 @@ class Elsewhere:
             try:
                 found = answer_of(self.command(run), self.home, os.environ, WITHIN)
             except subprocess.TimeoutExpired:
-                raise ElsewhereError(f"Measuring took more than {WITHIN // 60} minutes and was "
+                raise RetentionError(f"Measuring took more than {WITHIN // 60} minutes and was "
                                      "ended.") from None
             except NoAnswerError as error:
-                raise ElsewhereError(f"It could not be measured: {error}") from None
+                raise RetentionError(f"It could not be measured: {error}") from None
         if "error" in found:
-            raise ElsewhereError(str(found["error"]))
+            raise RetentionError(str(found["error"]))
         return found

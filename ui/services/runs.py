@@ -31,14 +31,14 @@ from train.engines.queue import engine_name
 from train.fit.fit import check_trainable
 from train.recipe import RecipeError, named_recipe
 from train.report.card_metadata import is_repo_id
-from train.run.compare import Row, beside, table
+from train.run.compare import RunRow, beside, table
 from train.run.record import ACTIVE, USABLE, Run, RunError, known_run, list_runs
-from train.run.spec import Request
+from train.run.spec import RunSpec
 from ui.auth import RefusedError, Visitor
 
-from .app import House
+from .app import Services
 from .load_upload import is_own
-from .model_pair import Pair, Words
+from .model_pair import LexicalOnly, ModelPair
 from .run_state import RunState, recorded_state, run_state
 from .uploads import UploadError
 from .worker import Stage
@@ -51,7 +51,7 @@ MOST_CORPORA = 4
 
 
 @dataclass(frozen=True)
-class Wish:
+class TrainForm:
     """A fine-tune as a form or a program asks for it, nothing of it checked yet."""
 
     data: str = ""
@@ -64,23 +64,23 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Acts:
+class RunService:
     """The acts, each for a visitor. Every refusal is a ValueError with a sentence."""
 
-    house: House
+    services: Services
     _corpora: OrderedDict[str, Corpus] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def offers(self, visitor: Visitor) -> list[Offer]:
         """The engines as this visitor may choose them."""
-        return offers(self.house.queue.engines,
-                      lambda engine: self.house.door.why_not(visitor, engine),
-                      self.house.settings.engine)
+        return offers(self.services.queue.engines,
+                      lambda engine: self.services.auth.why_not(visitor, engine),
+                      self.services.settings.engine)
 
     def corpus(self, source: str, seed: int = 42) -> Corpus:
         """The data of a run, read once."""
-        opening = self.house.showcase.corpus
-        if opening is not None and source == self.house.settings.data:
+        opening = self.services.opening.corpus
+        if opening is not None and source == self.services.settings.data:
             return opening
         key = f"{seed} {source}"
         with self._lock:
@@ -90,7 +90,7 @@ class Acts:
                     self._corpora.popitem(last=False)
             return self._corpora[key]
 
-    def counts(self, request: Request) -> dict[str, Any]:
+    def counts(self, request: RunSpec) -> dict[str, Any]:
         """What can be said of a run without measuring anything."""
         corpus, recipe = self.corpus(request.data, request.seed), request.recipe
         check_trainable(corpus)
@@ -111,13 +111,13 @@ class Acts:
                 with_gpu[0].name if with_gpu else None)
 
     def _flavors(self, visitor: Visitor, name: str) -> list[Flavor]:
-        engine = self.house.queue.engines.get(name)
+        engine = self.services.queue.engines.get(name)
         if not isinstance(engine, JobsEngine) or visitor.token is None:
             return []
         return engine.flavors(visitor.token)
 
     def priced(
-        self, visitor: Visitor, request: Request, measured: Mapping[str, Any]
+        self, visitor: Visitor, request: RunSpec, measured: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], str]:
         """An estimate of this machine, turned into one of where the run goes, and its cost."""
         flavors = {flavor.name: flavor for flavor in self._flavors(visitor, request.engine)}
@@ -132,24 +132,24 @@ class Acts:
         return (dict(measured) | {"seconds": {"low": low, "high": high}},
                 f"${cost[0]:.2f} to ${cost[1]:.2f}, a guess from this machine’s speed")
 
-    def request(self, visitor: Visitor, wish: Wish) -> Request:
+    def request(self, visitor: Visitor, asked: TrainForm) -> RunSpec:
         """A wish, checked: what the run will be asked to do."""
-        recipe = named_recipe(wish.recipe or "tandem").with_values(
-            {name: text for name, text in wish.values.items() if text.strip()})
-        source = self.source(visitor, wish.data)
-        if isinstance(wish.seed, bool) or not isinstance(wish.seed, int) \
-                or not 0 <= wish.seed < 2**31:
+        recipe = named_recipe(asked.recipe or "tandem").with_values(
+            {name: text for name, text in asked.values.items() if text.strip()})
+        source = self.source(visitor, asked.data)
+        if isinstance(asked.seed, bool) or not isinstance(asked.seed, int) \
+                or not 0 <= asked.seed < 2**31:
             raise RecipeError(f"seed must be a whole number from 0 to 2147483647, not "
-                              f"{wish.seed!r:.60}.")
-        base, revision = self._base(visitor, wish.base.strip() or EMBEDDED_MODEL)
-        return Request(source, base, revision, recipe, wish.seed, visitor.key,
-                       self._engine(visitor, wish.engine), wish.flavor or None,
-                       data_name=self.house.uploads.title(wish.data))
+                              f"{asked.seed!r:.60}.")
+        base, revision = self._base(visitor, asked.base.strip() or EMBEDDED_MODEL)
+        return RunSpec(source, base, revision, recipe, asked.seed, visitor.key,
+                       self._engine(visitor, asked.engine), asked.flavor or None,
+                       data_name=self.services.uploads.title(asked.data))
 
     def _base(self, visitor: Visitor, named: str) -> tuple[str, str | None]:
         """A base model as somebody named it. Folders of this machine are for its owner alone."""
         base, revision = split_revision(named)
-        known = split_revision(self.house.settings.base_model)
+        known = split_revision(self.services.settings.base_model)
         is_folder = Path(base).exists() or not is_repo_id(base)
         if (base, revision) != known and is_folder and not visitor.is_owner:
             raise RefusedError(f"The base model must be a Hub id, owner/name, not {named!r:.80}.")
@@ -168,31 +168,31 @@ class Acts:
             raise RefusedError(why)
         return chosen
 
-    def start(self, visitor: Visitor, wish: Wish) -> Run:
+    def start(self, visitor: Visitor, asked: TrainForm) -> Run:
         """Queue a new run."""
-        request = self.request(visitor, wish)
-        self.house.door.check_start(visitor, request.engine)
+        request = self.request(visitor, asked)
+        self.services.auth.check_start(visitor, request.engine)
         if not visitor.is_owner and visitor.key is None:
             raise RefusedError("Reload the page first: your browser has not been given a mark to "
                                "know your runs by.")
-        mine = [run for run in list_runs(self.house.settings.runs)
+        mine = [run for run in list_runs(self.services.settings.runs)
                 if run.record()["status"] in ACTIVE and run.record().get("owner") == visitor.key]
         if not visitor.is_owner and len(mine) >= MOST_WAITING:
             raise RefusedError(f"You have {len(mine)} runs waiting or running already: wait until "
                                "one is done, or stop one.")
-        engine = self.house.queue.engines.get(request.engine)
+        engine = self.services.queue.engines.get(request.engine)
         if isinstance(engine, JobsEngine):  # nothing is queued that the Hub will refuse
             engine.check(visitor.token, request.flavor)
         pairs = self.counts(request)["pairs"]
-        most = self.house.settings.max_pairs
+        most = self.services.settings.max_pairs
         if most is not None and pairs > most:
             raise RefusedError(f"There are {pairs:,} training pairs; at most {most:,} are trained "
                                "on here (TANDEM_MAX_PAIRS).")
-        return self.house.queue.submit(request, visitor.token)
+        return self.services.queue.submit(request, visitor.token)
 
     def run(self, visitor: Visitor, run_id: str) -> Run:
         """A run by its id, if this visitor may see it."""
-        run = known_run(self.house.settings.runs, run_id)
+        run = known_run(self.services.settings.runs, run_id)
         if not self.sees(visitor, run):
             raise RunError(f"There is no run {run_id!r:.80}: it may have been deleted.")
         return run
@@ -200,26 +200,26 @@ class Acts:
     def sees(self, visitor: Visitor, run: Run) -> bool:
         """Whether a run may be shown: runs on data that a visitor brought are that visitor's."""
         source = str(run.record().get("data", {}).get("source", ""))
-        return visitor.owns(run) or not self.house.uploads.is_upload(source)
+        return visitor.owns(run) or not self.services.uploads.is_upload(source)
 
     def source(self, visitor: Visitor, data: str) -> str:
         """Where the data of a name is, if this visitor may use it; UploadError if not."""
-        return self.house.uploads.source(data, visitor)
+        return self.services.uploads.source(data, visitor)
 
-    def pair(self, visitor: Visitor, shown: str, wait: float = 0.0) -> Pair:
+    def pair(self, visitor: Visitor, shown: str, wait: float = 0.0) -> ModelPair:
         """The pair of a run, or of data, that this visitor may see; of neither, the opening pair.
 
         Begins to make it ready where it is not, and waits so many seconds for it. NotReadyError,
         or another ValueError with a sentence.
         """
-        showcase, begin = self.house.showcase, self.seen(visitor, shown)
-        if showcase.is_opening(shown):
-            return showcase.pair_of()
-        return showcase.chosen.pair(shown, begin, wait)
+        opening, begin = self.services.opening, self.seen(visitor, shown)
+        if opening.is_opening(shown):
+            return opening.pair_of()
+        return opening.pairs.pair(shown, begin, wait)
 
     def seen(self, visitor: Visitor, shown: str) -> Callable[[], None]:
         """What begins to make something ready that this visitor may see; ValueError if not."""
-        chosen = self.house.showcase.chosen
+        chosen = self.services.opening.pairs
         if not is_own(shown):
             if shown:
                 self.run(visitor, shown)
@@ -229,13 +229,13 @@ class Acts:
         except UploadError:
             chosen.sweep()  # its time may be over
             raise
-        title = self.house.uploads.title(shown) or shown
+        title = self.services.uploads.title(shown) or shown
         return partial(chosen.begin_data, shown, source, title, visitor.key)
 
     def runs(self, visitor: Visitor) -> list[Run]:
         """The runs this visitor may see, the newest first."""
         seen: list[Run] = []
-        for run in list_runs(self.house.settings.runs):
+        for run in list_runs(self.services.settings.runs):
             with contextlib.suppress(RunError):  # deleted just now
                 seen += [run] if self.sees(visitor, run) else []
         return seen
@@ -258,28 +258,28 @@ class Acts:
     def state(self, run: Run) -> RunState:
         """What there is to see of a run now."""
         queued = run.record()["status"] == "queued"
-        return run_state(run, self.house.queue.place(run) if queued else 0)
+        return run_state(run, self.services.queue.place(run) if queued else 0)
 
     def stop(self, visitor: Visitor, run_id: str) -> Run:
         """Stop a run; its best checkpoint so far becomes the result."""
         run = self.own(visitor, run_id)
-        self.house.queue.stop(run, visitor.token)
+        self.services.queue.stop(run, visitor.token)
         return run
 
     def resume(self, visitor: Visitor, run_id: str) -> Run:
         """Queue a run again that ended early."""
         run = self.own(visitor, run_id)
-        self.house.door.check_start(visitor, engine_name(run.record()))
-        return self.house.queue.resume(run, visitor.token)
+        self.services.auth.check_start(visitor, engine_name(run.record()))
+        return self.services.queue.resume(run, visitor.token)
 
     def delete(self, visitor: Visitor, run_id: str) -> None:
         """Remove a run and everything in it."""
         run = self.own(visitor, run_id)
-        if self.house.showcase.opening_run == run.id:
+        if self.services.opening.opening_run == run.id:
             raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
                                "start.")
-        self.house.queue.delete(run)
-        self.house.showcase.chosen.forget(run.id)
+        self.services.queue.delete(run)
+        self.services.opening.pairs.forget(run.id)
 
     def beside(self, visitor: Visitor, left: str, right: str) -> Evidence:
         """Two runs on the same test questions: the left one stands as base, the right as tuned.
@@ -288,7 +288,7 @@ class Acts:
         """
         return beside(self.run(visitor, left), self.run(visitor, right))
 
-    def alike(self, visitor: Visitor, run_id: str) -> list[Row]:
+    def alike(self, visitor: Visitor, run_id: str) -> list[RunRow]:
         """A run in a table with the others that were measured on the same test questions."""
         first, others = self.run(visitor, run_id), []
         for run in self.runs(visitor):
@@ -315,7 +315,7 @@ class Acts:
     def own(self, visitor: Visitor, run_id: str) -> Run:
         """A run by its id, if this visitor may act on it."""
         run = self.run(visitor, run_id)
-        self.house.door.check_owns(visitor, run)
+        self.services.auth.check_owns(visitor, run)
         return run
 
 
@@ -368,47 +368,47 @@ def _pack(run: Run, archive: zipfile.ZipFile) -> None:
 
 
 @dataclass(frozen=True)
-class Views:
+class Selection:
     """What is chosen: the id of a run, or the name of data that somebody brought.
 
     Every refusal is a ValueError with a sentence.
     """
 
-    acts: Acts
+    service: RunService
 
     @property
     def trains(self) -> bool:
         """Whether anything is fine-tuned here."""
-        return self.acts.house.settings.train != "off"
+        return self.service.services.settings.train != "off"
 
     def choose(self, visitor: Visitor, shown: str) -> None:
         """Begin to make ready what somebody chose, anew if it was stopped or failed."""
-        showcase, begin = self.acts.house.showcase, self.acts.seen(visitor, shown)
-        if not showcase.is_opening(shown):
-            showcase.chosen.again(shown)
-            if showcase.chosen.stage(shown) is None:
+        opening, begin = self.service.services.opening, self.service.seen(visitor, shown)
+        if not opening.is_opening(shown):
+            opening.pairs.again(shown)
+            if opening.pairs.stage(shown) is None:
                 begin()
 
     def stage(self, visitor: Visitor, shown: str) -> Stage | None:
         """How far it is; None where it was not begun, or has been let go of."""
-        self.acts.seen(visitor, shown)
-        return self.acts.house.showcase.chosen.stage(shown)
+        self.service.seen(visitor, shown)
+        return self.service.services.opening.pairs.stage(shown)
 
-    def words(self, visitor: Visitor, shown: str) -> Words | None:
+    def words(self, visitor: Visitor, shown: str) -> LexicalOnly | None:
         """What BM25 can be asked of somebody's data before Base has read it."""
         stage = self.stage(visitor, shown)
         return stage.words if stage else None
 
     def stop(self, visitor: Visitor, shown: str) -> None:
         """Stop reading somebody's data; the pair of a run is loaded for whoever may see it."""
-        self.acts.seen(visitor, shown)
+        self.service.seen(visitor, shown)
         if is_own(shown):
-            self.acts.house.showcase.chosen.stop(shown)
+            self.service.services.opening.pairs.stop(shown)
 
     def run_on(self, visitor: Visitor, data: str) -> Run | None:
         """A visitor's newest run on their data that has a model; where none has, an active one."""
-        source = Path(self.acts.source(visitor, data)).resolve()
-        runs = [run for run in self.acts.runs(visitor) if visitor.owns(run) and
+        source = Path(self.service.source(visitor, data)).resolve()
+        runs = [run for run in self.service.runs(visitor) if visitor.owns(run) and
                 Path(str(run.record().get("data", {}).get("source", ""))) == source]
         usable = [run for run in runs if run.has_model and run.record()["status"] in USABLE]
         active = [run for run in runs if run.record()["status"] in ACTIVE]

@@ -42,7 +42,7 @@ NEEDED = (*ACTIVE, "interrupted")
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptUpload:
     """One folder. used: when it was last used, in seconds of the epoch."""
 
     path: Path
@@ -57,7 +57,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Room:
+class UploadQuota:
     """What is kept in the folder of uploads, the oldest of which goes first."""
 
     settings: Settings
@@ -97,7 +97,7 @@ class Room:
             if one.kind == "part-":
                 _remove(one.path)
 
-    def _kept(self) -> list[Kept]:
+    def _kept(self) -> list[KeptUpload]:
         """What is there, the one that was used longest ago first."""
         with contextlib.suppress(FileNotFoundError):
             found = [_kept(path) for path in self.settings.uploads.iterdir()]
@@ -116,8 +116,8 @@ class Room:
 
 
 def _less(
-    kept: Sequence[Kept], among: Sequence[Kept], count: int, needed: set[str]
-) -> list[Kept]:
+    kept: Sequence[KeptUpload], among: Sequence[KeptUpload], count: int, needed: set[str]
+) -> list[KeptUpload]:
     """What is left when up to `count` of some are gone, the oldest that nobody needs first."""
     going = [one for one in among if one.path.name not in needed and one.kind != "part-"]
     gone = going[: max(0, count)]
@@ -126,7 +126,7 @@ def _less(
     return [one for one in kept if one not in gone]
 
 
-def _kept(path: Path) -> Kept | None:
+def _kept(path: Path) -> KeptUpload | None:
     """What lies at a path; None if it is gone just now."""
     try:
         used = path.lstat().st_mtime
@@ -137,7 +137,7 @@ def _kept(path: Path) -> Kept | None:
     if not path.is_symlink():
         with contextlib.suppress(OSError, ValueError, AttributeError):
             owner = json.loads((path / OWNER_FILE).read_text("utf-8")).get("owner")
-    return Kept(path, used, size, owner)
+    return KeptUpload(path, used, size, owner)
 
 
 def _bytes(path: Path) -> int:
@@ -197,8 +197,8 @@ class Uploads:
     _lock: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
 
     @property
-    def _room(self) -> Room:
-        return Room(self.settings)
+    def _room(self) -> UploadQuota:
+        return UploadQuota(self.settings)
 
     # --- a file as it was brought
 

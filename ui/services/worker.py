@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from retrieval.index import Index
 
-from .model_pair import Pair, Words
+from .model_pair import LexicalOnly, ModelPair
 
 log = logging.getLogger("tandem")
 
@@ -40,8 +40,8 @@ class Stage:
     done: int = 0
     total: int = 0
     left_s: float | None = None
-    words: Words | None = None
-    pair: Pair | None = None
+    words: LexicalOnly | None = None
+    pair: ModelPair | None = None
 
     @property
     def ended(self) -> bool:
@@ -58,7 +58,7 @@ Work = Iterator[Stage]
 
 
 @dataclass(eq=False)
-class Job:
+class Task:
     """Something to be done for whoever chose `key`. owner: who asked for it, None for no one."""
 
     key: str
@@ -69,7 +69,7 @@ class Job:
 
 
 @dataclass
-class Lane:
+class Worker:
     """One thread that does a part of each job in turn, so that a short one is soon done.
 
     The thread is there while there is something to do. Its priority is lower than that of those
@@ -77,11 +77,11 @@ class Lane:
     """
 
     name: str
-    _jobs: deque[Job] = field(default_factory=deque)
+    _jobs: deque[Task] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _thread: threading.Thread | None = None
 
-    def add(self, job: Job) -> None:
+    def add(self, job: Task) -> None:
         """Begin a job; returns at once. BusyError when there are too many."""
         with self._lock:
             if len(self._jobs) >= MOST_JOBS:
@@ -93,12 +93,12 @@ class Lane:
                 self._thread.start()
 
     @property
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[Task]:
         """Those that are not done."""
         with self._lock:
             return list(self._jobs)
 
-    def stop(self, job: Job) -> None:
+    def stop(self, job: Task) -> None:
         """Let a job be; the part that is being done comes to its end."""
         with self._lock:
             if not job.stage.ended:
@@ -123,7 +123,7 @@ class Lane:
             job.work = iter(())  # what it held goes
 
 
-def _next(job: Job) -> Stage:
+def _next(job: Task) -> Stage:
     """The next stage of a job. Nothing that goes wrong in it may end the thread."""
     if job.stage.ended:  # stopped before its turn came
         return job.stage
@@ -154,7 +154,7 @@ def _lower_priority() -> None:
 
 
 def encoding(
-    parts: Generator[tuple[int, int], None, Index], text: str, words: Words | None = None
+    parts: Generator[tuple[int, int], None, Index], text: str, words: LexicalOnly | None = None
 ) -> Generator[Stage, None, Index]:
     """The stages of an index that is built in parts; returns the index."""
     start, stage = time.monotonic(), Stage("encoding", text, words=words)

@@ -12,13 +12,13 @@ from typing import Any
 import gradio as gr
 
 from corpus.text import shortened
-from retrieval.blind import Ballot, Tally, Votes, ballots, tally
+from retrieval.blind import Ballot, Votes, VoteTally, ballots, tally
 from retrieval.compare import Hit, check_query
 from train.run.record import now, write_text
 from ui.html import elements
-from ui.services.app import House
-from ui.services.model_pair import Pair
-from ui.services.runs import Acts
+from ui.services.app import Services
+from ui.services.model_pair import ModelPair
+from ui.services.runs import RunService
 
 from .board_handlers import pair_seen, report_place
 from .shared import Shared
@@ -51,7 +51,7 @@ class Session:
         return self.ballots[self.at] if self.at < len(self.ballots) else None
 
 
-def blind_tab(acts: Acts, shared: Shared) -> None:
+def blind_tab(service: RunService, shared: Shared) -> None:
     """Build the blind test inside the current Blocks."""
     gr.HTML(elements.sentence("Which list answers better? Which model made which is not shown, and "
                             "drawn anew for each question."), js_on_load=None)
@@ -71,14 +71,14 @@ def blind_tab(acts: Acts, shared: Shared) -> None:
         take = {kind: gr.Button(f"Votes as {kind.upper()}", size="sm") for kind in ("csv", "json")}
         save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="votes-save")
     saved = gr.Textbox("", show_label=False, elem_classes="t-hide")
-    start.click(_start(acts), [shared.run, shared.nonce, count, name, own],
+    start.click(_start(service), [shared.run, shared.nonce, count, name, own],
                 [session, lists, row, result], concurrency_limit=2, **HIDDEN)
     for choice, button in votes.items():
-        button.click(_vote(acts.house, choice), session, [session, lists, row, result],
+        button.click(_vote(service.services, choice), session, [session, lists, row, result],
                      trigger_mode="once", concurrency_limit=4, **HIDDEN)
-    show.click(_result(acts), [shared.run, shared.nonce], result, queue=False, **HIDDEN)
+    show.click(_result(service), [shared.run, shared.nonce], result, queue=False, **HIDDEN)
     for kind, button in take.items():
-        button.click(_take(acts, kind), [shared.run, shared.nonce, session], [save, saved],
+        button.click(_take(service, kind), [shared.run, shared.nonce, session], [save, saved],
                      queue=False, **HIDDEN).success(None, saved, None, js=SAVE)
 
 
@@ -92,23 +92,25 @@ SAVE = """async (name) => {
 }"""
 
 
-def pair_key(pair: Pair) -> str:
+def pair_key(pair: ModelPair) -> str:
     """Where the votes on a pair are kept: a name that no other pair has."""
     tuned = pair.tuned.encoder.fingerprint if pair.tuned else ""
     prints = (pair.base.encoder.fingerprint, tuned, pair.corpus.fingerprint)
     return "-".join("".join(mark for mark in text if mark.isalnum())[:12] for text in prints)
 
 
-def votes_on(house: House, pair: Pair) -> Votes:
+def votes_on(services: Services, pair: ModelPair) -> Votes:
     """The votes on a pair of models."""
-    return Votes(house.settings.home / "votes" / pair_key(pair))
+    return Votes(services.settings.home / "votes" / pair_key(pair))
 
 
-def begin(house: House, pair: Pair, run: str, count: int, name: str, own: str) -> Session:
+def begin(
+    services: Services, pair: ModelPair, run: str, count: int, name: str, own: str
+) -> Session:
     """A new session; ValueError with a sentence when it cannot be held."""
     if pair.tuned is None:
         raise ValueError("This needs a fine-tuned model: it is there when training is done.")
-    if len(list(votes_on(house, pair).folder.glob("*.jsonl"))) >= MOST_SESSIONS:
+    if len(list(votes_on(services, pair).folder.glob("*.jsonl"))) >= MOST_SESSIONS:
         raise ValueError(f"There are {MOST_SESSIONS:,} sessions on this pair already: the owner "
                          "of this Tandem must take them away first.")
     asked = [check_query(line) for line in own.splitlines() if line.strip()]
@@ -126,20 +128,20 @@ def begin(house: House, pair: Pair, run: str, count: int, name: str, own: str) -
     return Session(identity, voter, run, pair_key(pair), tuple(drawn))
 
 
-def vote(house: House, session: Session, choice: str) -> Session:
+def vote(services: Services, session: Session, choice: str) -> Session:
     """Keep one vote, and go on to the next question."""
-    ballot, pair = session.ballot, house.showcase.pair_of(session.run)
+    ballot, pair = session.ballot, services.opening.pair_of(session.run)
     if ballot is None:
         return session
     if pair_key(pair) != session.pair:
         raise ValueError("Another model has taken this one's place: start again.")
-    votes_on(house, pair).add(session.id, {
+    votes_on(services, pair).add(session.id, {
         "voter": session.voter, "query": ballot.query, "outcome": ballot.meant(choice),
         "choice": choice, "tuned_on": "left" if ballot.swapped else "right", "time": now()})
     return replace(session, at=session.at + 1)
 
 
-def two_lists(pair: Pair, session: Session) -> str:
+def two_lists(pair: ModelPair, session: Session) -> str:
     """The question that is put now with both lists, nothing in them telling which is which."""
     ballot = session.ballot
     if ballot is None:
@@ -165,7 +167,7 @@ def _list(name: str, hits: Sequence[Hit]) -> str:
     return f'<section><h3>{name}</h3><ol class="t-list" aria-label="{name}">{items}</ol></section>'
 
 
-def outcome(found: Tally) -> str:
+def outcome(found: VoteTally) -> str:
     """What the votes say."""
     return elements.sentence(f"{found.sentence} {found.voters:,} "
                            f"{'voter' if found.voters == 1 else 'voters'}, "
@@ -187,13 +189,13 @@ def exported(votes: Sequence[dict[str, str]], kind: str) -> str:
     return out.getvalue()
 
 
-def _start(acts: Acts) -> Callable[..., Any]:
+def _start(service: RunService) -> Callable[..., Any]:
     def start(
         request: gr.Request, run: str, nonce: str, count: int, name: str, own: str
     ) -> Any:
         try:
-            pair = pair_seen(acts, request, nonce, run)
-            session = begin(acts.house, pair, run, count, name, own)
+            pair = pair_seen(service, request, nonce, run)
+            session = begin(service.services, pair, run, count, name, own)
             lists = two_lists(pair, session)
         except ValueError as error:
             return None, elements.error(str(error)), gr.Row(visible=False), ""
@@ -202,39 +204,39 @@ def _start(acts: Acts) -> Callable[..., Any]:
     return start
 
 
-def _vote(house: House, choice: str) -> Callable[[Session | None], Any]:
+def _vote(services: Services, choice: str) -> Callable[[Session | None], Any]:
     def voted(session: Session | None) -> Any:
         if session is None:
             return None, elements.error("Press Start first."), gr.Row(visible=False), ""
         try:
-            session = vote(house, session, choice)
-            pair = house.showcase.pair_of(session.run)
+            session = vote(services, session, choice)
+            pair = services.opening.pair_of(session.run)
             lists = two_lists(pair, session)
         except (ValueError, OSError) as error:
             return session, elements.error(str(error)), gr.Row(visible=False), ""
         over = session.ballot is None
-        said = outcome(tally(votes_on(house, pair).all())) if over else ""
+        said = outcome(tally(votes_on(services, pair).all())) if over else ""
         return session, lists, gr.Row(visible=not over), said
 
     return voted
 
 
-def _result(acts: Acts) -> Callable[..., str]:
+def _result(service: RunService) -> Callable[..., str]:
     def result(request: gr.Request, run: str, nonce: str) -> str:
         try:
-            pair = pair_seen(acts, request, nonce, run)
+            pair = pair_seen(service, request, nonce, run)
         except ValueError as error:
             return elements.error(str(error))
-        return outcome(tally(votes_on(acts.house, pair).all()))
+        return outcome(tally(votes_on(service.services, pair).all()))
 
     return result
 
 
-def _take(acts: Acts, kind: str) -> Callable[..., Any]:
+def _take(service: RunService, kind: str) -> Callable[..., Any]:
     def take(request: gr.Request, run: str, nonce: str, session: Session | None) -> Any:
         try:
-            visitor = acts.house.door.looks(request, nonce)
-            kept = votes_on(acts.house, acts.pair(visitor, run))
+            visitor = service.services.auth.looks(request, nonce)
+            kept = votes_on(service.services, service.pair(visitor, run))
             # Names and questions of others are for the owner alone.
             mine = kept.all() if visitor.is_owner else kept.of(session.id) if session else []
             if not mine:

@@ -14,11 +14,11 @@ from train.report.html import dims_picture
 from train.report.write import write_report
 from train.run.record import Run
 from ui.html import elements
-from ui.html.retention import elsewhere
-from ui.services.app import House
-from ui.services.model_pair import Pair
-from ui.services.retention import Elsewhere
-from ui.services.runs import Acts
+from ui.html.retention import retention
+from ui.services.app import Services
+from ui.services.model_pair import ModelPair
+from ui.services.retention import RetentionService
+from ui.services.runs import RunService
 
 MOST_REPORTS = 20
 """Reports kept among the machine's temporary files: Gradio makes copies of its own."""
@@ -33,9 +33,9 @@ SAVE = """async (name) => {
 }"""
 
 
-def pair_seen(acts: Acts, request: gr.Request, nonce: str, run: str) -> Pair:
+def pair_seen(service: RunService, request: gr.Request, nonce: str, run: str) -> ModelPair:
     """The pair of a run, or the opening one, if whoever looks may see it."""
-    return acts.pair(acts.house.door.looks(request, nonce), run)
+    return service.pair(service.services.auth.looks(request, nonce), run)
 
 
 def trained_dims(run: Run | None) -> list[int]:
@@ -45,26 +45,26 @@ def trained_dims(run: Run | None) -> list[int]:
     return [int(dim) for dim in found if dim]
 
 
-def run_of(house: House, pair: Pair) -> Run | None:
+def run_of(services: Services, pair: ModelPair) -> Run | None:
     """The run that made the fine-tuned side of a pair; None where none did."""
     if not pair.run_id:
         return None
-    run = Run(house.settings.runs / pair.run_id)
-    opening = house.showcase.run
+    run = Run(services.settings.runs / pair.run_id)
+    opening = services.opening.run
     if not (run.folder / "run.json").is_file() and opening and opening.id == pair.run_id:
         run = opening  # TANDEM_TUNED_MODEL may name a run directory anywhere
     return run if (run.folder / "run.json").is_file() else None
 
 
-def show_dims(acts: Acts) -> Callable[..., str]:
+def show_dims(service: RunService) -> Callable[..., str]:
     """Quality against truncate_dim, of the chosen pair."""
     def dims(
         request: gr.Request, run: str, nonce: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> str:
         try:
-            pair = pair_seen(acts, request, nonce, run)
-            trained = trained_dims(run_of(acts.house, pair))
+            pair = pair_seen(service, request, nonce, run)
+            trained = trained_dims(run_of(service.services, pair))
             rows = pair.by_dim(trained, lambda done, total: progress(
                 (done, total), desc="Measuring", unit="lengths"))
         except ValueError as error:
@@ -74,18 +74,20 @@ def show_dims(acts: Acts) -> Callable[..., str]:
     return dims
 
 
-def measure_elsewhere(acts: Acts, worker: Elsewhere) -> Callable[..., Iterator[Any]]:
+def measure_elsewhere(
+    service: RunService, worker: RetentionService
+) -> Callable[..., Iterator[Any]]:
     """What the fine-tuning of the chosen pair cost on other domains, for who may act on the run."""
-    door = acts.house.door
+    auth = service.services.auth
 
     def measure(request: gr.Request, run_id: str, nonce: str) -> Iterator[Any]:
         try:
-            visitor = door.visitor(request, nonce)
-            run = run_of(acts.house, acts.pair(visitor, run_id))
+            visitor = auth.visitor(request, nonce)
+            run = run_of(service.services, service.pair(visitor, run_id))
             if run is None:
                 raise ValueError("There is no run to measure: this fine-tuned model was given as "
                                  "it is.")
-            door.check_owns(visitor, run)
+            auth.check_owns(visitor, run)
             yield (gr.Button(interactive=False), elements.sentence(
                 "Both models answer questions about other things now: this takes some minutes "
                 "on a slow machine."))
@@ -93,17 +95,17 @@ def measure_elsewhere(acts: Acts, worker: Elsewhere) -> Callable[..., Iterator[A
         except (ValueError, OSError) as error:
             yield gr.Button(interactive=True), elements.error(str(error))
         else:
-            yield gr.Button(visible=False), elsewhere(found)
+            yield gr.Button(visible=False), retention(found)
 
     return measure
 
 
-def findings(house: House, pair: Pair, against: str) -> Findings:
+def findings(services: Services, pair: ModelPair, against: str) -> Findings:
     """What a report of a pair is made of. ValueError where nothing was measured."""
     evidence = pair.evidence_against(against)
     if evidence is None or pair.tuned is None:
         raise ValueError("Nothing is measured yet: there is no fine-tuned model.")
-    run = run_of(house, pair)
+    run = run_of(services, pair)
     record = run.record() if run else {}
     facts = facts_of(run) if run else _bare_facts(pair)
     if against != "Base":
@@ -112,7 +114,7 @@ def findings(house: House, pair: Pair, against: str) -> Findings:
                     record.get("retention"), pair.known_dims)
 
 
-def _bare_facts(pair: Pair) -> dict[str, str]:
+def _bare_facts(pair: ModelPair) -> dict[str, str]:
     tuned = pair.tuned
     return {
         "Base": Path(pair.base.name).name if Path(pair.base.name).is_absolute() else pair.base.name,
@@ -124,13 +126,13 @@ def _bare_facts(pair: Pair) -> dict[str, str]:
     }
 
 
-def give_report(acts: Acts, ending: str) -> Callable[..., Any]:
+def give_report(service: RunService, ending: str) -> Callable[..., Any]:
     """Write the report of the chosen pair and hand it to the download button."""
     def give(request: gr.Request, run_id: str, nonce: str, against: str) -> Any:
         try:
-            pair = pair_seen(acts, request, nonce, run_id)
+            pair = pair_seen(service, request, nonce, run_id)
             place = report_place(pair.run_id or pair.corpus.name, ending)
-            write_report(findings(acts.house, pair, against), place)
+            write_report(findings(service.services, pair, against), place)
         except (ValueError, OSError) as error:
             raise gr.Error(str(error), print_exception=False) from error
         return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name

@@ -14,12 +14,12 @@ from corpus.records import Corpus, Query
 from retrieval.compare import MAX_K, MAX_QUERY
 from ui.auth import Visitor
 from ui.html import elements, selection
-from ui.services.app import House
+from ui.services.app import Services
 from ui.services.load_upload import is_own
-from ui.services.model_pair import Pair, Words
-from ui.services.opening import Showcase
+from ui.services.model_pair import LexicalOnly, ModelPair
+from ui.services.opening import OpeningPair
 from ui.services.pair_cache import NotReadyError
-from ui.services.runs import Acts, Views
+from ui.services.runs import RunService, Selection
 
 from .shared import Shared
 
@@ -56,7 +56,7 @@ element.addEventListener('click', (event) => {
 """
 
 
-def compare_tab(house: House, acts: Acts, shared: Shared) -> None:
+def compare_tab(services: Services, service: RunService, shared: Shared) -> None:
     """Build the tab inside the current Blocks, around the question that all tabs share."""
     question = shared.question
     with gr.Row(elem_id="ask-row"):
@@ -78,7 +78,7 @@ def compare_tab(house: House, acts: Acts, shared: Shared) -> None:
     gr.on(
         [question.change, question.submit, ask.click, k.release, k.change, dims.change,
          lexical.change, shared.version.change, shared.run.change, shared.stage.change],
-        _result(house, acts),
+        _result(services, service),
         [question, k, shared.run, dims, lexical, shown, shared.nonce, shared.stage],
         [result, shown],
         js=REMEMBER,
@@ -87,14 +87,20 @@ def compare_tab(house: House, acts: Acts, shared: Shared) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
-    gr.on([shared.version.change, shared.run.change, shared.stage.change], _choices(house, acts),
-          [shared.run, shared.nonce, question],
-          [question, dims, *(button for button, _ in choosers), *examples], queue=False,
-          trigger_mode="multiple", show_progress="hidden", api_visibility="private")
+    gr.on(
+        [shared.version.change, shared.run.change, shared.stage.change],
+        _choices(services, service),
+        [shared.run, shared.nonce, question],
+        [question, dims, *(button for button, _ in choosers), *examples],
+        queue=False,
+        trigger_mode="multiple",
+        show_progress="hidden",
+        api_visibility="private",
+    )
     for button in examples:
         button.click(None, button, question, js="(text) => text", api_visibility="private")
     for button, choose in choosers:
-        button.click(_chooser(house, acts, choose), [shared.run, shared.nonce], question,
+        button.click(_chooser(services, service, choose), [shared.run, shared.nonce], question,
                      queue=False, show_progress="hidden", api_visibility="private")
 
 
@@ -110,12 +116,12 @@ def question_box() -> gr.Textbox:
     )
 
 
-def compare_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
+def compare_endpoint(services: Services, service: RunService) -> Callable[..., dict[str, Any]]:
     """The function behind `/compare`, which has these parameters and no more.
 
     Who calls it over plain HTTP sends all of them: one more would break every such caller.
     """
-    on = compare_on_endpoint(house, acts)
+    on = compare_on_endpoint(services, service)
 
     def compare(
         request: gr.Request, query: str, k: int = DEFAULT_K, truncate_dim: int | None = None
@@ -126,7 +132,7 @@ def compare_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
     return compare
 
 
-def compare_on_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
+def compare_on_endpoint(services: Services, service: RunService) -> Callable[..., dict[str, Any]]:
     """The function behind `/compare_on`."""
 
     def compare_on(
@@ -138,7 +144,7 @@ def compare_on_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any
         run: the id of a run, or the name of data you uploaded; empty for what the page opens with.
         """
         try:
-            pair = acts.pair(house.door.looks(request), str(run or ""), WAIT)
+            pair = service.pair(services.auth.looks(request), str(run or ""), WAIT)
             return pair.compare(query, k, truncate_dim).as_json()
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
@@ -146,21 +152,21 @@ def compare_on_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any
     return compare_on
 
 
-def _result(house: House, acts: Acts) -> Callable[..., Any]:
-    showcase, views = house.showcase, Views(acts)
+def _result(services: Services, service: RunService) -> Callable[..., Any]:
+    opening, views = services.opening, Selection(service)
 
     def result(
         request: gr.Request, question: str, k: int, run: str, dims: str, lexical: bool, shown: Any,
         nonce: str, stage: str,
     ) -> Any:
-        asked = (question, k, run, dims, lexical, showcase.version, stage)
+        asked = (question, k, run, dims, lexical, opening.version, stage)
         if asked == shown:  # drawing it again would only take the focus away
             return gr.skip()
         if not question or not question.strip():
             return elements.empty(), asked
-        visitor = house.door.looks(request, nonce)
+        visitor = services.auth.looks(request, nonce)
         try:
-            pair = acts.pair(visitor, run)
+            pair = service.pair(visitor, run)
             found = pair.compare(question, k, dims, lexical)
             return elements.comparison(found, _alone(views, visitor, run, pair)), asked
         except NotReadyError:
@@ -171,7 +177,7 @@ def _result(house: House, acts: Acts) -> Callable[..., Any]:
     return result
 
 
-def _early(views: Views, visitor: Visitor, run: str, question: str, k: int) -> str:
+def _early(views: Selection, visitor: Visitor, run: str, question: str, k: int) -> str:
     """What there is to see while a pair is not ready."""
     if not is_own(run):
         return elements.waiting(
@@ -184,34 +190,34 @@ def _early(views: Views, visitor: Visitor, run: str, question: str, k: int) -> s
         return elements.error(str(error))
 
 
-def _alone(views: Views, visitor: Visitor, run: str, pair: Pair) -> elements.Alone:
+def _alone(views: Selection, visitor: Visitor, run: str, pair: ModelPair) -> elements.Alone:
     """What is said of the fine-tuned side while there is none."""
     if not is_own(run):
-        training = views.acts.house.showcase.progress.kind == "training"
+        training = views.service.services.opening.progress.kind == "training"
         return elements.TRAINING if training else elements.Alone()
     if pair.tuned is not None:
         return elements.Alone()
     return elements.Alone(selection.why_alone(views.run_on(visitor, run), views.trains))
 
 
-def _choices(house: House, acts: Acts) -> Callable[..., list[Any]]:
-    views = Views(acts)
+def _choices(services: Services, service: RunService) -> Callable[..., list[Any]]:
+    views = Selection(service)
 
     def choices(request: gr.Request, run: str, nonce: str, question: str) -> list[Any]:
-        visitor, seen = house.door.looks(request, nonce), None
+        visitor, seen = services.auth.looks(request, nonce), None
         try:
-            seen = acts.pair(visitor, run)
+            seen = service.pair(visitor, run)
         except NotReadyError:
             with contextlib.suppress(ValueError):
                 seen = views.words(visitor, run)
         except ValueError:  # Compare says it
             pass
-        dim = seen.base.encoder.dim if isinstance(seen, Pair) else 0
+        dim = seen.base.encoder.dim if isinstance(seen, ModelPair) else 0
         dims = [ALL_DIMS, *(str(2**n) for n in range(12, 3, -1) if 2**n < dim)]
         queries = example_queries(seen.corpus if seen else None)
         texts = [query.text for query in queries] + [""] * (EXAMPLES - len(queries))
         both = not is_own(run)  # who has not fine-tuned has neither won nor lost
-        return [first_question(house.showcase, run, question, queries), gr.Dropdown(dims),
+        return [first_question(services.opening, run, question, queries), gr.Dropdown(dims),
                 gr.Button(visible=both), gr.Button(visible=both),
                 gr.Button(visible=both or bool(queries)),
                 *(gr.Button(text, visible=bool(text)) for text in texts)]
@@ -219,14 +225,16 @@ def _choices(house: House, acts: Acts) -> Callable[..., list[Any]]:
     return choices
 
 
-def _chooser(house: House, acts: Acts, choose: Callable[[Any], str]) -> Callable[..., str]:
-    views = Views(acts)
+def _chooser(
+    services: Services, service: RunService, choose: Callable[[Any], str]
+) -> Callable[..., str]:
+    views = Selection(service)
 
     def chooser(request: gr.Request, run: str, nonce: str) -> str:
-        visitor = house.door.looks(request, nonce)
+        visitor = services.auth.looks(request, nonce)
         try:
             words = views.words(visitor, run) if is_own(run) else None
-            return choose(words or acts.pair(visitor, run))
+            return choose(words or service.pair(visitor, run))
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -238,25 +246,25 @@ LONGEST_EXAMPLE = 120
 """Characters that still fit on a button."""
 
 
-def landing_question(showcase: Showcase) -> str:
+def landing_question(opening: OpeningPair) -> str:
     """The question a visitor finds: the test question Fine-tuned gained most on, if it did."""
-    corpus, evidence = showcase.corpus, showcase.evidence
+    corpus, evidence = opening.corpus, opening.evidence
     if corpus and evidence and (best := max(evidence.gaps, key=evidence.gaps.__getitem__)):
         return corpus.queries[best].text
     return next((query.text for query in example_queries(corpus)), "")
 
 
-def a_win(pair: Pair) -> str:
+def a_win(pair: ModelPair) -> str:
     """A test question whose answer Fine-tuned ranks better."""
     return _by_gap(pair, lambda gap: gap > 0, "Fine-tuned won no question of the test split.")
 
 
-def a_regression(pair: Pair) -> str:
+def a_regression(pair: ModelPair) -> str:
     """A test question whose answer Fine-tuned ranks worse."""
     return _by_gap(pair, lambda gap: gap < 0, "Fine-tuned lost no question of the test split.")
 
 
-def a_surprise(pair: Pair | Words) -> str:
+def a_surprise(pair: ModelPair | LexicalOnly) -> str:
     """Any test question."""
     queries = _test_queries(pair.corpus)
     if not queries:
@@ -264,7 +272,7 @@ def a_surprise(pair: Pair | Words) -> str:
     return random.choice(queries).text
 
 
-def _by_gap(pair: Pair, wanted: Callable[[float], bool], none: str) -> str:
+def _by_gap(pair: ModelPair, wanted: Callable[[float], bool], none: str) -> str:
     if pair.evidence is None:
         raise ValueError("This needs a fine-tuned model: it is there when training is done.")
     found = [query_id for query_id, gap in pair.evidence.gaps.items() if wanted(gap)]
@@ -294,10 +302,10 @@ def example_queries(corpus: Corpus | None) -> list[Query]:
 
 
 def first_question(
-    showcase: Showcase, run: str, question: str, queries: list[Query]
+    opening: OpeningPair, run: str, question: str, queries: list[Query]
 ) -> Any:
     """A question of somebody's own data in place of one of the data the page opened with."""
-    opened = showcase.corpus
+    opened = opening.corpus
     if not is_own(run) or not queries or opened is None:
         return gr.skip()
     known = {query.text for query in queries}

@@ -12,15 +12,15 @@ import gradio as gr
 from retrieval.encoder import EMBEDDED_MODEL
 from train.engines.offers import TITLES, automatic
 from train.recipe import PRESETS, RECIPES, RULES, Recipe, preset_of
-from train.run.spec import Request
+from train.run.spec import RunSpec
 from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements
-from ui.services.app import House
+from ui.services.app import Services
 from ui.services.estimate import PlanError, Planner, plan_key
-from ui.services.importing import Intake
+from ui.services.importing import Importer
 from ui.services.publishing import Publishing
-from ui.services.runs import Acts, Wish
+from ui.services.runs import RunService, TrainForm
 from ui.tabs.data.panel import data_panel
 
 from .run import run_panel
@@ -47,13 +47,18 @@ class Form:
 
 
 def finetune_tab(
-    house: House, acts: Acts, intake: Intake, planner: Planner, publishing: Publishing,
-    shared: Shared, tab: gr.Tab,
+    services: Services,
+    service: RunService,
+    importer: Importer,
+    planner: Planner,
+    publishing: Publishing,
+    shared: Shared,
+    tab: gr.Tab,
 ) -> None:
     """Build the tab inside the current Blocks."""
     with gr.Row(elem_id="finetune"):
         with gr.Column(scale=5, min_width=320):
-            form, form_kept, data_chosen = _form(house, acts, intake, shared)
+            form, form_kept, data_chosen = _form(services, service, importer, shared)
             plan = gr.HTML(data_html.note("Open this tab to see what will happen."),
                            js_on_load=None, elem_id="plan")
             with gr.Accordion("Publish it when it is done", open=False):
@@ -64,19 +69,19 @@ def finetune_tab(
                 private = gr.Checkbox(True, label="Private")
             start = gr.Button("Start the fine-tune", variant="primary", elem_id="start")
         with gr.Column(scale=6, min_width=320):
-            run_panel(house, acts, publishing, shared)
+            run_panel(services, service, publishing, shared)
     # What is wrong is said at once; what must be measured comes after.
     key = gr.Textbox(visible="hidden")
-    planned = {"fn": _plan(house, acts, planner), "inputs": [shared.nonce, *form.inputs],
+    planned = {"fn": _plan(services, service, planner), "inputs": [shared.nonce, *form.inputs],
                "outputs": [plan, key], "queue": False, "show_progress": "hidden",
                "api_visibility": "private"}
     gr.on([tab.select, *(field.change for field in form.inputs[1:])], trigger_mode="always_last",
           **planned)
     form.data.change(trigger_mode="multiple", **planned)  # the check is what is put off there
-    key.change(_measure(house, acts, planner), [shared.nonce, key, *form.inputs], plan,
+    key.change(_measure(services, service, planner), [shared.nonce, key, *form.inputs], plan,
                trigger_mode="always_last", concurrency_limit=2, show_progress="hidden",
                api_visibility="private")
-    start.click(_start(house, acts, publishing), [shared.nonce, to, private, *form.inputs],
+    start.click(_start(services, service, publishing), [shared.nonce, to, private, *form.inputs],
                 [shared.watched, plan],
                 concurrency_limit=4, api_visibility="private")
     # Kept when somebody types or chooses, never when the page fills the form by itself: what it
@@ -89,16 +94,21 @@ def finetune_tab(
 
 
 def _form(
-    house: House, acts: Acts, intake: Intake, shared: Shared
+    services: Services, service: RunService, importer: Importer, shared: Shared
 ) -> tuple[Form, gr.BrowserState, list[Any]]:
     """The form, where it is kept, and what tells that data was chosen."""
-    panel = data_panel(house, intake, shared)
+    panel = data_panel(services, importer, shared)
     gr.Markdown("### 2 · Recipe")
     recipe = gr.Radio(recipe_choices(), value="tandem", show_label=False, label="Recipe",
                       elem_id="recipe")
-    base = gr.Dropdown(_bases(house), value=house.settings.base_model, allow_custom_value=True,
-                       label="Base model", info="A preset, or any Hub id (id@revision for one "
-                       "commit); safetensors only.", elem_id="base")
+    base = gr.Dropdown(
+        _bases(services),
+        value=services.settings.base_model,
+        allow_custom_value=True,
+        label="Base model",
+        info="A preset, or any Hub id (id@revision for one commit); safetensors only.",
+        elem_id="base",
+    )
     base_said = gr.HTML(js_on_load=None, elem_id="base-said")
     with gr.Accordion("Advanced: every hyperparameter", open=False):
         own_values = gr.HTML(data_html.recipe_values(values_of("tandem")), js_on_load=None,
@@ -110,7 +120,7 @@ def _form(
         texts = recipe_fields()
     gr.Markdown("### 3 · Where it runs")
     # All of them from the start: what a reload restores must be among the choices.
-    engines = [(TITLES[name], name) for name in TITLES if name in house.queue.engines]
+    engines = [(TITLES[name], name) for name in TITLES if name in services.queue.engines]
     engine = gr.Radio([("Automatic", "auto"), *engines], value="auto", show_label=False,
                       label="Engine", elem_id="engine")
     flavor = gr.Dropdown([], label="Machine", visible=False, elem_id="flavor")
@@ -118,7 +128,7 @@ def _form(
     gr.Markdown("### 4 · What will happen")
     form = Form(panel.data, recipe, base, engine, flavor, seed, texts)
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
-    _listen(house, acts, shared, form, about, kept)
+    _listen(services, service, shared, form, about, kept)
     dim = texts[NAMES.index("truncate_dim")]
     base.change(_as_prescribed, [base, dim], [dim, base_said], trigger_mode="multiple",
                 queue=False, show_progress="hidden", api_visibility="private")
@@ -126,18 +136,25 @@ def _form(
 
 
 def _listen(
-    house: House, acts: Acts, shared: Shared, form: Form, about: gr.HTML, kept: gr.BrowserState
+    services: Services,
+    service: RunService,
+    shared: Shared,
+    form: Form,
+    about: gr.HTML,
+    kept: gr.BrowserState,
 ) -> None:
     quiet: dict[str, Any] = {"trigger_mode": "multiple", "show_progress": "hidden",
                              "api_visibility": "private"}
-    gr.on([shared.nonce.change, form.engine.change], _engines(house, acts),
+    gr.on([shared.nonce.change, form.engine.change], _engines(services, service),
           [shared.nonce, form.engine], [form.engine, form.flavor, about], queue=True, **quiet)
-    shared.nonce.change(_restore(house), [shared.nonce, kept], form.inputs, queue=False, **quiet)
+    shared.nonce.change(_restore(services), [shared.nonce, kept], form.inputs, queue=False, **quiet)
 
 
-def _bases(house: House) -> list[tuple[str, str]]:
-    known = [(f"{house.settings.base_model} (what Compare opens with)", house.settings.base_model)]
-    if house.settings.base_model != EMBEDDED_MODEL:
+def _bases(services: Services) -> list[tuple[str, str]]:
+    known = [
+        (f"{services.settings.base_model} (what Compare opens with)", services.settings.base_model)
+    ]
+    if services.settings.base_model != EMBEDDED_MODEL:
         known.append((EMBEDDED_MODEL, EMBEDDED_MODEL))
     return known + [
         (f"{preset.base} (for a GPU, {preset.truncate_dim} dimensions)",
@@ -159,17 +176,17 @@ def _as_prescribed(base: str, dim: str | None) -> Any:
     return str(preset.truncate_dim or "") if preset else "", prompt
 
 
-def _engines(house: House, acts: Acts) -> Callable[..., Any]:
+def _engines(services: Services, service: RunService) -> Callable[..., Any]:
     def engines(request: gr.Request, nonce: str, chosen: str) -> Any:
-        visitor = house.door.looks(request, nonce)
-        found = acts.offers(visitor)
+        visitor = services.auth.looks(request, nonce)
+        found = service.offers(visitor)
         auto, why = automatic(found)
         names = [("Automatic", "auto"), *((offer.title, offer.engine) for offer in found)]
         chosen = chosen if chosen in {name for _, name in names} else "auto"
         takes = auto if chosen == "auto" else chosen
         note = data_html.engine_note(found, auto, why)
         try:
-            flavors, usual = acts.flavors(visitor, takes or "")
+            flavors, usual = service.flavors(visitor, takes or "")
         except ValueError as error:  # the Hub does not say which machines there are
             flavors, usual, note = [], None, elements.error(str(error))
         return (gr.Radio(names, value=chosen),
@@ -178,16 +195,16 @@ def _engines(house: House, acts: Acts) -> Callable[..., Any]:
     return engines
 
 
-def _restore(house: House) -> Callable[..., Any]:
+def _restore(services: Services) -> Callable[..., Any]:
     """What stood in the form before a reload, unless it is of another version of the page."""
     def restore(request: gr.Request, nonce: str, kept: Any) -> Any:
         parts = 6 + len(NAMES)
         if not isinstance(kept, list) or len(kept) != parts or str(kept[1]) not in RECIPES:
             return [gr.skip()] * parts
         try:
-            house.uploads.source(kept[0], house.door.looks(request, nonce))
+            services.uploads.source(kept[0], services.auth.looks(request, nonce))
         except ValueError:
-            kept[0] = house.settings.data
+            kept[0] = services.settings.data
         return kept
 
     return restore
@@ -201,42 +218,44 @@ def _kept(nonce: str, *values: Any) -> Any:
     return list(values) if nonce else gr.skip()
 
 
-def _wish(values: tuple[Any, ...]) -> Wish:
+def _asked(values: tuple[Any, ...]) -> TrainForm:
     data, recipe, base, engine, flavor, seed, *texts = values
-    return Wish(str(data or ""), str(recipe or ""), str(base or ""),
+    return TrainForm(str(data or ""), str(recipe or ""), str(base or ""),
                 changed(tuple(str(text or "") for text in texts)), str(engine or "auto"),
                 str(flavor or ""), int(seed) if isinstance(seed, int | float) else 42)
 
 
-def _plan(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
+def _plan(services: Services, service: RunService, planner: Planner) -> Callable[..., Any]:
     """What can be said at once: what is wrong, or how many pairs and steps there are."""
     def plan(request: gr.Request, nonce: str, *values: Any) -> Any:
-        visitor = house.door.looks(request, nonce)
+        visitor = services.auth.looks(request, nonce)
         try:
-            asked = acts.request(visitor, _wish(values))
-            house.door.check_start(visitor, asked.engine)
+            asked = service.request(visitor, _asked(values))
+            services.auth.check_start(visitor, asked.engine)
             known = planner.known(asked)
-            return _planned(acts, visitor, asked, known or acts.counts(asked)), plan_key(asked)
+            return _planned(service, visitor, asked, known or service.counts(asked)), plan_key(
+                asked
+            )
         except (ValueError, OSError) as error:
             return elements.error(str(error)), ""
 
     return plan
 
 
-def _measure(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
+def _measure(services: Services, service: RunService, planner: Planner) -> Callable[..., Any]:
     """What takes some seconds: the time, by trying. A later wish is not overwritten."""
     def measure(request: gr.Request, nonce: str, key: str, *values: Any) -> Any:
-        visitor = house.door.looks(request, nonce)
+        visitor = services.auth.looks(request, nonce)
         try:
-            asked = acts.request(visitor, _wish(values))
+            asked = service.request(visitor, _asked(values))
             if plan_key(asked) != key:
                 return gr.skip()
-            house.door.check_start(visitor, asked.engine)  # measuring costs the owner too
-            return _planned(acts, visitor, asked, planner.plan(asked, visitor.token))
+            services.auth.check_start(visitor, asked.engine)  # measuring costs the owner too
+            return _planned(service, visitor, asked, planner.plan(asked, visitor.token))
         except PlanError as error:
             if asked.engine == "jobs":  # what is too slow here need not be there
-                counts = acts.counts(asked) | {"time": f"not known: {error}"}
-                return _planned(acts, visitor, asked, counts)
+                counts = service.counts(asked) | {"time": f"not known: {error}"}
+                return _planned(service, visitor, asked, counts)
             return elements.error(str(error)) if key else gr.skip()
         except (ValueError, OSError) as error:
             return elements.error(str(error)) if key else gr.skip()
@@ -244,18 +263,18 @@ def _measure(house: House, acts: Acts, planner: Planner) -> Callable[..., Any]:
     return measure
 
 
-def _planned(acts: Acts, visitor: Visitor, asked: Request, said: Mapping[str, Any]) -> str:
-    where = next((offer.title for offer in acts.offers(visitor) if offer.engine == asked.engine),
+def _planned(service: RunService, visitor: Visitor, asked: RunSpec, said: Mapping[str, Any]) -> str:
+    where = next((offer.title for offer in service.offers(visitor) if offer.engine == asked.engine),
                  asked.engine)
-    said, cost = acts.priced(visitor, asked, said)
+    said, cost = service.priced(visitor, asked, said)
     return data_html.plan(said, where, cost)
 
 
-def _start(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+def _start(services: Services, service: RunService, publishing: Publishing) -> Callable[..., Any]:
     def start(request: gr.Request, nonce: str, to: str, private: bool, *values: Any) -> Any:
         try:
-            visitor = house.door.visitor(request, nonce)
-            run = publishing.start_and_publish(acts, visitor, _wish(values), to, private)
+            visitor = services.auth.visitor(request, nonce)
+            run = publishing.start_and_publish(service, visitor, _asked(values), to, private)
         except (ValueError, OSError) as error:
             return gr.skip(), elements.error(str(error))
         gr.Info("The fine-tune is queued. It goes on when this page is closed.", duration=5)

@@ -8,16 +8,16 @@ import gradio as gr
 
 from train.publish.onnx import can_export
 from train.publish.permissions import check_repo_id
-from train.publish.publish import Wish
+from train.publish.publish import PublishRequest
 from train.report.card import model_card
 from train.report.card_metadata import LICENSES, CardEdits, title_of
 from train.run.record import Run
 from ui.auth import Visitor
 from ui.html import elements
 from ui.html.publish import publication
-from ui.services.app import House
+from ui.services.app import Services
 from ui.services.publishing import Extras, Publishing
-from ui.services.runs import Acts
+from ui.services.runs import RunService
 
 from .shared import Shared
 
@@ -29,7 +29,11 @@ CARD_FIELDS = 5
 
 
 def publish_panel(
-    house: House, acts: Acts, publishing: Publishing, shared: Shared, current: gr.Textbox
+    services: Services,
+    service: RunService,
+    publishing: Publishing,
+    shared: Shared,
+    current: gr.Textbox,
 ) -> gr.Accordion:
     """Build the panel inside the current Blocks, for the run whose id is in `current`."""
     with gr.Accordion("Publish to the Hub", open=False, visible=False, elem_id="publish") as panel:
@@ -81,20 +85,20 @@ def publish_panel(
     drawn = gr.State(None)
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                              "api_visibility": "private"}
-    filled = current.change(_fill(house, acts), [shared.nonce, current], [to, *card], **quiet)
-    panel.expand(_who(house), shared.nonce, who, concurrency_limit=4, show_progress="hidden",
+    filled = current.change(_fill(services, service), [shared.nonce, current], [to, *card], **quiet)
+    panel.expand(_who(services), shared.nonce, who, concurrency_limit=4, show_progress="hidden",
                  api_visibility="private")
-    drawing = {"fn": _preview(house, acts), "inputs": [shared.nonce, current, to, *card],
+    drawing = {"fn": _preview(services, service), "inputs": [shared.nonce, current, to, *card],
                "outputs": [preview, raw], **quiet}
     filled.then(**drawing)  # of another run, though its fields may be the same
     gr.on([field.change for field in card], trigger_mode="always_last", **drawing)
     to.change(_check_name, to, name_said, trigger_mode="always_last", **quiet)
-    gr.Timer(TICK).tick(_look(house, acts, publishing), [shared.nonce, current, drawn],
+    gr.Timer(TICK).tick(_look(services, service, publishing), [shared.nonce, current, drawn],
                         [out, go, stop, edited, drawn], **quiet)
-    go.click(_publish(house, acts, publishing),
+    go.click(_publish(services, service, publishing),
              [shared.nonce, current, to, private, pull, edited, *card, *extras], out,
              concurrency_limit=4, api_visibility="private")
-    stop.click(_stop(house, acts, publishing), [shared.nonce, current], stop, queue=False,
+    stop.click(_stop(services, service, publishing), [shared.nonce, current], stop, queue=False,
                api_visibility="private")
     return panel
 
@@ -126,34 +130,36 @@ def wanted_extras(
                   (collection or "").strip() if with_collection else "")
 
 
-def _fill(house: House, acts: Acts) -> Callable[..., Any]:
+def _fill(services: Services, service: RunService) -> Callable[..., Any]:
     """What stands in the form for another run: what its record keeps, or what suits it."""
     def fill(request: gr.Request, nonce: str, run_id: str) -> Any:
-        visitor = house.door.looks(request, nonce)
+        visitor = services.auth.looks(request, nonce)
         try:
-            run = acts.own(visitor, run_id)
+            run = service.own(visitor, run_id)
             record = run.record()
             kept = record.get("card") or {}
             to = record.get("publish_to") or _suggested(visitor, record)
             return (to, kept.get("title") or title_of(record), kept.get("license") or AS_BASE,
                     ", ".join(kept.get("language") or ()), kept.get("description") or "",
                     bool(kept.get("private_data")
-                         or acts.house.uploads.is_upload(record["data"].get("source", ""))))
+                         or service.services.uploads.is_upload(record["data"].get("source", ""))))
         except (ValueError, KeyError):
             return [gr.skip()] * 6
 
     return fill
 
 
-def _who(house: House) -> Callable[..., str]:
+def _who(services: Services) -> Callable[..., str]:
     """In whose name, and where they may publish, as the Hub says."""
     def who(request: gr.Request, nonce: str) -> str:
-        visitor = house.door.looks(request, nonce)
+        visitor = services.auth.looks(request, nonce)
         if visitor.token is None:
-            how = "Sign in with Hugging Face" if house.settings.on_space else "Run `hf auth login`"
+            how = (
+                "Sign in with Hugging Face" if services.settings.on_space else "Run `hf auth login`"
+            )
             return elements.sentence(f"Nobody is signed in. {how} to publish.")
         try:
-            spaces = house.door.accounts.of(visitor.token).namespaces
+            spaces = services.auth.accounts.of(visitor.token).namespaces
         except ValueError as error:
             return elements.error(str(error))
         return elements.sentence(f"You may publish as {', '.join(spaces)}.")
@@ -167,10 +173,10 @@ def _suggested(visitor: Visitor, record: Mapping[str, Any]) -> str:
     return f"{visitor.name}/{base}-{data}"[:96] if visitor.name else ""
 
 
-def _preview(house: House, acts: Acts) -> Callable[..., Any]:
+def _preview(services: Services, service: RunService) -> Callable[..., Any]:
     def preview(request: gr.Request, nonce: str, run_id: str, to: str, *card: Any) -> Any:
         try:
-            run = acts.own(house.door.looks(request, nonce), run_id)
+            run = service.own(services.auth.looks(request, nonce), run_id)
             text = card_text(run, to, card_edits(*card))
         except (ValueError, KeyError, TypeError) as error:
             return f"*{str(error) or 'There is nothing to preview yet.'}*", ""
@@ -197,10 +203,10 @@ def _check_name(to: str | None) -> str:
     return ""
 
 
-def _look(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+def _look(services: Services, service: RunService, publishing: Publishing) -> Callable[..., Any]:
     def look(request: gr.Request, nonce: str, run_id: str, drawn: Any) -> Any:
         try:
-            run = acts.run(house.door.looks(request, nonce), run_id) if run_id else None
+            run = service.run(services.auth.looks(request, nonce), run_id) if run_id else None
         except ValueError:
             run = None
         at = publishing.of(run_id) if run else None
@@ -218,18 +224,18 @@ def _look(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any
     return look
 
 
-def _publish(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+def _publish(services: Services, service: RunService, publishing: Publishing) -> Callable[..., Any]:
     def go(
         request: gr.Request, nonce: str, run_id: str, to: str, private: bool, pull: bool,
         edited: str, *card_and_extras: Any,
     ) -> Any:
         card, extras = card_and_extras[:CARD_FIELDS], card_and_extras[CARD_FIELDS:]
         try:
-            visitor = house.door.visitor(request, nonce)
-            run = acts.own(visitor, run_id)
+            visitor = services.auth.visitor(request, nonce)
+            run = service.own(visitor, run_id)
             at = publishing.of(run_id)
             on_edited = edited if at is not None and at.kind == "edited" else "ask"
-            publishing.start(run, Wish(to or "", private, pull, on_edited), visitor.token,
+            publishing.start(run, PublishRequest(to or "", private, pull, on_edited), visitor.token,
                              card_edits(*card), wanted_extras(*extras))
         except (ValueError, OSError) as error:
             return elements.error(str(error))
@@ -238,10 +244,10 @@ def _publish(house: House, acts: Acts, publishing: Publishing) -> Callable[..., 
     return go
 
 
-def _stop(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any]:
+def _stop(services: Services, service: RunService, publishing: Publishing) -> Callable[..., Any]:
     def stop(request: gr.Request, nonce: str, run_id: str) -> Any:
         try:
-            acts.own(house.door.visitor(request, nonce), run_id)
+            service.own(services.auth.visitor(request, nonce), run_id)
         except (ValueError, OSError) as error:
             raise gr.Error(str(error), print_exception=False) from error
         publishing.stop(run_id)
@@ -250,7 +256,7 @@ def _stop(house: House, acts: Acts, publishing: Publishing) -> Callable[..., Any
     return stop
 
 
-def published(publishing: Publishing, run: Run, wish: Wish, token: str | None,
+def published(publishing: Publishing, run: Run, asked: PublishRequest, token: str | None,
               edits: CardEdits) -> dict[str, Any]:
     """Publish for a program: waits until it is done; gives what `python -m train publish` prints.
 
@@ -258,7 +264,7 @@ def published(publishing: Publishing, run: Run, wish: Wish, token: str | None,
 
     ValueError with the sentence when nothing, or not all, was published.
     """
-    publishing.start(run, wish, token, edits)
+    publishing.start(run, asked, token, edits)
     while (at := publishing.of(run.id)) is not None and at.active:
         time.sleep(0.2)
     if at is None or at.kind != "done":

@@ -9,10 +9,10 @@ import gradio as gr
 from train.run.record import Run
 from ui.auth import Visitor
 from ui.html import elements, runs
-from ui.services.app import House
+from ui.services.app import Services
 from ui.services.publishing import Publishing
 from ui.services.run_state import LOST_AFTER, RunState
-from ui.services.runs import Acts
+from ui.services.runs import RunService
 
 from .publish import publish_panel
 from .shared import Shared
@@ -21,7 +21,9 @@ TICK = 1.0
 """Seconds between two looks at the run."""
 
 
-def run_panel(house: House, acts: Acts, publishing: Publishing, shared: Shared) -> None:
+def run_panel(
+    services: Services, service: RunService, publishing: Publishing, shared: Shared
+) -> None:
     """Build the panel inside the current Blocks; it follows the run in `shared.watched`."""
     panel = gr.HTML(runs.no_run(), js_on_load=None, elem_id="run")
     with gr.Row(elem_id="run-acts"):
@@ -31,42 +33,42 @@ def run_panel(house: House, acts: Acts, publishing: Publishing, shared: Shared) 
         board = gr.Button("Open in Scoreboard", visible=False)
     drawn = gr.Textbox(visible="hidden")
     current = gr.Textbox(visible="hidden", elem_id="run-current")
-    panel_of = publish_panel(house, acts, publishing, shared, current)
+    panel_of = publish_panel(services, service, publishing, shared, current)
     buttons = [stop, resume, use, board, panel_of]
-    look = _look(house, acts)
+    look = _look(services, service)
     timer = gr.Timer(TICK)
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                              "api_visibility": "private"}
     gr.on([timer.tick, shared.watched.change, shared.nonce.change, shared.run.change], look,
           [shared.nonce, shared.watched, shared.run, drawn], [panel, drawn, current, *buttons],
           trigger_mode="multiple", **quiet)
-    stop.click(_act(house, acts, "stop"), [shared.nonce, current], stop,
+    stop.click(_act(services, service, "stop"), [shared.nonce, current], stop,
                api_visibility="private", queue=False)
-    resume.click(_act(house, acts, "resume"), [shared.nonce, current], resume,
+    resume.click(_act(services, service, "resume"), [shared.nonce, current], resume,
                  api_visibility="private", queue=False)
     use.click(_chosen("compare"), current, [shared.run, shared.tabs], **quiet)
     board.click(_chosen("scoreboard"), current, [shared.run, shared.tabs], **quiet)
 
 
-def _look(house: House, acts: Acts) -> Callable[..., Any]:
+def _look(services: Services, service: RunService) -> Callable[..., Any]:
     def look(request: gr.Request, nonce: str, watched: str, shown: str, drawn: str) -> Any:
-        visitor = house.door.looks(request, nonce)
+        visitor = services.auth.looks(request, nonce)
         try:
-            run = acts.run(visitor, watched) if watched else acts.newest(visitor)
+            run = service.run(visitor, watched) if watched else service.newest(visitor)
             if run is None:
                 return (runs.no_run(), "", "", *_buttons(None, False)) if drawn \
                     else gr.skip()
             status = run.record()["status"]
-            place = house.queue.place(run) if status == "queued" else 0
+            place = services.queue.place(run) if status == "queued" else 0
             if visitor.owns(run):
-                house.queue.visit(run, visitor.token)
+                services.queue.visit(run, visitor.token)
             mark = _mark(run, place, shown, visitor, status == "running")
             if mark == drawn:
                 return gr.skip()
-            state = acts.state(run)
-            showing = run.id in (shown, house.showcase.opening_run if not shown else "")
+            state = service.state(run)
+            showing = run.id in (shown, services.opening.opening_run if not shown else "")
             return (runs.run_panel(state, showing), mark, run.id,
-                    *_buttons(state, visitor.owns(run), house.queue.is_stopping(run)))
+                    *_buttons(state, visitor.owns(run), services.queue.is_stopping(run)))
         except ValueError as error:
             said = f"! {error}"
             return gr.skip() if drawn == said else (
@@ -111,11 +113,11 @@ def _buttons(
     ]
 
 
-def _act(house: House, acts: Acts, name: str) -> Callable[..., Any]:
+def _act(services: Services, service: RunService, name: str) -> Callable[..., Any]:
     def act(request: gr.Request, nonce: str, run_id: str) -> Any:
         try:
-            visitor = house.door.visitor(request, nonce)
-            getattr(acts, name)(visitor, run_id)
+            visitor = services.auth.visitor(request, nonce)
+            getattr(service, name)(visitor, run_id)
         except (ValueError, OSError) as error:
             raise gr.Error(str(error), print_exception=False) from error
         return gr.Button("Stopping …" if name == "stop" else "Starting …",

@@ -9,10 +9,10 @@ from retrieval.metrics import PRIMARY
 from train.report.evidence_html import scoreboard
 from ui.html import elements, runs
 from ui.html.publish import publication
-from ui.services.app import House
+from ui.services.app import Services
 from ui.services.format import duration
 from ui.services.run_state import RunState
-from ui.services.runs import Acts, zipped
+from ui.services.runs import RunService, zipped
 
 from .shared import Shared
 
@@ -30,7 +30,7 @@ SAVE_ZIP = """async () => {
 }"""
 
 
-def runs_tab(house: House, acts: Acts, shared: Shared, tab: gr.Tab) -> None:
+def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Tab) -> None:
     """Build the tab inside the current Blocks."""
     empty = gr.HTML(runs.no_run(), js_on_load=None)
     table = gr.Dataframe(headers=HEADERS, interactive=False, wrap=True, max_height=420,
@@ -62,35 +62,35 @@ def runs_tab(house: House, acts: Acts, shared: Shared, tab: gr.Tab) -> None:
                              "api_visibility": "private"}
     listed = [empty, table, choose, buttons, chosen, other, drawn]
     timer = gr.Timer(LOOK_EVERY)
-    gr.on([tab.select, timer.tick, shared.nonce.change], _list(house, acts),
+    gr.on([tab.select, timer.tick, shared.nonce.change], _list(services, service),
           [shared.nonce, chosen, other, drawn], listed, trigger_mode="always_last", **quiet)
     table.select(_choose, None, chosen, **quiet)
     watch.click(lambda run: (run or "", gr.Tabs(selected="finetune")), chosen,
                 [shared.watched, shared.tabs], **quiet)
     use.click(lambda run: (run or "", gr.Tabs(selected="compare")), chosen,
               [shared.run, shared.tabs], **quiet)
-    compare.click(_beside(house, acts), [shared.nonce, chosen, other], said,
+    compare.click(_beside(services, service), [shared.nonce, chosen, other], said,
                   concurrency_limit=2, api_visibility="private")
-    alike.click(_alike(house, acts), [shared.nonce, chosen], said, concurrency_limit=2,
+    alike.click(_alike(services, service), [shared.nonce, chosen], said, concurrency_limit=2,
                 api_visibility="private")
-    resume.click(_resume(house, acts), [shared.nonce, chosen], [shared.watched, shared.tabs],
+    resume.click(_resume(services, service), [shared.nonce, chosen], [shared.watched, shared.tabs],
                  queue=False, api_visibility="private")
-    pack.click(_zip(house, acts), [shared.nonce, chosen], save, concurrency_limit=1,
+    pack.click(_zip(services, service), [shared.nonce, chosen], save, concurrency_limit=1,
                api_visibility="private").success(None, None, None, js=SAVE_ZIP)
-    chosen.change(_published(house, acts), [shared.nonce, chosen], [published, save], **quiet)
+    chosen.change(_published(services, service), [shared.nonce, chosen], [published, save], **quiet)
     delete.click(_ask, chosen, [sure, question], **quiet)
     no.click(lambda: gr.Row(visible=False), None, sure, **quiet)
-    yes.click(_delete(house, acts), [shared.nonce, chosen, shared.run, shared.watched],
+    yes.click(_delete(services, service), [shared.nonce, chosen, shared.run, shared.watched],
               [sure, said, chosen, shared.run, shared.watched], queue=False,
               api_visibility="private").then(
-        _list(house, acts), [shared.nonce, chosen, other, drawn], listed, **quiet)
+        _list(services, service), [shared.nonce, chosen, other, drawn], listed, **quiet)
 
 
-def _list(house: House, acts: Acts) -> Callable[..., Any]:
+def _list(services: Services, service: RunService) -> Callable[..., Any]:
     def listing(
         request: gr.Request, nonce: str, chosen: str | None, other: str | None, drawn: Any
     ) -> Any:
-        states = acts.listed(house.door.looks(request, nonce))
+        states = service.listed(services.auth.looks(request, nonce))
         rows = [_row(state) for state in states]
         if rows == drawn:
             return gr.skip()
@@ -114,7 +114,7 @@ def _row(state: RunState) -> list[Any]:
     ]
 
 
-def _published(house: House, acts: Acts) -> Callable[..., Any]:
+def _published(services: Services, service: RunService) -> Callable[..., Any]:
     """Where a run has been published: link, commit, time, and whether it was verified.
 
     What was packed of another run is no longer offered.
@@ -122,7 +122,7 @@ def _published(house: House, acts: Acts) -> Callable[..., Any]:
     def published(request: gr.Request, nonce: str, chosen: str | None) -> Any:
         packed = gr.DownloadButton(visible=False)
         try:
-            run = acts.run(house.door.looks(request, nonce), chosen or "")
+            run = service.run(services.auth.looks(request, nonce), chosen or "")
             return publication(None, run.record().get("published") or []), packed
         except ValueError:
             return "", packed
@@ -134,13 +134,13 @@ def _choose(event: gr.SelectData) -> Any:
     return event.row_value[-1]
 
 
-def _beside(house: House, acts: Acts) -> Callable[..., str]:
+def _beside(services: Services, service: RunService) -> Callable[..., str]:
     def beside(request: gr.Request, nonce: str, chosen: str | None, other: str | None) -> str:
-        visitor = house.door.looks(request, nonce)
+        visitor = services.auth.looks(request, nonce)
         try:
             if not chosen or not other or chosen == other:
                 raise ValueError("Choose two different runs: one above, one beside it.")
-            evidence = acts.beside(visitor, other, chosen)
+            evidence = service.beside(visitor, other, chosen)
         except ValueError as error:
             return elements.error(str(error))
         return scoreboard(evidence, f"Left: {other}. Right: {chosen}.",
@@ -149,20 +149,20 @@ def _beside(house: House, acts: Acts) -> Callable[..., str]:
     return beside
 
 
-def _alike(house: House, acts: Acts) -> Callable[..., str]:
+def _alike(services: Services, service: RunService) -> Callable[..., str]:
     def alike(request: gr.Request, nonce: str, chosen: str | None) -> str:
         try:
-            return runs.several(acts.alike(house.door.looks(request, nonce), chosen or ""))
+            return runs.several(service.alike(services.auth.looks(request, nonce), chosen or ""))
         except ValueError as error:
             return elements.error(str(error))
 
     return alike
 
 
-def _resume(house: House, acts: Acts) -> Callable[..., Any]:
+def _resume(services: Services, service: RunService) -> Callable[..., Any]:
     def resume(request: gr.Request, nonce: str, chosen: str | None) -> Any:
         try:
-            run = acts.resume(house.door.visitor(request, nonce), chosen or "")
+            run = service.resume(services.auth.visitor(request, nonce), chosen or "")
         except (ValueError, OSError) as error:
             raise gr.Error(str(error), print_exception=False) from error
         return run.id, gr.Tabs(selected="finetune")
@@ -170,10 +170,10 @@ def _resume(house: House, acts: Acts) -> Callable[..., Any]:
     return resume
 
 
-def _zip(house: House, acts: Acts) -> Callable[..., Any]:
+def _zip(services: Services, service: RunService) -> Callable[..., Any]:
     def archive(request: gr.Request, nonce: str, chosen: str | None) -> Any:
         try:
-            run = acts.run(house.door.looks(request, nonce), chosen or "")
+            run = service.run(services.auth.looks(request, nonce), chosen or "")
             place = zipped(run)
             label = f"Save {place.name} ({place.stat().st_size / 1e6:.0f} MB)"
             return gr.DownloadButton(label, value=str(place), visible=True)
@@ -190,12 +190,12 @@ def _ask(chosen: str | None) -> Any:
         f"Delete {chosen} with its model, record and checkpoints? It cannot be undone.")
 
 
-def _delete(house: House, acts: Acts) -> Callable[..., Any]:
+def _delete(services: Services, service: RunService) -> Callable[..., Any]:
     def delete(
         request: gr.Request, nonce: str, chosen: str | None, shown: str, watched: str
     ) -> Any:
         try:
-            acts.delete(house.door.visitor(request, nonce), chosen or "")
+            service.delete(services.auth.visitor(request, nonce), chosen or "")
         except (ValueError, OSError) as error:
             skip = gr.skip()
             return gr.Row(visible=False), elements.error(str(error)), skip, skip, skip

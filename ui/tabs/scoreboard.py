@@ -10,14 +10,14 @@ from retrieval.evaluation import Evidence, by_topic
 from retrieval.explain import worst_regressions
 from train.report.evidence_html import SIDES, scoreboard
 from ui.html import elements, explain, selection
-from ui.html.retention import elsewhere
+from ui.html.retention import retention
 from ui.html.runs import curves
-from ui.services.app import House
+from ui.services.app import Services
 from ui.services.load_upload import is_own
-from ui.services.model_pair import LEXICAL, Pair
+from ui.services.model_pair import LEXICAL, ModelPair
 from ui.services.pair_cache import NotReadyError
-from ui.services.retention import Elsewhere
-from ui.services.runs import Acts
+from ui.services.retention import RetentionService
+from ui.services.runs import RunService
 
 from . import board_handlers
 from .blind import blind_tab
@@ -49,7 +49,9 @@ REMEMBER = """(outcome, against) => {
 }"""
 
 
-def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.components.Component]:
+def scoreboard_tab(
+    services: Services, service: RunService, shared: Shared
+) -> list[gr.components.Component]:
     """Build the tab inside the current Blocks; it follows the version and the chosen run.
 
     Choosing a question says why its answer moved, and leads to Compare. Gives what `arrival` fills.
@@ -61,13 +63,13 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
             against = gr.Radio(SIDE_NAMES, value=SIDE_NAMES[0], label="Fine-tuned against",
                                info="BM25 matches words only.")
             dims = gr.Button("Quality by dimensions", size="sm")
-            other = gr.Button("Measure what it cost elsewhere", size="sm", visible=False)
+            other = gr.Button("Measure what it cost retention", size="sm", visible=False)
             reports = {ending: gr.Button(name, size="sm") for ending, name in
                        ((".html", "Report"), (".csv", "CSV"), (".json", "JSON"))}
             save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="report-save")
         saved = gr.Textbox("", show_label=False, elem_classes="t-hide")
         by_dim = gr.HTML(js_on_load=None, elem_id="by-dim")
-        cost = gr.HTML(js_on_load=None, elem_id="elsewhere")
+        cost = gr.HTML(js_on_load=None, elem_id="retention")
         outcome = gr.Radio(OUTCOMES, value=OUTCOMES[0], **QUESTIONS[SIDES[1]])
         table = gr.Dataframe(
             headers=HEADERS, datatype=["str", "number", "number", "number", "str", "str"],
@@ -83,9 +85,9 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
                 look = gr.Button("Show them", size="sm")
                 worst = gr.HTML(js_on_load=None, elem_id="worst")
             with gr.Accordion("Blind test: judge without knowing which is which", open=False):
-                blind_tab(acts, shared)
+                blind_tab(service, shared)
 
-    gr.on([shared.board.change, against.change], _show(acts),
+    gr.on([shared.board.change, against.change], _show(service),
           [shared.run, shared.nonce, against, outcome],
           [board, details, both, more, outcome, table, cost, other], trigger_mode="always_last",
           concurrency_limit=4, **HIDDEN)
@@ -95,20 +97,25 @@ def scoreboard_tab(house: House, acts: Acts, shared: Shared) -> list[gr.componen
     for choice in (outcome, against):
         choice.change(None, [outcome, against], None, js=REMEMBER, trigger_mode="multiple",
                       **HIDDEN)
-    outcome.change(_rows(acts), [outcome, shared.run, shared.nonce, against], table, queue=False,
+    outcome.change(_rows(service), [outcome, shared.run, shared.nonce, against], table, queue=False,
                    **HIDDEN)
     table.select(_chosen, None, [asked, ask], queue=False, **HIDDEN).then(
-        _why(acts), [asked, shared.run, shared.nonce, against], why, concurrency_limit=2, **HIDDEN)
-    ask.click(_ask(acts), [asked, shared.run, shared.nonce], [shared.tabs, shared.question],
+        _why(service),
+        [asked, shared.run, shared.nonce, against],
+        why,
+        concurrency_limit=2,
+        **HIDDEN,
+    )
+    ask.click(_ask(service), [asked, shared.run, shared.nonce], [shared.tabs, shared.question],
               queue=False, **HIDDEN)
-    look.click(_worst(acts), [shared.run, shared.nonce, against], worst, concurrency_limit=1,
+    look.click(_worst(service), [shared.run, shared.nonce, against], worst, concurrency_limit=1,
                **HIDDEN)
-    dims.click(board_handlers.show_dims(acts), [shared.run, shared.nonce], by_dim,
+    dims.click(board_handlers.show_dims(service), [shared.run, shared.nonce], by_dim,
                concurrency_limit=1, api_visibility="private")
-    other.click(board_handlers.measure_elsewhere(acts, Elsewhere(house.settings.home)),
+    other.click(board_handlers.measure_elsewhere(service, RetentionService(services.settings.home)),
                 [shared.run, shared.nonce], [other, cost], concurrency_limit=1, **HIDDEN)
     for ending, button in reports.items():
-        button.click(board_handlers.give_report(acts, ending),
+        button.click(board_handlers.give_report(service, ending),
                      [shared.run, shared.nonce, against], [save, saved], concurrency_limit=2,
                      api_visibility="private").success(None, saved, None, js=board_handlers.SAVE)
     return [outcome, against]
@@ -121,30 +128,33 @@ def arrival(request: gr.Request) -> Any:
                  for key, known in (("filter", OUTCOMES), ("against", SIDE_NAMES)))
 
 
-def _show(acts: Acts) -> Callable[..., list[Any]]:
-    showcase = acts.house.showcase
+def _show(service: RunService) -> Callable[..., list[Any]]:
+    opening = service.services.opening
 
     def show(request: gr.Request, run: str, nonce: str, against: str, wanted: str) -> list[Any]:
         try:
-            pair = pair_seen(acts, request, nonce, run)
+            pair = pair_seen(service, request, nonce, run)
             evidence, names = pair.shown_evidence(against)
         except NotReadyError as error:
             if is_own(run):
                 return _nothing(selection.no_board("Base is read and measured first: the board "
                                                     "stands here as soon as that is done."))
-            return _nothing(scoreboard(None, str(error) if run else showcase.progress.text))
+            return _nothing(scoreboard(None, str(error) if run else opening.progress.text))
         except ValueError as error:
             return _nothing(elements.error(str(error)))
         table = headed(question_rows(pair, wanted, against), names)
         if is_own(run):
             return _of_base(pair, evidence, table)
-        about, made = pair.about or showcase.progress.text, board_handlers.run_of(acts.house, pair)
+        about, made = (
+            pair.about or opening.progress.text,
+            board_handlers.run_of(service.services, pair),
+        )
         topics = by_topic(evidence, pair.corpus.queries) if evidence else ()
         cost = made.record().get("retention") if made else None
-        curve = curves(acts.state(made)) if made else ""
+        curve = curves(service.state(made)) if made else ""
         return [scoreboard(evidence, about, names, topics, curve),
                 gr.Column(visible=evidence is not None), gr.Row(visible=True),
-                gr.Column(visible=True), gr.Radio(**QUESTIONS[SIDES[1]]), table, elsewhere(cost),
+                gr.Column(visible=True), gr.Radio(**QUESTIONS[SIDES[1]]), table, retention(cost),
                 gr.Button(visible=made is not None and not cost, interactive=True)]
 
     return show
@@ -156,7 +166,7 @@ def _nothing(said: str) -> list[Any]:
             gr.Button(visible=False)]
 
 
-def _of_base(pair: Pair, evidence: Evidence | None, table: dict[str, Any]) -> list[Any]:
+def _of_base(pair: ModelPair, evidence: Evidence | None, table: dict[str, Any]) -> list[Any]:
     """The board of somebody's data that nothing was fine-tuned on: Base beside BM25."""
     if evidence is None:
         return _nothing(selection.no_board(
@@ -167,12 +177,12 @@ def _of_base(pair: Pair, evidence: Evidence | None, table: dict[str, Any]) -> li
             gr.Button(visible=False)]
 
 
-def _rows(acts: Acts) -> Callable[..., dict[str, Any]]:
+def _rows(service: RunService) -> Callable[..., dict[str, Any]]:
     def rows(
         request: gr.Request, wanted: str, run: str, nonce: str, against: str
     ) -> dict[str, Any]:
         try:
-            pair = pair_seen(acts, request, nonce, run)
+            pair = pair_seen(service, request, nonce, run)
         except ValueError:  # the board says it
             return headed([], (against, SIDES[1]))
         return headed(question_rows(pair, wanted, against), pair.shown_evidence(against)[1])
@@ -186,12 +196,12 @@ def headed(rows: list[list[Any]], names: tuple[str, str]) -> dict[str, Any]:
             "data": rows}
 
 
-def question_rows(pair: Pair, wanted: str, against: str = SIDES[0]) -> list[list[Any]]:
+def question_rows(pair: ModelPair, wanted: str, against: str = SIDES[0]) -> list[list[Any]]:
     """The test questions with an outcome, as rows of the table; empty while nothing is measured."""
     (evidence, _), queries = pair.shown_evidence(against), pair.corpus.queries
     return [
         [queries[query.query_id].text, query.base_rank, query.tuned_rank,
-         round(query.gap, 3), queries[query.query_id].topic, query.query_id]
+         round(query.difference, 3), queries[query.query_id].topic, query.query_id]
         for query in (evidence.queries if evidence else ())
         if wanted in (OUTCOMES[0], query.outcome) and query.query_id in queries
     ]
@@ -201,16 +211,16 @@ def _chosen(event: gr.SelectData) -> Any:
     return event.row_value[-1], gr.Button(visible=True)
 
 
-def _why(acts: Acts) -> Callable[..., Iterator[str]]:
+def _why(service: RunService) -> Callable[..., Iterator[str]]:
     def why(
         request: gr.Request, query_id: str, run: str, nonce: str, against: str
     ) -> Iterator[str]:
         try:
-            pair = pair_seen(acts, request, nonce, run)
+            pair = pair_seen(service, request, nonce, run)
             if pair.tuned is None:
                 yield ""
                 return
-            find = partial(pair.why, [query_id], against, acts.house.settings.cache)
+            find = partial(pair.why, [query_id], against, service.services.settings.cache)
             if not pair.knows_train_questions:
                 yield explain.why_panel(find(trained=False)[0], against, waiting=True)
             yield explain.why_panel(find()[0], against)
@@ -220,11 +230,11 @@ def _why(acts: Acts) -> Callable[..., Iterator[str]]:
     return why
 
 
-def _worst(acts: Acts) -> Callable[..., str]:
+def _worst(service: RunService) -> Callable[..., str]:
     def worst(request: gr.Request, run: str, nonce: str, against: str) -> str:
         try:
-            pair = pair_seen(acts, request, nonce, run)
-            evidence, cache = pair.evidence_against(against), acts.house.settings.cache
+            pair = pair_seen(service, request, nonce, run)
+            evidence, cache = pair.evidence_against(against), service.services.settings.cache
             lost = worst_regressions(evidence) if evidence else []
             found = pair.why(lost, against, cache, trained=False) if lost else []
         except ValueError as error:
@@ -234,10 +244,10 @@ def _worst(acts: Acts) -> Callable[..., str]:
     return worst
 
 
-def _ask(acts: Acts) -> Callable[..., Any]:
+def _ask(service: RunService) -> Callable[..., Any]:
     def ask(request: gr.Request, query_id: str, run: str, nonce: str) -> Any:
         try:
-            query = pair_seen(acts, request, nonce, run).corpus.queries.get(query_id)
+            query = pair_seen(service, request, nonce, run).corpus.queries.get(query_id)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
         return gr.Tabs(selected="compare"), query.text if query else gr.skip()
@@ -245,9 +255,9 @@ def _ask(acts: Acts) -> Callable[..., Any]:
     return ask
 
 
-def scoreboard_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
+def scoreboard_endpoint(services: Services, service: RunService) -> Callable[..., dict[str, Any]]:
     """The function behind `/scoreboard`, which has no parameters: see `/compare`."""
-    on = scoreboard_on_endpoint(house, acts)
+    on = scoreboard_on_endpoint(services, service)
 
     def scoreboard(request: gr.Request) -> dict[str, Any]:
         """The evidence of the two models on the test split, with the verdict."""
@@ -256,7 +266,9 @@ def scoreboard_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any
     return scoreboard
 
 
-def scoreboard_on_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, Any]]:
+def scoreboard_on_endpoint(
+    services: Services, service: RunService
+) -> Callable[..., dict[str, Any]]:
     """The function behind `/scoreboard_on`."""
 
     def scoreboard_on(request: gr.Request, run: str) -> dict[str, Any]:
@@ -265,7 +277,7 @@ def scoreboard_on_endpoint(house: House, acts: Acts) -> Callable[..., dict[str, 
         run: the id of a run, empty for the pair that the page opens with.
         """
         try:
-            pair = acts.pair(house.door.looks(request), str(run or ""), WAIT)
+            pair = service.pair(services.auth.looks(request), str(run or ""), WAIT)
             if pair.evidence is None:
                 raise NotReadyError("Nothing is measured yet: there is no fine-tuned model.")
         except ValueError as error:

@@ -8,9 +8,9 @@ import gradio as gr
 
 from train.run.record import ACTIVE, Run
 from ui.html import elements, selection
-from ui.services.app import House
+from ui.services.app import Services
 from ui.services.load_upload import is_own
-from ui.services.runs import Views
+from ui.services.runs import Selection
 from ui.services.worker import BusyError, Stage
 
 from .shared import Shared
@@ -23,7 +23,7 @@ QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 
 
 @dataclass(frozen=True)
-class Row:
+class SelectionRow:
     """The components of the row."""
 
     row: gr.Row
@@ -36,7 +36,7 @@ class Row:
     back: gr.Button
 
 
-def chosen_row() -> Row:
+def chosen_row() -> SelectionRow:
     """Build the row inside the current Blocks."""
     with gr.Row(elem_id="chosen-row", visible=False) as row:
         said = gr.HTML(js_on_load=None, elem_id="chosen")
@@ -47,11 +47,15 @@ def chosen_row() -> Row:
         again = gr.Button("Try again", min_width=110, **hidden)
         stop = gr.Button("Stop reading", min_width=120, elem_id="chosen-stop", **hidden)
         back = gr.Button("Back to the opening pair", size="sm", scale=0, min_width=210)
-    return Row(row, said, show, watch, tune, again, stop, back)
+    return SelectionRow(row, said, show, watch, tune, again, stop, back)
 
 
 def listen(
-    house: House, views: Views, shared: Shared, row: Row, landing: Callable[[], str]
+    services: Services,
+    views: Selection,
+    shared: Shared,
+    row: SelectionRow,
+    landing: Callable[[], str],
 ) -> None:
     """Keep the row up to date, and do what its buttons say.
 
@@ -62,7 +66,7 @@ def listen(
     seen = [shared.run, shared.nonce, drawn]
     looked = [row.row, row.said, row.show, row.watch, row.tune, row.again, row.stop,
               *shared.reading, shared.stage, shared.board, made, timer, drawn]
-    look, choose = _look(house, views), _look(house, views, anew=True)
+    look, choose = _look(services, views), _look(services, views, anew=True)
     shared.run.change(choose, seen, looked, trigger_mode="multiple", **QUIET)
     row.again.click(choose, seen, looked, **QUIET)
     timer.tick(look, seen, looked, **QUIET)
@@ -77,7 +81,7 @@ def listen(
 
     def stop(request: gr.Request, run: str, nonce: str) -> Any:
         try:
-            views.stop(house.door.looks(request, nonce), run)
+            views.stop(services.auth.looks(request, nonce), run)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
         return leave(run)
@@ -86,13 +90,13 @@ def listen(
     row.stop.click(stop, [shared.run, shared.nonce], [shared.run, shared.question], **QUIET)
 
 
-def _look(house: House, views: Views, anew: bool = False) -> Callable[..., Any]:
+def _look(services: Services, views: Selection, anew: bool = False) -> Callable[..., Any]:
     """What there is to see of what is chosen. anew: begin it, where it was let go of too."""
 
     def look(request: gr.Request, shown: str, nonce: str, drawn: str) -> Any:
-        if house.showcase.is_opening(shown):
+        if services.opening.is_opening(shown):
             return _drawn(None) if drawn else gr.skip()
-        visitor, run, said = house.door.looks(request, nonce), None, ""
+        visitor, run, said = services.auth.looks(request, nonce), None, ""
         try:
             if anew:
                 views.choose(visitor, shown)
@@ -104,8 +108,8 @@ def _look(house: House, views: Views, anew: bool = False) -> Callable[..., Any]:
             stage = Stage("stopped", str(error))
         except ValueError as error:
             stage, said = None, str(error)
-        name = house.uploads.title(shown) if is_own(shown) else shown
-        chosen = house.showcase.chosen
+        name = services.uploads.title(shown) if is_own(shown) else shown
+        chosen = services.opening.pairs
         told = _drawn(Seen(shown, name, stage, run, said, chosen.others(shown), views.trains))
         return gr.skip() if told[-1] == drawn else told
 

@@ -22,12 +22,12 @@ from typing import Any
 from train.engines import EngineError, Flavor
 from train.run.record import ACTIVE, Run, RunError, now
 
-from .bundle import check_parcel, repository
-from .hub import UserHub, Who
+from .bundle import check_bundle, repository
+from .hub import JobOwner, UserHub
 from .pricing import estimated_cost, flavors, time_limit
-from .watcher import UPLOADS, Pace, Watch
+from .watcher import UPLOADS, JobPace, Watch
 
-__all__ = ["JobsEngine", "Pace", "estimated_cost"]
+__all__ = ["JobsEngine", "JobPace", "estimated_cost"]
 
 TRY_EVERY = 30.0
 """Seconds between two tries to watch a run again."""
@@ -47,7 +47,7 @@ class JobsEngine:
 
     max_minutes: float | None = None
     endpoint: str | None = None
-    pace: Pace = field(default_factory=Pace)
+    pace: JobPace = field(default_factory=JobPace)
     name: str = "jobs"
     _watches: dict[str, Watch] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -84,7 +84,7 @@ class JobsEngine:
         """
         hub = UserHub(token or "", self.endpoint)
         try:
-            request = check_parcel(run)
+            request = check_bundle(run)
         except RunError as error:
             raise EngineError(str(error)) from None
         known = run.record()["engine"]
@@ -114,7 +114,7 @@ class JobsEngine:
             place |= {"job": left.id, "url": left.url, "mark": known["mark"]}
         return place
 
-    def _admitted(self, hub: UserHub, flavor: str | None) -> Who:
+    def _admitted(self, hub: UserHub, flavor: str | None) -> JobOwner:
         who = hub.who()
         names = [machine.name for machine in self.flavors()]
         if flavor not in names:

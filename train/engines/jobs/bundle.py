@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from corpus.load import BUILT_IN
 from train.engines import EngineError
 from train.run.record import Run
-from train.run.spec import Request, request_of
+from train.run.spec import RunSpec, spec_of
 
 from .protocol import RESULT_KEYS
 from .result import is_safe
@@ -62,9 +62,9 @@ def requirements() -> list[str]:
             if line and re.split(r"[\[<>=~! ]", line)[0] not in NOT_THERE]
 
 
-def check_parcel(run: Run) -> Request:
+def check_bundle(run: Run) -> RunSpec:
     """What a run was asked to do; EngineError if a file that the job needs is not there."""
-    request = request_of(run)
+    request = spec_of(run)
     for _ in _data(request.data):
         pass
     for _ in _base(request.base):
@@ -72,11 +72,11 @@ def check_parcel(run: Run) -> Request:
     return request
 
 
-def parcel(run: Run, mark: str) -> "list[Operation]":
+def bundle(run: Run, mark: str) -> "list[Operation]":
     """The files of a job as operations of one commit. mark: what its log lines start with."""
     from huggingface_hub import CommitOperationAdd
 
-    request = check_parcel(run)
+    request = check_bundle(run)
     files = dict(_source(with_corpus=request.data == BUILT_IN))
     files |= _data(request.data)
     files |= _base(request.base)
@@ -87,7 +87,7 @@ def parcel(run: Run, mark: str) -> "list[Operation]":
     ]
 
 
-def _record(run: Run, request: Request) -> dict[str, Any]:
+def _record(run: Run, request: RunSpec) -> dict[str, Any]:
     """The run's record as the job begins with it: queued, nothing of who asks or of this machine.
 
     Places of data and base are relative to the commit.

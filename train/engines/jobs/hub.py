@@ -40,7 +40,7 @@ class NotThereError(EngineError):
     """What was asked for is not on the Hub, or not for this user."""
 
 
-class Who(NamedTuple):
+class JobOwner(NamedTuple):
     """Whose token it is, and until when it holds (None: as long as they leave it)."""
 
     name: str
@@ -56,14 +56,14 @@ class UserHub:
             raise SignInError("Jobs are paid by whoever starts them: sign in first.")
         self._token, self._endpoint = token, endpoint
 
-    def who(self) -> Who:
+    def who(self) -> JobOwner:
         """Whose token this is; SignInError if it may not write."""
         said = self.ask("say who you are", lambda api: api.whoami())
         auth = said.get("auth") or {}
         if (auth.get("accessToken") or {}).get("role") == "read":
             raise SignInError("This token may only read: a run on Jobs needs one that may write "
                               "repositories and run Jobs.")
-        return Who(str(said["name"]), _time(auth.get("expiresAt")))
+        return JobOwner(str(said["name"]), _time(auth.get("expiresAt")))
 
     def check_jobs(self, namespace: str) -> None:
         """Refuse with a sentence whoever may not run Jobs."""

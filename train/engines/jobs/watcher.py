@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from train.engines import EngineError
 from train.run.record import ACTIVE, Run, RunError, now
 
-from .bundle import IMAGE, command, parcel
+from .bundle import IMAGE, bundle, command
 from .hub import LostContactError, NotThereError, SignInError, UserHub
 from .protocol import EVENT, heard, is_marked, plain, taken_over
 from .result import fetch_best_checkpoint, fetch_result, has_checkpoints, last_event_of, stop_place
@@ -34,7 +34,7 @@ MOST_TRIES = 3
 
 
 @dataclass(frozen=True)
-class Pace:
+class JobPace:
     """How patient a watch is, in seconds.
 
     look: between looks at a job that waits. retry, retry_most: between attempts to find the Hub
@@ -52,7 +52,7 @@ class Watch:
     """The thread of one run. `run.json`'s `engine` says where it is, so that another can go on."""
 
     def __init__(
-        self, run: Run, hub: UserHub, pace: Pace, env: Mapping[str, str],
+        self, run: Run, hub: UserHub, pace: JobPace, env: Mapping[str, str],
         admit: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         """Nothing happens before `start`.
@@ -137,7 +137,7 @@ class Watch:
             repo = engine["repository"]
             self._say("upload")
             self.hub.create_private(repo)
-            revision = self.hub.commit(repo, parcel(self.run, engine["mark"]), "What the job needs")
+            revision = self.hub.commit(repo, bundle(self.run, engine["mark"]), "What the job needs")
             if self.stop_asked:
                 self._end_as("stopped", "It was stopped before it began.")
                 return False

@@ -44,13 +44,13 @@ TRIES = 6
 def main(folder: str, repo: str) -> int:
     """Run what was fetched into `folder`; the exit status is 0 if there is a result."""
     hub = UserHub(os.environ["HF_TOKEN"], os.environ.get("HF_ENDPOINT"))
-    job = Job(Path(folder), repo, hub)
+    job = RemoteJob(Path(folder), repo, hub)
     signal.signal(signal.SIGTERM, lambda _number, _frame: job.ask_to_stop())
     return job.run_to_the_end()
 
 
 @dataclass
-class Job:
+class RemoteJob:
     """A job as it runs. upload_every: seconds between two uploads of checkpoints."""
 
     folder: Path

@@ -14,8 +14,8 @@ from corpus.columns import Columns
 from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements, upload
-from ui.services.app import House
-from ui.services.importing import Brought, Intake, Steps, certain_guess, chosen_columns
+from ui.services.app import Services
+from ui.services.importing import Importer, ImportRequest, Steps, certain_guess, chosen_columns
 from ui.services.process import CancelledError
 from ui.services.uploads import Raw
 
@@ -41,8 +41,8 @@ Shown = Generator[Changes, None, Any]
 class DataActs:
     """The handlers, for the components of one page."""
 
-    house: House
-    intake: Intake
+    services: Services
+    importer: Importer
     parts: "Parts"
     _cancels: dict[tuple[str, str], set[threading.Event]] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ class DataActs:
         """Take over a file that was just uploaded."""
         parts = self.parts
         try:
-            raw = self.house.uploads.received(file, self.house.door.visitor(request, nonce))
+            raw = self.services.uploads.received(file, self.services.auth.visitor(request, nonce))
         except ValueError as error:
             return {parts.file: None, parts.said: elements.error(str(error))}
         self.cancel(request)  # what is being made of an earlier one
@@ -61,7 +61,7 @@ class DataActs:
     def name_hub(self, named: str) -> Changes:
         """Name a data set of the Hub."""
         try:
-            Brought(hub=str(named or "").strip()).check()
+            ImportRequest(hub=str(named or "").strip()).check()
         except ValueError as error:
             return {self.parts.said: elements.error(str(error))}
         return {self.parts.brought: marked(hub=named.strip()), self.parts.said: ""}
@@ -69,7 +69,7 @@ class DataActs:
     def choose_part(self, brought: str, config: str | None, split: str | None) -> Changes:
         """Look at another configuration or split of the same data set."""
         try:
-            hub = Brought.from_json(brought).hub
+            hub = ImportRequest.from_json(brought).hub
         except ValueError as error:
             return {self.parts.said: elements.error(str(error))}
         return {self.parts.brought: marked(hub=hub, config=config or "", split=split or "")}
@@ -78,7 +78,7 @@ class DataActs:
         """Take over a file of more passages."""
         parts = self.parts
         try:
-            raw = self.house.uploads.received(file, self.house.door.visitor(request, nonce))
+            raw = self.services.uploads.received(file, self.services.auth.visitor(request, nonce))
         except ValueError as error:
             return {parts.more: None, parts.said: elements.error(str(error))}
         return {parts.more: None, **self._with_more(raw)}
@@ -100,9 +100,12 @@ class DataActs:
     ) -> Iterator[Changes]:
         """Look at what was brought; where its columns are beyond doubt, take it at once."""
         def work(cancel: threading.Event) -> Shown:
-            visitor, what = self.house.door.visitor(request, nonce), Brought.from_json(brought)
+            visitor, what = (
+                self.services.auth.visitor(request, nonce),
+                ImportRequest.from_json(brought),
+            )
             yield {self.parts.found: ""}  # with what was found of an earlier one its boxes go
-            look = yield from self._told(self.intake.look(visitor, what, cancel), LOOKING)
+            look = yield from self._told(self.importer.look(visitor, what, cancel), LOOKING)
             certain, guess = certain_guess(look), look.get("guess")
             columns = restored_columns(brought) or (Columns.from_json(guess) if guess else None)
             yield {self.parts.found: upload.found(look, self._title(visitor, what), columns),
@@ -124,7 +127,10 @@ class DataActs:
     ) -> Iterator[Changes]:
         """Take what was brought, with the columns that were chosen."""
         def work(cancel: threading.Event) -> Shown:
-            visitor, what = self.house.door.visitor(request, nonce), Brought.from_json(brought)
+            visitor, what = (
+                self.services.auth.visitor(request, nonce),
+                ImportRequest.from_json(brought),
+            )
             yield from self._take(visitor, what, _chosen(roles), extra, cancel)
 
         yield from self._working(request, work)
@@ -134,7 +140,10 @@ class DataActs:
     ) -> Iterator[Changes]:
         """Take it anew with other passages beside it, if it was taken before."""
         def work(cancel: threading.Event) -> Shown:
-            visitor, what = self.house.door.visitor(request, nonce), Brought.from_json(brought)
+            visitor, what = (
+                self.services.auth.visitor(request, nonce),
+                ImportRequest.from_json(brought),
+            )
             columns = _chosen(roles) if roles[0] else None  # of a BEIR folder there are none
             yield from self._take(visitor, what, columns, extra, cancel)
 
@@ -144,16 +153,16 @@ class DataActs:
         yield from self._working(request, work)
 
     def _take(
-        self, visitor: Visitor, what: Brought, columns: Columns | None, extra: str,
+        self, visitor: Visitor, what: ImportRequest, columns: Columns | None, extra: str,
         cancel: threading.Event,
     ) -> Shown:
-        more = self.house.uploads.raw(extra, visitor) if extra else None
-        taken = self.intake.take(visitor, what, columns, more, cancel)
+        more = self.services.uploads.raw(extra, visitor) if extra else None
+        taken = self.importer.take(visitor, what, columns, more, cancel)
         name = yield from self._told(taken, READING)
         yield {self.parts.data: name, self.parts.mine: name, self.parts.said: ""}
 
-    def _title(self, visitor: Visitor, what: Brought) -> str:
-        return self.house.uploads.raw(what.raw, visitor).path.name if what.raw else what.title
+    def _title(self, visitor: Visitor, what: ImportRequest) -> str:
+        return self.services.uploads.raw(what.raw, visitor).path.name if what.raw else what.title
 
     def fill(self, boxes: str) -> Changes:
         """Fill the boxes with what can be chosen of what was looked at.
@@ -185,9 +194,9 @@ class DataActs:
             return {self.parts.check: f'<div data-own="{own}">{html}</div>'}
 
         def work(cancel: threading.Event) -> Shown:
-            steps = self.intake.check(self.house.door.looks(request, nonce), data, cancel)
+            steps = self.importer.check(self.services.auth.looks(request, nonce), data, cancel)
             found = Report.from_json((yield from self._told(steps, CHECKING, shown)))
-            title = self.house.uploads.title(data) or found.name
+            title = self.services.uploads.title(data) or found.name
             yield shown(data_html.report(found, title))
 
         yield from self._cancellable(request, str(data), work, shown)
@@ -271,10 +280,10 @@ class DataActs:
         brought: by somebody who was quicker. begun: a check has, and it marks this view of the
         page: what the view has kept itself is not put back over what is there by now.
         """
-        parts, uploads = self.parts, self.house.uploads
+        parts, uploads = self.parts, self.services.uploads
         if isinstance(kept, list):
             kept = None if kept[-1:] in ([begun], [""]) else kept[:-1]
-        visitor = self.house.door.looks(request, nonce)
+        visitor = self.services.auth.looks(request, nonce)
         found = None if brought else restored(kept, uploads, visitor)
         if not nonce or found is None:
             return {parts.begin: marked()} if nonce and not begun else gr.skip()
@@ -293,7 +302,7 @@ def _chosen(roles: Sequence[Any]) -> Columns:
     return chosen_columns(dict(zip(ROLES, roles, strict=True)))
 
 
-def _boxes(look: Mapping[str, Any], columns: Columns | None, what: Brought) -> str:
+def _boxes(look: Mapping[str, Any], columns: Columns | None, what: ImportRequest) -> str:
     """What the boxes are to be filled with, never twice the same."""
     return marked(
         names=[str(name) for name in look.get("columns") or []],

@@ -10,8 +10,8 @@ from corpus.load import BUILT_IN
 from corpus.readers.open import SOURCE_SUFFIXES
 from ui.html import data as data_html
 from ui.html import upload
-from ui.services.app import House
-from ui.services.importing import Intake
+from ui.services.app import Services
+from ui.services.importing import Importer
 from ui.tabs.shared import Shared
 
 from .components import NONE, Parts, Roles
@@ -19,7 +19,7 @@ from .handlers import DataActs
 from .restore import OWN
 
 CHILDREN: dict[str, Any] = {"concurrency_id": "children", "concurrency_limit": 12}
-"""How many may look, convert and check at a time; `Intake` has most of them wait their turn."""
+"""How many may look, convert and check at a time; `Importer` has most of them wait their turn."""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -35,16 +35,17 @@ class DataPanel:
     chosen: list[Any]
 
 
-def data_panel(house: House, intake: Intake, shared: Shared) -> DataPanel:
+def data_panel(services: Services, importer: Importer, shared: Shared) -> DataPanel:
     """Build the section inside the current Blocks."""
-    parts = _parts(house)
+    parts = _parts(services)
     kept = gr.BrowserState(None, storage_key="tandem-data", secret="tandem-data-1")
-    return DataPanel(parts.data, _listen(DataActs(house, intake, parts), parts, kept, shared.nonce,
-                                         shared))
+    return DataPanel(
+        parts.data, _listen(DataActs(services, importer, parts), parts, kept, shared.nonce, shared)
+    )
 
 
-def _parts(house: House) -> Parts:
-    own = house.settings.data if house.settings.data != BUILT_IN else None
+def _parts(services: Services) -> Parts:
+    own = services.settings.data if services.settings.data != BUILT_IN else None
     choices = [("Porsche questions and answers (built in)", BUILT_IN)]
     choices += [(f"{Path(own).name} (TANDEM_DATA)", own)] if own else []
     gr.Markdown("### 1 · Data")
@@ -55,7 +56,7 @@ def _parts(house: House) -> Parts:
     # What is seen of all this the style sheet says: what comes to the page in the same moment as
     # what stands in it sometimes stays empty.
     with gr.Column(elem_id="bring"):
-        gr.HTML(upload.before(house.settings), js_on_load=None, elem_id="before")
+        gr.HTML(upload.before(services.settings), js_on_load=None, elem_id="before")
         file = gr.File(label="A file", file_types=list(SOURCE_SUFFIXES), height=140,
                        elem_id="data-file")
         with gr.Accordion("Or a data set of the Hub", open=False):
@@ -106,37 +107,41 @@ def _roles() -> tuple[Roles, gr.Button, gr.Button]:
 
 
 def _listen(
-    acts: DataActs, parts: Parts, kept: gr.BrowserState, nonce: gr.Textbox, shared: Shared
+    service: DataActs, parts: Parts, kept: gr.BrowserState, nonce: gr.Textbox, shared: Shared
 ) -> list[Any]:
     """Say what happens; gives the events by which data is chosen."""
     now: dict[str, Any] = {"queue": False, **QUIET}
     children: dict[str, Any] = {**CHILDREN, **QUIET}
     roles, made = parts.roles.all, [parts.data, parts.mine, parts.said, parts.progress]
     switched = parts.source.change(_switch, [parts.source, parts.mine], parts.data, **now)
-    _listen_to_bringing(acts, parts, nonce)
+    _listen_to_bringing(service, parts, nonce)
     brought = parts.brought.change(
-        acts.bring, [nonce, parts.brought, parts.extra, parts.mine],
+        service.bring, [nonce, parts.brought, parts.extra, parts.mine],
         [parts.found, parts.boxes, *made], trigger_mode="always_last", **children)
-    filled = parts.boxes.change(acts.fill, parts.boxes, [*roles, parts.config, parts.split], **now)
-    used = parts.use.click(acts.use, [nonce, parts.brought, parts.extra, *roles], made, **children)
-    more = [event.then(acts.use_with, [nonce, parts.brought, parts.extra, parts.mine, *roles],
+    filled = parts.boxes.change(
+        service.fill, parts.boxes, [*roles, parts.config, parts.split], **now
+    )
+    used = parts.use.click(
+        service.use, [nonce, parts.brought, parts.extra, *roles], made, **children
+    )
+    more = [event.then(service.use_with, [nonce, parts.brought, parts.extra, parts.mine, *roles],
                        made, **children)
             for event in (
                 # Unprocessed: Gradio's way makes an empty file beside each, and nobody removes it.
-                parts.more.upload(acts.receive_more, [nonce, parts.more],
+                parts.more.upload(service.receive_more, [nonce, parts.more],
                                   [parts.more, parts.said, *parts.joining], preprocess=False,
                                   **QUIET),
-                parts.more_out.click(acts.without_more, None, parts.joining, **now))]
+                parts.more_out.click(service.without_more, None, parts.joining, **now))]
     parts.swap.click(lambda anchor, positive: (positive, anchor), roles[:2], roles[:2], **now)
     # Not when the nonce comes: what else waits for that would wait for the check.
-    gr.on([parts.data.change, parts.begin.change, parts.again.click], acts.check,
+    gr.on([parts.data.change, parts.begin.change, parts.again.click], service.check,
           [nonce, parts.data], parts.check, trigger_mode="always_last", **children)
-    parts.data.change(acts.stop_others, parts.data, None, trigger_mode="multiple", **now)
+    parts.data.change(service.stop_others, parts.data, None, trigger_mode="multiple", **now)
     shared.tune.change(_asked_to_tune, shared.tune,
                        [parts.source, parts.mine, parts.data, shared.tune],
                        trigger_mode="multiple", **now)
-    parts.cancel.click(acts.cancel, None, None, **now)
-    parts.stop.click(acts.stop_check, None, None, **now)
+    parts.cancel.click(service.cancel, None, None, **now)
+    parts.stop.click(service.stop_check, None, None, **now)
     parts.compare.click(lambda data: (data, gr.Tabs(selected="compare")), parts.data,
                         [shared.run, shared.tabs], **now)
     # Kept when somebody chooses or brings: what the page fills in while it loads would overwrite
@@ -145,19 +150,19 @@ def _listen(
     chosen = [switched, brought, used, *more]
     for event in (*chosen, filled):
         event.success(lambda *values: list(values), remembered, kept, **now)
-    gr.on([nonce.change, kept.change], acts.restore, [nonce, kept, parts.brought, parts.begin],
+    gr.on([nonce.change, kept.change], service.restore, [nonce, kept, parts.brought, parts.begin],
           [parts.source, parts.mine, parts.begin, parts.brought, parts.said, *parts.joining],
           trigger_mode="multiple", **now)
     return chosen
 
 
-def _listen_to_bringing(acts: DataActs, parts: Parts, nonce: gr.Textbox) -> None:
+def _listen_to_bringing(service: DataActs, parts: Parts, nonce: gr.Textbox) -> None:
     now: dict[str, Any] = {"queue": False, **QUIET}
-    parts.file.upload(acts.receive, [nonce, parts.file], [parts.file, parts.brought, parts.said],
+    parts.file.upload(service.receive, [nonce, parts.file], [parts.file, parts.brought, parts.said],
                       preprocess=False, **QUIET)
-    gr.on([parts.hub_look.click, parts.hub.submit], acts.name_hub, parts.hub,
+    gr.on([parts.hub_look.click, parts.hub.submit], service.name_hub, parts.hub,
           [parts.brought, parts.said], **now)
-    gr.on([parts.config.input, parts.split.input], acts.choose_part,
+    gr.on([parts.config.input, parts.split.input], service.choose_part,
           [parts.brought, parts.config, parts.split], [parts.brought, parts.said], **now)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from corpus.columns import Columns
 from ui.auth import Visitor
-from ui.services.importing import Brought, chosen_columns
+from ui.services.importing import ImportRequest, chosen_columns
 from ui.services.uploads import UploadError, Uploads
 
 OWN = "own"
@@ -62,7 +62,7 @@ def _again(
     brought: str, roles: Mapping[str, Any], uploads: Uploads, visitor: Visitor
 ) -> str:
     try:
-        what = Brought.from_json(brought)
+        what = ImportRequest.from_json(brought)
     except ValueError:
         return ""
     if what.raw and not _is_here(lambda: uploads.raw(what.raw, visitor)):

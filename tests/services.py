@@ -15,17 +15,17 @@ def ask_fake_hub(token):
     return Account(names[token], f"id-{names[token]}", (names[token],))
 
 
-def house_in(home, engines=None, ask=ask_fake_hub, **chosen):
+def services_in(home, engines=None, ask=ask_fake_hub, **chosen):
     """What stands behind the page, with fakes for what is slow."""
     from hub.account import Accounts
     from train.engines.queue import Queue
     from train.settings import Settings
-    from ui.auth import Door
-    from ui.services.app import House
-    from ui.services.opening import Showcase
+    from ui.auth import Auth
+    from ui.services.app import Services
+    from ui.services.opening import OpeningPair
     from ui.services.uploads import Uploads
 
     settings = Settings(home=home, **chosen)
     queue = Queue(settings.runs, engines or {"local": FakeEngine()}, settings.max_disk)
-    return House(settings, Showcase(settings, queue), queue, Door(settings, Accounts(ask)),
+    return Services(settings, OpeningPair(settings, queue), queue, Auth(settings, Accounts(ask)),
                  Uploads(settings))
