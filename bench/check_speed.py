@@ -34,7 +34,7 @@ import numpy as np
 from corpus.load import BUILT_IN, GENERAL, load_corpus
 from corpus.text import WORD
 
-HOUSE = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 PAIRS = 100_000
 VOCABULARY = 60_000
 SECONDS, MEGABYTES = 120, 3 * 1024
@@ -74,7 +74,7 @@ def measured(path: Path, options: list[str]) -> dict[str, Any]:
     command = [sys.executable, "-m", "corpus", "check", str(path), "--json", "--progress", *options]
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as logged:
         start = time.perf_counter()
-        child = subprocess.Popen(command, cwd=HOUSE, stdout=printed, stderr=logged)
+        child = subprocess.Popen(command, cwd=ROOT, stdout=printed, stderr=logged)
         peak, ended = 0, 0
         while not ended:
             peak = max(peak, peak_kib(child.pid))

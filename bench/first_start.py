@@ -19,7 +19,7 @@ from pathlib import Path
 
 from gradio_client import Client
 
-HOUSE = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 QUESTIONS = ("does the boxster have a frunk", "how quick off the line is the base 718",
              "flappy paddle gearbox jerks when cold", "what does the electric one tow")
 
@@ -36,7 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         env = os.environ | {"TANDEM_HOME": home, "TANDEM_DATA": options.data, "PORT": str(port)}
         start = time.monotonic()
-        app = subprocess.Popen([sys.executable, "app.py"], cwd=HOUSE, env=env,
+        app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             result = measured(f"http://127.0.0.1:{port}", start)

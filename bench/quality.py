@@ -38,7 +38,7 @@ from retrieval.statistics import paired_differences
 
 from .ratios import gain_ratio
 
-HOUSE = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 ELSEWHERE_TOKENS = 128
 """What passages of another domain are cut to, for base and tuned alike: it bounds the time."""
 AT = METRICS.index(PRIMARY)
@@ -84,7 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--set", action="append", default=[], help="for every recipe")
     parser.add_argument("--elsewhere", type=Path, help="a BEIR folder of another domain")
     parser.add_argument("--parallel", type=int, default=2)
-    parser.add_argument("--runs", type=Path, default=HOUSE / ".tandem" / "bench",
+    parser.add_argument("--runs", type=Path, default=ROOT / ".tandem" / "bench",
                         help="folder of the runs; remove it to measure afresh")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
@@ -148,7 +148,7 @@ def one_run(
         cut = [f"max_seq_length={data.tokens}"] if data.tokens else []
         command += [part for value in cut + options.set for part in ("--set", value)]
         env = os.environ | {"OMP_NUM_THREADS": "1", "TANDEM_HOME": str(home)}
-        done = subprocess.run(command, cwd=HOUSE, env=env, capture_output=True, text=True,
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True,
                               check=False)
         if done.returncode:
             sys.exit(f"{recipe} with seed {seed} failed: {done.stderr[-1000:]}")

@@ -21,7 +21,7 @@ from typing import Any
 
 from retrieval.metrics import PRIMARY
 
-from .quality import HOUSE, Data, cpu_model
+from .quality import ROOT, Data, cpu_model
 
 SAID = ("accuracy@1", "accuracy@10", PRIMARY, "mrr@10")
 
@@ -81,7 +81,7 @@ def asked(command: list[str]) -> tuple[dict[str, Any], float]:
     """What a command prints with --json, and its CPU seconds; ends the benchmark if it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        [sys.executable, "-m", *command, "--json"], cwd=HOUSE, capture_output=True, text=True,
+        [sys.executable, "-m", *command, "--json"], cwd=ROOT, capture_output=True, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed: {done.stdout[-500:]} {done.stderr[-1000:]}")

@@ -8,9 +8,9 @@ import pytest
 
 from corpus.load import load_corpus
 from corpus.records import Corpus
-from fakes import FakeEngine, small_corpus
-from samples import write_beir
-from services import services_in
+from support.fakes import FakeEngine, small_corpus
+from support.samples import write_beir
+from support.services import services_in
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def sample_folder(porsche, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def real_job(porsche, tmp_path_factory):
     """What a real job printed and left, trained once for all tests of the engine."""
-    import job_play
+    from support import job_play
 
     return job_play.real_job(porsche, tmp_path_factory.mktemp("job"))
 
@@ -48,8 +48,8 @@ def real_job(porsche, tmp_path_factory):
 @pytest.fixture
 def play(real_job, tmp_path, caplog):
     """A run and its Hub; at the end, whatever happened, the token must be nowhere on disk."""
-    import job_play
-    from jobs_hub import TOKEN
+    from support import job_play
+    from support.jobs_hub import TOKEN
 
     caplog.set_level(logging.DEBUG)
     with job_play.playing(real_job, tmp_path) as play:

@@ -9,7 +9,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-HOUSE = Path(__file__).resolve().parents[2]
+from support.services import ROOT
 
 
 class App:
@@ -24,7 +24,7 @@ class App:
         home.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=HOUSE, stdout=log, stderr=log,
+                [sys.executable, "app.py"], cwd=ROOT, stdout=log, stderr=log,
                 env=os.environ | {"TANDEM_HOME": str(home), "PORT": str(self.port),
                                   "TANDEM_RECIPE": "quick"} | env,
             )

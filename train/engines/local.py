@@ -14,7 +14,7 @@ from train.run.lock import holder
 from train.run.record import ACTIVE, Run, RunError, mark_interrupted
 from train.run.spec import RunSpec, spec_of
 
-HOUSE = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 NICENESS = 19
 """The lowest priority there is: whoever asks a question goes first."""
 
@@ -47,7 +47,7 @@ class LocalEngine:
         with (run.folder / "process.log").open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "train.launch", str(run.folder.resolve())],
-                cwd=HOUSE,
+                cwd=ROOT,
                 env=environment(request, token) | {
                     "TANDEM_HOME": str(self.home.resolve()),
                     "OMP_NUM_THREADS": str(spare_cores()),

@@ -21,31 +21,31 @@ from .commit import create, send
 from .permissions import Target, check_may_write
 from .remote import OF_THE_HUB, RemoteRepo
 
-HOUSE = Path(__file__).resolve().parents[2]
-NEEDED = ("app.py", "requirements.txt", "README.md", "LICENSE", "docs", "corpus", "retrieval",
-          "train", "ui")
+ROOT = Path(__file__).resolve().parents[2]
+NEEDED = ("app.py", "requirements.txt", "README.md", "LICENSE", "docs", "hub", "corpus",
+          "retrieval", "train", "ui")
 OURS = "train/recipe.py"
 """A Space that has this file holds Tandem."""
 log = logging.getLogger("train")
 
 
-def needed_files(house: Path = HOUSE) -> list[str]:
+def needed_files(root: Path = ROOT) -> list[str]:
     """The files a Space needs, as paths in the repository; those git knows, where there is git."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--", *NEEDED], cwd=house,
+    listed = subprocess.run(["git", "ls-files", "-z", "--", *NEEDED], cwd=root,
                             capture_output=True, text=True, check=False)
     names = listed.stdout.rstrip("\0").split("\0") if listed.returncode == 0 else [
-        path.relative_to(house).as_posix()
+        path.relative_to(root).as_posix()
         for name in NEEDED
-        for path in sorted([house / name, *(house / name).rglob("*")])
+        for path in sorted([root / name, *(root / name).rglob("*")])
         if not any(part.startswith((".", "__pycache__"))
-                   for part in path.relative_to(house).parts)
+                   for part in path.relative_to(root).parts)
     ]
-    return sorted(name for name in names if (house / name).is_file())
+    return sorted(name for name in names if (root / name).is_file())
 
 
 def publish_space(
     repo_id: str, hub: Hub, *, private: bool = True, hardware: str | None = None,
-    over: bool = False, house: Path = HOUSE,
+    over: bool = False, root: Path = ROOT,
 ) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """Create or update a Space, yielding events as `publish` does; returns what came of it.
 
@@ -58,7 +58,7 @@ def publish_space(
     if others and OURS not in remote.files and not over:
         raise PublishError(f"The Space {repo_id} holds something else ({', '.join(others[:5])}). "
                            "Take another name, or give --over.", "other_content")
-    items = [Item.of(name, house / name) for name in needed_files(house)]
+    items = [Item.of(name, root / name) for name in needed_files(root)]
     changed = remote.changed(items)
     sent = {item.path for item in items}
     stale = [path for path in others if path not in sent and path.split("/")[0] in NEEDED]

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from train.engines.local import NICENESS, spare_cores
 
-HOUSE = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 LOOK_EVERY = 0.25
 """Seconds between two looks at a process."""
 MOST_PRINTED = 16_000_000
@@ -100,7 +100,7 @@ def _started(
     command: Sequence[str], home: Path, environment: Mapping[str, str], within: float
 ) -> subprocess.Popen[str]:
     child = subprocess.Popen(
-        command, cwd=HOUSE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, errors="replace",
         start_new_session=True,  # so that it is ended with whatever it starts
         env={**environment, "TANDEM_HOME": str(home.resolve()),

@@ -1,7 +1,7 @@
 """Runs on Hugging Face Jobs: paid by and with the token of whoever starts them.
 
 The way of a run: its data, its request and this source go as one commit into a private repository
-of the user (`job_parcel`); a job fetches them, trains, and prints its events (`inside_job`); a
+of the user (`bundle`); a job fetches them, trains, and prints its events (`worker`); a
 thread here writes them into the run directory (`job_watch`); at the end the job leaves the result
 in the repository, from where it is checked and taken over (`job_result`).
 

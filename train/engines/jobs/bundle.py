@@ -22,9 +22,9 @@ from .result import is_safe
 if TYPE_CHECKING:
     from .hub import Operation
 
-HOUSE = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[3]
 SOURCE, REQUEST = "tandem", "request"
-ROOMS = ("corpus", "retrieval", "train")
+ROOMS = ("hub", "corpus", "retrieval", "train")
 NOT_THERE = ("gradio",)
 """Requirements of the page alone."""
 IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
@@ -35,7 +35,7 @@ from huggingface_hub import snapshot_download
 folder = snapshot_download(sys.argv[1], revision=sys.argv[2], token=os.environ["HF_TOKEN"],
                            local_dir="tandem-job")
 sys.path.insert(0, os.path.join(folder, "tandem"))
-from train.engines.inside_job import main
+from train.engines.jobs.worker import main
 sys.exit(main(folder, sys.argv[1]))
 """
 """All that a job is told: fetch the commit, and run what is in it."""
@@ -57,7 +57,7 @@ def command(repo: str, revision: str) -> list[str]:
 def requirements() -> list[str]:
     """What training needs of requirements.txt, each with its pin."""
     lines = (line.partition("#")[0].strip()
-             for line in (HOUSE / "requirements.txt").read_text("utf-8").splitlines())
+             for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines())
     return [line for line in lines
             if line and re.split(r"[\[<>=~! ]", line)[0] not in NOT_THERE]
 
@@ -103,11 +103,11 @@ def _record(run: Run, request: RunSpec) -> dict[str, Any]:
 
 def _source(with_corpus: bool) -> Iterator[tuple[str, Path]]:
     for room in ROOMS:
-        for path in (HOUSE / room).rglob("*"):
+        for path in (ROOT / room).rglob("*"):
             code = path.suffix == ".py"
-            data = with_corpus and path.is_relative_to(HOUSE / "corpus" / BUILT_IN)
+            data = with_corpus and path.is_relative_to(ROOT / "corpus" / BUILT_IN)
             if path.is_file() and (code or data) and "__pycache__" not in path.parts:
-                yield f"{SOURCE}/{path.relative_to(HOUSE).as_posix()}", path
+                yield f"{SOURCE}/{path.relative_to(ROOT).as_posix()}", path
 
 
 def _data(source: str) -> Iterator[tuple[str, Path]]:

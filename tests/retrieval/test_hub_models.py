@@ -1,0 +1,122 @@
+"""Models by Hub id, through the unmodified client, from a Hub on loopback."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from retrieval import encoder as room
+from retrieval.encoder import EMBEDDED_SHA256, load_encoder
+from support.model_hub import hub
+from support.samples import write_beir
+from support.services import ROOT
+from support.tiny import embedded, tiny_model
+from train.run.record import Run
+
+pytestmark = pytest.mark.slow
+
+ANCESTOR = "mixedbread-ai/mxbai-embed-large-v1@e7857440379da569f68f19e8403b69cd7be26e50"
+LOAD = """
+import json, sys
+from retrieval.encoder import load_encoder
+encoder = load_encoder(sys.argv[1])
+print(json.dumps({"dim": encoder.dim, "name": encoder.name,
+                  "one": encoder.encode_queries(["a question"])[0][:3].tolist()}))
+"""
+
+
+def load(name, endpoint, home, **env):
+    # The endpoint is read when the client is imported: so a process of its own.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    environment |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(home)} | env
+    return subprocess.run([sys.executable, "-c", LOAD, name], cwd=ROOT, env=environment,
+                          capture_output=True, text=True, timeout=120)
+
+
+def test_a_model_by_hub_id_is_fetched_and_is_the_model_that_was_put_there(tmp_path, encoder):
+    with hub("acme/mini", embedded()) as (address, asked):
+        done = load("acme/mini", address, tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    result = json.loads(done.stdout)
+    assert (result["name"], result["dim"]) == ("acme/mini", 384)
+    expected = encoder.encode_queries(["a question"])[0][:3].tolist()
+    assert result["one"] == pytest.approx(expected, abs=1e-5)
+    fetched = {path for command, path, _ in asked if command == "GET"}
+    assert any(path.endswith("model.safetensors") for path in fetched)
+    assert not [path for path in fetched if path.endswith((".bin", ".py", ".pt"))]
+    assert EMBEDDED_SHA256 in {path.name for path in tmp_path.rglob("*")} | {
+        path.resolve().name for path in tmp_path.rglob("model.safetensors")}
+
+
+def test_a_private_model_of_the_owner_is_had_with_the_owners_token_and_not_without(tmp_path):
+    with hub("acme/mini", embedded(), token="hf_ownersecret") as (address, _):
+        mine = load("acme/mini", address, tmp_path / "mine", HF_TOKEN="hf_ownersecret")
+        other = load("acme/mini", address, tmp_path / "other", HF_TOKEN="hf_othersecret")
+    assert mine.returncode == 0, mine.stderr[-2000:]
+    assert other.returncode == 1
+    assert "ModelError: The model acme/mini could not be loaded" in other.stderr
+    assert "secret" not in mine.stderr + other.stderr
+
+
+def test_a_model_that_is_not_there_is_refused_with_a_sentence(tmp_path):
+    with hub("acme/mini", embedded()) as (address, _):
+        done = load("acme/other", address, tmp_path)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "ModelError: The model acme/other could not be loaded" in last
+    assert len(last) < 500
+
+
+def test_without_a_hub_a_cached_model_is_taken_and_another_is_refused(tmp_path):
+    with hub("acme/mini", embedded()) as (address, _):
+        assert load("acme/mini", address, tmp_path).returncode == 0
+    cached = load("acme/mini", address, tmp_path)  # the Hub is gone now
+    assert cached.returncode == 0, cached.stderr[-2000:]
+    other = load("acme/other", address, tmp_path)
+    assert other.returncode == 1
+    assert "the Hub does not answer and it is not in the cache" in other.stderr
+
+
+def fit(name, endpoint, home, *more):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    environment |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "TANDEM_HOME": str(home),
+                    "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "train", "fit", "--base", name, "--out", str(home / "run"), *more],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_the_ancestors_base_is_trained_by_id_and_revision_and_its_model_needs_no_hub(
+    porsche, tmp_path, monkeypatch
+):
+    name, commit = ANCESTOR.split("@")
+    prompt = room.PRESCRIBED[name]["query"]
+    base = tiny_model(tmp_path / "base", pooling="cls", prompts={"query": prompt, "passage": ""})
+    data = write_beir(porsche, tmp_path / "data", passages=20)
+    more = ("--data", str(data), "--set", "truncate_dim=16", "--set", "batch_size=8",
+            "--set", "epochs=1")
+    with hub(name, base, commit=commit) as (address, asked):
+        done = fit(ANCESTOR, address, tmp_path, *more)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert any(f"/resolve/{commit}/model.safetensors" in path for _, path, _ in asked)
+    run = Run(tmp_path / "run")
+    described = run.record()["base_model"]
+    assert (described["name"], described["revision"], described["dim"]) == (name, commit, 16)
+    assert run.record()["prompts"]["base"]["query"] == prompt
+    assert ANCESTOR.split("@")[0] in (run.model / "README.md").read_text("utf-8")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    tuned = load_encoder(str(run.model))
+    assert tuned.dim == 16
+    assert tuned.model[1].pooling_mode in ("cls", ("cls",))
+    used = run.record()["prompts"]["tuned"]["used"]
+    assert tuned.prompts["query"] == (prompt if used else "")
+    assert tuned.encode_queries(["a question"]).shape == (1, 16)
+
+
+def test_a_revision_that_is_not_there_is_refused_with_a_sentence(tmp_path):
+    with hub("acme/mini", embedded()) as (address, _):
+        done = load("acme/mini@" + "f" * 40, address, tmp_path)
+    assert done.returncode == 1
+    assert "ModelError: The model acme/mini could not be loaded" in done.stderr

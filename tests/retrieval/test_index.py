@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from retrieval.bm25 import build_lexical_index
+from retrieval.index import Index, Ranking, build_index, store_index
+from support.fakes import HashingEncoder, small_corpus
+
+
+def ranking(scores):
+    ids = [f"p{i}" for i in range(len(scores))]
+    return Ranking(ids, np.array(scores, np.float32), {pid: i for i, pid in enumerate(ids)})
+
+
+def test_equal_scores_are_ranked_by_passage_id():
+    tied = ranking([0.5, 0.9, 0.5, 0.5])
+    assert [pid for pid, _ in tied.top(3)] == ["p1", "p0", "p2"]
+    assert [tied.rank(f"p{i}") for i in range(4)] == [2, 1, 3, 4]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_top_and_rank_agree_with_a_full_sort_of_many_ties(seed):
+    scores = np.random.default_rng(seed).integers(0, 6, 200).astype(np.float32)
+    full = sorted(range(200), key=lambda i: (-scores[i], i))
+    made = ranking(scores)
+    assert [pid for pid, _ in made.top(40)] == [f"p{i}" for i in full[:40]]
+    assert [made.rank(f"p{i}") for i in full] == list(range(1, 201))
+
+
+def test_top_of_more_than_there_are_is_all_and_of_none_is_none():
+    assert len(ranking([1, 2]).top(10)) == 2
+    assert ranking([1, 2]).top(0) == []
+    assert ranking([1, 2]).rank("unknown") is None
+
+
+def test_search_finds_the_passage_that_shares_words(corpus):
+    index = build_index(HashingEncoder(), corpus)
+    found = index.search_many(["yellow calipers", "Targa roof"])
+    assert [r.top(1)[0][0] for r in found] == ["p5", "p6"]
+
+
+def test_a_second_build_reads_the_cache_and_a_damaged_one_is_encoded_again(corpus, tmp_path):
+    first = build_index(HashingEncoder(), corpus, tmp_path)
+    again = HashingEncoder()
+    assert np.array_equal(build_index(again, corpus, tmp_path).vectors, first.vectors)
+    assert again.calls == 0
+    next(tmp_path.iterdir()).write_bytes(b"\x93NUMPY broken")
+    assert np.array_equal(build_index(again, corpus, tmp_path).vectors, first.vectors)
+    assert again.calls > 0
+
+
+def test_the_cache_tells_models_corpora_and_dims_apart(corpus, tmp_path):
+    store_index(build_index(HashingEncoder(), corpus), corpus, tmp_path)
+    store_index(build_index(HashingEncoder(salt="x"), corpus), corpus, tmp_path)
+    store_index(build_index(HashingEncoder(dim=8), corpus), corpus, tmp_path)
+    assert len(list(tmp_path.glob("*.npy"))) == 3
+
+
+def test_truncated_index_is_that_of_the_truncated_encoder(corpus):
+    cut = build_index(HashingEncoder(), corpus).truncated(8)
+    assert np.allclose(cut.vectors, build_index(HashingEncoder(dim=8), corpus).vectors, atol=1e-6)
+    with pytest.raises(ValueError, match="truncate_dim"):
+        cut.truncated(100)
+
+
+def test_progress_reaches_the_number_of_passages(corpus):
+    seen = []
+    build_index(HashingEncoder(), corpus, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (6, 6)
+
+
+def test_vectors_that_are_not_numbers_rank_last_and_break_nothing(corpus):
+    from retrieval.encoder import normalised
+
+    vectors = normalised(np.array([[np.nan, 1], [0, 0], [3, 4]], np.float32))
+    assert np.allclose(vectors, [[0, 0], [0, 0], [0.6, 0.8]])
+    index = Index(HashingEncoder(dim=2), ("a", "b", "c"), vectors)
+    assert len(index.search_many(["word"])[0].top(3)) == 3
+
+
+def test_bm25_ranks_by_words_and_folds_endings():
+    found = build_lexical_index(small_corpus()).search_many(["caliper brake", "zzz", ""])
+    assert found[0].top(1)[0][0] == "p5"
+    assert [pid for pid, score in found[1].top(2)] == ["p1", "p2"]
+    assert found[2].top(1)[0][1] == 0
+
+
+def test_vectors_that_cannot_be_written_whole_leave_nothing_behind(corpus, tmp_path, monkeypatch):
+    from retrieval import index as room
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(room.np, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        build_index(HashingEncoder(), corpus, tmp_path)
+    assert list(tmp_path.iterdir()) == []

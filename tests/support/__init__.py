@@ -1,0 +1,1 @@
+"""What tests share: fakes, samples, and servers on loopback."""

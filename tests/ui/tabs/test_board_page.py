@@ -1,0 +1,225 @@
+"""The Scoreboard's handlers, without a browser."""
+
+import csv
+import io
+import json
+import sys
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+
+from retrieval.blind import tally
+from retrieval.evaluation import Evidence, evaluate
+from retrieval.index import build_index
+from retrieval.metrics import PRIMARY
+from support.fakes import HashingEncoder
+from support.finished import questions
+from support.markup import HOSTILE, Tags
+from train.report.write import rendered
+from train.run.compare import RunRow
+from train.run.record import create_run
+from train.settings import Settings
+from ui.html import explain, runs
+from ui.html.retention import retention
+from ui.services.model_pair import LEXICAL, ModelPair
+from ui.services.retention import RetentionError, RetentionService
+from ui.tabs import blind
+from ui.tabs.board_handlers import findings, give_report, run_of, trained_dims
+from ui.tabs.scoreboard import HEADERS, OUTCOMES, arrival, headed, question_rows
+
+
+@pytest.fixture(scope="module")
+def pair():
+    corpus = questions()
+    base = build_index(HashingEncoder("base", dim=8), corpus)
+    tuned = build_index(HashingEncoder("tuned"), corpus)
+    evidence = Evidence("test", len(corpus.passages), evaluate(base, corpus, "test"),
+                        evaluate(tuned, corpus, "test"))
+    return ModelPair(corpus, base).with_tuned(tuned, evidence, "about it")
+
+
+@pytest.fixture
+def services(pair, tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    auth = SimpleNamespace(looks=lambda request, nonce: SimpleNamespace(is_owner=True))
+    return SimpleNamespace(settings=settings, auth=auth, opening=SimpleNamespace(
+        pair_of=lambda run="": pair, run=None))
+
+
+@pytest.fixture
+def service(services, pair):
+    return SimpleNamespace(services=services, pair=lambda visitor, run: pair)
+
+
+def test_the_rows_end_in_the_id_and_filter_by_outcome(pair):
+    rows = question_rows(pair, "all")
+    assert len(rows) == 23 and all(len(row) == len(HEADERS) for row in rows)
+    assert {row[-1] for row in rows} == set(pair.corpus.qrels["test"])
+    by_kind = {kind: len(question_rows(pair, kind)) for kind in OUTCOMES[1:]}
+    assert sum(by_kind.values()) == 23 and by_kind["won"] > 0
+
+
+def test_the_table_names_the_side_that_fine_tuned_stands_against(pair):
+    assert headed([], ("Base", "Fine-tuned"))["headers"] == HEADERS
+    table = gr.Dataframe(headers=HEADERS).postprocess(
+        headed(question_rows(pair, "all", LEXICAL), (LEXICAL, "Fine-tuned")))
+    assert table.headers[1] == "BM25 rank" and len(table.data) == 23
+
+
+def test_bm25_stands_in_place_of_base_when_it_is_asked_for(pair):
+    against = pair.evidence_against(LEXICAL)
+    assert against.tuned == pair.evidence.tuned
+    assert against.base == evaluate(pair.lexical(), pair.corpus, "test")
+    assert pair.evidence_against(LEXICAL) is against  # measured once
+    assert pair.evidence_against("Base") is pair.evidence
+
+
+def test_why_is_told_of_a_chosen_question_and_escapes_it(pair, tmp_path):
+    query_id = next(iter(pair.corpus.qrels["test"]))
+    quick = pair.why([query_id], "Base", tmp_path, trained=False)[0]
+    assert quick.trained is None
+    html = explain.why_panel(quick, "Base", waiting=True)
+    assert "is being looked for" in html
+    whole = pair.why([query_id], "Base", tmp_path)[0]
+    assert whole.trained is not None and pair.knows_train_questions
+    html = explain.why_panel(whole, HOSTILE)
+    Tags(html)
+    assert "<img" not in html
+    assert whole.query.text in html and f"{whole.tuned.score:.3f}" in html
+    assert whole.trained[0].text in html
+
+
+def test_the_worst_regressions_name_what_outranked_the_answer(pair, tmp_path):
+    lost = [query.query_id for query in pair.evidence.queries][:2]
+    html = explain.regressions(pair.why(lost, "Base", tmp_path, trained=False), "Base")
+    Tags(html)
+    assert html.count("<tr>") == 3
+    assert "No question got worse" in explain.regressions([], "Base")
+
+
+def test_quality_by_dims_is_measured_once_and_reported(pair, services):
+    seen = []
+    rows = pair.by_dim([24], lambda *at: seen.append(at))
+    assert [row.dim for row in rows] == [8, 16, 24, 32, 64]
+    pair.by_dim([], lambda *at: seen.append(at))
+    assert len(seen) == 5
+    assert "against truncate_dim" in rendered(findings(services, pair, "Base"), ".html")
+
+
+def test_a_report_of_a_pair_without_a_run_says_what_it_was_made_of(pair, services):
+    facts = findings(services, pair, LEXICAL).facts
+    assert facts["In place of Base"] == LEXICAL
+    assert facts["Fine-tuned fingerprint"] == pair.tuned.encoder.fingerprint
+    assert facts["Data fingerprint"] == pair.corpus.fingerprint
+
+
+@pytest.mark.parametrize("ending", [".html", ".csv", ".json"])
+def test_one_click_gives_a_file_whose_name_the_browser_waits_for(service, ending):
+    button, name = give_report(service, ending)(None, "", "", "Base")
+    assert name.endswith(ending) and button.value["orig_name"] == name
+    with open(button.value["path"], encoding="utf-8") as file:
+        assert PRIMARY in file.read()
+
+
+def test_the_trained_dims_are_those_of_the_recipe(tmp_path):
+    run = create_run(tmp_path, "r")
+    run.update(recipe={"truncate_dim": 512, "matryoshka_dims": [64, 128]})
+    assert trained_dims(run) == [512, 64, 128]
+    assert trained_dims(None) == []
+
+
+def test_a_pair_of_no_run_has_none(services, pair):
+    assert run_of(services, pair) is None
+
+
+def test_the_address_sets_the_filter_and_the_side_and_nothing_unknown():
+    outcome, against = arrival(SimpleNamespace(query_params={"filter": "lost", "against": "BM25"}))
+    assert (outcome, against) == ("lost", "BM25")
+    skipped = arrival(SimpleNamespace(query_params={"filter": "<img>"}))
+    assert all(isinstance(value, dict) for value in skipped)
+
+
+def worker(tmp_path, code):
+    return RetentionService(tmp_path, lambda run: [sys.executable, "-c", code])
+
+
+def test_what_it_cost_elsewhere_is_what_the_process_says(tmp_path):
+    run = create_run(tmp_path, "r")
+    assert worker(tmp_path, "print('{\"split\": \"general\"}')").measure(run) == {
+        "split": "general"}
+    with pytest.raises(RetentionError, match="no model"):
+        worker(tmp_path, "print('{\"error\": \"no model\"}')").measure(run)
+    with pytest.raises(RetentionError, match="could not be measured: SystemExit|boom"):
+        worker(tmp_path, "raise SystemExit('boom')").measure(run)
+    run.update(retention={"split": "kept"})
+    assert worker(tmp_path, "raise SystemExit(1)").measure(run) == {"split": "kept"}
+
+
+def test_what_it_cost_elsewhere_has_a_verdict_of_its_own(pair):
+    found = pair.evidence.as_json() | {"verdict": HOSTILE}
+    html = retention(found)
+    assert "img" not in {tag for tag, _ in Tags(html).opened}
+    assert "not measured yet" in retention(None)
+
+
+def test_a_blind_session_votes_to_its_end_and_is_counted(services, pair):
+    session = blind.begin(services, pair, "", 3, "Ann", "")
+    swapped = [ballot.swapped for ballot in session.ballots]
+    while session.ballot:
+        session = blind.vote(services, session, "left")
+    votes = blind.votes_on(services, pair).all()
+    assert [vote["outcome"] for vote in votes] == ["tuned" if s else "base" for s in swapped]
+    assert {vote["voter"] for vote in votes} == {"Ann"}
+    assert "that was the last of 3 questions" in blind.two_lists(pair, session)
+    assert "1 voter, 3 questions" in blind.outcome(tally(votes))
+
+
+def test_nothing_on_a_ballot_tells_which_side_is_which(services, pair):
+    session = blind.begin(services, pair, "", 1, HOSTILE, "How heavy is the part3?")
+    html = blind.two_lists(pair, session)
+    Tags(html)
+    for told in ("Base", "Fine-tuned", "tuned", "base", "score", "answer", "data-side"):
+        assert told not in html, told
+    found = pair.compare("How heavy is the part3?", 5)
+    left = found.tuned if session.ballot.swapped else found.base
+    first = html.index(left.hits[0].title)
+    assert first < html.index('aria-label="Right"')
+
+
+def test_own_questions_are_put_and_bad_ones_are_refused(services, pair):
+    session = blind.begin(services, pair, "", 10, "", "one question\n\nanother\none question")
+    assert sorted(ballot.query for ballot in session.ballots) == ["another", "one question"]
+    assert session.voter.startswith("voter ")
+    with pytest.raises(ValueError, match="At most 50"):
+        blind.begin(services, pair, "", 1, "", "\n".join(f"q{i}" for i in range(51)))
+    with pytest.raises(ValueError, match="2,000"):
+        blind.begin(services, pair, "", 1, "", "x" * 3000)
+
+
+def test_votes_can_be_taken_away_by_the_owner_all_and_by_a_voter_their_own(services, service, pair):
+    kept = blind.votes_on(services, pair)
+    for number in (1, 2):
+        kept.add(f"s{number}", {"voter": f"v{number}", "query": "=1+1", "outcome": "tie"})
+    take = blind._take(service, "csv")
+    button, _ = take(None, "", "", None)
+    text = open(button.value["path"], encoding="utf-8").read()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["voter"] for row in rows] == ["v1", "v2"]
+    assert rows[0]["query"] == "'=1+1"
+    services.auth.looks = lambda request, nonce: SimpleNamespace(is_owner=False)
+    mine = blind.Session("s2", "v2", "", "", ())
+    button, _ = blind._take(service, "json")(None, "", "", mine)
+    found = json.load(open(button.value["path"], encoding="utf-8"))
+    assert [vote["voter"] for vote in found["votes"]] == ["v2"]
+    with pytest.raises(Exception, match="no votes of yours"):
+        take(None, "", "", None)
+
+
+def test_several_runs_stand_in_one_table_each_against_the_first(pair):
+    first = RunRow("<img>", "tandem", "b", 0.5, 0.6, "", 65.0)
+    second = RunRow("r2", "quick", "b", 0.5, 0.7, "", None, pair.evidence)
+    html = runs.several([first, second])
+    Tags(html)
+    gap = pair.evidence.differences[PRIMARY]
+    assert "<img" not in html and f"{gap.value:+.3f}" in html
