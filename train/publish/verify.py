@@ -9,8 +9,8 @@ from typing import Any
 from corpus.records import Corpus
 from hub.client import Hub, Meter
 from hub.errors import Failure
-from retrieval.encoder import ModelError, load_encoder
 from retrieval.index import build_index
+from retrieval.models import ModelError, load_encoder
 from train.run.record import Run
 
 from .bundle import CARD, FIGURES, RECORD, Item
