@@ -31,15 +31,6 @@ TICK = 1.0
 CACHE_LIVES = (600, 3600)
 """How often Gradio's own copies of files are looked through, and how old they may get: seconds."""
 
-# The tab stays in the address too; Compare is where an address without one leads.
-KEEP_TAB = """() => setTimeout(() => {
-  const chosen = document.querySelector('[role=tab][aria-selected=true]')?.innerText.trim();
-  const tab = {Scoreboard: 'scoreboard', 'Fine-tune': 'finetune', Runs: 'runs'}[chosen];
-  const url = new URL(window.location.href);
-  tab ? url.searchParams.set('tab', tab) : url.searchParams.delete('tab');
-  window.history.replaceState(null, '', url);
-}, 50)"""
-
 
 def build_page(services: Services) -> gr.Blocks:
     """All tabs and endpoints; launching is the caller's."""
@@ -104,7 +95,7 @@ def build_page(services: Services) -> gr.Blocks:
         page.load(_arrive(services), None,
                   [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs], **quiet)
         page.load(arrival, None, addressed, **quiet)
-        shared.tabs.change(None, None, None, js=KEEP_TAB, api_visibility="private")
+        shared.tabs.change(None, None, None, js="tandem.keepTab", api_visibility="private")
     return page
 
 

@@ -28,33 +28,6 @@ ALL_DIMS = "all"
 WAIT = 5.0
 """Seconds a program is let wait for a pair that is being loaded: longer would hold up others."""
 
-# The question stays in the address, so that a result can be shared and outlives a reload.
-REMEMBER = """(question, k, run, ...rest) => {
-  const url = new URL(window.location.href);
-  question ? url.searchParams.set('q', question) : url.searchParams.delete('q');
-  k === 5 ? url.searchParams.delete('k') : url.searchParams.set('k', k);
-  run ? url.searchParams.set('run', run) : url.searchParams.delete('run');
-  window.history.replaceState(null, '', url);
-  return [question, k, run, ...rest];
-}"""
-
-# A movement leads to the same passage on the other side.
-FOLLOW = """
-element.addEventListener('click', (event) => {
-  const chip = event.target.closest('[data-go]');
-  if (!chip) return;
-  const card = chip.closest('[data-slot]');
-  const side = chip.dataset.go === 'tuned' ? 'base' : 'tuned';
-  const other = element.querySelector(
-    `article[data-slot="${card.dataset.slot}"][data-side="${side}"]`);
-  if (!other) return;
-  element.querySelectorAll('[data-target]').forEach((old) => old.removeAttribute('data-target'));
-  other.setAttribute('data-target', '');
-  other.scrollIntoView({block: 'nearest', behavior: 'smooth'});
-  other.focus({preventScroll: true});
-});
-"""
-
 
 def compare_tab(services: Services, service: RunService, shared: Shared) -> None:
     """Build the tab inside the current Blocks, around the question that all tabs share."""
@@ -73,7 +46,7 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> None
         dims = gr.Dropdown([ALL_DIMS], value=ALL_DIMS, label="Dimensions (truncate_dim)")
         lexical = gr.Checkbox(label="Show BM25, which matches words only")
     shared.reading[0].render()
-    result = gr.HTML(elements.empty(), js_on_load=FOLLOW, elem_id="result")
+    result = gr.HTML(elements.empty(), js_on_load=None, elem_id="result")
     shown = gr.State(None)
     gr.on(
         [question.change, question.submit, ask.click, k.release, k.change, dims.change,
@@ -81,7 +54,7 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> None
         _result(services, service),
         [question, k, shared.run, dims, lexical, shown, shared.nonce, shared.stage],
         [result, shown],
-        js=REMEMBER,
+        js="tandem.keepQuestion",
         trigger_mode="always_last",
         concurrency_limit=4,
         show_progress="hidden",
@@ -98,7 +71,7 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> None
         api_visibility="private",
     )
     for button in examples:
-        button.click(None, button, question, js="(text) => text", api_visibility="private")
+        button.click(None, button, question, js="tandem.same", api_visibility="private")
     for button, choose in choosers:
         button.click(_chooser(services, service, choose), [shared.run, shared.nonce], question,
                      queue=False, show_progress="hidden", api_visibility="private")

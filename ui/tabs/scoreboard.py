@@ -38,16 +38,6 @@ QUESTIONS = {
 SIDE_NAMES = (SIDES[0], LEXICAL)
 HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
-# What is shown stays in the address, so that it can be shared.
-REMEMBER = """(outcome, against) => {
-  const url = new URL(window.location.href);
-  const keep = (key, value, usual) => value && value !== usual
-    ? url.searchParams.set(key, value) : url.searchParams.delete(key);
-  keep('filter', outcome, 'all');
-  keep('against', against, 'Base');
-  window.history.replaceState(null, '', url);
-}"""
-
 
 def scoreboard_tab(
     services: Services, service: RunService, shared: Shared
@@ -95,8 +85,8 @@ def scoreboard_tab(
           lambda: ("", "", "", gr.Button(visible=False)), None, [by_dim, why, worst, ask],
           trigger_mode="multiple", queue=False, **HIDDEN)
     for choice in (outcome, against):
-        choice.change(None, [outcome, against], None, js=REMEMBER, trigger_mode="multiple",
-                      **HIDDEN)
+        choice.change(None, [outcome, against], None, js="tandem.keepBoard",
+                      trigger_mode="multiple", **HIDDEN)
     outcome.change(_rows(service), [outcome, shared.run, shared.nonce, against], table, queue=False,
                    **HIDDEN)
     table.select(_chosen, None, [asked, ask], queue=False, **HIDDEN).then(
@@ -117,7 +107,7 @@ def scoreboard_tab(
     for ending, button in reports.items():
         button.click(board_handlers.give_report(service, ending),
                      [shared.run, shared.nonce, against], [save, saved], concurrency_limit=2,
-                     api_visibility="private").success(None, saved, None, js=board_handlers.SAVE)
+                     api_visibility="private").success(None, saved, None, js="tandem.saveReport")
     return [outcome, against]
 
 
