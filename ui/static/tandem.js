@@ -20,6 +20,7 @@ window.tandem = (() => {
       keep(url, 'dim', dims, 'all');
       keep(url, 'bm25', lexical ? '1' : '', '');
     });
+    markStale(question);
     return [question, k, run, dims, lexical, ...rest];
   };
 
@@ -77,6 +78,66 @@ window.tandem = (() => {
   };
   document.addEventListener('pointerover', light);
   document.addEventListener('focusin', light);
+
+  /** Until the result answers the question in the box it is dimmed, and says so. */
+  const markStale = (question) => {
+    const result = document.querySelector('#result');
+    if (!result) return;
+    const answered = result.querySelector('[data-query]')?.dataset.query ?? '';
+    const stale = question.trim() !== answered.trim();
+    if (stale !== (result.getAttribute('aria-busy') === 'true')) {
+      result.setAttribute('aria-busy', String(stale));
+    }
+  };
+  const asked = () => document.querySelector('#question textarea, #question input')?.value ?? '';
+  document.addEventListener('input', (event) => {
+    if (event.target.closest?.('#question')) markStale(event.target.value);
+  });
+
+  /** Lines are drawn from where each card stands on the left to where it stands on the right. */
+  const drawLines = () => document.querySelectorAll('.t-pair').forEach((pair) => {
+    const lines = pair.querySelector('.t-lines');
+    const box = lines?.getBoundingClientRect();
+    if (!box || !box.width) return;
+    lines.setAttribute('viewBox', `0 0 ${box.width} ${box.height}`);
+    const middle = (side, slot) => {
+      const card = pair.querySelector(`article[data-side="${side}"][data-slot="${slot}"]`);
+      const place = card?.getBoundingClientRect();
+      return place && place.top + Math.min(place.height / 2, 60) - box.top;
+    };
+    lines.querySelectorAll('path').forEach((path) => {
+      const [from, to] = [middle('base', path.dataset.slot), middle('tuned', path.dataset.slot)];
+      if (from === undefined || to === undefined) return;
+      const half = box.width / 2;
+      path.setAttribute('d', `M0 ${from}C${half} ${from} ${half} ${to} ${box.width} ${to}`);
+      if (!path.hasAttribute('data-answer')) return;
+      path.style.setProperty('--t-length', path.getTotalLength());
+      const rise = pair.querySelector('.t-rise');
+      const top = box.top - pair.getBoundingClientRect().top;
+      rise?.style.setProperty('--t-at', `${top + to + Math.sign(from - to) * 34}px`);
+    });
+  });
+  let drawing = 0;
+  const redraw = () => {
+    cancelAnimationFrame(drawing);
+    drawing = requestAnimationFrame(drawLines);
+  };
+  window.addEventListener('resize', redraw);
+  document.addEventListener('toggle', redraw, true);
+
+  /** The result comes and goes with what Gradio draws: it is watched from when it is there. */
+  const watch = () => {
+    const result = document.querySelector('#result');
+    if (!result) return false;
+    new MutationObserver(() => { markStale(asked()); redraw(); })
+      .observe(result, { childList: true, subtree: true });
+    new ResizeObserver(redraw).observe(result);
+    markStale(asked());
+    redraw();
+    return true;
+  };
+  const waiting = new MutationObserver(() => { if (watch()) waiting.disconnect(); });
+  if (!watch()) waiting.observe(document.documentElement, { childList: true, subtree: true });
 
   /** Example buttons hand on what they say. */
   const same = (text) => text;

@@ -16,7 +16,8 @@ from ui.services.runs import RunService, Selection
 from ui.services.worker import Stage
 from ui.tabs import compare, scoreboard, selection
 from ui.tabs.board_handlers import findings
-from ui.tabs.compare import a_surprise, compare_endpoint, compare_on_endpoint, example_queries
+from ui.tabs.compare import compare_endpoint, compare_on_endpoint
+from ui.tabs.questions import a_surprise, example_queries
 from ui.tabs.scoreboard import scoreboard_on_endpoint
 
 SKIPPED = gr.skip()
