@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from train.report.style import BOARD_CSS
+from train.report.templates import stylesheet
 
 STATIC = Path(__file__).parent / "static"
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
@@ -14,7 +14,7 @@ MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 def look() -> dict[str, Any]:
     """What `launch` takes to give the page its theme, styles and script."""
-    css = BOARD_CSS + (STATIC / "tandem.css").read_text("utf-8")
+    css = stylesheet("style.css") + (STATIC / "tandem.css").read_text("utf-8")
     script = (STATIC / "tandem.js").read_text("utf-8")
     return {"theme": theme(), "css": css, "head": f"<script>{script}</script>"}
 
