@@ -94,12 +94,14 @@ def build_page(services: Services) -> gr.Blocks:
                              gr.Tabs(selected="finetune")),
                     None, [shared.watched, shared.tabs], **quiet)
         listen(services, Selection(service), shared, row, lambda: landing_question(opening))
-        page.load(_arrive(services), None,
-                  [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs], **quiet)
+        introduce = _introduce(services, service)
+        page.load(_arrive(services, introduce), None,
+                  [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs, head],
+                  **quiet)
         page.load(arrival, None, filters, **quiet)
         page.load(addressed, None, options, **quiet)
         gr.on([shared.version.change, shared.run.change, shared.stage.change],
-              _introduce(services, service), [shared.run, shared.nonce], head,
+              introduce, [shared.run, shared.nonce], head,
               trigger_mode="multiple", **quiet)
         shared.tabs.change(None, None, None, js="tandem.keepTab", api_visibility="private")
     return page
@@ -134,8 +136,8 @@ def _introduce(services: Services, service: RunService) -> Callable[..., str]:
     return introduce
 
 
-def _arrive(services: Services) -> Callable[[gr.Request], Any]:
-    """What the address asks for: a question, a run to show, a run to watch, a tab."""
+def _arrive(services: Services, introduce: Callable[..., str]) -> Callable[[gr.Request], Any]:
+    """What the address asks for: a question, a run to show or to watch, a tab; and the head."""
     def arrive(request: gr.Request) -> Any:
         asked = dict(request.query_params)
         tab = asked.get("tab")
@@ -144,7 +146,8 @@ def _arrive(services: Services) -> Callable[[gr.Request], Any]:
             nonce = services.auth.nonce(request)
         except ValueError:
             nonce = ""
-        return (asked.get("q") or landing_question(services.opening), asked.get("run", ""),
-                asked.get("watch", ""), nonce, tabs)
+        question, run = asked.get("q") or landing_question(services.opening), asked.get("run", "")
+        return (question, run, asked.get("watch", ""), nonce, tabs,
+                introduce(request, run, nonce))
 
     return arrive

@@ -107,7 +107,7 @@ def _head(side: str, label: str, found: Found, area: str) -> str:
     return (
         f'<div class="t-side" data-side="{side}" style="grid-area:h{area}"><h2>{label} '
         f'<small class="t-soft">{escape(model)}</small></h2>{place}'
-        f'<small class="t-soft t-took">{found.seconds * 1000:.0f} ms</small></div>'
+        f'<small class="t-soft t-took">{found.seconds * 1000:,.0f} ms</small></div>'
     )
 
 

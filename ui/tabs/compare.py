@@ -47,7 +47,7 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> list
         surprise = gr.Button("Surprise me", size="sm", elem_classes="t-choose")
         examples = [gr.Button("", size="sm", visible=False) for _ in range(EXAMPLES)]
     choosers = (win, a_win), (regression, a_regression), (surprise, a_surprise)
-    with gr.Accordion("Options", open=False), gr.Row():
+    with gr.Accordion("Options", open=False, elem_id="options"), gr.Row():
         k = gr.Slider(1, MAX_K, value=DEFAULT_K, step=1, label="Passages a side (k)")
         dims = gr.Dropdown([ALL_DIMS], value=ALL_DIMS, label="Dimensions (truncate_dim)",
                            allow_custom_value=True)  # what an address asks for
@@ -100,6 +100,7 @@ def question_box() -> gr.Textbox:
     """The box a question is typed into, to be rendered by the Compare tab."""
     return gr.Textbox(
         label="Your question",
+        show_label=False,
         placeholder="Ask in your own words",
         max_length=MAX_QUERY,
         scale=8,

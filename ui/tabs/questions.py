@@ -12,15 +12,28 @@ from ui.services.model_pair import LexicalOnly, ModelPair
 from ui.services.opening import OpeningPair
 
 EXAMPLES = 4
+SPOKEN = frozenset(
+    "i i'm my me mine you your can can't could will won't would should don't doesn't is there any "
+    "what's who's why's how's that this just really still too big old get got ones".split())
+"""Words that people use when they talk."""
 LONGEST_EXAMPLE = 120
 """Characters that still fit on a button."""
 
 
 def landing_question(opening: OpeningPair) -> str:
-    """The question a visitor finds: the test question Fine-tuned gained most on, if it did."""
+    """The question a visitor finds: its answer rose to the first rank, as far as can be seen.
+
+    From within the first hundred: further down nobody looks. Without one, what gained most.
+    """
     corpus, evidence = opening.corpus, opening.evidence
-    if corpus and evidence and (best := max(evidence.gaps, key=evidence.gaps.__getitem__)):
-        return corpus.queries[best].text
+    if corpus and evidence:
+        risen = [query for query in evidence.queries
+                 if query.tuned_rank == 1 and 1 < (query.base_rank or 0) <= 100]
+        if risen:
+            furthest = max(risen, key=lambda query: (query.base_rank or 0, query.query_id))
+            return corpus.queries[furthest.query_id].text
+        if best := max(evidence.gaps, key=evidence.gaps.__getitem__, default=""):
+            return corpus.queries[best].text
     return next((query.text for query in example_queries(corpus)), "")
 
 
@@ -56,19 +69,26 @@ def _test_queries(corpus: Corpus) -> list[Query]:
 
 
 def example_queries(corpus: Corpus | None) -> list[Query]:
-    """Short test questions about different model lines: the same ones at every start.
+    """Test questions as people ask them, about different model lines: the same at every start.
 
     Of data that somebody brought, whose questions may have any length, those nearest to that.
     """
     chosen: dict[str, Query] = {}
-    queries = sorted(_test_queries(corpus) if corpus else [], key=lambda query: len(query.text))
+    queries = sorted(_test_queries(corpus) if corpus else [],
+                     key=lambda query: (-_spoken(query.text), len(query.text), query.id))
     for query in queries:
-        if 30 <= len(query.text) <= 60:
+        if 30 <= len(query.text) <= 57:
             chosen.setdefault(query.model_line or query.id, query)
     for query in sorted(queries, key=lambda query: (abs(len(query.text) - 45), query.id)):
         if len(chosen) < EXAMPLES and len(query.text) <= LONGEST_EXAMPLE:
             chosen.setdefault(query.model_line or query.id, query)
     return list(chosen.values())[:EXAMPLES]
+
+
+def _spoken(text: str) -> float:
+    """The share of words of a question that people use when they talk."""
+    words = text.casefold().replace("’", "'").split()
+    return sum(word.strip(",.?!") in SPOKEN for word in words) / max(1, len(words))
 
 
 def first_question(
