@@ -139,8 +139,12 @@ window.tandem = (() => {
   const waiting = new MutationObserver(() => { if (watch()) waiting.disconnect(); });
   if (!watch()) waiting.observe(document.documentElement, { childList: true, subtree: true });
 
+  /** The blind test is opened further down the page. */
+  const toBlindTest = () => document.querySelector('#blind-test')
+    ?.scrollIntoView({ block: 'start', behavior: 'auto' });
+
   /** Example buttons hand on what they say. */
   const same = (text) => text;
 
-  return { keepQuestion, keepBoard, keepTab, saveReport, saveZip, saveVotes, same };
+  return { keepQuestion, keepBoard, keepTab, saveReport, saveZip, saveVotes, toBlindTest, same };
 })();
