@@ -83,25 +83,30 @@ class Gathering:
     """
 
     on_bad_row: OnBadRow
-    qrels: Grades = field(default_factory=dict)
+    split: str = ""
+    """The split that rows are of which come now; empty while the data brings none of its own."""
+    splits: dict[str, Grades] = field(default_factory=dict)
     contradictions: int = 0
     """Negatives that are an answer of the same question."""
     passages: int = 0
     _known: set[str] = field(default_factory=set)
-    _first: dict[tuple[str, str], str] = field(default_factory=dict)
+    _first: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    @property
+    def qrels(self) -> Grades:
+        """The judgements of the split at hand."""
+        return self.splits.setdefault(self.split, {})
 
     def add(self, row: PairRow) -> Iterator[Passage | Query]:
         """Take a row in; gives the passages and queries that were not there yet."""
         query = Query(id_of("q", folded(row.anchor)), row.anchor, row.topic)
-        grades = self.qrels.get(query.id)
-        if grades is None:
-            grades = self.qrels[query.id] = {}
+        grades = self.qrels.setdefault(query.id, {})
         for text in row.positives:
             passage = Passage(id_of("p", text), text, topic=row.topic)
             self.contradictions += grades.get(passage.id) == 0
             grades[passage.id] = 1
             yield from self.new(passage)
-            place = self._first.setdefault((query.id, passage.id), row.where)
+            place = self._first.setdefault((self.split, query.id, passage.id), row.where)
             if place != row.where:
                 self.on_bad_row(RepeatedPairError(
                     f"{row.where} repeats {place}: {row.anchor[:80]!r}"
