@@ -26,7 +26,7 @@ def porsche() -> Corpus:
 @pytest.fixture(scope="session")
 def encoder():
     """The embedded model, loaded once."""
-    from retrieval.encoder import EMBEDDED_MODEL, load_encoder
+    from retrieval.models import EMBEDDED_MODEL, load_encoder
 
     return load_encoder(EMBEDDED_MODEL)
 
@@ -64,7 +64,7 @@ def make_services(tmp_path, monkeypatch):
     """Makes a house over an empty home, on a machine where nobody signed in to the Hub."""
     from ui import auth
 
-    monkeypatch.setattr(auth, "_local_token", lambda: None)
+    monkeypatch.setattr(auth, "local_token", lambda: None)
     return partial(services_in, tmp_path / "home")
 
 

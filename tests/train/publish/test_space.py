@@ -6,9 +6,9 @@ import subprocess
 import pytest
 
 from hub.client import Hub, Patience, drained
-from hub.errors import PublishError
 from support.publish_hub import ME, loopback
 from support.services import ROOT
+from train.publish.errors import PublishError
 from train.publish.space import main, needed_files, publish_space
 
 QUICK = Patience(silence=5, tries=2, pause=0.01, longest_wait=2)
@@ -44,6 +44,13 @@ def test_only_what_the_app_needs_is_sent():
         "app.py", "requirements.txt", "README.md", "LICENSE", "docs", "hub", "corpus",
         "retrieval", "train", "ui"}
     assert not [name for name in names if "__pycache__" in name]
+
+
+def test_templates_and_style_sheets_are_sent():
+    report = {path.relative_to(ROOT).as_posix() for ending in ("j2", "css")
+              for path in (ROOT / "train").rglob(f"*.{ending}")}
+    assert {"train/report/report.html.j2", "train/report/style.css"} <= report
+    assert report <= set(needed_files())
 
 
 def test_every_picture_of_the_readme_is_among_what_is_sent():
