@@ -214,14 +214,22 @@ def _passage(texts: Texts, row: Row) -> Passage:
     names = ("title", "topic", "model_line", "source")
     extra = {name: texts.label(fields, (name,), where) for name in names}
     if _has_title_alone(fields):
-        return Passage(texts.text(fields, IDS, where), extra.pop("title").strip(), **extra)
-    return Passage(texts.text(fields, IDS, where), texts.text(fields, ("text",), where), **extra)
+        return Passage(texts.text(fields, IDS, where), extra.pop("title").strip(),
+                       where=_place(fields, where), **extra)
+    return Passage(texts.text(fields, IDS, where), texts.text(fields, ("text",), where),
+                   where=_place(fields, where), **extra)
 
 
 def _query(texts: Texts, row: Row) -> Query:
     where, fields = row
     extra = {name: texts.label(fields, (name,), where) for name in ("topic", "model_line")}
-    return Query(texts.text(fields, IDS, where), texts.text(fields, ("text",), where), **extra)
+    return Query(texts.text(fields, IDS, where), texts.text(fields, ("text",), where),
+                 where=_place(fields, where), **extra)
+
+
+def _place(fields: Mapping[str, object], where: str) -> str:
+    """The row that a text was read from, as convert wrote it down, or its own line."""
+    return shortened(place) if isinstance(place := fields.get("where"), str) and place else where
 
 
 def _once(

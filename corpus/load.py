@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from corpus.importing.manifest import read_manifest
-from corpus.importing.pairs import Gathering, PairReader
+from corpus.importing.pairs import Gathering, pair_reader
 from corpus.readers.clean import Texts
 from corpus.readers.open import Source, opened
 from corpus.readers.registry import SOURCE_SUFFIXES
-from corpus.readers.rows import WHOLE, NoPairsError, OnBadRow, Remark, each, refuse
+from corpus.readers.rows import WHOLE, NoPairsError, OnBadRow, Remark, refuse
 
 from .beir import beir_parts
 from .records import Corpus, CorpusError, Passage, Query
@@ -69,14 +69,12 @@ def _gathered(source: Source, seed: int, on_bad_row: OnBadRow) -> Corpus:
     passages: list[Passage] = []
     queries: dict[str, Query] = {}
     gathering = Gathering(on_bad_row)
-    reader = PairReader.usual(source.known_columns(), Texts(on_bad_row))
-    for gathering.split, rows in source.tables():
-        for row in each(rows, reader.read, on_bad_row):
-            for new in gathering.add(row):
-                if isinstance(new, Passage):
-                    passages.append(new)
-                else:
-                    queries[new.id] = new
+    _, reader = pair_reader(source, None, Texts(on_bad_row), on_bad_row, each_by_itself=True)
+    for new in gathering.read(source.tables(), reader):
+        if isinstance(new, Passage):
+            passages.append(new)
+        else:
+            queries[new.id] = new
     if not any(gathering.splits.values()):
         raise NoPairsError(f"{source.file} holds no pairs: add rows with anchor and positive.")
     if not source.parts:

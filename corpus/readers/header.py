@@ -6,7 +6,7 @@ Above it may stand a title or two; there may be none, so that the first row is d
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from corpus.columns import known_names
+from corpus.names import known_names
 from corpus.text import shortened
 
 from .rows import OnBadRow, Remark

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
-from corpus.columns import Columns, Guess, guess_columns, no_columns
+from corpus.columns import Columns, Guess, guess_columns
 from corpus.records import CorpusError
 
 from .clean import HALF, say_mojibake
 from .folder import BEIR_TEXTS, beir_name, files_in, layout_of, stem_of
 from .hub import Choices, hub_choices, hub_rows, is_hub_source, parse
+from .nested.layouts import unfolded
 from .registry import (
     IN_FOLDERS,
     READERS,
@@ -50,7 +51,8 @@ class Source:
     Of a table, names: its columns as its head gives them, or as the first rows have them where each
     row has names of its own (`free`). row_count: where it is known. folder: of BEIR, which has no
     rows. parts: split -> its rows, where files bring splits of their own; `rows` are all of them.
-    choices: what else a data set of the Hub offers.
+    choices: what else a data set of the Hub offers. layouts: what nested rows were unfolded; told:
+    the columns of what came of that, where the layout leaves no doubt.
     """
 
     name: str
@@ -67,6 +69,8 @@ class Source:
     origin: str = ""
     choices: Choices | None = None
     parts: Mapping[str, "Source"] = field(default_factory=dict)
+    layouts: tuple[str, ...] = ()
+    told: Columns | None = None
 
     @property
     def kind(self) -> str:
@@ -82,19 +86,9 @@ class Source:
 
     def guess(self) -> Guess | None:
         """Which of its columns hold what."""
+        if self.told:
+            return Guess(self.told, certain=True)
         return guess_columns(self.names, [fields for _, fields in self.first])
-
-    def known_columns(self) -> Columns | None:
-        """The columns, if their names say what they hold; None where rows differ in theirs.
-
-        CorpusError for a table whose columns are called otherwise.
-        """
-        guess = self.guess()
-        if guess and guess.certain:
-            return guess.columns
-        if self.names and not self.free:
-            raise no_columns(self.names, self.file)
-        return None
 
 
 @dataclass(frozen=True)
@@ -188,6 +182,9 @@ def _of_folder(path: Path, name: str, where: str, how: _How) -> Source:
         return _of_files(files, name, f", in a folder{where}", how)
     parts = {split: _of_files([path / file for file in files], f"{name} {split}", "", how)
              for split, files in layout.tables.items()}
+    if any(part.folder for part in parts.values()):
+        raise CorpusError(f"{name} holds a collection with its own judgements for each split: give "
+                          "one of its files.")
     how.on_bad_row(Remark(
         f"{name} brings its own splits ({', '.join(parts)}), which are kept: what is in a split's "
         "files stays in it."))
@@ -200,7 +197,8 @@ def _of_parts(parts: Mapping[str, Source], name: str, where: str) -> Source:
     return Source(
         name, name, first.format + where, first.encoding, names=first.names, free=first.free,
         first=first.first, rows=chain.from_iterable(part.rows for part in parts.values()),
-        row_count=None if None in counts else sum(count or 0 for count in counts), parts=parts)
+        row_count=None if None in counts else sum(count or 0 for count in counts), parts=parts,
+        layouts=first.layouts, told=first.told)
 
 
 def _no_data(name: str, lacking: str) -> CorpusError:
@@ -216,8 +214,11 @@ def _no_data(name: str, lacking: str) -> CorpusError:
 def _of_files(files: Sequence[Path], name: str, where: str, how: _How) -> Source:
     """A table in a file, or in several that follow each other."""
     contents = _contents(files[0], how)
-    rows = chain(contents.rows, *(_later(file, how) for file in files[1:]))
     alone = len(files) == 1
+    if contents.collection and alone:
+        return Source(name, files[0].name, contents.format + where, contents.encoding,
+                      folder=how.stack.enter_context(contents.collection))
+    rows = chain(contents.rows, *(_later(file, how) for file in files[1:]))
     return _looked_into(Source(
         name, files[0].name, contents.format + where, contents.encoding, names=contents.names,
         free=contents.free, rows=rows, row_count=contents.row_count if alone else None,
@@ -255,29 +256,40 @@ def _close(rows: Iterator[Row]) -> None:
 
 
 def _looked_into(found: Source, how: _How) -> Source:
-    """The same source with its first rows looked at, its columns known, and its limits kept."""
-    limits, on_bad_row = how.limits, how.on_bad_row
+    """The same source with its first rows looked at, its columns known, and its limits kept.
+
+    Nested rows are unfolded; of those it is not known how many they make.
+    """
     how.stack.callback(_close, found.rows)
-    rows = bounded(found.rows, limits, found.file)
+    unnested = unfolded(bounded(found.rows, how.limits, found.file), how.on_bad_row)
+    rows = bounded(unnested.rows, how.limits, found.file)
+    if unnested.layouts:
+        found.layouts, found.told = unnested.layouts, unnested.columns
+        found.format = ", ".join(dict.fromkeys((found.format, *unnested.layouts)))
+        found.free, found.row_count = True, None
     found.first = list(islice(rows, FIRST_ROWS))
     found.rows = chain(found.first, rows)
     if len(found.first) < FIRST_ROWS:
         found.row_count = len(found.first)
     if found.free:
         found.names = tuple(dict.fromkeys(name for _, row in found.first for name in row))
-        if len(found.names) > limits.columns:
-            raise TooMuchError(f"{found.file} has {len(found.names):,} columns in its first rows; "
-                               f"at most {limits.columns:,} are read.")
-    usable = tuple(name for name in found.names if len(name) <= LONGEST_NAME
-                   and not HALF.search(name))
-    if usable != found.names:
-        on_bad_row(Remark(
-            f"{found.file} has {len(found.names) - len(usable):,} columns whose names have over "
+    found.names = _usable(found.names, found.file, how)
+    say_mojibake(found.first, found.file, how.on_bad_row)
+    return found
+
+
+def _usable(names: tuple[str, ...], file: str, how: _How) -> tuple[str, ...]:
+    """The names of columns that can be shown; it is said where there are others."""
+    if len(names) > how.limits.columns:
+        raise TooMuchError(f"{file} has {len(names):,} columns in its first rows; at most "
+                           f"{how.limits.columns:,} are read.")
+    usable = tuple(name for name in names if len(name) <= LONGEST_NAME and not HALF.search(name))
+    if usable != names:
+        how.on_bad_row(Remark(
+            f"{file} has {len(names) - len(usable):,} columns whose names have over "
             f"{LONGEST_NAME} characters or are no text: they are not read."
         ))
-        found.names = usable
-    say_mojibake(found.first, found.file, on_bad_row)
-    return found
+    return usable
 
 
 def _hub(source: str, config: str, split: str, limits: ReadLimits, on_bad_row: OnBadRow) -> Source:

@@ -6,6 +6,7 @@ with single rows, and what there is to say, goes to an `OnBadRow` as a `CorpusEr
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -72,6 +73,18 @@ class BelowScoreError(Remark):
     """A row whose score is under what was asked for: left out."""
 
     kind = "below_score"
+
+
+class NoAnswerError(Remark):
+    """A question that its own data says has no answer: left out."""
+
+    kind = "no_answer"
+
+
+class NoPairError(Remark):
+    """A row whose label says neither that it is a pair nor that it is none: left out."""
+
+    kind = "no_pair"
 
 
 class MarksRemoved(Remark):
@@ -232,7 +245,8 @@ class Contents:
     """The table that a file holds: its format, its columns, and its rows as they are read.
 
     names: as its head gives them; free: each row has names of its own, and there are none here.
-    row_count: where it is known. encoding and text: of a text file.
+    row_count: where it is known. encoding and text: of a text file. collection: of a file that
+    holds a whole BEIR folder and no rows, that folder as long as it is needed.
     """
 
     format: str
@@ -242,6 +256,7 @@ class Contents:
     row_count: int | None = None
     encoding: str | None = None
     text: Measured | None = None
+    collection: AbstractContextManager[Path] | None = None
 
 
 Open = Callable[[Path, ReadLimits, OnBadRow, str], Contents]
