@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from train.settings import Settings
 
 from .auth import BROWSER_COOKIE
+from .preview import LinkPreview
 from .request_limits import LimitBody, answer
 
 HEADERS = (
@@ -40,7 +41,7 @@ def middleware(settings: Settings) -> list[Middleware]:
     """What every request passes through."""
     return [Middleware(_AddHeaders), Middleware(_CheckHost, settings=settings),
             Middleware(_OwnRoutes), Middleware(LimitBody, max_upload=settings.max_upload),
-            Middleware(_KnowBrowser, on_space=settings.on_space)]
+            Middleware(_KnowBrowser, on_space=settings.on_space), Middleware(LinkPreview)]
 
 
 class _CheckHost:
