@@ -45,6 +45,103 @@ def test_nothing_in_a_room_imports_what_stands_at_its_door():
         assert path.parent.name != "corpus" or "from .__main__" not in text, path
 
 
+def modules():
+    """Every module of the product by its dotted name."""
+    paths = [path for room in ROOMS for path in files(room)]
+    return {dotted(path): path for path in paths}
+
+
+def dotted(path):
+    name = ".".join(path.relative_to(HOUSE).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def arrows(known):
+    """Module -> the modules it imports, wherever in the file that is."""
+    found = {name: set() for name in known}
+    for name, path in known.items():
+        package = dotted(path.parent / "__init__.py").split(".")
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found[name] |= {alias.name for alias in node.names} & set(known)
+            elif isinstance(node, ast.ImportFrom):
+                start = package[: len(package) - node.level + 1] if node.level else []
+                source = ".".join([*start, *([node.module] if node.module else [])])
+                for alias in node.names:
+                    inner = f"{source}.{alias.name}"
+                    found[name] |= {inner if inner in known else source} & set(known)
+        found[name].discard(name)
+    return found
+
+
+def circle(graph):
+    """The names of one circle of a graph, or nothing: what is left when leaves are taken away."""
+    left = {name: set(others) for name, others in graph.items()}
+    while leaves := [name for name, others in left.items() if not others & set(left)]:
+        for name in leaves:
+            del left[name]
+    return sorted(left)
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert circle(arrows(modules())) == []
+
+
+@pytest.mark.parametrize("package", ["corpus", "train", "ui", "train.engines", "ui.tabs"])
+def test_no_folders_of_a_package_import_each_other_in_a_circle(package):
+    inside = {}
+    for name, others in arrows(modules()).items():
+        room = subpackage(package, name)
+        if room:
+            rooms = {subpackage(package, other) for other in others} - {room, ""}
+            inside.setdefault(room, set()).update(rooms)
+    assert circle(inside) == []
+
+
+def subpackage(package, name):
+    """The folder of a package that a module stands in; empty outside, and for its own files."""
+    path = HOUSE / Path(*package.split("."))
+    rest = name.removeprefix(package + ".")
+    top = rest.split(".")[0]
+    return top if rest != name and (path / top).is_dir() else ""
+
+
+def test_a_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_no_folder_holds_more_than_16_files_of_code():
+    folders = {}
+    for top in (*ROOMS[:-1], "tests", "bench"):
+        for path in (HOUSE / top).rglob("*.py"):
+            folders.setdefault(path.parent, []).append(path.name)
+    assert {folder: len(names) for folder, names in folders.items() if len(names) > 16} == {}
+
+
+def test_no_test_file_has_more_than_500_lines():
+    long = {path.name: count for path in (HOUSE / "tests").rglob("*.py")
+            if (count := len(path.read_text("utf-8").splitlines())) > 500}
+    assert long == {}
+
+
+def first_lines():
+    """(where, first line) of every public docstring of the product."""
+    for path in (path for room in ROOMS for path in files(room)):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                name = getattr(node, "name", "")
+                text = ast.get_docstring(node)
+                if text and not name.startswith("_"):
+                    yield f"{path.relative_to(HOUSE)}:{name}", text.splitlines()[0]
+
+
+def test_the_first_line_of_a_docstring_has_at_most_ten_words():
+    long = {where: line for where, line in first_lines()
+            if len(re.findall(r"[^\s→-]+", line)) > 10}
+    assert long == {}
+
+
 @pytest.mark.parametrize("room", ["hub", "corpus", "retrieval", "train"])
 def test_only_the_page_imports_gradio(room):
     assert not [path for path in files(room) if "gradio" in imported(path)]
