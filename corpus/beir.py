@@ -44,11 +44,15 @@ class Beir:
 
 
 def beir_parts(
-    folder: Path, on_bad_row: OnBadRow = refuse, limits: ReadLimits = WHOLE
+    folder: Path, on_bad_row: OnBadRow = refuse, limits: ReadLimits = WHOLE,
+    texts: Texts | None = None,
 ) -> Beir:
-    """Read `corpus.jsonl`, `queries.jsonl` and `qrels/{train,dev,test}.tsv` or `qrels.tsv`."""
+    """Read `corpus.jsonl`, `queries.jsonl` and `qrels/{train,dev,test}.tsv` or `qrels.tsv`.
+
+    texts: how texts are taken, where something of them is to be mended.
+    """
     places = folder / "corpus.jsonl", folder / "queries.jsonl"
-    texts = Texts(on_bad_row, limits.characters)
+    texts = texts or Texts(on_bad_row, limits.characters)
     passages = tuple(each(_rows(places[0], on_bad_row, limits), partial(_passage, texts),
                           on_bad_row))
     if not passages:

@@ -8,10 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from corpus.mend import fix_mojibake, has_html, has_mojibake, strip_html
 from corpus.records import CorpusError
 from corpus.text import shortened
 
-from .rows import EmptyTextError, MarksRemoved, OnBadRow, TooLongError, refuse
+from .rows import (
+    EmptyTextError,
+    EncodingUndone,
+    MarksRemoved,
+    OnBadRow,
+    TagsStripped,
+    TooLongError,
+    refuse,
+)
 
 HALF = re.compile(r"[\ud800-\udfff]")
 MARKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -28,10 +37,13 @@ class Texts:
     """Takes texts out of rows: without space around them and without marks nobody can see.
 
     on_bad_row is told of removed marks. characters: of one text; a longer one is a TooLongError.
+    html, encoding: strip tags, and undo a wrong encoding; told of too.
     """
 
     on_bad_row: OnBadRow = refuse
     characters: int = sys.maxsize
+    html: bool = False
+    encoding: bool = False
 
     def text(self, row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
         """The text under the first of some names that a row has."""
@@ -77,7 +89,17 @@ class Texts:
         fault = EmptyTextError if isinstance(value, str) else CorpusError
         raise fault(f"{where} must be text, not {quoted(value)}.")
 
+    def _mended(self, text: str, where: str) -> str:
+        if self.encoding and has_mojibake(text):
+            self.on_bad_row(EncodingUndone(f"{where}: {shortened(text, 60)!r}"))
+            text = fix_mojibake(text)
+        if self.html and has_html(text):
+            self.on_bad_row(TagsStripped(f"{where}: {shortened(text, 60)!r}"))
+            text = strip_html(text)
+        return text
+
     def _clean(self, text: str, where: str, strip: bool = True) -> str:
+        text = self._mended(text, where)
         if strip:
             text = text.strip()
         if len(text) > self.characters:

@@ -149,6 +149,18 @@ class NoPairError(Remark):
     kind = "no_pair"
 
 
+class TagsStripped(Remark):
+    """A text that had HTML tags, which were asked to be stripped."""
+
+    kind = "html"
+
+
+class EncodingUndone(Remark):
+    """A text that had been read in a wrong encoding, which was asked to be undone."""
+
+    kind = "mojibake"
+
+
 class MarksRemoved(Remark):
     """A text that had control characters, or marks that turn the direction of writing."""
 
