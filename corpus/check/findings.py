@@ -55,7 +55,7 @@ KINDS = {
              "them: python -m corpus convert --strip-html."),
     "mojibake": ("warning", "The text was read in the wrong encoding and saved so before it came "
                  "here, which spoils every accent. Tandem undoes it when it is told to: python -m "
-                 "corpus convert --fix-encoding."),
+                 "corpus convert --fix-mojibake."),
     "languages": ("info", "Tandem keeps every language: look at the figures of each by itself, and "
                   "take a base model that was trained on all of them."),
     "below_score": ("info", "Tandem leaves out rows whose score is below the least that was "
@@ -82,7 +82,8 @@ SKIPPED = {
 }
 """Kind -> what was done where the data was brought, and rows that cannot be used were left out."""
 MENDED = {"html": "Tandem stripped HTML tags from these texts, as it was asked to.",
-          "mojibake": "Tandem undid a wrong encoding in these texts, as it was asked to."}
+          "mojibake": "Tandem put right texts in UTF-8 that were read as another encoding once, as "
+                      "it was asked to."}
 """Kind -> what was done to texts that were mended because it was asked for."""
 MOST_LOST = ("More than half of the rows are lost: check which column is the question and which "
              "the answer, and how the file was written.")

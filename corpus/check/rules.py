@@ -4,7 +4,8 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from corpus.mend import fix_mojibake, has_html, has_mojibake
+from corpus.html_text import has_html
+from corpus.readers.clean import without_mojibake
 from corpus.records import Corpus, Pair, Passage, Query
 from corpus.text import folded, shortened
 
@@ -123,9 +124,9 @@ def with_html(corpus: Corpus) -> Iterator[str]:
 def with_mojibake(corpus: Corpus) -> Iterator[str]:
     """Texts whose accents are those of a wrong encoding, with what they were meant to be."""
     for item in _texts(corpus):
-        if has_mojibake(item.text):
+        if (right := without_mojibake(item.text)) != item.text:
             yield (f"{_kind(item)} {_place(item)}: “{shortened(item.text, 90)}” for "
-                   f"“{shortened(fix_mojibake(item.text), 90)}”")
+                   f"“{shortened(right, 90)}”")
 
 
 def swapped_columns(judged: Judged) -> Iterator[str]:

@@ -15,11 +15,12 @@ from corpus.sandbox import bound_memory, out_of_memory, progress_printer, silent
 from corpus.split import BY_PASSAGE, SPLIT_BY
 from corpus.text import shortened
 
-from .convert import Options, convert
+from .convert import convert
 from .preview import Look, look
 
-SOURCE_HELP = ("a file (JSON lines, JSON, CSV with any delimiter, Parquet, Excel), a folder in "
-               "BEIR layout, a zip of one of these, or hf:OWNER/NAME[@REVISION]")
+SOURCE_HELP = ("a file (JSON lines, JSON, CSV with any delimiter, Parquet, Arrow, Excel, .ods), "
+               "a folder of such files or in BEIR layout, a zip of these, or "
+               "hf:OWNER/NAME[@REVISION]")
 
 
 def add_commands(commands: Any) -> None:
@@ -39,18 +40,20 @@ def add_commands(commands: Any) -> None:
     whole.add_argument("--least-score", type=float, metavar="X",
                        help="leave out rows whose score is lower")
     whole.add_argument("--strip-html", action="store_true", help="take HTML tags out of texts")
-    whole.add_argument("--fix-encoding", action="store_true",
-                       help="undo UTF-8 that was read in another encoding (“Ã¼” for “ü”)")
     whole.add_argument("--split-by", choices=SPLIT_BY, default=BY_PASSAGE,
                        help="what goes to train, dev or test as a whole; by question where few "
                        "answers have many questions each")
     whole.add_argument("--passages", type=Path, metavar="FILE",
                        help="passages without questions, which join the corpus")
+    whole.add_argument("--fix-mojibake", action="store_true",
+                       help="put right texts whose UTF-8 was read as another encoding (Ã¼ for ü)")
     for command in (first, whole):
         command.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
         command.add_argument("--json", action="store_true", help="print one JSON object")
         command.add_argument("--config", default="", help="the configuration of a Hub data set")
         command.add_argument("--split", default="", help="the split of a Hub data set")
+        command.add_argument("--sheet", default="", metavar="NAME",
+                             help="the sheet of a workbook, or `all`; the first that is a table")
         for name in ("rows", "bytes", "characters"):
             command.add_argument(f"--max-{name}", type=_count, default=getattr(USUAL, name),
                                  metavar="N", help=f"of {name}; {getattr(USUAL, name):,}")
@@ -63,7 +66,8 @@ def add_commands(commands: Any) -> None:
 def look_command(options: argparse.Namespace) -> tuple[str, int]:
     """Show the beginning of some data."""
     def looked() -> tuple[Mapping[str, Any], str]:
-        seen = look(options.source, _limits(options), config=options.config, split=options.split)
+        seen = look(options.source, _limits(options), config=options.config, split=options.split,
+                    sheet=options.sheet)
         return seen.as_json(), _look_as_text(seen)
 
     return _answered(options, looked)
@@ -75,8 +79,8 @@ def convert_command(options: argparse.Namespace) -> tuple[str, int]:
         progress = progress_printer() if options.progress else silent
         about = convert(options.source, options.out, _columns(options), _limits(options),
                         options.passages, progress, config=options.config, split=options.split,
-                        options=Options(options.strip_html, options.fix_encoding,
-                                        options.split_by))
+                        sheet=options.sheet, fix_mojibake=options.fix_mojibake,
+                        strip_html=options.strip_html, split_by=options.split_by)
         return about, _about_as_text(about, options.out)
 
     return _answered(options, converted)

@@ -8,7 +8,6 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,7 +22,7 @@ from corpus.readers.rows import USUAL, NoPairsError, OnBadRow, ReadLimits, Row, 
 from corpus.readers.text import TextFile
 from corpus.records import CorpusError, Passage, Query
 from corpus.sandbox import OnProgress, silent
-from corpus.split import BY_PASSAGE, SPLIT_BY
+from corpus.split import BY_PASSAGE, with_missing_splits
 from corpus.text import shortened
 
 from .manifest import LossTally, Manifest, write_manifest
@@ -35,44 +34,30 @@ EVERY_ROWS = 2_000
 """Rows between two words of progress."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What is done to texts and splits where it is asked for.
-
-    split_by: `passage` or `question`, for judgements without splits.
-    """
-
-    strip_html: bool = False
-    fix_encoding: bool = False
-    split_by: str = BY_PASSAGE
-
-    def __post_init__(self) -> None:
-        if self.split_by not in SPLIT_BY:
-            raise CorpusError(f"Data is split by {' or by '.join(SPLIT_BY)}, not by "
-                              f"{self.split_by!r:.40}.")
-
-
 def convert(
     source: str | Path, out: Path, columns: Columns | None = None, limits: ReadLimits = USUAL,
     passages: Path | None = None, progress: OnProgress = silent, *,
-    config: str = "", split: str = "", options: Options | None = None,
+    config: str = "", split: str = "", sheet: str = "", fix_mojibake: bool = False,
+    strip_html: bool = False, split_by: str = BY_PASSAGE,
 ) -> dict[str, Any]:
     """Convert a source to the folder `out`, which must not be there yet; gives its about.json.
 
     columns: of a table; without them they are told from their names and values. passages: a file
-    of passages without questions that join the corpus. options: what is done to texts and splits
-    besides. Rows that cannot be used are left out and counted.
+    of passages without questions that join the corpus. sheet: of a workbook, or `all`.
+    fix_mojibake: put right texts whose UTF-8 was read as another encoding. split_by: what goes to
+    one split as a whole. Rows that cannot be used are left out, counted.
     progress: in bytes or rows; the total is 0 where nobody knows it.
     Raises CorpusError with a sentence, and then nothing is left on the disk.
     """
-    tally, options = LossTally(), options or Options()
+    tally = LossTally()
     with ExitStack() as stack:
         stack.enter_context(longest_cell(limits.characters))
         folder = stack.enter_context(_beside(out))
         found = stack.enter_context(
-            opened(source, limits, tally, config=config, split=split, beside=folder.parent))
+            opened(source, limits, tally, config=config, split=split, sheet=sheet,
+                   beside=folder.parent))
         writer = stack.enter_context(_Writer(folder))
-        texts = Texts(tally, limits.characters, options.strip_html, options.fix_encoding)
+        texts = Texts(tally, limits.characters, fix_mojibake, strip_html)
         if not found.folder:
             columns, reader = pair_reader(found, columns, texts, tally)
             counts = _write_table(found, reader, writer, tally, progress)
@@ -87,7 +72,7 @@ def convert(
             found.encoding, columns, not found.folder, **counts, queries=writer.queries,
             passages=writer.passages, notes=tuple(tally.notes),
             left_out=tally.of(fixed=False), fixed=tally.of(fixed=True),
-            split_by=options.split_by,
+            split_by=split_by,
         )
         write_manifest(folder, about)
     return about.as_json()
@@ -165,12 +150,19 @@ def _write_table(
     """Write a table of pairs; gives how many rows were read, and how many pairs they made."""
     gathering = Gathering(tally)
     counted = _Counted(source, progress)
-    for new in gathering.read(counted, reader):
+    for new in gathering.read(((split, counted.of(rows)) for split, rows in source.tables()),
+                              reader):
         writer.add(new)
-    pairs = _relevant(gathering.qrels)
+    judged = gathering.splits
+    if source.parts:
+        judged, said = with_missing_splits(judged)
+        for note in said:
+            tally.note(note)
+    pairs = sum(map(_relevant, judged.values()))
     if not pairs:
         raise _nothing(source.file, tally)
-    writer.judge(gathering.qrels)
+    for split, qrels in judged.items():
+        writer.judge(qrels, split)
     return {"rows": counted.rows, "pairs": pairs}
 
 
@@ -218,8 +210,9 @@ class _Counted:
         self.source, self.progress = source, progress
         self.rows = 0
 
-    def __iter__(self) -> Iterator[Row]:
-        for row in self.source.rows:
+    def of(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows of one of its tables."""
+        for row in rows:
             self.rows += 1
             if self.rows % EVERY_ROWS == 0:
                 self._tell()

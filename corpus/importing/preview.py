@@ -7,14 +7,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from corpus.beir import SPLIT_FILES, judgements, qrels_files
+from corpus.beir import IDS, folder_files, judgements, noticed, qrels_files
 from corpus.columns import Columns, Guess
+from corpus.html_text import has_html
 from corpus.labels import Labels, labels_of
-from corpus.mend import has_html, has_mojibake
 from corpus.readers.csv import longest_cell
 from corpus.readers.jsonl import json_lines
 from corpus.readers.open import FIRST_ROWS, Source, opened
 from corpus.readers.rows import USUAL, ReadLimits
+from corpus.records import SPLITS
 from corpus.text import shortened
 
 from .manifest import LossTally
@@ -27,8 +28,6 @@ ASIDE = ("no_answer",)
 """Kinds of what is left out because the data says so, and is counted by itself."""
 HTML_NOTE = ("{count:,} of the first {texts:,} texts hold HTML, which a model reads as text: it "
              "can be stripped (--strip-html).")
-MOJIBAKE_NOTE = ("{count:,} of the first {texts:,} texts are in UTF-8 that was read in another "
-                 "encoding (“Ã¼” for “ü”): that can be undone (--fix-encoding).")
 EXAMPLE = '{"question": "How long is the warranty?", "answer": "Two years."}'
 SHOWN_TEXT = 300
 SHOWN_COLUMNS = 50
@@ -75,7 +74,8 @@ class Look:
 
 
 def look(
-    source: str | Path, limits: ReadLimits = USUAL, *, config: str = "", split: str = ""
+    source: str | Path, limits: ReadLimits = USUAL, *, config: str = "", split: str = "",
+    sheet: str = "",
 ) -> Look:
     """Look at a file, a folder in BEIR layout, a zip of either, or a data set of the Hub.
 
@@ -83,7 +83,8 @@ def look(
     """
     tally = LossTally()
     with (longest_cell(limits.characters),
-          opened(source, limits, tally, config=config, split=split, most_bad=MOST_BAD) as found):
+          opened(source, limits, tally, config=config, split=split, sheet=sheet,
+                 most_bad=MOST_BAD) as found):
         return _at_folder(found, tally, limits) if found.folder else _at_table(found, tally)
 
 
@@ -147,9 +148,8 @@ def _spoiled(columns: Columns, rows: Sequence[Mapping[str, Any]]) -> Iterator[st
     """What texts of questions and answers were spoiled by on their way here."""
     texts = [shown for row in rows for name in (columns.anchor, columns.positive)
              if isinstance(shown := row.get(name), str)]
-    for test, said in ((has_html, HTML_NOTE), (has_mojibake, MOJIBAKE_NOTE)):
-        if count := sum(map(test, texts)):
-            yield said.format(count=count, texts=len(texts))
+    if count := sum(map(has_html, texts)):
+        yield HTML_NOTE.format(count=count, texts=len(texts))
 
 
 def _nothing_found(source: Source) -> str:
@@ -184,8 +184,10 @@ def _at_folder(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
     sizes = {split: sum(1 for _ in judgements(path, limits, tally))
              for split, path in files.items()}
     first = list(islice(judgements(next(iter(files.values())), limits, tally), SHOWN_ROWS))
-    queries = _texts_of(folder / "queries.jsonl", {query_id for _, query_id, _, _ in first}, limits)
-    passages = _texts_of(folder / "corpus.jsonl", {found for _, _, found, _ in first}, limits)
+    places = folder_files(folder)
+    queries = _texts_of(places["queries.jsonl"], {query_id for _, query_id, _, _ in first}, limits,
+                        tally)
+    passages = _texts_of(places["corpus.jsonl"], {found for _, _, found, _ in first}, limits, tally)
     rows = tuple({"query": queries.get(query_id, _shown(query_id)),
                   "passage": passages.get(passage_id, _shown(passage_id)), "grade": str(grade)}
                  for _, query_id, passage_id, grade in first)
@@ -199,7 +201,7 @@ def splits_note(splits: set[str]) -> Iterator[str]:
     """What to say of a BEIR folder that lacks a split."""
     if "" in splits:
         return
-    missing = [split for split in SPLIT_FILES if split not in splits]
+    missing = [split for split in SPLITS if split not in splits]
     if "train" in missing:
         yield ("There is no qrels/train.tsv: this data can be measured on, not trained on. Give "
                "one qrels.tsv instead to have it split.")
@@ -208,16 +210,18 @@ def splits_note(splits: set[str]) -> Iterator[str]:
                "give one qrels.tsv instead to have all three splits made.")
 
 
-def _texts_of(path: Path, wanted: set[str], limits: ReadLimits) -> dict[str, str]:
+def _texts_of(
+    path: Path, wanted: set[str], limits: ReadLimits, tally: LossTally
+) -> dict[str, str]:
     """The texts of some ids, as far as they stand near the beginning."""
     found: dict[str, str] = {}
-    for _, fields in islice(json_lines(path, lambda error: None, limits), SEARCHED_ROWS):
-        if (identifier := str(fields.get("_id"))[:1000]) in wanted:
+    rows = islice(json_lines(path, lambda error: None, limits), SEARCHED_ROWS)
+    for _, fields in noticed(rows, path.name, tally):
+        identifier = next((str(fields[name])[:1000] for name in IDS if name in fields), "")
+        if identifier in wanted:
             title = fields.get("title")
             text = " ".join(str(part) for part in (title, fields.get("text")) if part)
             found[identifier] = shortened(text, SHOWN_TEXT)
-        if len(found) == len(wanted):
-            break
     return found
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpus.check.check import Report, check_path
-from corpus.importing.convert import Options, convert
+from corpus.importing.convert import convert
 from corpus.importing.preview import Look, look
 from corpus.load import load_corpus
 from corpus.records import SPLITS, Corpus
@@ -41,12 +41,12 @@ class Doors:
                 for passage in (self.corpus.passage[found],)}
 
 
-def through_every_door(path, options: Options | None = None) -> Doors:
+def through_every_door(path, **options) -> Doors:
     """Take a file through all of them; the converted folder and the file itself are one corpus."""
     out = path.parent / "converted"
-    about = convert(path, out, options=options)
+    about = convert(path, out, **options)
     corpus = load_corpus(out)
-    if options is None:
+    if not options:
         whole = load_corpus(path)
         assert (whole.fingerprint, whole.split_fingerprints) == (
             corpus.fingerprint, corpus.split_fingerprints)

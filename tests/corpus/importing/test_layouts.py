@@ -216,8 +216,9 @@ def test_each_orient_of_pandas_is_read(tmp_path, value):
     (("input", "context", "expected_output", "actual_output"), "context"),
 ])
 def test_exports_of_evaluations_name_what_they_pair(tmp_path, columns, positive):
-    rows = [dict(zip(columns, (question, [answer, f"A second leaf. {answer}"], f"In short: {answer}",
-                               "x"), strict=True)) for question, answer in PAIRS]
+    rows = [dict(zip(columns, (question, [answer, f"A second leaf. {answer}"],
+                               f"In short: {answer}", "x"), strict=True))
+            for question, answer in PAIRS]
     doors = through_every_door(written(tmp_path / "a.json", rows))
     assert (doors.look.guess.anchor, doors.look.guess.positive) == (columns[0], positive)
     assert doors.about["pairs"] == (len(PAIRS) if positive == "ground_truth" else 2 * len(PAIRS))

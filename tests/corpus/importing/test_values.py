@@ -6,7 +6,7 @@ import io
 import pytest
 
 from corpus.columns import Columns, guess_columns
-from corpus.importing.convert import Options, convert
+from corpus.importing.convert import convert
 from corpus.labels import labels_of
 from corpus.load import load_corpus
 from corpus.records import SPLITS, CorpusError
@@ -92,7 +92,8 @@ def test_what_is_about_a_question_is_none(name):
 
 LABELS = [("label", "1", "0"), ("is_duplicate", "true", "false"), ("similar", "yes", "no"),
           ("gold_label", "entailment", "contradiction"), ("relevance", "2", "0"),
-          ("label", "duplicate", "not_duplicate"), ("esci_label", "E", "I"), ("label", "1.0", "0.0"),
+          ("label", "duplicate", "not_duplicate"), ("esci_label", "E", "I"),
+          ("label", "1.0", "0.0"),
           ("Relevant?", "Y", "N"), ("label", "1", "-1"), ("judgement", "relevant", "irrelevant")]
 
 
@@ -160,8 +161,9 @@ def test_printed_lists_are_lists(tmp_path, printed):
             for number, (question, answer) in enumerate(PAIRS)]
     doors = through_every_door(table(tmp_path / "a.csv", ("query", "positive", "negative"), rows))
     assert doors.judged() == PLAIN
-    assert {text for _, _, text in doors.judged(0)} == {
-        text for number in range(len(PAIRS)) for text in (f"Not, {number}.", f"Nor “{number}” [x].")}
+    wrong = {text for number in range(len(PAIRS))
+             for text in (f"Not, {number}.", f"Nor “{number}” [x].")}
+    assert {text for _, _, text in doors.judged(0)} == wrong
     assert "are lists as Python or JSON prints them" in doors.notes
 
 
@@ -202,7 +204,7 @@ def test_few_answers_are_refused_by_the_check_as_by_a_fit_and_the_way_out_works(
     assert f"{answers} answers together" in error.action or answers == 1
     assert "--split-by question" in error.action and "add pairs" not in error.action.lower()
     (tmp_path / "b").mkdir()
-    asked = through_every_door(path.rename(tmp_path / "b" / path.name), Options(split_by="question"))
+    asked = through_every_door(path.rename(tmp_path / "b" / path.name), split_by="question")
     assert asked.report.ok
     assert [len(asked.corpus.qrels[split]) for split in SPLITS] == [80, 10, 10]
     kinds = {one.kind: one for one in asked.report.findings}
@@ -227,7 +229,7 @@ def test_html_is_said_and_stripped_where_it_is_asked(tmp_path):
     assert finding.count == len(PAIRS) and "posts.csv line 2: <p>" in finding.examples[0]
     assert "hold HTML" in doors.notes and "--strip-html" in doors.notes
     (tmp_path / "b").mkdir()
-    plain = through_every_door(path.rename(tmp_path / "b" / "posts.csv"), Options(strip_html=True))
+    plain = through_every_door(path.rename(tmp_path / "b" / "posts.csv"), strip_html=True)
     assert plain.judged() == {(question, "", f'{answer}\nx\n"A" & b') for question, answer in PAIRS}
     assert {one.kind: one.treatment for one in plain.report.findings}["html"] == "fixed"
 
@@ -241,7 +243,7 @@ def test_a_wrong_encoding_is_said_and_undone_where_it_is_asked(tmp_path):
     (finding,) = [one for one in doors.report.findings if one.kind == "mojibake"]
     assert finding.count == 40 and "for “Wie prüfe ich Teil 0?”" in finding.examples[0]
     (tmp_path / "b").mkdir()
-    mended = through_every_door(path.rename(tmp_path / "b" / "faq.csv"), Options(fix_encoding=True))
+    mended = through_every_door(path.rename(tmp_path / "b" / "faq.csv"), fix_mojibake=True)
     assert {(question, answer) for question, _, answer in mended.judged()} == set(rows)
 
 

@@ -1,8 +1,6 @@
-"""Texts that were spoiled on their way here: HTML tags, and UTF-8 read as something else."""
+"""Texts that hold HTML -> what a reader of the page would see."""
 
 import re
-from collections.abc import Callable
-from html import unescape
 from html.parser import HTMLParser
 
 TAG = re.compile(r"</?(?:p|br|div|span|a|ul|ol|li|strong|em|b|i|u|h[1-6]|pre|code|table|thead|"
@@ -14,7 +12,6 @@ ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,6}|#x[0-9a-f]{1,5}|[a-z
 BLOCKS = frozenset("p br div ul ol li h1 h2 h3 h4 h5 h6 pre table tr blockquote hr section "
                    "article".split())
 HIDDEN = frozenset(("script", "style", "head", "template"))
-Mend = Callable[[str], str]
 
 
 def has_html(text: str) -> bool:
@@ -55,22 +52,8 @@ class _Plain(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Text between tags."""
         if not self._hidden:
-            self.pieces.append(unescape(data))
+            self.pieces.append(data)
 
     def _part(self, tag: str) -> None:
         if tag in BLOCKS:
             self.pieces.append("\n")
-
-
-def has_mojibake(text: str) -> bool:
-    """Whether a text is UTF-8 that was read in another encoding (“Ã¼” for “ü”)."""
-    return not text.isascii() and fix_mojibake(text) != text
-
-
-def fix_mojibake(text: str) -> str:
-    """A text with such characters as they were meant; any other text as it is."""
-    if text.isascii():
-        return text
-    from ftfy import TextFixerConfig, fix_encoding
-
-    return fix_encoding(text, TextFixerConfig(restore_byte_a0=True, replace_lossy_sequences=False))
