@@ -90,8 +90,8 @@ def _cause(corpus: Corpus, empty: Sequence[str]) -> str:
     if any(name not in corpus.qrels for name in empty):
         return (f"The data brings its own splits, without {' and '.join(empty)}: add them, or give "
                 "one qrels.tsv instead to have all three made.")
-    largest = max(len(queries) for queries, _ in groups)
-    if len(groups) > 1 and largest >= MOST_OF_IT * questions or len(groups) == 1 < passages:
+    largest, linked = max((len(queries), len(found)) for queries, found in groups)
+    if linked > 1 and largest >= MOST_OF_IT * questions and questions > 2:
         return (f"{largest:,} of its {questions:,} questions hang together through the passages "
                 f"they share, and stay in one split: judge fewer passages as answers of many "
                 f"questions, or {WAY_OUT}.")

@@ -178,6 +178,8 @@ def _first(row: Mapping[str, Any], names: Sequence[str], where: str) -> tuple[st
     for name in names:
         if (value := row.get(name)) is not None:
             return name, value
+    if empty := next((name for name in names if name in row), ""):
+        raise EmptyTextError(f"{where}: {empty} is empty (null): fill it in, or remove the row.")
     found = ", ".join(shortened(str(name)) for name in list(row)[:20]) or "no fields"
     raise CorpusError(f"{where} has no {' or '.join(names)}: it has {found:.300}.")
 

@@ -247,6 +247,14 @@ def test_a_wrong_encoding_is_said_and_undone_where_it_is_asked(tmp_path):
     assert {(question, answer) for question, _, answer in mended.judged()} == set(rows)
 
 
+def test_an_answer_that_is_null_is_called_empty_and_not_missing(tmp_path):
+    rows = [{"question": question, "answer": answer} for question, answer in PAIRS]
+    path = write_lines(tmp_path / "a.jsonl", [*rows, {"question": "And that?", "answer": None}])
+    with pytest.raises(CorpusError, match="line 21: answer is empty .null.: fill it in"):
+        load_corpus(path)
+    assert convert(path, tmp_path / "out")["left_out"]["empty_text"]["count"] == 1
+
+
 def test_findings_name_rows_and_both_texts(tmp_path):
     rows = [{"question": question, "answer": answer} for question, answer in PAIRS]
     rows.append({"question": "And again?", "answer": PAIRS[0][1].replace("shade", "sun")})
