@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.records import Corpus
+from corpus.split import leaked_queries
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.evaluation import Evidence, Judged, evaluate
 from retrieval.index import Index, build_index, store_index
@@ -75,14 +76,10 @@ def write_result(
     if cache:  # so that nobody encodes the corpus again
         store_index(tuned, corpus, cache)
     passages = len(corpus.passages)
-    sides = {split: Evidence(split, passages, base[split], evaluate(tuned, corpus, split))
+    sides = {split: Evidence(split, passages, base[split], evaluate(tuned, corpus, split),
+                             leaked=leaked_queries(corpus, split))
              for split in MEASURED}
-    run.write_per_query([
-        {"split": split, "query_id": query_id, "base": asdict(side.base[query_id]),
-         "tuned": asdict(side.tuned[query_id])}
-        for split, side in sides.items()
-        for query_id in side.base
-    ])
+    run.write_per_query([row for side in sides.values() for row in side.as_rows()])
     record = run.record()
     fingerprints = record["fingerprints"] | {
         "base": record["base_model"]["fingerprint"],

@@ -43,7 +43,7 @@ def scoreboard(
 
 def verdict(evidence: Evidence, names: Names = SIDES) -> str:
     """The sentence that the primary metric gives, coloured by which way it goes."""
-    way = WAYS[evidence.differences[PRIMARY].outcome]
+    way = WAYS[evidence.outcome]
     return f'<p class="t-say" data-mood="{way}">{escape(evidence.verdict_of(*names))}</p>'
 
 
