@@ -53,7 +53,7 @@ def test_a_result_names_the_places_of_this_machine_and_not_of_the_jobs(real_job)
     assert record["data"]["source"] == str(real_job.data)
     assert record["base_model"]["name"] == str(real_job.model)
     assert record["engine"]["name"] == "jobs" and record["seed"] == 42
-    kept = json.dumps(record) + (real_job.run.model / "README.md").read_text("utf-8")
+    kept = json.dumps(record.to_json()) + (real_job.run.model / "README.md").read_text("utf-8")
     assert str(real_job.machine) not in kept
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from train.engines import EngineError
 from train.run.record import ACTIVE, Run, RunError, now
+from train.run.schema import SchemaError
 
 from .bundle import IMAGE, bundle, command
 from .hub import LostContactError, NotThereError, SignInError, UserHub
@@ -226,9 +227,10 @@ class Watch:
 
     def _merge(self, theirs: Mapping[str, Any]) -> None:
         ours = self.run.record()
-        changes = taken_over(ours, theirs, ended=False)
-        if any(ours.get(key) != value for key, value in changes.items()):
-            self.run.update(**changes)
+        with contextlib.suppress(SchemaError):  # all of it comes once more with the result
+            merged = taken_over(ours, theirs, ended=False)
+            if merged.to_json() != ours.to_json():
+                self.run.write(merged)
 
     def _keep(self, line: str, number: int) -> None:
         """Keep what a library printed, unless it was kept when the log was told before."""
