@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from corpus.load import BUILT_IN
 from retrieval.metrics import METRICS
 from train.run.parts import RecordedRecipe
 from train.run.record import RunRecord
@@ -43,7 +44,8 @@ class CardEdits:
     """What a person changes on a card before it is published; the record keeps it as `card`.
 
     None or empty keeps what the record gives. license: an identifier of the Hub. language: ISO 639
-    codes. datasets: Hub ids. private_data: True leaves out every text of the data.
+    codes. datasets: Hub ids. private_data: True leaves out every text of the data, False shows
+    some, None is as `is_private` has it.
     """
 
     title: str | None = None
@@ -87,7 +89,8 @@ class CardEdits:
                 code for code in base.language if LANGUAGE.fullmatch(code)),
             datasets=edits.datasets or tuple(
                 name for name in [run.data.hub_id] if name and is_repo_id(name)),
-            private_data=run.data.private if edits.private_data is None else edits.private_data,
+            private_data=is_private(run.data.to_json()) if edits.private_data is None
+            else edits.private_data,
         )
 
     def as_record(self) -> dict[str, Any]:
@@ -99,6 +102,14 @@ class CardEdits:
 def typed(record: Mapping[str, Any]) -> RunRecord:
     """A record as its type: one read from a run directory, or from a repository of the Hub."""
     return record if isinstance(record, RunRecord) else RunRecord.from_json(record)
+
+
+def is_private(data: Mapping[str, Any]) -> bool:
+    """Whether texts of a run's data stay off its card unless somebody says otherwise.
+
+    Of whatever was brought, they do; the built-in corpus is public.
+    """
+    return bool(data.get("private", data.get("source") != BUILT_IN))
 
 
 def is_repo_id(name: str) -> bool:

@@ -12,6 +12,7 @@ from support.tiny import tiny_model_for
 from train.fit.runner import carry_out
 from train.publish.dataset import write_data
 from train.recipe import Recipe
+from train.report.card import model_card
 from train.report.findings import findings_of
 from train.report.html import report_html
 from train.run.record import create_run
@@ -84,8 +85,10 @@ def test_a_card_on_brought_data_says_what_its_record_has(brought):
     record = run.record()
     assert "neither was trained on here" in card and "No test question, and no passage" in card
     assert "--data brought " in card and "The data is not published" in card
-    assert f"{record.data.widget[0].source_sentence!r}" in section(card, "## Usage")
-    assert "The first dev pairs" in card and "The first training pairs" in card
+    assert "How heavy" not in card and "How do I change my password?" in card  # it is private
+    public = model_card(record.changed(card={"private_data": False}))
+    assert f"{record.data.widget[0].source_sentence!r}" in section(public, "## Usage")
+    assert "The first dev pairs" in public and "The first training pairs" in public
     assert "| optimizer | AdamW |" in card and "| betas | 0.9, 0.999 |" in card
     for library in ("accelerate", "datasets", "tokenizers", "sentence-transformers"):
         assert f"| {library} | {record.versions[library]} |" in card
@@ -131,9 +134,10 @@ def test_a_card_of_leaky_splits_counts_them_and_gives_the_figures_without(leaky)
     shown = section(card, "### Test split")
     for figures in (test.unseen, test):
         assert f"| {figures.tuned[PRIMARY]:.4f} |" in shown
+    public = model_card(run.record().changed(card={"private_data": False}))
     asked = [example["source_sentence"] for example in yaml.safe_load(
-        card.split("---")[1])["widget"]]
-    assert not set(asked) & {f"How heavy is the part{i}?" for i in range(34, 39)}
+        public.split("---")[1])["widget"]]
+    assert asked and not set(asked) & {f"How heavy is the part{i}?" for i in range(34, 39)}
 
 
 def test_a_report_of_leaky_splits_says_so_too(leaky):
