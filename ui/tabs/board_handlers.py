@@ -40,9 +40,9 @@ def pair_seen(service: RunService, request: gr.Request, nonce: str, run: str) ->
 
 def trained_dims(run: Run | None) -> list[int]:
     """The dimensions a run trained for, beside all of them."""
-    recipe = run.record().get("recipe", {}) if run else {}
-    found = [recipe.get("truncate_dim"), *(recipe.get("matryoshka_dims") or ())]
-    return [int(dim) for dim in found if dim]
+    recipe = run.record().recipe if run else None
+    found = [recipe.truncate_dim, *recipe.matryoshka_dims] if recipe else []
+    return [dim for dim in found if dim]
 
 
 def run_of(services: Services, pair: ModelPair) -> Run | None:
