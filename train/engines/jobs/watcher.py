@@ -238,7 +238,7 @@ class Watch:
         if number <= self.kept:
             return
         self.kept = number
-        line = plain(self.hub.without_token(line))
+        line = plain(self.hub.hide_tokens(line))
         if line:
             self.last_lines.append(line)
         path = self.run.folder / "process.log"
@@ -274,7 +274,7 @@ class Watch:
                          "no model to keep.")
 
     def _reason(self, job: "JobInfo") -> str:
-        said = plain(self.hub.without_token(job.status.message or ""), 300).rstrip(".")
+        said = plain(self.hub.hide_tokens(job.status.message or ""), 300).rstrip(".")
         last = self.last_lines[-1][:300] if self.last_lines else "it printed nothing"
         how = "ended without a result" if job.status.stage == COMPLETED else "failed"
         return f"The job {how}{f' ({said})' if said else ''}. Its last line: {last}"
