@@ -63,7 +63,7 @@ def scoreboard_tab(
             against = gr.Radio(SIDE_NAMES, value=SIDE_NAMES[0], label="Fine-tuned against",
                                info="BM25 matches words only.")
             dims = gr.Button("Quality by dimensions", size="sm")
-            other = gr.Button("Measure what it cost retention", size="sm", visible=False)
+            other = gr.Button("Measure what it cost elsewhere", size="sm", visible=False)
             reports = {ending: gr.Button(name, size="sm") for ending, name in
                        ((".html", "Report"), (".csv", "CSV"), (".json", "JSON"))}
             save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="report-save")
@@ -150,7 +150,8 @@ def _show(service: RunService) -> Callable[..., list[Any]]:
             board_handlers.run_of(service.services, pair),
         )
         topics = by_topic(evidence, pair.corpus.queries) if evidence else ()
-        cost = made.record().get("retention") if made else None
+        kept = made.record().retention if made else None
+        cost = kept.to_json() if kept else None
         curve = curves(service.state(made)) if made else ""
         return [scoreboard(evidence, about, names, topics, curve),
                 gr.Column(visible=evidence is not None), gr.Row(visible=True),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from corpus.load import BUILT_IN
 from train.engines import EngineError
-from train.run.record import Run
+from train.run.record import Run, RunRecord
 from train.run.spec import RunSpec, spec_of
 
 from .protocol import RESULT_KEYS

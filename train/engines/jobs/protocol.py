@@ -40,13 +40,12 @@ def event_line(mark: str, n: int, event: Mapping[str, Any]) -> str:
     return f"tandem:{mark}:{EVENT}:{n} {json.dumps(event)}"
 
 
-def record_line(mark: str, record: RunRecord) -> str:
+def record_line(mark: str, record: Mapping[str, Any]) -> str:
     """The log line of the run's record as it is now: what is of interest before the end.
 
     What is long is left out, the largest first; all of it comes with the result.
     """
-    kept = {key: value for key, value in record.to_json().items()
-            if key not in OWN_KEYS + RESULT_KEYS}
+    kept = {key: value for key, value in record.items() if key not in OWN_KEYS + RESULT_KEYS}
     while (line := f"tandem:{mark}:{RECORD}:0 {json.dumps(kept)}")[LONGEST:]:
         del kept[max(kept, key=lambda key: len(json.dumps(kept[key])))]
     return line

@@ -102,7 +102,7 @@ class RemoteJob:
         for n, event in enumerate(events[self.told:], self.told + 1):
             _print(event_line(self.mark, n, event))
         self.told = len(events)
-        line = record_line(self.mark, self.run.record())
+        line = record_line(self.mark, self.run.record().to_json())
         if line != self.record_told:
             self.record_told = line
             _print(line)
