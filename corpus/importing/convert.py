@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from corpus.beir import beir_parts
-from corpus.columns import FOR_EXTRA, TITLES, Columns, check_columns, first_called, no_columns
+from corpus.columns import FOR_EXTRA, TITLES, Columns
+from corpus.names import first_called
 from corpus.readers.clean import Texts
 from corpus.readers.csv import longest_cell
 from corpus.readers.open import Source, opened
@@ -21,10 +22,11 @@ from corpus.readers.rows import USUAL, NoPairsError, OnBadRow, ReadLimits, Row, 
 from corpus.readers.text import TextFile
 from corpus.records import CorpusError, Passage, Query
 from corpus.sandbox import OnProgress, silent
+from corpus.split import with_missing_splits
 from corpus.text import shortened
 
 from .manifest import LossTally, Manifest, write_manifest
-from .pairs import Gathering, Grades, PairReader, id_of
+from .pairs import Gathering, Grades, PairReader, id_of, pair_reader
 from .preview import splits_note
 
 HEADER = "query-id\tcorpus-id\tscore\n"
@@ -35,12 +37,13 @@ EVERY_ROWS = 2_000
 def convert(
     source: str | Path, out: Path, columns: Columns | None = None, limits: ReadLimits = USUAL,
     passages: Path | None = None, progress: OnProgress = silent, *,
-    config: str = "", split: str = "",
+    config: str = "", split: str = "", sheet: str = "", fix_mojibake: bool = False,
 ) -> dict[str, Any]:
     """Convert a source to the folder `out`, which must not be there yet; gives its about.json.
 
     columns: of a table; without them they are told from their names. passages: a file of passages
-    without questions that join the corpus. Rows that cannot be used are left out and counted.
+    without questions that join the corpus. sheet: of a workbook, or `all`. fix_mojibake: put right
+    texts whose UTF-8 was read as another encoding. Rows that cannot be used are left out, counted.
     progress: in bytes or rows; the total is 0 where nobody knows it.
     Raises CorpusError with a sentence, and then nothing is left on the disk.
     """
@@ -49,16 +52,17 @@ def convert(
         stack.enter_context(longest_cell(limits.characters))
         folder = stack.enter_context(_beside(out))
         found = stack.enter_context(
-            opened(source, limits, tally, config=config, split=split, beside=folder.parent))
+            opened(source, limits, tally, config=config, split=split, sheet=sheet,
+                   beside=folder.parent))
         writer = stack.enter_context(_Writer(folder))
-        texts = Texts(tally, limits.characters)
+        texts = Texts(tally, limits.characters, fix_mojibake)
         if not found.folder:
-            columns, reader = _reader(found, columns, texts)
+            columns, reader = pair_reader(found, columns, texts, tally)
             counts = _write_table(found, reader, writer, tally, progress)
         elif columns:
             raise CorpusError(f"{found.file} is in BEIR layout, which has no columns to name.")
         else:
-            counts = _write_folder(found.folder, writer, limits, tally)
+            counts = _write_folder(found.folder, writer, limits, tally, fix_mojibake)
         if passages:
             _write_extra(passages, writer, limits, tally)
         about = Manifest(
@@ -116,11 +120,11 @@ class _Writer:
             self.passages += 1
             self.known |= {new.id, id_of("p", new.text)}
             extra = {"title": new.title, "topic": new.topic, "model_line": new.model_line,
-                     "source": new.source}
+                     "source": new.source, "where": new.where}
             file = self._corpus
         else:
             self.queries += 1
-            extra = {"topic": new.topic, "model_line": new.model_line}
+            extra = {"topic": new.topic, "model_line": new.model_line, "where": new.where}
             file = self._asked
         row = {"_id": new.id, "text": new.text} | {k: text for k, text in extra.items() if text}
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -137,45 +141,33 @@ class _Writer:
         return sum(map(len, qrels.values()))
 
 
-def _reader(
-    source: Source, columns: Columns | None, texts: Texts
-) -> tuple[Columns | None, PairReader]:
-    """How to read the pairs of a table, by the columns that somebody named or by their names."""
-    if columns:
-        if source.names:
-            check_columns(columns, source.names, source.file, source.free)
-        return columns, PairReader.of(columns, texts)
-    guess = source.guess()
-    if source.names and not (guess and guess.certain):
-        raise no_columns(source.names, source.file)
-    columns = guess.columns if guess else None
-    return columns, PairReader.usual(columns, texts)
-
-
 def _write_table(
     source: Source, reader: PairReader, writer: _Writer, tally: LossTally, progress: OnProgress
 ) -> dict[str, int]:
     """Write a table of pairs; gives how many rows were read, and how many pairs they made."""
     gathering = Gathering(tally)
     counted = _Counted(source, progress)
-    for row in each(counted, reader.read, tally):
-        for new in gathering.add(row):
-            writer.add(new)
-    pairs = _relevant(gathering.qrels)
+    for new in gathering.read(((split, counted.of(rows)) for split, rows in source.tables()),
+                              reader):
+        writer.add(new)
+    judged = gathering.splits
+    if source.parts:
+        judged, said = with_missing_splits(judged)
+        for note in said:
+            tally.note(note)
+    pairs = sum(map(_relevant, judged.values()))
     if not pairs:
         raise _nothing(source.file, tally)
-    if gathering.contradictions:
-        tally.note(f"{gathering.contradictions:,} negatives are answers of their own question, in "
-                   "this or another row: they are taken for answers.")
-    writer.judge(gathering.qrels)
+    for split, qrels in judged.items():
+        writer.judge(qrels, split)
     return {"rows": counted.rows, "pairs": pairs}
 
 
 def _write_folder(
-    folder: Path, writer: _Writer, limits: ReadLimits, tally: LossTally
+    folder: Path, writer: _Writer, limits: ReadLimits, tally: LossTally, fix_mojibake: bool = False
 ) -> dict[str, int]:
     """Write what a folder in BEIR layout holds; gives how many judgements and pairs."""
-    parts = beir_parts(folder, tally, limits)
+    parts = beir_parts(folder, tally, limits, fix_mojibake)
     judged = parts.splits if parts.single is None else {"": parts.single}
     pairs = sum(map(_relevant, judged.values()))
     if not pairs:
@@ -213,8 +205,9 @@ class _Counted:
         self.source, self.progress = source, progress
         self.rows = 0
 
-    def __iter__(self) -> Iterator[Row]:
-        for row in self.source.rows:
+    def of(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows of one of its tables."""
+        for row in rows:
             self.rows += 1
             if self.rows % EVERY_ROWS == 0:
                 self._tell()

@@ -7,15 +7,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from corpus.beir import SPLIT_FILES, judgements, qrels_files
-from corpus.columns import Columns
+from corpus.beir import IDS, folder_files, judgements, noticed, qrels_files
+from corpus.columns import Columns, Guess
+from corpus.labels import Labels, labels_of
 from corpus.readers.csv import longest_cell
 from corpus.readers.jsonl import json_lines
 from corpus.readers.open import Source, opened
 from corpus.readers.rows import USUAL, ReadLimits
+from corpus.records import SPLITS
 from corpus.text import shortened
 
 from .manifest import LossTally
+from .pairs import label_note
 
 SHOWN_ROWS = 10
 SHOWN_TEXT = 300
@@ -63,7 +66,8 @@ class Look:
 
 
 def look(
-    source: str | Path, limits: ReadLimits = USUAL, *, config: str = "", split: str = ""
+    source: str | Path, limits: ReadLimits = USUAL, *, config: str = "", split: str = "",
+    sheet: str = "",
 ) -> Look:
     """Look at a file, a folder in BEIR layout, a zip of either, or a data set of the Hub.
 
@@ -71,17 +75,21 @@ def look(
     """
     tally = LossTally()
     with (longest_cell(limits.characters),
-          opened(source, limits, tally, config=config, split=split, most_bad=MOST_BAD) as found):
+          opened(source, limits, tally, config=config, split=split, sheet=sheet,
+                 most_bad=MOST_BAD) as found):
         return _at_folder(found, tally, limits) if found.folder else _at_table(found, tally)
 
 
 def _at_table(source: Source, tally: LossTally) -> Look:
     guess = source.guess()
-    notes = [*tally.notes, *_faults(tally)]
+    notes = [*tally.notes, *_faults(tally), *(guess.notes if guess else ())]
+    labels = _labels(guess, source)
+    if labels:
+        notes.append(label_note(labels, [fields for _, fields in source.first]))
     if guess and not guess.certain:
         notes.append("The names of the columns do not say which holds the question and which the "
                      "answer: they are guessed from the texts. Confirm or change them.")
-    elif guess and guess.columns.score:
+    elif guess and guess.columns.score and not labels:
         notes.append(f"“{shortened(guess.columns.score, 40)}” looks like a score: give the least "
                      "that makes a pair, or every row counts as one.")
     elif not guess and source.names:
@@ -98,6 +106,14 @@ def _at_table(source: Source, tally: LossTally) -> Look:
                 hub=source.choices.as_json() if source.choices else None)
 
 
+def _labels(guess: Guess | None, source: Source) -> Labels | None:
+    """What the column of the score says, where it says whether a row is a pair."""
+    if not guess or not guess.columns.score:
+        return None
+    score = guess.columns.score
+    return labels_of(score, [fields.get(score) for _, fields in source.first], source.names)
+
+
 def _at_folder(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
     folder = source.folder
     if folder is None:
@@ -106,8 +122,10 @@ def _at_folder(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
     sizes = {split: sum(1 for _ in judgements(path, limits, tally))
              for split, path in files.items()}
     first = list(islice(judgements(next(iter(files.values())), limits, tally), SHOWN_ROWS))
-    queries = _texts_of(folder / "queries.jsonl", {query_id for _, query_id, _, _ in first}, limits)
-    passages = _texts_of(folder / "corpus.jsonl", {found for _, _, found, _ in first}, limits)
+    places = folder_files(folder)
+    queries = _texts_of(places["queries.jsonl"], {query_id for _, query_id, _, _ in first}, limits,
+                        tally)
+    passages = _texts_of(places["corpus.jsonl"], {found for _, _, found, _ in first}, limits, tally)
     rows = tuple({"query": queries.get(query_id, _shown(query_id)),
                   "passage": passages.get(passage_id, _shown(passage_id)), "grade": str(grade)}
                  for _, query_id, passage_id, grade in first)
@@ -121,7 +139,7 @@ def splits_note(splits: set[str]) -> Iterator[str]:
     """What to say of a BEIR folder that lacks a split."""
     if "" in splits:
         return
-    missing = [split for split in SPLIT_FILES if split not in splits]
+    missing = [split for split in SPLITS if split not in splits]
     if "train" in missing:
         yield ("There is no qrels/train.tsv: this data can be measured on, not trained on. Give "
                "one qrels.tsv instead to have it split.")
@@ -130,16 +148,18 @@ def splits_note(splits: set[str]) -> Iterator[str]:
                "give one qrels.tsv instead to have all three splits made.")
 
 
-def _texts_of(path: Path, wanted: set[str], limits: ReadLimits) -> dict[str, str]:
+def _texts_of(
+    path: Path, wanted: set[str], limits: ReadLimits, tally: LossTally
+) -> dict[str, str]:
     """The texts of some ids, as far as they stand near the beginning."""
     found: dict[str, str] = {}
-    for _, fields in islice(json_lines(path, lambda error: None, limits), SEARCHED_ROWS):
-        if (identifier := str(fields.get("_id"))[:1000]) in wanted:
+    rows = islice(json_lines(path, lambda error: None, limits), SEARCHED_ROWS)
+    for _, fields in noticed(rows, path.name, tally):
+        identifier = next((str(fields[name])[:1000] for name in IDS if name in fields), "")
+        if identifier in wanted:
             title = fields.get("title")
             text = " ".join(str(part) for part in (title, fields.get("text")) if part)
             found[identifier] = shortened(text, SHOWN_TEXT)
-        if len(found) == len(wanted):
-            break
     return found
 
 
@@ -153,6 +173,8 @@ def _faults(tally: LossTally) -> Iterator[str]:
 def _shown(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, Mapping) and value.keys() == {"title", "text"}:
+        value = f"{value['title']} — {value['text']}"
     if not isinstance(value, str):
         try:
             value = json.dumps(value, ensure_ascii=False, default=str)

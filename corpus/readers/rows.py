@@ -1,15 +1,126 @@
-"""Rows of data on their way to a corpus: bounded, and what is said of bad ones."""
+"""Rows of data on their way to a corpus: bounded, and what is said of bad ones.
+
+Every reader gives `Contents`: the columns of one table and an iterator of `Row`s. What is wrong
+with single rows, and what there is to say, goes to an `OnBadRow` as a `CorpusError`.
+"""
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from corpus.records import CorpusError
+
+# --- what a row is
+
+
+Row = tuple[str, Mapping[str, Any]]
+"""Where a row stands ("pairs.jsonl line 3"), and what it holds."""
+
+OnBadRow = Callable[[CorpusError], None]
+"""What to do about a row that cannot be read: raise, or take note and go on."""
+
+Raw = TypeVar("Raw")
+Read = TypeVar("Read")
+
+
+# --- what is wrong with one, or worth saying
 
 
 class TooMuchError(CorpusError):
     """Data over a limit: the message has the figure that was exceeded, and the limit."""
+
+
+class EmptyTextError(CorpusError):
+    """A row whose text is empty."""
+
+    kind = "empty_text"
+
+
+class TooLongError(CorpusError):
+    """A row with a text that is longer than what is read of one."""
+
+    kind = "too_long"
+
+
+class NoPairsError(CorpusError):
+    """A file or folder without a single row that can be used."""
+
+    kind = "too_few_pairs"
+
+
+class Remark(CorpusError):
+    """What is worth saying and does no harm: handed to OnBadRow, and nobody need stop for it."""
+
+    kind = "note"
+
+
+class OtherEncoding(Remark):
+    """A text file that is not in UTF-8."""
+
+    kind = "encoding"
+
+
+class RepeatedPairError(Remark):
+    """A row that repeats an earlier pair: read once."""
+
+    kind = "duplicate_pair"
+
+
+class BelowScoreError(Remark):
+    """A row whose score is under what was asked for: left out."""
+
+    kind = "below_score"
+
+
+class NoAnswerError(Remark):
+    """A question that its own data says has no answer: left out."""
+
+    kind = "no_answer"
+
+
+class NoPairError(Remark):
+    """A row whose label says neither that it is a pair nor that it is none: left out."""
+
+    kind = "no_pair"
+
+
+class MarksRemoved(Remark):
+    """A text that had control characters, or marks that turn the direction of writing."""
+
+    kind = "control_characters"
+
+
+class MojibakeUndone(Remark):
+    """A text in UTF-8 that was read as another encoding once, and is put right."""
+
+    kind = "mojibake"
+
+
+def refuse(error: CorpusError) -> None:
+    """Stop at the first row that cannot be read; a remark is not a reason to."""
+    if not isinstance(error, Remark):
+        raise error
+
+
+def patient(on_bad_row: OnBadRow, most: int, name: str) -> OnBadRow:
+    """The same, until so many rows were bad that what they are from is something else."""
+    count = 0
+
+    def counted(error: CorpusError) -> None:
+        nonlocal count
+        on_bad_row(error)
+        count += not isinstance(error, Remark)
+        if count > most:
+            raise TooMuchError(f"{name} has more than {most:,} rows that cannot be read, such as: "
+                               f"{error!s:.200}")
+
+    return counted
+
+
+# --- how much is read
 
 
 @dataclass(frozen=True)
@@ -32,13 +143,9 @@ WHOLE = ReadLimits(sys.maxsize, sys.maxsize, sys.maxsize, 100_000)
 """What is read of one's own files on one's own machine: all of them."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A first look at a table: its columns, how many rows (None: not known), and what to say."""
-
-    names: tuple[str, ...]
-    rows: int | None = None
-    notes: tuple[str, ...] = ()
+def of_packed(limits: ReadLimits) -> ReadLimits:
+    """Limits for what unpacks to more than it is: nobody's own file is to fill the disk."""
+    return replace(limits, bytes=min(limits.bytes, USUAL.bytes))
 
 
 class Meter:
@@ -85,68 +192,18 @@ def _length(value: object) -> int:
     return 8
 
 
-Row = tuple[str, Mapping[str, Any]]
-"""Where a row stands ("pairs.jsonl line 3"), and what it holds."""
-
-OnBadRow = Callable[[CorpusError], None]
-"""What to do about a row that cannot be read: raise, or take note and go on."""
-
-Raw = TypeVar("Raw")
-Read = TypeVar("Read")
-
-
-class EmptyTextError(CorpusError):
-    """A row whose text is empty."""
-
-    kind = "empty_text"
-
-
-class TooLongError(CorpusError):
-    """A row with a text that is longer than what is read of one."""
-
-    kind = "too_long"
-
-
-class NoPairsError(CorpusError):
-    """A file or folder without a single row that can be used."""
-
-    kind = "too_few_pairs"
-
-
-class Remark(CorpusError):
-    """What is worth saying and does no harm: handed to OnBadRow, and nobody need stop for it."""
-
-    kind = "note"
-
-
-class OtherEncoding(Remark):
-    """A text file that is not in UTF-8."""
-
-    kind = "encoding"
-
-
-class RepeatedPairError(Remark):
-    """A row that repeats an earlier pair: read once."""
-
-    kind = "duplicate_pair"
-
-
-class BelowScoreError(Remark):
-    """A row whose score is under what was asked for: left out."""
-
-    kind = "below_score"
-
-
-class MarksRemoved(Remark):
-    """A text that had control characters, or marks that turn the direction of writing."""
-
-    kind = "control_characters"
-
-
-def refuse(error: CorpusError) -> None:
-    """Stop at the first row that cannot be read; a remark is not a reason to."""
-    if not isinstance(error, Remark):
-        raise error
+def bounded(rows: Iterable[Row], limits: ReadLimits, name: str) -> Iterator[Row]:
+    """The same rows; TooMuchError where they, or the columns of one, are more than are read."""
+    for number, (where, fields) in enumerate(rows, 1):
+        if number > limits.rows:
+            raise TooMuchError(
+                f"{name} has more than {limits.rows:,} rows, which is what is read at most."
+            )
+        if len(fields) > limits.columns:
+            raise TooMuchError(
+                f"{where} has {len(fields):,} columns; at most {limits.columns:,} are read."
+            )
+        yield where, fields
 
 
 def each(
@@ -164,30 +221,59 @@ def each(
             yield made
 
 
-def patient(on_bad_row: OnBadRow, most: int, name: str) -> OnBadRow:
-    """The same, until so many rows were bad that what they are from is something else."""
-    count = 0
-
-    def counted(error: CorpusError) -> None:
-        nonlocal count
-        on_bad_row(error)
-        count += not isinstance(error, Remark)
-        if count > most:
-            raise TooMuchError(f"{name} has more than {most:,} rows that cannot be read, such as: "
-                               f"{error!s:.200}")
-
-    return counted
+# --- what a reader is, and what it gives
 
 
-def bounded(rows: Iterable[Row], limits: ReadLimits, name: str) -> Iterator[Row]:
-    """The same rows; TooMuchError where they, or the columns of one, are more than are read."""
-    for number, (where, fields) in enumerate(rows, 1):
-        if number > limits.rows:
-            raise TooMuchError(
-                f"{name} has more than {limits.rows:,} rows, which is what is read at most."
-            )
-        if len(fields) > limits.columns:
-            raise TooMuchError(
-                f"{where} has {len(fields):,} columns; at most {limits.columns:,} are read."
-            )
-        yield where, fields
+@dataclass(frozen=True)
+class Table:
+    """A first look at a table: its columns, how many rows (None: not known), and what to say."""
+
+    names: tuple[str, ...]
+    rows: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Measured(Protocol):
+    """A file that tells how many of its bytes have been read, and of how many."""
+
+    done: int
+    total: int
+
+
+@dataclass
+class Contents:
+    """The table that a file holds: its format, its columns, and its rows as they are read.
+
+    names: as its head gives them; free: each row has names of its own, and there are none here.
+    row_count: where it is known. encoding and text: of a text file. collection: of a file that
+    holds a whole BEIR folder and no rows, that folder as long as it is needed.
+    """
+
+    format: str
+    rows: Iterator[Row]
+    names: tuple[str, ...] = ()
+    free: bool = False
+    row_count: int | None = None
+    encoding: str | None = None
+    text: Measured | None = None
+    collection: AbstractContextManager[Path] | None = None
+
+
+Open = Callable[[Path, ReadLimits, OnBadRow, str], Contents]
+"""Opens a file; the text names the part of it to read, such as a sheet: empty for the usual."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A file format: what its files are called, how they begin, and what reads them.
+
+    suffixes: of its files' names. begins: whether a file that begins so is one, whatever it is
+    called. parts: what a part of its files is called that can be chosen; empty where they have
+    none. packed: whether its files may also be packed with gzip.
+    """
+
+    suffixes: tuple[str, ...]
+    open: Open
+    begins: Callable[[bytes], bool] = lambda start: False
+    parts: str = ""
+    packed: bool = False
