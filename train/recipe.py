@@ -82,6 +82,14 @@ class Recipe:
             if not is_allowed(value):
                 raise RecipeError(f"{name} must be {allowed}, not {value!r:.60}.")
 
+    @classmethod
+    def from_record(cls, kept: Mapping[str, Any]) -> "Recipe":
+        """The recipe of a run's record; RecipeError where it cannot be used."""
+        try:
+            return cls(**kept)
+        except TypeError as error:
+            raise RecipeError(f"The record has no recipe of this Tandem: {error}.") from None
+
     def with_values(self, values: Mapping[str, str]) -> "Recipe":
         """The recipe with some hyperparameters replaced, given as text (`--set key=value`)."""
         changes = {name: _parsed(name, text) for name, text in values.items()}

@@ -104,7 +104,7 @@ def _record(run: Run, request: RunSpec) -> dict[str, Any]:
 def _source(with_corpus: bool) -> Iterator[tuple[str, Path]]:
     for room in ROOMS:
         for path in (ROOT / room).rglob("*"):
-            code = path.suffix == ".py"
+            code = path.suffix in (".py", ".j2")
             data = with_corpus and path.is_relative_to(ROOT / "corpus" / BUILT_IN)
             if path.is_file() and (code or data) and "__pycache__" not in path.parts:
                 yield f"{SOURCE}/{path.relative_to(ROOT).as_posix()}", path

@@ -1,0 +1,115 @@
+"""The script that `train script` writes, started for real and held against `train fit`."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from corpus.load import load_corpus
+from retrieval.metrics import PRIMARY
+from support.services import ROOT
+from support.tiny import embedded, tiny_model_for
+from train.recipe import Recipe, named_recipe
+from train.report.plain_script import SCRIPT, script_text, write_script
+from train.run.record import Run
+
+SEEDS = (1, 2)
+
+
+def record(recipe: Recipe, base: str = "you/base", **more) -> dict:
+    return {"recipe": asdict(recipe), "seed": 7, "data": {"name": "cars"},
+            "base_model": {"name": base, "revision": None, "max_seq_length": 64}} | more
+
+
+def started(script: Path, *arguments: str) -> dict[str, float]:
+    """What the script prints; it runs where nothing of Tandem can be imported."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, str(script), *arguments], cwd=script.parent, capture_output=True,
+        text=True, timeout=400, env=environment | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def train(home: Path, *arguments: object) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-m", "train", *map(str, arguments), "--json"], cwd=ROOT, text=True,
+        capture_output=True, timeout=400,
+        env=os.environ | {"TANDEM_HOME": str(home), "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_the_script_of_a_run_of_recipe_seed_gets_its_test_figure(sample_folder, tmp_path):
+    asked = ("--data", sample_folder, "--recipe", "seed", "--set", "max_seq_length=64")
+    fits = {seed: train(tmp_path, "fit", *asked, "--seed", seed,
+                        "--out", tmp_path / str(seed))["metrics"]["test"] for seed in SEEDS}
+    tuned = [fit["tuned"][PRIMARY] for fit in fits.values()]
+    apart = max(tuned) - min(tuned)
+    out = tmp_path / "plain"
+    wrote = train(tmp_path, "script", tmp_path / "1", "--out", out)
+    assert set(wrote["files"]) == {SCRIPT, "train.jsonl", "dev.jsonl", "test.jsonl",
+                                   "corpus.jsonl"}
+    plain = started(out / SCRIPT, str(embedded()))
+    assert plain["base"] == pytest.approx(fits[1]["base"][PRIMARY], abs=1e-4)
+    assert plain["tuned"] > plain["base"]
+    (tmp_path.parent / "figures.txt").write_text(f"{tuned} {plain}")
+    assert plain["tuned"] == pytest.approx(sum(tuned) / len(tuned), abs=max(apart, 0.02))
+
+
+@pytest.mark.slow
+def test_the_script_of_a_recipe_with_everything_trains_and_stores_its_prompts(
+    sample_folder, tmp_path
+):
+    corpus = load_corpus(sample_folder)
+    base = tiny_model_for(corpus, tmp_path / "tiny")
+    recipe = replace(named_recipe("tandem"), epochs=2, patience=1, truncate_dim=16, symmetric=True,
+                     precision="bf16", mini_batch_size=4, batch_size=8, learning_rate=1e-3)
+    prompts = {"query": 'Ask: "', "passage": "Say: "}
+    told = record(recipe, str(base), precision="bf16", device="cpu, 1 thread")
+    told["base_model"] |= {"stored_prompts": prompts}
+    write_script(told, corpus, tmp_path / "out")
+    found = started(tmp_path / "out" / SCRIPT)
+    assert 0 <= found["base"] <= 1 and found["tuned"] != found["base"]
+    kept = json.loads((tmp_path / "out/model/config_sentence_transformers.json").read_text())
+    assert kept["prompts"]["query"] == prompts["query"]
+
+
+def test_the_script_names_no_module_of_tandem_and_says_what_it_leaves_out():
+    text = script_text(record(named_recipe("tandem")))
+    imported = {(node.module if isinstance(node, ast.ImportFrom) else node.names[0].name)
+                .partition(".")[0] for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.Import | ast.ImportFrom)}
+    assert imported == {"json", "sys", "pathlib", "datasets", "sentence_transformers"}
+    assert "cross-batch memory" in ast.get_docstring(ast.parse(text))
+    assert "leaves out" in script_text(record(named_recipe("seed")))
+    assert "nothing" in script_text(record(named_recipe("seed")))
+
+
+@pytest.mark.parametrize("base", ['a"b\\n', "x'); import os; ('", '"""\nimport os\n"""'])
+def test_what_a_visitor_named_stays_text(base):
+    told = record(named_recipe("seed"), base, data={"name": base})
+    names = {node.names[0].name for node in ast.walk(ast.parse(script_text(told)))
+             if isinstance(node, ast.Import)}
+    assert names == {"json", "sys"}
+
+
+def test_a_run_whose_data_is_gone_or_changed_is_refused_with_a_sentence(tmp_path, corpus, caplog):
+    from train.__main__ import main
+
+    run = Run(tmp_path / "run")
+    run.folder.mkdir()
+    run.update(status="done", **record(named_recipe("seed")) | {
+        "data": {"name": "gone", "source": str(tmp_path / "gone")}})
+    assert main(["script", str(run.folder)]) == 1
+    assert "is not where it was" in caplog.text
+    run.update(data={"name": "porsche", "source": "porsche"}, fingerprints={"corpus": "another"})
+    assert main(["script", str(run.folder)]) == 1
+    assert "has changed since" in caplog.text
+    assert not (run.folder / "script").exists()
