@@ -22,8 +22,8 @@ from typing import Any
 
 from corpus.load import load_corpus
 from corpus.records import SPLITS, Corpus, Passage, Query
-from retrieval.encoder import EMBEDDED_MODEL, load_encoder
 from retrieval.index import build_index
+from retrieval.models import EMBEDDED_MODEL, load_encoder
 from train.fit.fit import fit
 from train.fit.loop import Loop
 from train.fit.machine import device_name, most_memory

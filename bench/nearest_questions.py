@@ -9,7 +9,7 @@ one split.
 import argparse
 
 from corpus.load import load_corpus
-from retrieval.encoder import EMBEDDED_MODEL, load_encoder
+from retrieval.models import EMBEDDED_MODEL, load_encoder
 
 
 def main() -> None:

@@ -30,10 +30,10 @@ import numpy as np
 from corpus.load import load_corpus
 from corpus.records import Corpus
 from retrieval.bm25 import build_lexical_index
-from retrieval.encoder import EMBEDDED_MODEL, load_encoder
 from retrieval.evaluation import evaluate
 from retrieval.index import Searcher, build_index
 from retrieval.metrics import METRICS, PRIMARY
+from retrieval.models import EMBEDDED_MODEL, load_encoder
 from retrieval.statistics import paired_differences
 
 from .ratios import gain_ratio

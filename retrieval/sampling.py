@@ -16,10 +16,11 @@ from corpus.check.tokens import PACKAGE
 from corpus.records import Corpus, Passage
 from corpus.text import content_words
 
-from .encoder import EMBEDDED_MODEL, Encoder, ModelError, load_encoder
+from .encoder import Encoder
 from .evaluation import evaluate
 from .index import build_index
 from .metrics import PRIMARY
+from .models import EMBEDDED_MODEL, ModelError, load_encoder
 
 TOKENS = 128
 """What passages are cut to when they are encoded."""

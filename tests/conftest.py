@@ -26,7 +26,7 @@ def porsche() -> Corpus:
 @pytest.fixture(scope="session")
 def encoder():
     """The embedded model, loaded once."""
-    from retrieval.encoder import EMBEDDED_MODEL, load_encoder
+    from retrieval.models import EMBEDDED_MODEL, load_encoder
 
     return load_encoder(EMBEDDED_MODEL)
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from corpus.load import BUILT_IN, load_corpus
 from corpus.records import SPLITS
-from retrieval.encoder import EMBEDDED_MODEL, load_encoder, split_revision
 from retrieval.evaluation import Evidence, Judged, evaluate, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS, PRIMARY
+from retrieval.models import EMBEDDED_MODEL, load_encoder, split_revision
 from retrieval.prompts import at_its_best
 from train.commands.publish import add_publish
 from train.commands.report import add_report

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL
 
 SCHEDULES = ("linear", "cosine", "constant")
 BATCHINGS = ("shuffled", "like_length", "neighbours")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.load import BUILT_IN
-from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL
 
 from .recipe import AUTO, RECIPES
 

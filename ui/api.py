@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL
 from train.publish.publish import PublishRequest
 from ui.services.app import Services
 from ui.services.importing import Importer, ImportFailedError, ImportRequest, columns_for

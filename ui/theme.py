@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from train.report.style import BOARD_CSS
+from train.report.templates import stylesheet
 
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -35,7 +35,7 @@ def css() -> str:
         for slot in range(SLOTS)
     )
     lit = "{outline:2px solid var(--t-accent);outline-offset:1px;opacity:1}"
-    return f"{CSS}{BOARD_CSS}\n{tied}{lit}"
+    return f"{CSS}{stylesheet('style.css')}\n{tied}{lit}"
 
 
 CSS = """

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from corpus.load import load_corpus
 from e2e.server import App
-from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL
 
 pytestmark = pytest.mark.slow
 

@@ -3,8 +3,8 @@ import shutil
 import numpy as np
 import pytest
 
-from retrieval import encoder as room
-from retrieval.encoder import EMBEDDED_MODEL, ModelError, fingerprint, load_encoder
+from retrieval import models as room
+from retrieval.models import EMBEDDED_MODEL, ModelError, fingerprint, load_encoder
 from support.tiny import embedded
 
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from retrieval import encoder as room
-from retrieval.encoder import EMBEDDED_SHA256, load_encoder
+from retrieval import models as room
+from retrieval.models import EMBEDDED_SHA256, load_encoder
 from support.model_hub import hub
 from support.samples import write_beir
 from support.services import ROOT
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 ANCESTOR = "mixedbread-ai/mxbai-embed-large-v1@e7857440379da569f68f19e8403b69cd7be26e50"
 LOAD = """
 import json, sys
-from retrieval.encoder import load_encoder
+from retrieval.models import load_encoder
 encoder = load_encoder(sys.argv[1])
 print(json.dumps({"dim": encoder.dim, "name": encoder.name,
                   "one": encoder.encode_queries(["a question"])[0][:3].tolist()}))

@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 
 from corpus.load import load_corpus
-from retrieval import encoder as room
-from retrieval.encoder import load_encoder, split_revision
+from retrieval import models as room
 from retrieval.evaluation import evaluate, means
 from retrieval.index import build_index
+from retrieval.models import load_encoder, split_revision
 from retrieval.prompts import as_other, at_its_best, fairer, other_way
 from support.samples import write_beir
 from support.tiny import tiny_model_for

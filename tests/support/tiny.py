@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from corpus.records import Corpus
-from retrieval import encoder
+from retrieval import models
 
 HIDDEN, POSITIONS = 32, 64
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -64,6 +64,6 @@ def tiny_model_for(corpus: Corpus, folder: Path, **options) -> Path:
 
 
 def embedded() -> Path:
-    folder = encoder._embedded_folder()
+    folder = models._embedded_folder()
     assert folder is not None, "the package with the embedded model is not installed"
     return folder

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retrieval.encoder import SentenceTransformerEncoder, load_encoder
+from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.metrics import PRIMARY
+from retrieval.models import load_encoder
 from retrieval.retention import retention
 from train.run.lock import held
 from train.run.record import USABLE, Run, RunError

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from corpus.records import Corpus
-from retrieval.encoder import SentenceTransformerEncoder, load_encoder
+from retrieval.encoder import SentenceTransformerEncoder
+from retrieval.models import load_encoder
 from train.recipe import Recipe
 
 from .batches import epoch_batches

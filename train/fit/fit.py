@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from corpus.records import SPLITS, Corpus, CorpusError
-from retrieval.encoder import SentenceTransformerEncoder, load_encoder
+from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.evaluation import Judged, means
 from retrieval.index import Index
 from retrieval.metrics import PRIMARY
+from retrieval.models import load_encoder
 from retrieval.prompts import Side
 from train.recipe import Recipe
 from train.run.record import Run, RunError

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from corpus.records import Corpus
-from retrieval.encoder import SentenceTransformerEncoder, fingerprint, load_encoder
+from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.evaluation import Evidence, Judged, evaluate
 from retrieval.index import Index, build_index, store_index
+from retrieval.models import fingerprint, load_encoder
 from retrieval.prompts import as_other, fairer
 from train.recipe import Recipe
 from train.report.card import model_card

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.records import Corpus
-from retrieval.encoder import SentenceTransformerEncoder, load_encoder
+from retrieval.encoder import SentenceTransformerEncoder
+from retrieval.models import load_encoder
 from train.recipe import Recipe
 
 from .distributed import Team, TeamGoneError

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hub.errors import TOKEN, PublishError
-from retrieval.encoder import file_sha256
 from retrieval.metrics import METRICS
+from retrieval.models import file_sha256
 from train.report.card import model_card
 from train.report.card_metadata import CardEdits
 from train.run.record import USABLE, Run, write_json, write_text

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.records import Corpus
 from hub.errors import PublishError
-from retrieval.encoder import file_sha256, load_encoder
 from retrieval.evaluation import evaluate, means
 from retrieval.index import build_index, index_in_parts
 from retrieval.metrics import PRIMARY
+from retrieval.models import file_sha256, load_encoder
 from train.run.record import Run
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from corpus.records import Corpus
 from hub.client import Hub, Meter
 from hub.errors import Failure, PublishError
-from retrieval.encoder import ModelError, load_encoder
 from retrieval.index import build_index
+from retrieval.models import ModelError, load_encoder
 from train.run.record import Run
 
 from .bundle import CARD, FIGURES, RECORD, Item

@@ -7,8 +7,9 @@ from typing import Any
 from retrieval.evaluation import Evidence, Topic, one_answer_each, rank_moves
 from retrieval.metrics import CUTOFFS, METRICS, PRIMARY
 from retrieval.statistics import NO_DIFFERENCE, RESAMPLES, Difference
+from retrieval.truncation import AtDim
 
-from .charts import Bar, forest, rank_scatter
+from .charts import Bar, dim_lines, forest, rank_scatter
 
 Names = tuple[str, str]
 SIDES: Names = ("Base", "Fine-tuned")
@@ -166,3 +167,37 @@ def outcomes(evidence: Evidence, winner: str) -> str:
 
 def _wins(order: Iterable[tuple[str, str]], found: Mapping[str, Any]) -> str:
     return "".join(f'<i data-way="{way}" style="flex:{found[name]}"></i>' for way, name in order)
+
+
+def dims_picture(rows: Sequence[AtDim], trained: Sequence[int] = ()) -> str:
+    """Quality against truncate_dim as lines, and as a table with storage and time."""
+    if not rows:
+        return ""
+    series = {"Base": [(float(row.dim), row.base) for row in rows if row.base is not None],
+              "Fine-tuned": [(float(row.dim), row.tuned) for row in rows if row.tuned is not None]}
+    said = "; ".join(f"{row.dim} dims: {_figure(row.base)} and {_figure(row.tuned)}"
+                     for row in (rows[0], rows[-1]))
+    body = "".join(
+        f'<tr><th scope="row">{row.dim:,}{"*" if row.dim in trained else ""}</th>'
+        f"<td>{_figure(row.base)}</td><td>{_figure(row.tuned)}</td><td>{size(row.bytes)}</td>"
+        f"<td>{row.search_ms:.2f} ms</td></tr>" for row in rows
+    )
+    heads = "".join(f'<th scope="col">{head}</th>'
+                    for head in ("truncate_dim", "Base", "Fine-tuned", "Vectors", "A search"))
+    star = "* trained for. " if any(row.dim in trained for row in rows) else ""
+    return (
+        f"<div>{dim_lines(f'{PRIMARY} against truncate_dim', series, trained, said)}"
+        '<div class="t-scroll" tabindex="0" role="region" aria-label="Quality by truncate_dim">'
+        f'<table class="t-table"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+        f'</div><p class="t-key">{star}Vectors: float32, of the whole corpus. A search: without '
+        "encoding the question.</p></div>"
+    )
+
+
+def size(count: int) -> str:
+    """Bytes as a person says them."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

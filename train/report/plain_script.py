@@ -11,6 +11,8 @@ from corpus.records import Corpus
 from train.recipe import Recipe
 from train.run.record import write_text
 
+from .templates import template
+
 SCRIPT = "finetune.py"
 SCHEDULERS = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 """Our schedules in the words of transformers."""
@@ -24,16 +26,11 @@ def script_text(record: Mapping[str, Any]) -> str:
 
     It needs sentence-transformers, datasets and torch, and the files of `write_script` beside it.
     A card shows it whole, as it is, in a block of code (```` ```python ````): nothing in it needs
-    escaping, what a visitor named (base, prompts) stands in it as Python literals. Asks for
+    escaping but a fence longer than one in a prompt, what a visitor named is a literal. Asks for
     `recipe`, `base_model` and `seed` of the record; raises RecipeError where its recipe is none.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    environment.filters |= {"python": repr, "plain": _plain}
-    return environment.get_template("plain_script.py.j2").render(**_values(record))
+    return template("plain_script.py.j2").render(
+        python=repr, plain=_plain, **_values(record))
 
 
 def write_script(record: Mapping[str, Any], corpus: Corpus, folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.load import BUILT_IN
-from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL
 from train.recipe import Recipe
 
 from .record import Run, RunError, create_run

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL
 from train.engines.local import environment
 from train.run.spec import RunSpec
 

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 from corpus.load import load_corpus
 from corpus.records import Corpus
-from retrieval.encoder import Encoder, SentenceTransformerEncoder, split_revision
+from retrieval.encoder import Encoder, SentenceTransformerEncoder
 from retrieval.evaluation import Evidence
 from retrieval.index import Index, index_in_parts
+from retrieval.models import split_revision
 from train.run.record import USABLE, Run, RunError
 from train.run.spec import placed
 from train.settings import Settings

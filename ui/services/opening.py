@@ -16,9 +16,10 @@ from typing import Any
 from corpus.load import load_corpus
 from corpus.records import Corpus
 from retrieval.compare import Comparison
-from retrieval.encoder import Encoder, SentenceTransformerEncoder, load_encoder, split_revision
+from retrieval.encoder import Encoder, SentenceTransformerEncoder
 from retrieval.evaluation import Evidence, evaluate
 from retrieval.index import Index, build_index
+from retrieval.models import load_encoder, split_revision
 from train.engines.queue import Queue
 from train.recipe import first_start_recipe
 from train.run.record import ACTIVE, USABLE, Run, RunError, list_runs

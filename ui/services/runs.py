@@ -20,9 +20,9 @@ from typing import Any
 
 from corpus.load import load_corpus
 from corpus.records import Corpus
-from retrieval.encoder import EMBEDDED_MODEL, split_revision
 from retrieval.evaluation import Evidence
 from retrieval.metrics import PRIMARY
+from retrieval.models import EMBEDDED_MODEL, split_revision
 from train.engines import EngineError, Flavor
 from train.engines.jobs import JobsEngine
 from train.engines.jobs.pricing import estimated_cost, guessed_seconds

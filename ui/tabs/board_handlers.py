@@ -9,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
+from train.report.evidence_html import dims_picture
 from train.report.findings import Findings, facts_of
-from train.report.html import dims_picture
 from train.report.write import write_report
 from train.run.record import Run
 from ui.html import elements

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL
 from train.engines.offers import TITLES, automatic
 from train.recipe import PRESETS, RECIPES, RULES, Recipe, preset_of
 from train.run.spec import RunSpec

@@ -17,9 +17,9 @@ from corpus.load import load_corpus
 from corpus.records import Corpus, Passage, Query
 from retrieval import sampling
 from retrieval import sampling as spread_module
-from retrieval.encoder import ModelError
 from retrieval.evaluation import evaluate
 from retrieval.index import build_index
+from retrieval.models import ModelError
 from retrieval.sampling import base_spread, measured_spread, small_pool
 from support.fakes import HashingEncoder, small_corpus
 

@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from retrieval.encoder import load_encoder
+from retrieval.models import load_encoder
 from support.job_play import wait_until
 from support.jobs_hub import TOKEN
 from train.engines import EngineError, Flavor

@@ -6,8 +6,8 @@ from test_loop import SMALL, epochs, folder, loop, numbers  # noqa: F401 - fixtu
 from torch.nn.functional import cross_entropy, normalize
 
 from corpus.records import Passage, Query
-from retrieval.encoder import load_encoder
 from retrieval.index import build_index
+from retrieval.models import load_encoder
 from train.fit.loop import Loop
 
 RECIPE = replace(SMALL, memory=1.0)

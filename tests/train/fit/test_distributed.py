@@ -12,9 +12,9 @@ import pytest
 import torch
 from test_loop import EVERYTHING, SMALL, folder, numbers  # noqa: F401 - one is a fixture
 
-from retrieval.encoder import load_encoder
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY
+from retrieval.models import load_encoder
 from support.children import wait_for
 from support.processes import SECONDS, Members, environments, fit
 from support.tiny import tiny_model_for

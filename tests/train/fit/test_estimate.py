@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from corpus.load import load_corpus
-from retrieval.encoder import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL
 from support.children import Child
 from support.fakes import small_corpus
 from support.samples import write_beir

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from corpus.load import load_corpus
-from retrieval.encoder import EMBEDDED_MODEL, load_encoder
 from retrieval.evaluation import evaluate, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS
+from retrieval.models import EMBEDDED_MODEL, load_encoder
 from support.children import Child
 from support.samples import write_lines
 from support.services import ROOT

@@ -8,8 +8,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 from corpus.records import Corpus, Passage, Query
-from retrieval.encoder import load_encoder
 from retrieval.index import build_index
+from retrieval.models import load_encoder
 from support.tiny import tiny_model_for
 from train.fit.gradient import PASSAGE_PROMPTS, QUERY_PROMPTS
 from train.fit.loop import Loop, TrainingError

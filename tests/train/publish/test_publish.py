@@ -36,7 +36,7 @@ UPLOAD = "PUT /_lfs/"
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     """A finished run with a tiny model whose ranks are those it recorded."""
-    from retrieval.encoder import load_encoder
+    from retrieval.models import load_encoder
 
     home = tmp_path_factory.mktemp("finished")
     corpus = questions()
@@ -792,7 +792,7 @@ def test_without_the_packages_an_onnx_export_says_what_to_install(run, monkeypat
 def test_a_real_onnx_export_computes_nearly_what_the_model_does(run, tmp_path, capfd):
     import numpy as np
 
-    from retrieval.encoder import load_encoder
+    from retrieval.models import load_encoder
 
     texts = [query.text for query in questions().queries.values()]
     whole, small = load_encoder(str(run.model)), load_encoder(str(run.model))

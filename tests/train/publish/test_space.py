@@ -46,6 +46,13 @@ def test_only_what_the_app_needs_is_sent():
     assert not [name for name in names if "__pycache__" in name]
 
 
+def test_templates_and_style_sheets_are_sent():
+    report = {path.relative_to(ROOT).as_posix() for ending in ("j2", "css")
+              for path in (ROOT / "train").rglob(f"*.{ending}")}
+    assert {"train/report/report.html.j2", "train/report/style.css"} <= report
+    assert report <= set(needed_files())
+
+
 def test_every_picture_of_the_readme_is_among_what_is_sent():
     pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
     assert pictures and set(pictures) <= set(needed_files())

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE, REQUEST = "tandem", "request"
 ROOMS = ("hub", "corpus", "retrieval", "train")
+CODE = (".py", ".j2", ".css")
+"""Of the rooms: their code, and the templates that card and report are written with."""
 NOT_THERE = ("gradio",)
 """Requirements of the page alone."""
 IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
@@ -104,7 +106,7 @@ def _record(run: Run, request: RunSpec) -> dict[str, Any]:
 def _source(with_corpus: bool) -> Iterator[tuple[str, Path]]:
     for room in ROOMS:
         for path in (ROOT / room).rglob("*"):
-            code = path.suffix in (".py", ".j2")
+            code = path.suffix in CODE
             data = with_corpus and path.is_relative_to(ROOT / "corpus" / BUILT_IN)
             if path.is_file() and (code or data) and "__pycache__" not in path.parts:
                 yield f"{SOURCE}/{path.relative_to(ROOT).as_posix()}", path
