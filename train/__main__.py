@@ -24,9 +24,8 @@ from train.commands.report import add_report
 from train.commands.retention import add_retention
 from train.commands.script import add_script
 from train.fit.distributed import Team, join_team
-from train.fit.runner import RunLimits, begun, carry_out, taken_up
+from train.fit.runner import RunLimits, begun, carry_out, follow, taken_up
 from train.fit.stopping import Stop
-from train.fit.worker import follow
 from train.run.lock import held
 from train.run.record import USABLE, Run, RunError, mark_interrupted, open_run
 from train.run.spec import RunSpec

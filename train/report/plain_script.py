@@ -3,12 +3,12 @@
 import json
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from corpus.records import Corpus
-from train.recipe import Recipe
+from train.recipe import Recipe, retired_values
 from train.run.record import write_text
 
 from .templates import template
@@ -60,7 +60,7 @@ def _values(record: Mapping[str, Any]) -> dict[str, Any]:
         "loss": ("Cached" if recipe.mini_batch_size else "") + "MultipleNegativesRankingLoss",
         "scheduler": SCHEDULERS[recipe.schedule], "keep_best": recipe.keep == "best",
         "bf16": bf16, "on_cpu": bf16 and str(record.get("device", "cpu")).startswith("cpu"),
-        "left_out": textwrap.wrap(_left_out(recipe), WIDTH),
+        "left_out": textwrap.wrap(_left_out(recipe, retired_values(record["recipe"])), WIDTH),
         **{name: getattr(recipe, name) for name in (
             "epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "max_grad_norm",
             "scale", "dropout", "truncate_dim", "patience", "symmetric", "mini_batch_size")},
@@ -110,7 +110,7 @@ def _packages(record: Mapping[str, Any]) -> list[str]:
             for name in ("sentence-transformers", "torch")] + ["datasets", "accelerate"]
 
 
-def _left_out(recipe: Recipe) -> str:
+def _left_out(recipe: Recipe, retired: Sequence[str]) -> str:
     """What Tandem does beyond this script, for a reader who compares the two."""
     parts = [said for said, has in (
         ("cross-batch memory", recipe.memory),
@@ -118,7 +118,7 @@ def _left_out(recipe: Recipe) -> str:
         ("masks of passages known to answer another query", recipe.mask),
         ("batches of texts of like length", recipe.batching == "like_length"),
         ("batches of neighbours", recipe.batching == "neighbours"),
-    ) if has]
+    ) if has] + [*retired]
     if not parts:
         return "The recipe has nothing that this script leaves out."
     return f"Left out of the recipe, because it is Tandem's own: {', '.join(parts)}."

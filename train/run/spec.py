@@ -11,7 +11,7 @@ from typing import Any
 
 from corpus.load import BUILT_IN
 from retrieval.models import EMBEDDED_MODEL
-from train.recipe import Recipe
+from train.recipe import Recipe, retired_values
 
 from .record import Run, RunError, create_run
 
@@ -79,7 +79,7 @@ def spec_of(run: Run) -> RunSpec:
             data=record["data"]["source"],
             base=base["name"],
             revision=base.get("revision"),
-            recipe=Recipe(**record["recipe"]),
+            recipe=_recipe(run, record["recipe"]),
             seed=record["seed"],
             owner=record.get("owner"),
             engine=engine["name"],
@@ -91,3 +91,11 @@ def spec_of(run: Run) -> RunSpec:
             f"{run.folder}/run.json does not say what the run was asked to do ({error}): it "
             "cannot be started again. Start a new run."
         ) from None
+
+
+def _recipe(run: Run, kept: dict[str, Any]) -> Recipe:
+    """The recipe to train with; RunError if this version cannot do what it asks for."""
+    if gone := retired_values(kept):
+        raise RunError(f"{run.folder} was asked to train with {', '.join(gone)}, which Tandem no "
+                       "longer does: start a new run without it.")
+    return Recipe.from_record(kept)
