@@ -4,9 +4,12 @@ import hashlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from corpus.check.tokens import PACKAGE as EMBEDDED_PACKAGE
+from hub.client import Hub
+from hub.errors import Failure, failure_of
+from hub.tokens import hide_tokens, local_token
 
 from .encoder import SentenceTransformerEncoder
 
@@ -42,8 +45,10 @@ def load_encoder(
     if revision is None:
         model, revision = split_revision(model)
     folder = _embedded_folder() if model == EMBEDDED_MODEL and revision is None else _folder(model)
-    offline = folder is None and not _hub_answers(model, revision, token)
-    loaded = _load(str(folder or model), model, revision, device, token, offline)
+    asks: str | Literal[False] = (
+        token if isinstance(token, str) else token is None and local_token()) or False
+    offline = folder is None and not _hub_answers(model, revision, asks)
+    loaded = _load(str(folder or model), model, revision, device, asks, offline)
     if not any(loaded.prompts.values()):
         loaded.prompts = {**loaded.prompts, **PRESCRIBED.get(model, {})}
     return SentenceTransformerEncoder(
@@ -117,18 +122,12 @@ def _folder(model: str) -> Path | None:
     return path
 
 
-def _hub_answers(model: str, revision: str | None, token: str | bool | None) -> bool:
+def _hub_answers(model: str, revision: str | None, token: str | Literal[False]) -> bool:
     """Whether the Hub says anything about a model: asked once, since loading asks many times."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        HfApi().model_info(model, revision=revision, timeout=HUB_TIMEOUT, token=token)
-    except HfHubHTTPError:
-        return True  # a no is an answer; loading says which
-    except Exception:  # whatever the client's transport raises when nobody answers
-        return False
-    return True
+    hub = Hub.of(token or None)
+    found = hub.call(
+        lambda: hub.api.model_info(model, revision=revision, timeout=HUB_TIMEOUT))
+    return not isinstance(found, Failure) or found.status is not None  # a no is an answer
 
 
 def _load(
@@ -136,7 +135,7 @@ def _load(
     model: str,
     revision: str | None,
     device: str | None,
-    token: str | bool | None,
+    token: str | Literal[False],
     offline: bool,
 ) -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer
@@ -154,7 +153,8 @@ def _load(
             model_kwargs={"use_safetensors": True},
         )
     except Exception as error:  # whatever a hub, a config or a tokenizer can raise
-        why = "the Hub does not answer and it is not in the cache." if offline else _reason(error)
+        why = ("the Hub does not answer and it is not in the cache." if offline
+               else _reason(error, token, f"loading {model}"))
         raise ModelError(
             f"The model {model} could not be loaded: {why} Check the name, the network, and that "
             "its weights are safetensors."
@@ -172,11 +172,14 @@ def _commit(model: str, revision: str | None) -> str | None:
     return None
 
 
-def _reason(error: Exception) -> str:
-    """The first sentence of an error, without addresses or headers."""
+def _reason(error: Exception, token: str | Literal[False], doing: str) -> str:
+    """What the Hub has against it, else the first sentence of an error, without headers."""
+    failure = failure_of(error, token or None)
+    if failure.status is not None:
+        return failure.sentence(doing)
     lines: Iterator[str] = (line.strip() for line in str(error).splitlines())
     line = next((line for line in lines if line), type(error).__name__)
-    return line[:200].rstrip(".") + "."
+    return hide_tokens(line, token or None)[:200].rstrip(".") + "."
 
 
 def _hub_fingerprint(model: "SentenceTransformer", name: str) -> str:

@@ -1,6 +1,6 @@
-"""Pictures of evidence as inline SVG, each with a text equivalent: pure functions, no script.
+"""Pictures of evidence as inline SVG, each with a text equivalent.
 
-Curves as inline SVG with a text equivalent: pure functions, no script, both colour schemes.
+Pure functions, no script; colours are classes of `style.css`, so both colour schemes have them.
 """
 
 import math
@@ -12,6 +12,8 @@ Point = tuple[float, float]
 
 WIDTH, HEIGHT = 480, 190
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 26
+LETTER, FAR = 7.5, 14.0
+"""Width of a letter, and how far from a curve one can be read, in the units of a drawing."""
 MOST_POINTS = 240
 """Points drawn of a curve: more than that cannot be told apart."""
 
@@ -36,7 +38,8 @@ def curve(
     x_high = max([x_end or 0.0, *(x for x, _ in points), 1.0])
     ticks = ticks_of([y for _, y in points] + ([level[1]] if level else []))
     scale = _Scale(x_high, ticks[0], ticks[-1])
-    drawn = [_grid(ticks, scale), _level(level, scale), _line(_thinned(points), scale)]
+    places = [(scale.x(x), scale.y(y)) for x, y in _thinned(points)]
+    drawn = [_grid(ticks, scale), _level(level, scale, places), _line(places)]
     if dots or len(points) == 1:
         drawn += [_dot(x, y, scale) for x, y in points]
     axis = (f'<text x="{LEFT}" y="{HEIGHT - 8}">0</text><text x="{WIDTH - RIGHT}" '
@@ -85,22 +88,39 @@ def _grid(ticks: Sequence[float], scale: _Scale) -> str:
     )
 
 
-def _level(level: tuple[str, float] | None, scale: _Scale) -> str:
+def _level(level: tuple[str, float] | None, scale: _Scale, curve: Sequence[Point]) -> str:
+    """A dashed line with its name at the end, and on the side, where the curve is farthest."""
     if level is None:
         return ""
-    name, value = level
-    y = scale.y(value)
-    above = y - 5 if y > TOP + 14 else y + 14
+    name = f"{level[0]} {level[1]:.3f}"
+    y, width = scale.y(level[1]), LETTER * len(name)
+    ends = {"end": (WIDTH - RIGHT - width, WIDTH - RIGHT), "start": (LEFT, LEFT + width)}
+    places = [(_distance(curve, ends[anchor], middle), anchor, middle)
+              for anchor in ends for middle in (y - 9, y + 10)
+              if TOP <= middle <= HEIGHT - BOTTOM]
+    _, anchor, middle = max(places, key=lambda place: min(place[0], FAR))
+    x = ends[anchor][anchor == "end"]
     return (f'<line class="t-level" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-            f'<text x="{WIDTH - RIGHT}" y="{above}" text-anchor="end">{escape(name)} '
-            f"{value:.3f}</text>")
+            f'<text x="{x}" y="{middle + 4:g}" text-anchor="{anchor}">{escape(name)}</text>')
 
 
-def _line(points: Sequence[Point], scale: _Scale) -> str:
-    if len(points) < 2:
+def _distance(curve: Sequence[Point], span: tuple[float, float], y: float) -> float:
+    """How far from a height a drawn curve stays over a part of the x axis."""
+    low, high = span
+    near = [abs(at - y) for x, at in curve if low <= x <= high]
+    for (x1, y1), (x2, y2) in zip(curve, curve[1:], strict=False):
+        at = [y1 + (y2 - y1) * (x - x1) / (x2 - x1) for x in span if x1 < x < x2]
+        near += [abs(height - y) for height in at]
+        if len(at) == 2 and min(at) <= y <= max(at):
+            return 0.0
+    return min(near, default=math.inf)
+
+
+def _line(places: Sequence[Point]) -> str:
+    if len(places) < 2:
         return ""
-    places = " ".join(f"{scale.x(x)},{scale.y(y)}" for x, y in points)
-    return f'<polyline class="t-curve-line" points="{places}"/>'
+    points = " ".join(f"{x},{y}" for x, y in places)
+    return f'<polyline class="t-curve-line" points="{points}"/>'
 
 
 def _dot(x: float, y: float, scale: _Scale) -> str:
@@ -116,13 +136,14 @@ def _thinned(points: Sequence[Point]) -> Sequence[Point]:
     return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
 
 
-WIDTH = 480
 ROW = 22
 """Height of a row of a forest plot."""
 FOREST, NAMES = 400, 142
 """Width of a forest plot, and of the names in it: narrow, so that a phone can show its letters."""
 SIDE, EDGE = 340, 54
 """A square plot's side, and the space its axis takes."""
+STRIP = 24
+"""Height above a square plot, for the words that say how to read it."""
 MOST_DOTS = 1_500
 """Different moves drawn one by one; more than that share dots."""
 LONGEST = 21
@@ -191,12 +212,13 @@ def rank_scatter(
     worst = max(10, *(max(pair) for pair in moves))
     top = math.log10(worst) or 1.0
     span = SIDE - EDGE - 14
+    foot = STRIP + span
 
     def x(rank: int) -> float:
         return round(EDGE + span * (1 - math.log10(rank) / top), 1)
 
     def y(rank: int) -> float:
-        return round(10 + span * math.log10(rank) / top, 1)
+        return round(STRIP + span * math.log10(rank) / top, 1)
 
     marks = [10**power for power in range(int(top) + 1)]
     base, tuned = names
@@ -204,7 +226,7 @@ def rank_scatter(
         f'<line class="t-grid" x1="{x(worst)}" x2="{x(1)}" y1="{y(r)}" y2="{y(r)}"/>'
         f'<line class="t-grid" x1="{x(r)}" x2="{x(r)}" y1="{y(1)}" y2="{y(worst)}"/>'
         f'<text x="{EDGE - 6}" y="{y(r) + 4}" text-anchor="end">{r:,}</text>'
-        f'<text x="{x(r)}" y="{SIDE - EDGE + 12}" text-anchor="middle">{r:,}</text>'
+        f'<text x="{x(r)}" y="{foot + 18}" text-anchor="middle">{r:,}</text>'
         for r in marks
     ]
     drawn.append(f'<line class="t-zero" x1="{x(worst)}" y1="{y(worst)}" x2="{x(1)}" y2="{y(1)}"/>')
@@ -220,13 +242,12 @@ def rank_scatter(
         for (at_x, at_y, way), n in sorted(places.items(), key=lambda item: -item[1])
     ]
     drawn += [
-        f'<text x="{x(worst) + 6}" y="{y(1) + 18}">better</text>',
-        f'<text x="{x(1) - 6}" y="{y(worst) - 8}" text-anchor="end">worse</text>',
-        f'<text x="{x(1)}" y="{SIDE - 10}" text-anchor="end">rank in {escape(base)} →</text>',
+        f'<text x="{x(worst)}" y="14">above the line: better</text>',
+        f'<text x="{x(1)}" y="{foot + 38}" text-anchor="end">rank in {escape(base)} →</text>',
         f'<text transform="translate(11 {y(worst)}) rotate(-90)">rank in {escape(tuned)} →</text>',
     ]
     return _figure(
-        f"Rank of the answer in {base} and in {tuned}", SIDE, SIDE, "".join(drawn), said)
+        f"Rank of the answer in {base} and in {tuned}", SIDE, foot + 46, "".join(drawn), said)
 
 
 def dim_lines(
@@ -243,11 +264,12 @@ def dim_lines(
     dims = sorted({dim for dim, _ in points})
     ticks = ticks_of([value for _, value in points])
     width, height, left, bottom = WIDTH, 220, 46, 30
+    right = 18 + LETTER * max(len(name) for name in series)
     first, last = math.log2(dims[0]), math.log2(dims[-1])
 
     def x(dim: float) -> float:
-        return round(left + (width - left - 18) * (math.log2(dim) - first) / ((last - first) or 1),
-                     1)
+        share = (math.log2(dim) - first) / ((last - first) or 1)
+        return round(left + (width - left - right) * share, 1)
 
     def y(value: float) -> float:
         share = (value - ticks[0]) / (ticks[-1] - ticks[0])
@@ -255,7 +277,7 @@ def dim_lines(
 
     digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0])))
     drawn = [
-        f'<line class="t-grid" x1="{left}" x2="{width - 18}" y1="{y(tick)}" y2="{y(tick)}"/>'
+        f'<line class="t-grid" x1="{left}" x2="{width - right + 6}" y1="{y(tick)}" y2="{y(tick)}"/>'
         f'<text x="{left - 6}" y="{y(tick) + 4}" text-anchor="end">{tick:.{digits}f}</text>'
         for tick in ticks
     ]
@@ -267,23 +289,27 @@ def dim_lines(
         star = "*" if dim in marked else ""
         drawn.append(f'<text x="{x(dim)}" y="{height - 10}" text-anchor="middle">'
                      f"{dim:g}{star}</text>")
-    ends = [line[-1][1] for line in series.values() if line]
-    for number, (name, line) in enumerate(series.items()):
-        above = bool(line) and line[-1][1] == max(ends) and (number > 0 or len(set(ends)) > 1)
-        drawn.append(_series(name, [(x(dim), y(value)) for dim, value in line], number, above))
+    lines = {name: [(x(dim), y(value)) for dim, value in line] for name, line in series.items()}
+    heights = _apart({name: line[-1][1] for name, line in lines.items() if line})
+    drawn += [_series(name, line, number, heights[name])
+              for number, (name, line) in enumerate(lines.items()) if line]
     return _figure(title, width, height, "".join(drawn), said)
 
 
-def _series(name: str, places: Sequence[Point], number: int, above: bool) -> str:
-    if not places:
-        return ""
+def _apart(heights: Mapping[str, float]) -> dict[str, float]:
+    """Heights of names beside the ends of their lines, moved until none covers another."""
+    places: dict[str, float] = {}
+    for name in sorted(heights, key=lambda name: heights[name]):
+        places[name] = max(heights[name], *(y + 15 for y in places.values()), 0)
+    return places
+
+
+def _series(name: str, places: Sequence[Point], number: int, height: float) -> str:
     dash = ' stroke-dasharray="6 4"' if number == 0 else ""
     line = " ".join(f"{x},{y}" for x, y in places)
     dots = "".join(f'<circle cx="{x}" cy="{y}" r="3"/>' for x, y in places)
-    x, y = places[-1]
     return (f'<g class="t-series" data-line="{number}"><polyline points="{line}"{dash}/>{dots}'
-            f'<text x="{x}" y="{y - 8 if above else y + 18}" text-anchor="end">{escape(name)}'
-            "</text></g>")
+            f'<text x="{places[-1][0] + 8:g}" y="{height + 4:g}">{escape(name)}</text></g>')
 
 
 def _figure(title: str, width: int, height: int, drawn: str, said: str) -> str:

@@ -21,7 +21,7 @@ def report_html(findings: Findings) -> str:
     return template("report.html.j2").render(
         findings=findings,
         title=f"Tandem report: {findings.facts.get('Data', '')}",
-        css=Markup(stylesheet("report.css") + stylesheet("style.css")),
+        css=Markup(stylesheet("style.css") + stylesheet("report.css")),
         names=SIDES,
         primary=PRIMARY,
         verdict=Markup(verdict(evidence, SIDES)),

@@ -29,7 +29,7 @@ def stylesheet(name: str) -> str:
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # with gradio, and with torch
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=lambda name: bool(name and name.endswith(".html.j2")),
         undefined=StrictUndefined,
@@ -37,3 +37,5 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"number": "{:,}".format, "figure": "{:.4f}".format}
+    return environment
