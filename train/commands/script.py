@@ -26,16 +26,15 @@ def script_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Write the script of a run directory, and its data beside it."""
     run = Run(options.run)
     record = run.record()
-    if "recipe" not in record:
+    if record.recipe is None:
         raise RunError(f"{run.folder} was not asked to train anything yet: it has no recipe.")
     corpus = corpus_of(run)
     if corpus is None:
         raise RunError(f"The data of {run.folder} is not where it was, and the script needs it: "
-                       f"put it back to {record['data'].get('source')}.")
-    known = (record.get("fingerprints") or {}).get("corpus")
-    if known not in (None, corpus.fingerprint):
+                       f"put it back to {record.data.source}.")
+    if record.fingerprints.corpus not in ("", corpus.fingerprint):
         raise RunError(f"{run.folder} was trained on other data: what is at "
-                       f"{record['data'].get('source')} has changed since.")
+                       f"{record.data.source} has changed since.")
     out = options.out or run.folder / "script"
     return {"run": str(run.folder), "out": str(out),
             "files": write_script(record, corpus, out)}, 0

@@ -21,7 +21,10 @@ NICENESS = 19
 
 @dataclass
 class LocalEngine:
-    """Starts `python -m train.commands.launch`, and asks it to stop; run directories tell the rest."""
+    """Trains runs in processes of their own (`train.commands.launch`), and asks them to stop.
+
+    The run directory tells the rest.
+    """
 
     home: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)

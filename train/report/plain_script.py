@@ -3,13 +3,14 @@
 import json
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from corpus.records import Corpus
 from train.recipe import Recipe, retired_values
-from train.run.record import write_text
+from train.run.files import write_text
+from train.run.record import RunRecord
 
 from .templates import template
 
@@ -21,7 +22,7 @@ PASSAGE_PROMPTS = ("document", "passage", "corpus")
 """Under which names a model stores the prompt of passages: the first it has counts."""
 
 
-def script_text(record: Mapping[str, Any]) -> str:
+def script_text(record: RunRecord) -> str:
     """The script that trains as a run did, about sixty lines of Python, from `run.json`.
 
     It needs sentence-transformers, datasets and torch, and the files of `write_script` beside it.
@@ -33,7 +34,7 @@ def script_text(record: Mapping[str, Any]) -> str:
         python=repr, plain=_plain, **_values(record))
 
 
-def write_script(record: Mapping[str, Any], corpus: Corpus, folder: Path) -> list[str]:
+def write_script(record: RunRecord, corpus: Corpus, folder: Path) -> list[str]:
     """Write the script and its data into a folder, new if need be; the names of the files.
 
     OSError where that cannot be written.
@@ -46,21 +47,22 @@ def write_script(record: Mapping[str, Any], corpus: Corpus, folder: Path) -> lis
     return sorted(files)
 
 
-def _values(record: Mapping[str, Any]) -> dict[str, Any]:
+def _values(record: RunRecord) -> dict[str, Any]:
     """What the template takes of a record."""
-    recipe, base = Recipe.from_record(record["recipe"]), record["base_model"]
+    kept, base = record.recipe.hyperparameters if record.recipe else {}, record.base_model
+    recipe = Recipe.from_record(kept)
     prompts, trained = _prompts(record)
-    bf16 = record.get("precision", recipe.precision) == "bf16"
+    bf16 = (record.precision or recipe.precision) == "bf16"
     return {
-        "run": str(record.get("data", {}).get("name", "a run")),
+        "run": record.data.name or "a run",
         "packages": " ".join(_packages(record)),
-        "base": base["name"], "revision": base.get("revision"),
-        "max_seq_length": recipe.max_seq_length or base.get("max_seq_length") or 512,
-        "prompts": prompts, "trained_prompts": trained, "seed": record["seed"],
+        "base": base.name, "revision": base.revision,
+        "max_seq_length": recipe.max_seq_length or base.max_seq_length or 512,
+        "prompts": prompts, "trained_prompts": trained, "seed": record.seed,
         "loss": ("Cached" if recipe.mini_batch_size else "") + "MultipleNegativesRankingLoss",
         "scheduler": SCHEDULERS[recipe.schedule], "keep_best": recipe.keep == "best",
-        "bf16": bf16, "on_cpu": bf16 and str(record.get("device", "cpu")).startswith("cpu"),
-        "left_out": textwrap.wrap(_left_out(recipe, retired_values(record["recipe"])), WIDTH),
+        "bf16": bf16, "on_cpu": bf16 and not record.device.startswith("cuda"),
+        "left_out": textwrap.wrap(_left_out(recipe, retired_values(kept)), WIDTH),
         **{name: getattr(recipe, name) for name in (
             "epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "max_grad_norm",
             "scale", "dropout", "truncate_dim", "patience", "symmetric", "mini_batch_size")},
@@ -92,21 +94,20 @@ def _lines(rows: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def _prompts(record: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+def _prompts(record: RunRecord) -> tuple[dict[str, str], dict[str, str]]:
     """What the model stores as prompts while it trains, and what the columns are trained with."""
-    stored = dict(record["base_model"].get("stored_prompts") or {})
+    stored = dict(record.base_model.stored_prompts)
     if not stored:
         return {}, {}
-    if not (record.get("prompts") or {}).get("base", {}).get("used", True):
+    if not record.base_is_prompted:
         return {"query": "", "document": ""}, {}
     passage = next((stored[name] for name in PASSAGE_PROMPTS if stored.get(name)), "")
     columns = {"anchor": stored.get("query", ""), "positive": passage}
     return stored, {column: prompt for column, prompt in columns.items() if prompt}
 
 
-def _packages(record: Mapping[str, Any]) -> list[str]:
-    versions = record.get("versions") or {}
-    return [f"{name}=={versions[name]}" if name in versions else name
+def _packages(record: RunRecord) -> list[str]:
+    return [f"{name}=={record.versions[name]}" if name in record.versions else name
             for name in ("sentence-transformers", "torch")] + ["datasets", "accelerate"]
 
 

@@ -18,14 +18,19 @@ from train.__main__ import main
 from train.fit.fit import fit
 from train.recipe import Recipe, named_recipe
 from train.report.plain_script import SCRIPT, script_text, write_script
-from train.run.record import Run, open_run
+from train.run.record import Run, RunRecord, open_run
 
 SEEDS = (1, 2)
 
 
-def record(recipe: Recipe, base: str = "you/base", **more) -> dict:
-    return {"recipe": asdict(recipe), "seed": 7, "data": {"name": "cars"},
+def stated(recipe: Recipe, base: str = "you/base", **more) -> dict:
+    return {"schema": 1, "status": "done", "recipe": asdict(recipe), "seed": 7,
+            "data": {"name": "cars"},
             "base_model": {"name": base, "revision": None, "max_seq_length": 64}} | more
+
+
+def record(*arguments, **more) -> RunRecord:
+    return RunRecord.from_json(stated(*arguments, **more))
 
 
 def started(script: Path, *arguments: str) -> dict[str, float]:
@@ -45,11 +50,11 @@ def test_the_script_of_a_run_of_recipe_seed_gets_its_test_figure(sample_folder, 
     runs = [open_run(tmp_path / str(seed)) for seed in SEEDS]
     for seed, run in zip(SEEDS, runs, strict=True):
         list(fit(recipe, corpus, run, EMBEDDED_MODEL, seed=seed))
-    found = [run.record()["metrics"]["test"] for run in runs]
-    tuned = [sides["tuned"][PRIMARY] for sides in found]
+    found = [run.record().test for run in runs]
+    tuned = [sides.tuned[PRIMARY] for sides in found]
     write_script(runs[0].record(), corpus, tmp_path / "plain")
     plain = started(tmp_path / "plain" / SCRIPT, str(embedded()))
-    assert plain["base"] == pytest.approx(found[0]["base"][PRIMARY], abs=1e-4)
+    assert plain["base"] == pytest.approx(found[0].base[PRIMARY], abs=1e-4)
     assert plain["tuned"] > plain["base"]
     apart = abs(tuned[0] - tuned[1])
     assert plain["tuned"] == pytest.approx(sum(tuned) / 2, abs=max(apart, 0.02)), (tuned, plain)
@@ -65,7 +70,7 @@ def test_the_script_of_a_recipe_with_everything_trains_and_stores_its_prompts(
                      precision="bf16", mini_batch_size=4, batch_size=8, learning_rate=1e-3)
     prompts = {"query": 'Ask: "', "passage": "Say: "}
     told = record(recipe, str(base), precision="bf16", device="cpu, 1 thread")
-    told["base_model"] |= {"stored_prompts": prompts}
+    told = told.changed(base_model=told.base_model.changed(stored_prompts=prompts))
     write_script(told, corpus, tmp_path / "out")
     found = started(tmp_path / "out" / SCRIPT)
     assert 0 <= found["base"] <= 1 and found["tuned"] != found["base"]
@@ -95,7 +100,7 @@ def test_what_a_visitor_named_stays_text(base):
 def test_the_command_writes_script_and_data_and_says_where(sample_folder, tmp_path, capsys):
     run = Run(tmp_path / "run")
     run.folder.mkdir()
-    run.update(status="done", **record(named_recipe("seed")) | {
+    run.update(**stated(named_recipe("seed")) | {
         "data": {"name": "sample", "source": str(sample_folder)}})
     assert main(["script", str(run.folder), "--out", str(tmp_path / "out"), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
@@ -113,7 +118,7 @@ def test_the_command_writes_script_and_data_and_says_where(sample_folder, tmp_pa
 def test_a_run_whose_data_is_gone_or_changed_is_refused_with_a_sentence(tmp_path, corpus, caplog):
     run = Run(tmp_path / "run")
     run.folder.mkdir()
-    run.update(status="done", **record(named_recipe("seed")) | {
+    run.update(**stated(named_recipe("seed")) | {
         "data": {"name": "gone", "source": str(tmp_path / "gone")}})
     assert main(["script", str(run.folder)]) == 1
     assert "is not where it was" in caplog.text
