@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import random
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -11,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from corpus.load import load_corpus
+from corpus.records import SPLITS, Corpus, Passage, Query
 from retrieval.metrics import PRIMARY
-from retrieval.models import EMBEDDED_MODEL
-from support.tiny import embedded, tiny_model_for
+from support.tiny import tiny_model_for
 from train.__main__ import main
 from train.fit.fit import fit
 from train.recipe import Recipe, named_recipe
@@ -43,28 +44,49 @@ def started(script: Path, *arguments: str) -> dict[str, float]:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+def hidden_words(split_sizes=(400, 30, 60)) -> Corpus:
+    """Questions share one rare word with their passage, among words that all passages share.
+
+    What the common words weigh can be learned from train and is true of test: a model of random
+    weights begins low and ends high.
+    """
+    draw = random.Random(1)
+    common = ["the", "of", "a", "car", "is", "oil", "with", "which", "for", "what", "does", "in"]
+    passages, queries, qrels, count = [], {}, {}, 0
+    for split, size in zip(SPLITS, split_sizes, strict=True):
+        for number in range(count, count + size):
+            rare = f"part{number}"
+            passages.append(Passage(f"p{number}", " ".join(draw.choices(common, k=7) + [rare])))
+            queries[f"q{number}"] = Query(f"q{number}", f"{' '.join(draw.choices(common, k=4))} "
+                                                        f"{rare} {draw.choice(common)}")
+            qrels.setdefault(split, {})[f"q{number}"] = {f"p{number}": 1}
+        count += size
+    return Corpus("hidden words", tuple(passages), queries, qrels)
+
+
 @pytest.mark.slow
-def test_the_script_of_a_run_of_recipe_seed_gets_its_test_figure(sample_folder, tmp_path):
-    corpus = load_corpus(sample_folder)
-    recipe = replace(named_recipe("seed"), max_seq_length=32)
+def test_the_script_of_a_run_of_recipe_seed_gets_its_test_figure(tmp_path):
+    corpus = hidden_words()
+    base = tiny_model_for(corpus, tmp_path / "tiny")
+    recipe = replace(named_recipe("seed"), learning_rate=3e-3)  # it begins at random weights
     runs = [open_run(tmp_path / str(seed)) for seed in SEEDS]
     for seed, run in zip(SEEDS, runs, strict=True):
-        list(fit(recipe, corpus, run, EMBEDDED_MODEL, seed=seed))
+        list(fit(recipe, corpus, run, str(base), seed=seed))
     found = [run.record().test for run in runs]
     tuned = [sides.tuned[PRIMARY] for sides in found]
     write_script(runs[0].record(), corpus, tmp_path / "plain")
-    plain = started(tmp_path / "plain" / SCRIPT, str(embedded()))
+    plain = started(tmp_path / "plain" / SCRIPT)
     assert plain["base"] == pytest.approx(found[0].base[PRIMARY], abs=1e-4)
-    assert plain["tuned"] > plain["base"]
-    apart = abs(tuned[0] - tuned[1])
-    assert plain["tuned"] == pytest.approx(sum(tuned) / 2, abs=max(apart, 0.02)), (tuned, plain)
+    apart = max(tuned) - min(tuned)
+    assert min(tuned) > plain["base"] + 0.3, (tuned, plain)  # so being level is no accident
+    assert plain["tuned"] == pytest.approx(sum(tuned) / 2, abs=max(apart, 0.03)), (tuned, plain)
 
 
 @pytest.mark.slow
 def test_the_script_of_a_recipe_with_everything_trains_and_stores_its_prompts(
-    sample_folder, tmp_path
+    tmp_path
 ):
-    corpus = load_corpus(sample_folder)
+    corpus = hidden_words((40, 10, 10))
     base = tiny_model_for(corpus, tmp_path / "tiny")
     recipe = replace(named_recipe("tandem"), epochs=2, patience=1, truncate_dim=16, symmetric=True,
                      precision="bf16", mini_batch_size=4, batch_size=8, learning_rate=1e-3)
