@@ -68,7 +68,7 @@ def hidden_words(split_sizes=(400, 30, 60)) -> Corpus:
 def test_the_script_of_a_run_of_recipe_seed_gets_its_test_figure(tmp_path):
     corpus = hidden_words()
     base = tiny_model_for(corpus, tmp_path / "tiny")
-    recipe = replace(named_recipe("seed"), learning_rate=3e-3)  # it begins at random weights
+    recipe = replace(named_recipe("seed"), learning_rate=3e-3, epochs=6)  # from random weights
     runs = [open_run(tmp_path / str(seed)) for seed in SEEDS]
     for seed, run in zip(SEEDS, runs, strict=True):
         list(fit(recipe, corpus, run, str(base), seed=seed))
@@ -79,7 +79,7 @@ def test_the_script_of_a_run_of_recipe_seed_gets_its_test_figure(tmp_path):
     assert plain["base"] == pytest.approx(found[0].base[PRIMARY], abs=1e-4)
     apart = max(tuned) - min(tuned)
     assert min(tuned) > plain["base"] + 0.3, (tuned, plain)  # so being level is no accident
-    assert plain["tuned"] == pytest.approx(sum(tuned) / 2, abs=max(apart, 0.03)), (tuned, plain)
+    assert plain["tuned"] == pytest.approx(sum(tuned) / 2, abs=max(apart, 0.05)), (tuned, plain)
 
 
 @pytest.mark.slow
