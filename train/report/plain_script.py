@@ -108,10 +108,9 @@ def _prompts(record: RunRecord) -> tuple[dict[str, str], dict[str, str]]:
 
 def _packages(record: RunRecord) -> list[str]:
     """What to install, as it was in the run; a build's own mark (`+cpu`) is in no index."""
-    versions = {name: record.versions[name].partition("+")[0]
-                for name in ("sentence-transformers", "torch") if name in record.versions}
-    pinned = [f"{name}=={version}" for name, version in versions.items()]
-    return [*(pinned or ["sentence-transformers", "torch"]), "datasets", "accelerate"]
+    names = ("sentence-transformers", "torch", "datasets", "accelerate")
+    return [f"{name}=={version.partition('+')[0]}" if (version := record.versions.get(name))
+            else name for name in names]
 
 
 def _left_out(recipe: Recipe, retired: Sequence[str]) -> str:
