@@ -15,12 +15,28 @@ from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements, upload
 from ui.services.app import Services
-from ui.services.importing import Importer, ImportRequest, Steps, certain_guess, chosen_columns
+from ui.services.importing import (
+    Importer,
+    ImportRequest,
+    Steps,
+    certain_guess,
+    checked_options,
+    chosen_columns,
+)
 from ui.services.process import CancelledError
 from ui.services.uploads import Raw
 
 from .components import NONE, Parts
-from .restore import OWN, ROLES, is_restored, marked, restored, restored_columns
+from .restore import (
+    BRING_FIRST,
+    NO_DATA,
+    OWN,
+    ROLES,
+    is_restored,
+    marked,
+    restored,
+    restored_columns,
+)
 
 MAKING = "making"
 LOOKING, READING, CHECKING = "Looking at it", "Reading all of it", "Checking the data"
@@ -131,7 +147,7 @@ class DataActs:
                 self.services.auth.visitor(request, nonce),
                 ImportRequest.from_json(brought),
             )
-            yield from self._take(visitor, what, _chosen(roles), extra, cancel)
+            yield from self._take(visitor, what, _chosen(roles), extra, cancel, _options(roles))
 
         yield from self._working(request, work)
 
@@ -145,7 +161,7 @@ class DataActs:
                 ImportRequest.from_json(brought),
             )
             columns = _chosen(roles) if roles[0] else None  # of a BEIR folder there are none
-            yield from self._take(visitor, what, columns, extra, cancel)
+            yield from self._take(visitor, what, columns, extra, cancel, _options(roles))
 
         if not (brought and mine):
             yield {self.parts.said: gr.skip()}
@@ -154,10 +170,10 @@ class DataActs:
 
     def _take(
         self, visitor: Visitor, what: ImportRequest, columns: Columns | None, extra: str,
-        cancel: threading.Event,
+        cancel: threading.Event, options: Sequence[str] = (),
     ) -> Shown:
         more = self.services.uploads.raw(extra, visitor) if extra else None
-        taken = self.importer.take(visitor, what, columns, more, cancel)
+        taken = self.importer.take(visitor, what, columns, more, cancel, options)
         name = yield from self._told(taken, READING)
         yield {self.parts.data: name, self.parts.mine: name, self.parts.said: ""}
 
@@ -192,6 +208,10 @@ class DataActs:
 
         def shown(html: str) -> Changes:
             return {self.parts.check: f'<div data-own="{own}">{html}</div>'}
+
+        if data == NO_DATA:
+            yield shown(data_html.note(BRING_FIRST))
+            return
 
         def work(cancel: threading.Event) -> Shown:
             steps = self.importer.check(self.services.auth.looks(request, nonce), data, cancel)
@@ -299,7 +319,12 @@ class DataActs:
 
 
 def _chosen(roles: Sequence[Any]) -> Columns:
-    return chosen_columns(dict(zip(ROLES, roles, strict=True)))
+    return chosen_columns(dict(zip(ROLES, roles[: len(ROLES)], strict=True)))
+
+
+def _options(roles: Sequence[Any]) -> list[str]:
+    """What is done to the data on its way in, which stands behind the columns."""
+    return checked_options(next(iter(roles[len(ROLES) :]), None))
 
 
 def _boxes(look: Mapping[str, Any], columns: Columns | None, what: ImportRequest) -> str:
