@@ -28,7 +28,8 @@ from train.fit.runner import RunLimits, begun, carry_out, taken_up
 from train.fit.stopping import Stop
 from train.fit.worker import follow
 from train.run.lock import held
-from train.run.record import USABLE, Run, RunError, mark_interrupted, open_run
+from train.run.record import Run, RunError, mark_interrupted, open_run
+from train.run.schema import as_json
 from train.run.spec import RunSpec
 
 from .recipe import RECIPES, RecipeError, named_recipe
@@ -79,7 +80,7 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     with held(run):
         mark_interrupted(run)
         request = taken_up(run, options.data) if options.resume else None
-        if run.record()["status"] != "done" or not options.resume:
+        if run.record().status != "done" or not options.resume:
             carry_out(run, request or begun(run, asked or _request(options)),
                       resume=request is not None, stop=stop, cache=settings.cache,
                       limits=RunLimits(settings.max_pairs, settings.max_minutes),
@@ -87,14 +88,14 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     record = run.record()
     result = {
         "run": str(run.folder),
-        "status": record["status"],
-        "seconds": record.get("seconds"),
-        "cpu_seconds": record.get("cpu_seconds"),
-        "steps": record.get("steps_done"),
-        "metrics": record.get("metrics"),
-        "error": record.get("error"),
+        "status": record.status,
+        "seconds": record.seconds,
+        "cpu_seconds": record.cpu_seconds,
+        "steps": record.steps_done,
+        "metrics": as_json(record.metrics) or None,
+        "error": record.error,
     }
-    return result, 0 if record["status"] in USABLE else 1
+    return result, 0 if record.is_usable else 1
 
 
 def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
@@ -145,7 +146,7 @@ def model_of(model: str) -> str:
         return model
     run = Run(Path(model))
     if not run.has_model:
-        raise RunError(f"{model} is {run.record()['status']} and holds no model.")
+        raise RunError(f"{model} is {run.record().status} and holds no model.")
     return str(run.model)
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from corpus.records import Corpus
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.models import load_encoder
 from train.recipe import Recipe
+from train.run.record import RunRecord
 
 from .batches import epoch_batches
 from .fit import check_trainable
@@ -98,19 +99,18 @@ def seconds(work: Work, speed: Speed, start: Range = START) -> Range:
 
 
 def earlier_speed(
-    records: Iterable[Mapping[str, Any]], base: str, revision: str | None, recipe: Recipe
+    records: Iterable[RunRecord], base: str, revision: str | None, recipe: Recipe
 ) -> Speed | None:
     """The speed of the first of some records with this base on this machine; None if none is."""
     for record in records:
-        known, model = record.get("speed") or {}, record.get("base_model") or {}
-        trained = record.get("recipe") or {}
-        if (model.get("name") == base and revision in (None, model.get("revision"))
-                and (record.get("engine") or {}).get("name") == "local"
-                and trained.get("max_seq_length") == recipe.max_seq_length
-                and known.get("examples_per_second") and known.get("passages_per_second")):
-            step = recipe.batch_size / known["examples_per_second"]
-            step /= 1 + (trained.get("negatives") or 0) / 2
-            return Speed(_around(step, EARLIER), _around(1 / known["passages_per_second"], EARLIER))
+        known, model, trained = record.speed, record.base_model, record.recipe
+        if (trained and model.name == base and revision in (None, model.revision)
+                and record.engine_name == "local"
+                and trained.max_seq_length == recipe.max_seq_length
+                and known.examples_per_second and known.passages_per_second):
+            step = recipe.batch_size / known.examples_per_second
+            step /= 1 + (trained.negatives or 0) / 2
+            return Speed(_around(step, EARLIER), _around(1 / known.passages_per_second, EARLIER))
     return None
 
 

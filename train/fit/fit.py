@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from corpus.records import SPLITS, Corpus, CorpusError
+from corpus.records import Corpus, CorpusError
+from corpus.split import untrainable
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.evaluation import Judged, means
 from retrieval.index import Index
@@ -79,12 +80,8 @@ def fit(
 
 def check_trainable(corpus: Corpus) -> None:
     """Refuse a corpus that has nothing to learn from or nothing to measure on."""
-    for split in SPLITS:
-        if not corpus.pairs(split):
-            raise CorpusError(
-                f"{corpus.name} has no judged queries in its {split} split: a fine-tune needs "
-                "train to learn from, dev to choose on and test to measure on. Add pairs."
-            )
+    if why := untrainable(corpus):
+        raise CorpusError(why)
 
 
 @dataclass

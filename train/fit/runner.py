@@ -36,13 +36,15 @@ class RunLimits:
 def begun(run: Run, request: RunSpec) -> RunSpec:
     """Write a request into the record of a run that has not begun; RunError if it has."""
     record = run.record()
-    if record["status"] != "queued":
+    if record.status != "queued":
         raise RunError(
-            f"{run.folder} holds a run that is {record['status']}: choose another --out, or give "
+            f"{run.folder} holds a run that is {record.status}: choose another --out, or give "
             "--resume."
         )
     asked = request.as_record()
-    run.update(**asked | {key: record[key] for key in ("owner", "engine") if key in record})
+    if record.engine is not None:  # queued by somebody else than this command line
+        asked |= {"owner": record.owner, "engine": record.engine}
+    run.update(**asked)
     return spec_of(run)
 
 
@@ -52,19 +54,19 @@ def taken_up(run: Run, data: str | None = None) -> RunSpec | None:
     data: where the same data is now; None for where it was. RunError if it is other data.
     """
     record = run.record()
-    if "recipe" not in record:
+    if record.recipe is None:
         return None
-    source = record.get("data", {}).get("source")
-    if source is None or "engine" not in record:  # from before requests were recorded
-        run.update(data=record.get("data", {}) | {"source": source or placed(data or BUILT_IN)},
-                   engine=record.get("engine") or {"name": "local", "flavor": None})
+    source = record.data.source
+    if source is None or record.engine is None:  # from before requests were recorded
+        run.update(data=record.data.changed(source=source or placed(data or BUILT_IN)),
+                   engine=record.engine or {"name": "local", "flavor": None})
     request = spec_of(run)
     if data is None or placed(data) == request.data:
         return request
-    known = record.get("fingerprints", {}).get("corpus")
-    if known is None or load_corpus(data, request.seed).fingerprint != known:
+    known = record.fingerprints.corpus
+    if not known or load_corpus(data, request.seed).fingerprint != known:
         raise RunError(f"{run.folder} was started on other data: resume it with the same --data.")
-    run.update(data=run.record()["data"] | {"source": placed(data)})
+    run.update(data=run.record().data.changed(source=placed(data)))
     return spec_of(run)
 
 
@@ -88,8 +90,8 @@ def carry_out(
 
     try:
         corpus = load_corpus(request.data, request.seed)
-        known = run.record().get("fingerprints", {}).get("corpus")
-        if resume and known not in (None, corpus.fingerprint):
+        known = run.record().fingerprints.corpus
+        if resume and known not in ("", corpus.fingerprint):
             raise RunError(f"{run.folder} was started on other data: what is at {request.data} has "
                            "changed since. Start a new run.")
         limits = limits or RunLimits()

@@ -128,13 +128,13 @@ class RecordedEngine(JsonObject):
 
     name: str = "local"
     flavor: str | None = None
-    job: str | None = None
-    url: str | None = None
-    stage: str | None = None
-    mark: str | None = None
-    namespace: str | None = None
-    repository: str | None = None
-    limit_s: int | None = None
+    job: str = ""
+    url: str = ""
+    stage: str = ""
+    mark: str = ""
+    namespace: str = ""
+    repository: str = ""
+    limit_s: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from corpus.load import BUILT_IN
 from retrieval.models import EMBEDDED_MODEL
-from train.recipe import Recipe
+from train.recipe import Recipe, RecipeError
 
 from .record import Run, RunError, create_run
 
@@ -73,21 +73,29 @@ def placed(name: str) -> str:
 def spec_of(run: Run) -> RunSpec:
     """The request a run was created with; RunError if its record has none."""
     record = run.record()
+    asked = {"data": record.data.source, "base model": record.base_model.name,
+             "recipe": record.recipe, "engine": record.engine}
+    if record.recipe is None or record.engine is None or not all(asked.values()):
+        raise _cannot_start(run, f"no {next(name for name in asked if not asked[name])}")
     try:
-        base, engine = record["base_model"], record["engine"]
-        return RunSpec(
-            data=record["data"]["source"],
-            base=base["name"],
-            revision=base.get("revision"),
-            recipe=Recipe(**record["recipe"]),
-            seed=record["seed"],
-            owner=record.get("owner"),
-            engine=engine["name"],
-            flavor=engine.get("flavor"),
-            data_name=record["data"].get("name", ""),
-        )
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"{run.folder}/run.json does not say what the run was asked to do ({error}): it "
-            "cannot be started again. Start a new run."
-        ) from None
+        recipe = Recipe(**record.recipe.hyperparameters)
+    except (TypeError, RecipeError) as error:
+        raise _cannot_start(run, str(error)) from None
+    return RunSpec(
+        data=record.data.source or "",
+        base=record.base_model.name,
+        revision=record.base_model.revision,
+        recipe=recipe,
+        seed=record.seed,
+        owner=record.owner,
+        engine=record.engine.name,
+        flavor=record.engine.flavor,
+        data_name=record.data.name,
+    )
+
+
+def _cannot_start(run: Run, why: str) -> RunError:
+    return RunError(
+        f"{run.folder}/run.json does not say what the run was asked to do ({why}): it cannot be "
+        "started again. Start a new run."
+    )
