@@ -22,7 +22,7 @@ from train.run.record import Run, RunError
 
 from .card_facts import facts, optimizer_facts
 from .checkpoints import Checkpoints
-from .distributed import Team
+from .distributed import Team, order_for
 from .errors import is_out_of_memory
 from .loop import Loop
 from .machine import device_name, memory_used, most_memory
@@ -38,7 +38,6 @@ from .result import (
     write_result,
 )
 from .stopping import PauseRequestedError, Stop, StopRequestedError
-from .worker import order_for
 
 MEMORY_EVERY = 5.0
 """Seconds between two looks at the memory."""
