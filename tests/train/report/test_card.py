@@ -49,7 +49,9 @@ def numbers_in(value):
 
 
 def without_citations(card):
-    return card[: card.index("## Citation")]
+    """The text of a card whose figures are those of its run."""
+    before, script = card[: card.index("## Citation")].split("### Without Tandem")
+    return before + script[script.index("## Framework versions"):]
 
 
 @pytest.mark.parametrize("recipe", [Recipe(), Recipe(truncate_dim=128, epochs=7, scale=31.5)])
@@ -310,7 +312,8 @@ def test_a_model_that_compares_by_dot_product_is_said_to_everywhere(made):
     assert "compared by dot similarity" in card and "**Similarity:** dot" in card
     assert {result.metric_type for result in ModelCard(card).data.eval_results} == {
         f"dot_{name}" for name in METRICS}
-    assert "cosine" not in card.split("---\n", 2)[2].replace("schedule | cosine", "")
+    said = without_citations(card).split("---\n", 2)[2]
+    assert "cosine" not in said.replace("schedule | cosine", "")
 
 
 def test_data_that_is_published_is_named_and_fetched_by_the_command(made):
@@ -334,3 +337,13 @@ def test_words_of_a_person_stand_on_the_card_as_they_wrote_them(made):
     said = "Write to desk@example.org, see /faq/index.html, C:\\parts and 10.0.0.1."
     card = model_card(changed(made, card={"title": "Bank / FAQ helper", "description": said}))
     assert "# Bank / FAQ helper\n" in card and said in card
+
+
+def test_the_card_shows_the_script_that_needs_no_tandem_in_a_block_of_its_own(made):
+    record = changed(made, base_model=made["base_model"] | {"name": "/srv/secret/mine"})
+    record["base_model"]["stored_prompts"] = {"query": "a ```` fence: "}
+    card = model_card(record)
+    script = card.split("`````python\n")[1].split("\n`````\n")[0]
+    compile(script, "finetune.py", "exec")
+    assert "SentenceTransformerTrainer(" in script and "a ```` fence: " in script
+    assert "secret" not in card and "mine" in script
