@@ -16,6 +16,10 @@ PRECISIONS = ("auto", "fp32", "bf16")
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+RENAMED = {"memory": "cross_batch_memory"}
+"""Hyperparameters by their older names, which records and command lines still have."""
+
+
 class RecipeError(ValueError):
     """A hyperparameter that cannot be used: the message gives the allowed range."""
 
@@ -36,10 +40,10 @@ class Recipe:
     one that scores above this share of the answer's score is left alone, it may be an answer that
     nobody marked. given_negatives: passages a pair, at most, that the data itself says are no
     answers; of more, others in each epoch. mask: a passage known to answer a query, or equal in
-    text to one that does, is no negative of it. memory: weight of a second loss, in which each
-    query is to find its passage among those of all training pairs, with the vectors they had when
-    they were last in a batch (the base's before that); 0 leaves it out. symmetric: each passage
-    also looks for its query.
+    text to one that does, is no negative of it. cross_batch_memory (`memory` in older records and
+    commands): weight of a second loss, in which each query is to find its passage among those of
+    all training pairs, with the vectors they had when they were last in a batch (the base's before
+    that); 0 leaves it out. symmetric: each passage also looks for its query.
 
     lora_rank, lora_alpha: train a low-rank change of each weight matrix instead of the matrix, for
     models too large to train whole; it wants a learning rate about ten times higher. precision: of
@@ -68,7 +72,7 @@ class Recipe:
     negatives_margin: float = 0.95
     given_negatives: int = 4
     mask: bool = True
-    memory: float = 1.0
+    cross_batch_memory: float = 1.0
     symmetric: bool = False
     lora_rank: int | None = None
     lora_alpha: float = 32.0
@@ -84,7 +88,8 @@ class Recipe:
 
     def with_values(self, values: Mapping[str, str]) -> "Recipe":
         """The recipe with some hyperparameters replaced, given as text (`--set key=value`)."""
-        changes = {name: _parsed(name, text) for name, text in values.items()}
+        changes = {RENAMED.get(name, name): _parsed(RENAMED.get(name, name), text)
+                   for name, text in values.items()}
         return replace(self, **changes)
 
 
@@ -135,7 +140,7 @@ RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
      _real(0, 1, above=True)),
     ("given_negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
     ("mask", "true or false", _truth),
-    ("memory", "a weight from 0 (none) to 10", _real(0, 10)),
+    ("cross_batch_memory", "a weight from 0 (none) to 10", _real(0, 10)),
     ("symmetric", "true or false", _truth),
     ("lora_rank", "a whole number from 1 to 512, or none to train the whole model",
      _or_none(_whole(1, 512))),
@@ -164,7 +169,7 @@ RECIPES = {
             keep="last",
             given_negatives=0,
             mask=False,
-            memory=0.0,
+            cross_batch_memory=0.0,
             precision="fp32",
         ),
     )

@@ -77,7 +77,8 @@ class Gradient:
                 of_queries, of_passages, recipe.scale, dims, known, recipe.symmetric
             )
             if recall is not None:
-                loss = loss + recipe.memory * recall.loss(of_queries, recipe.scale, dims)
+                weight = recipe.cross_batch_memory
+                loss = loss + weight * recall.loss(of_queries, recipe.scale, dims)
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"The loss became {loss.item()} at step {step + 1}: lower the learning rate "

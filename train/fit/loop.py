@@ -174,7 +174,7 @@ class Loop:
         """
         recipe = self.recipe
         near = recipe.batching == "neighbours"
-        if not self.team.is_main or not (recipe.memory or recipe.negatives or near):
+        if not self.team.is_main or not (recipe.cross_batch_memory or recipe.negatives or near):
             return {}, None, None
         if index is None:
             raise ValueError(
@@ -190,7 +190,7 @@ class Loop:
         return (
             mined,
             vectors(pair.passage.id for pair in self.pairs) if near else None,
-            vectors(self.answering) if recipe.memory else None,
+            vectors(self.answering) if recipe.cross_batch_memory else None,
         )
 
     def _known(self, batch: list[Pair], passages: list[str]) -> Places:

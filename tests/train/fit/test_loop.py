@@ -16,9 +16,9 @@ from train.fit.loop import Loop, TrainingError
 from train.recipe import Recipe, named_recipe
 
 SMALL = replace(named_recipe("tandem"), batch_size=4, epochs=2, warmup=0.5, learning_rate=1e-3,
-                precision="fp32", memory=0.0)
-EVERYTHING = replace(SMALL, negatives=2, memory=0.5, symmetric=True, truncate_dim=16, mask=True,
-                     negatives_margin=1.0)
+                precision="fp32", cross_batch_memory=0.0)
+EVERYTHING = replace(SMALL, negatives=2, cross_batch_memory=0.5, symmetric=True, truncate_dim=16,
+                     mask=True, negatives_margin=1.0)
 
 
 def numbers(pairs=10):
@@ -210,7 +210,7 @@ def test_of_many_given_negatives_each_epoch_draws_others_and_the_same_again(loop
 
 def test_without_the_bases_index_what_needs_it_is_refused(folder):
     for recipe in (replace(SMALL, negatives=1), replace(SMALL, batching="neighbours"),
-                   replace(SMALL, memory=1.0)):
+                   replace(SMALL, cross_batch_memory=1.0)):
         with pytest.raises(ValueError, match="index"):
             Loop(load_encoder(folder).model, recipe, numbers(), seed=1)
 
