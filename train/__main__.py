@@ -1,4 +1,4 @@
-"""Command line: `python -m train` fit, estimate, evaluate, publish, report and retention.
+"""Command line: `python -m train` fit, estimate, evaluate, publish, report, script and retention.
 
 Exit status 0 success, 1 failed, 2 wrong use. `--json` prints one JSON object on standard output;
 everything else goes to standard error.
@@ -23,10 +23,10 @@ from retrieval.prompts import at_its_best
 from train.commands.publish import add_publish
 from train.commands.report import add_report
 from train.commands.retention import add_retention
+from train.commands.script import add_script
 from train.fit.distributed import Team, join_team
-from train.fit.runner import RunLimits, begun, carry_out, taken_up
+from train.fit.runner import RunLimits, begun, carry_out, follow, taken_up
 from train.fit.stopping import Stop
-from train.fit.worker import follow
 from train.run.lock import held
 from train.run.record import Run, RunError, mark_interrupted, open_run
 from train.run.schema import as_json
@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data", default=BUILT_IN)
     evaluate.add_argument("--split", default="test", choices=SPLITS)
     evaluate.set_defaults(command=evaluate_command, as_text=_evidence_text)
-    for add in (add_publish, add_retention, add_report):
+    for add in (add_publish, add_retention, add_report, add_script):
         add(commands)
     for command in (fit, before, evaluate):
         command.add_argument("--json", action="store_true", help="print one JSON object")

@@ -22,7 +22,10 @@ NICENESS = 19
 
 @dataclass
 class LocalEngine:
-    """Starts `python -m train.launch` and asks it to stop; the run directory tells the rest."""
+    """Trains runs in processes of their own (`train.commands.launch`), and asks them to stop.
+
+    The run directory tells the rest.
+    """
 
     home: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -47,7 +50,7 @@ class LocalEngine:
             run.update(status="queued", error=None)
         with (run.folder / "process.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "train.launch", str(run.folder.resolve())],
+                [sys.executable, "-m", "train.commands.launch", str(run.folder.resolve())],
                 cwd=ROOT,
                 env=environment(request, token) | {
                     "TANDEM_HOME": str(self.home.resolve()),

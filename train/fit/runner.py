@@ -1,5 +1,10 @@
-"""Carry out what a run was asked to do, and record how it ended, whatever happens."""
+"""Carry out what a run was asked to do, and record how it ended, whatever happens.
 
+One process does; where several train together the others `follow` it, and write nothing.
+"""
+
+import logging
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,13 +12,17 @@ from typing import Any
 
 from corpus.load import BUILT_IN, load_corpus
 from corpus.records import Corpus, CorpusError
+from retrieval.models import load_encoder
 from train.run.record import Run, RunError, now
 from train.run.spec import RunSpec, placed, spec_of
 
 from .checkpoints import Checkpoints
-from .distributed import Team
+from .distributed import Order, Team, TeamGoneError
 from .errors import foreseen, sentence
+from .loop import Loop
 from .stopping import Stop
+
+log = logging.getLogger("train")
 
 
 @dataclass(frozen=True)
@@ -111,3 +120,35 @@ def carry_out(
         tell({"type": "error", "text": said})
         if not foreseen(error, run):
             raise
+
+
+def follow(team: Team) -> int:
+    """Train along until the main process leaves or something fails; returns the exit status.
+
+    Only that process is asked to stop: a signal to all of them must not break its last step.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        order: Order | None = team.from_main(None)
+        if order is not None:
+            _train(order, team)
+    except TeamGoneError as error:
+        log.error("%s", error)
+        return 1
+    except ValueError as error:  # the main process knows it too, and says it
+        log.info("%s", error)
+    finally:
+        team.leave()
+    return 0
+
+
+def _train(order: Order, team: Team) -> None:
+    with team.together():
+        model = load_encoder(order.base, order.revision).model
+        model.max_seq_length = order.max_seq_length
+        model.prompts, model.default_prompt_name = order.prompts, order.default_prompt
+    loop = Loop(model, order.recipe, order.corpus, order.seed, team=team)
+    if order.state is not None:
+        loop.load(order.state)
+    loop.follow()

@@ -11,7 +11,7 @@ from typing import Any
 
 from corpus.load import BUILT_IN
 from retrieval.models import EMBEDDED_MODEL
-from train.recipe import Recipe, RecipeError
+from train.recipe import Recipe, RecipeError, retired_values
 
 from .record import Run, RunError, create_run
 
@@ -77,9 +77,13 @@ def spec_of(run: Run) -> RunSpec:
              "recipe": record.recipe, "engine": record.engine}
     if record.recipe is None or record.engine is None or not all(asked.values()):
         raise _cannot_start(run, f"no {next(name for name in asked if not asked[name])}")
+    kept = record.recipe.hyperparameters
+    if gone := retired_values(kept):
+        raise RunError(f"{run.folder} was asked to train with {', '.join(gone)}, which Tandem no "
+                       "longer does: start a new run without it.")
     try:
-        recipe = Recipe(**record.recipe.hyperparameters)
-    except (TypeError, RecipeError) as error:
+        recipe = Recipe.from_record(kept)
+    except RecipeError as error:
         raise _cannot_start(run, str(error)) from None
     return RunSpec(
         data=record.data.source or "",

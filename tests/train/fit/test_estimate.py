@@ -63,13 +63,6 @@ def test_negatives_that_the_data_gives_make_steps_heavier(porsche):
     assert work_of(replace(recipe, given_negatives=0), told, 1).heavier == (1, 1)
 
 
-def test_hard_negatives_make_steps_heavier_and_queries_are_encoded_to_mine_them(porsche):
-    plain = work_of(Recipe(), porsche, 1)
-    mined = work_of(Recipe(negatives=2, batching="neighbours"), porsche, 1)
-    assert mined.encoded == plain.encoded + plain.pairs
-    assert mined.heavier == (2.0, 3.0)
-
-
 def test_rounds_of_steps_give_a_range_and_half_a_round_is_left_out():
     assert spread([[1.0, 3.0]]) == (2 * FEW[0], 2 * FEW[1])
     assert spread([[1.0, 3.0], [2.0, 4.0], [9.0]]) == (2 * MANY[0], 3 * MANY[1])

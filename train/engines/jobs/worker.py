@@ -194,7 +194,7 @@ class RemoteJob:
 
 def training(run: Run) -> list[str]:
     """The command that trains on all the GPUs of this machine."""
-    return [sys.executable, "-m", "train.launch", str(run.folder)]
+    return [sys.executable, "-m", "train.commands.launch", str(run.folder)]
 
 
 def _placed(record: RunRecord, folder: Path) -> RunRecord:
