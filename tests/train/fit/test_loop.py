@@ -49,7 +49,7 @@ def loop(folder):
     def made(recipe: Recipe = SMALL, data: Corpus | None = None, model: str = folder) -> Loop:
         data = data or data_for(recipe)
         encoder = load_encoder(model)
-        told = recipe.memory or recipe.batching == "neighbours"
+        told = recipe.cross_batch_memory or recipe.batching == "neighbours"
         index = build_index(encoder, data) if told else None
         return Loop(encoder.model, recipe, data, seed=1, index=index)
 
