@@ -1,13 +1,8 @@
-"""How a run trains: every hyperparameter, validated once, and the named recipes.
-
-Base models whose use is known: which revision, how many dimensions, which query prompt.
-"""
+"""How a run trains: every hyperparameter, validated once, and the named recipes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
-
-from retrieval.models import EMBEDDED_MODEL
 
 SCHEDULES = ("linear", "cosine", "constant")
 BATCHINGS = ("shuffled", "like_length", "neighbours")
@@ -30,7 +25,8 @@ class Recipe:
     own. max_seq_length: tokens, None keeps the model's own. truncate_dim: train these first
     dimensions beside all of them. keep: which checkpoint becomes the result, the `best` by ndcg@10
     on dev or the `last`. patience: so many evaluations on dev without a better one end the run.
-    scale: of the cosine in the loss.
+    scale: of the cosine in the loss (the dot product of a model that is compared
+    by that, and whose vectors have any length, is taken as it is).
 
     negatives: passages a pair that the base takes for answers and that are none. negatives_margin:
     one that scores above this share of the answer's score is left alone, it may be an answer that
@@ -209,39 +205,3 @@ def _parsed(name: str, text: str) -> Any:
     except (ValueError, KeyError):
         allowed = next(allowed for rule, allowed, _ in RULES if rule == name)
         raise RecipeError(f"{name} must be {allowed}, not {text!r:.60}.") from None
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A base model as its authors mean it to be used.
-
-    revision: the commit on the Hub, None for what is newest (or carried along). truncate_dim: None
-    for all dimensions. query_prompt: what its authors put before a query; passages get none.
-    """
-
-    name: str
-    base: str
-    revision: str | None = None
-    truncate_dim: int | None = None
-    query_prompt: str | None = None
-
-
-PRESETS = {
-    preset.name: preset
-    for preset in (
-        Preset("minilm", EMBEDDED_MODEL),
-        # The ancestor's: DESIGN section 7. It pools the first token, which its files say.
-        Preset(
-            "mxbai-large",
-            "mixedbread-ai/mxbai-embed-large-v1",
-            revision="e7857440379da569f68f19e8403b69cd7be26e50",
-            truncate_dim=512,
-            query_prompt="Represent this sentence for searching relevant passages: ",
-        ),
-    )
-}
-
-
-def preset_of(base: str) -> Preset | None:
-    """The preset of a base model, by the preset's name or the model's; None where there is none."""
-    return next((p for p in PRESETS.values() if base in (p.name, p.base)), None)

@@ -2,15 +2,14 @@ from dataclasses import fields
 
 import pytest
 
+from retrieval.models import PRESETS, preset_of
 from train.recipe import (
-    PRESETS,
     RECIPES,
     RULES,
     Recipe,
     RecipeError,
     first_start_recipe,
     named_recipe,
-    preset_of,
 )
 
 

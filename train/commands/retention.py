@@ -8,7 +8,7 @@ from typing import Any
 
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.metrics import PRIMARY
-from retrieval.models import load_encoder
+from retrieval.models import load_encoder, recorded_prompts
 from retrieval.retention import retention
 from train.run.lock import held
 from train.run.record import USABLE, Run, RunError
@@ -61,7 +61,8 @@ def base_of(record: Mapping[str, Any]) -> SentenceTransformerEncoder:
     """
     base, recipe = record["base_model"], record["recipe"]
     token = None if record.get("owner") is None else False
-    encoder = load_encoder(base["name"], base.get("revision"), token=token)
+    encoder = load_encoder(base["name"], base.get("revision"), token=token,
+                           prompts=recorded_prompts(record))
     prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
     return encoder.cut_at(recipe.get("max_seq_length")).with_prompts(prompted).at(
         recipe.get("truncate_dim"))

@@ -9,6 +9,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,6 @@ def described(encoder: SentenceTransformerEncoder) -> dict[str, Any]:
         "revision": encoder.revision,
         "fingerprint": encoder.weights_fingerprint,
         "dim": encoder.dim,
-        "max_seq_length": encoder.model.max_seq_length,
+        "max_seq_length": longest if (longest := encoder.model.max_seq_length) != inf else None,
         "parameters": sum(p.numel() for p in encoder.model.parameters()),
     }

@@ -95,8 +95,8 @@ def carry_out(
         limits = limits or RunLimits()
         limits.check(corpus)
         for event in fit(request.recipe, corpus, run, request.base, revision=request.revision,
-                         seed=request.seed, cache=cache, resume=resume, stop=stop,
-                         max_minutes=limits.max_minutes, team=team):
+                         prompts=request.prompts, seed=request.seed, cache=cache, resume=resume,
+                         stop=stop, max_minutes=limits.max_minutes, team=team):
             run.append(event)
             tell(event)
     except Exception as error:

@@ -46,7 +46,8 @@ def order_for(
 ) -> Order:
     """The order to train a model as it stands in the main process."""
     model = encoder.model
-    return Order(encoder.name, encoder.revision, recipe, corpus, seed, model.max_seq_length,
+    longest = model.max_seq_length if model.transformers_model is not None else None
+    return Order(encoder.name, encoder.revision, recipe, corpus, seed, longest,
                  dict(model.prompts), model.default_prompt_name, state)
 
 
@@ -74,7 +75,8 @@ def follow(team: Team) -> int:
 def _train(order: Order, team: Team) -> None:
     with team.together():
         model = load_encoder(order.base, order.revision).model
-        model.max_seq_length = order.max_seq_length
+        if order.max_seq_length is not None:
+            model.max_seq_length = order.max_seq_length
         model.prompts, model.default_prompt_name = order.prompts, order.default_prompt
     loop = Loop(model, order.recipe, order.corpus, order.seed, team=team)
     if order.state is not None:

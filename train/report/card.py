@@ -68,10 +68,10 @@ def _here(name: str) -> str:
     return PurePath(name).name if name.startswith(("/", "~", ".")) or "\\" in name else name
 
 
-def _longest(record: Record) -> int:
-    """How many tokens of a text it reads."""
-    own = int(record["base_model"]["max_seq_length"])
-    return min(own, record["recipe"].get("max_seq_length") or own)
+def _longest(record: Record) -> int | None:
+    """How many tokens of a text it reads; None for all of them, as a static embedding does."""
+    own = record["base_model"].get("max_seq_length")
+    return None if own is None else min(int(own), record["recipe"].get("max_seq_length") or own)
 
 
 def _stored_prompts(record: Record) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from corpus.records import Corpus
 from retrieval.encoder import Encoder, SentenceTransformerEncoder
 from retrieval.evaluation import Evidence
 from retrieval.index import Index, index_in_parts
-from retrieval.models import split_revision
+from retrieval.models import recorded_prompts, split_revision
 from train.run.record import USABLE, Run, RunError
 from train.run.spec import placed
 from train.settings import Settings
@@ -98,10 +98,13 @@ def _another_base(
     """
     base, tokens = record["base_model"], record["recipe"].get("max_seq_length")
     prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
-    if is_opening_base(base, settings) and tokens is None and prompted:
+    prompts = recorded_prompts(record)
+    own = not any(text is not None for text in prompts.values())
+    if is_opening_base(base, settings) and tokens is None and prompted and own:
         return None
     encoder = loads(base["name"], base.get("revision"),
-                    token=None if record.get("owner") is None else False)
+                    token=None if record.get("owner") is None else False,
+                    **({} if own else {"prompts": prompts}))
     return encoder.cut_at(tokens).with_prompts(prompted)
 
 
