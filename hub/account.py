@@ -3,54 +3,96 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from .client import Hub
+from .errors import Failure, HubError
 
 KEPT = 300.0
 """Seconds for which an answer of the Hub is believed: `whoami` is rate-limited."""
 REFUSAL_KEPT = 10.0
 """Seconds for which a no is believed, or that nobody answers: a page asks every second."""
 MOST_KEPT = 1000
+ASKING = "asking who you are"
+WRITING_ROLES = (None, "admin", "write", "contributor")
+"""Roles in an organisation that may create repositories there."""
+WRITING = ("repo.write", "repo.content.write")
+"""Permissions of a fine-grained token that let it push."""
 
 
-class AccountError(ValueError):
+class AccountError(HubError):
     """A token that the Hub does not take, or a Hub that does not answer: the message says which."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A user of the Hub. namespaces: where they may create repositories, their own first."""
+    """A user of the Hub, by their token.
+
+    namespaces: where it may create repositories, the user's own first. repositories: single ones
+    that a fine-grained token is limited to. role: `read`, `write` or `fineGrained`. until: when the
+    sign-in ends, None for as long as they leave it.
+    """
 
     name: str
     id: str
     namespaces: tuple[str, ...]
+    repositories: tuple[str, ...] = ()
+    role: str = "write"
+    until: datetime | None = None
+
+    def may_write(self, repo_id: str) -> bool:
+        """Whether the token says that it may write there; the Hub has the last word."""
+        return repo_id.split("/")[0] in self.namespaces or repo_id in self.repositories
+
+
+def account_of(hub: Hub) -> Account:
+    """The account of a Hub token, as the Hub says; HubError when it does not."""
+    return read_account(hub.ask(ASKING, lambda: hub.api.whoami(token=hub.token)))
 
 
 def ask_hub(token: str) -> Account:
-    """Ask the Hub whose a token is; AccountError with a sentence, never with the token."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    """Ask the Hub once whose a token is; AccountError with a sentence, never with the token."""
+    hub = Hub.of(token)
+    said = hub.call(lambda: hub.api.whoami(token=token))
+    if isinstance(said, Failure):
+        raise AccountError(said.sentence(ASKING), said.kind, said.retry_after)
+    return read_account(said)
 
-    from .client import set_time_limits
 
-    set_time_limits()  # the client by itself would wait for ever
+def read_account(said: Any) -> Account:
+    """An account from what `whoami` answers; AccountError for anything else."""
+    if not isinstance(said, Mapping) or not said.get("name"):
+        raise AccountError("The Hub did not say who you are. Sign in again.", "unauthorized")
+    name, auth = str(said["name"]), said.get("auth") or {}
+    token = auth.get("accessToken") or {}
+    role = str(token.get("role") or "write")
+    own = (name, *(str(org["name"]) for org in said.get("orgs") or ()
+                   if org.get("roleInOrg") in WRITING_ROLES))
+    scoped: tuple[str, ...] = ()
+    if role == "fineGrained":
+        scoped = tuple(_scoped(token.get("fineGrained") or {}))
+        own = tuple(place for place in own if place in scoped)
+    return Account(name, str(said.get("id", "")), () if role == "read" else own,
+                   tuple(place for place in scoped if "/" in place), role,
+                   _time(auth.get("expiresAt")))
+
+
+def _scoped(fine: Mapping[str, Any]) -> Iterator[str]:
+    """Users, organisations and repositories in which a fine-grained token may write."""
+    for scope in fine.get("scoped") or ():
+        name = (scope.get("entity") or {}).get("name")
+        if name and any(each in WRITING for each in scope.get("permissions") or ()):
+            yield str(name)
+
+
+def _time(text: object) -> datetime | None:
     try:
-        said = HfApi().whoami(token=token)
-    except HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", None)
-        if status == 401:
-            raise AccountError("The Hub does not take this sign-in any more: sign in "
-                               "again.") from None
-        raise AccountError(f"The Hub could not say who you are (status {status}): try again in a "
-                           "minute.") from None
-    except Exception:  # whatever the client's transport raises when nobody answers
-        raise AccountError("The Hub does not answer, so it is not known who you are: try again in "
-                           "a minute.") from None
-    organisations = [
-        org["name"] for org in said.get("orgs", [])
-        if org.get("roleInOrg") in (None, "admin", "write", "contributor")
-    ]
-    return Account(said["name"], str(said.get("id", "")), (said["name"], *organisations))
+        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
 
 
 @dataclass
@@ -75,11 +117,11 @@ class Accounts:
                     self._known.clear()
                 self._known[key] = time.monotonic(), answer
         if isinstance(answer, AccountError):
-            raise AccountError(str(answer))
+            raise AccountError(*answer.args)
         return answer
 
     def _asked(self, token: str) -> Account | AccountError:
         try:
             return self.ask(token)
-        except AccountError as error:
-            return AccountError(str(error))
+        except AccountError as error:  # without its traceback, where the token stands
+            return AccountError(*error.args)

@@ -4,6 +4,7 @@ The client's exceptions carry the token, so none of them leaves this module: cal
 and what comes out of it is a result or a `Failure`.
 """
 
+import hashlib
 import io
 import threading
 import time
@@ -11,10 +12,12 @@ from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import quote
 
-from .errors import PASSING, STATUSES, Failure, PublishError, StoppedError, failure_of
+from .errors import Failure, HubError, StoppedError, failure_of, kind_of
 from .errors import retry_after as asked_to_wait
+from .tokens import hide_tokens
 
 if TYPE_CHECKING:
     import httpx2
@@ -24,6 +27,7 @@ T = TypeVar("T")
 CONNECT, SILENCE = 10.0, 60.0
 """Seconds for a connection, and between two pieces of an answer: the client itself has no limit."""
 TICK = 0.1
+CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -98,14 +102,26 @@ class Hub:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take a token as it is; None would make the client look for one, so it is refused."""
+        if not isinstance(token, str) or not token.strip():
+            raise HubError("Nobody is signed in. Sign in on the page; on your own machine, run "
+                           "`hf auth login` or set HF_TOKEN.", "unauthorized")
+        self._connect(token.strip(), endpoint, patience, should_stop)
+
+    @classmethod
+    def of(cls, token: str | None, endpoint: str | None = None) -> "Hub":
+        """The Hub with somebody's token, or in nobody's name: never that of this machine."""
+        hub = cls.__new__(cls)
+        hub._connect((token or "").strip(), endpoint)
+        return hub
+
+    def _connect(
+        self, token: str, endpoint: str | None, patience: Patience | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         from huggingface_hub import HfApi
 
-        if not isinstance(token, str) or not token.strip():
-            raise PublishError(
-                "Nobody is signed in, so there is nobody to publish for. Sign in on the page; "
-                "on your own machine, run `hf auth login` or set HF_TOKEN.", "unauthorized")
-        self._token = token.strip()
-        self.api = HfApi(endpoint=endpoint, token=self._token)
+        self._token = token
+        self.api = HfApi(endpoint=endpoint, token=token or False)
         self.endpoint = self.api.endpoint
         self.patience, self.should_stop = patience or Patience(), should_stop
         set_time_limits()
@@ -113,6 +129,11 @@ class Hub:
     def __repr__(self) -> str:
         """Where, not with what."""
         return f"Hub({self.endpoint!r})"
+
+    @property
+    def token(self) -> str | Literal[False]:
+        """Whose name the Hub is asked in, as its client takes it; False for nobody's."""
+        return self._token or False
 
     def committing(self) -> "Hub":
         """The same, but nobody can stop it: what became of a commit must be found out."""
@@ -122,18 +143,45 @@ class Hub:
         """What a request of this account carries."""
         from huggingface_hub.utils._headers import build_hf_headers
 
-        return build_hf_headers(token=self._token)
+        return build_hf_headers(token=self.token)
 
-    def plain(self, text: str) -> str:
-        """A text without this account's token."""
-        return text.replace(self._token, "(token)")
+    def fetch(self, repo: str, revision: str, path: str, place: Path, meter: Meter) -> str:
+        """Download one file of a model; its SHA-256 as hex.
+
+        Raises what the client raises: for a `watch` or an `ask`.
+        """
+        from huggingface_hub import get_session
+        from huggingface_hub.utils._http import hf_raise_for_status
+
+        url = f"{self.endpoint}/{repo}/resolve/{quote(revision, safe='')}/{quote(path)}"
+        digest, size = hashlib.sha256(), 0
+        with (get_session().stream("GET", url, headers=self.headers()) as answer,
+              place.open("wb") as out):
+            hf_raise_for_status(answer)
+            for part in answer.iter_bytes(CHUNK):
+                digest.update(part)
+                out.write(part)
+                size += len(part)
+                meter.move(path, size)
+        return digest.hexdigest()
+
+    def hide(self, text: str) -> str:
+        """A text without this account's token, nor any other."""
+        return hide_tokens(text, self._token)
 
     def ask(self, doing: str, function: Callable[[], T]) -> T:
-        """The answer to a request that can be made twice; PublishError when there is none."""
+        """The answer to a request that can be made twice; HubError when there is none."""
         found = self.attempt(function)
         if isinstance(found, Failure):
-            raise PublishError(found.sentence(doing), found.kind, False, found.retry_after)
+            raise found.error(doing)
         return found
+
+    def call(self, function: Callable[[], T]) -> T | Failure:
+        """The answer to a request, or why there is none, waited for as long as its bytes move."""
+        try:
+            return function()
+        except Exception as error:  # no exception of the client leaves: it holds the token
+            return failure_of(error, self._token)
 
     def once(self, function: Callable[[], T]) -> T | Failure:
         """The answer to a request that is made a single time, or why there is none."""
@@ -143,7 +191,7 @@ class Hub:
         """As `ask`, with the failure as a value."""
         for number in range(self.patience.tries):
             found = self.once(function)
-            if not isinstance(found, Failure) or found.kind not in PASSING:
+            if not isinstance(found, Failure) or not found.passing:
                 return found
             wait = found.retry_after
             if wait is not None and wait > self.patience.longest_wait:
@@ -228,8 +276,7 @@ def _note(response: "httpx2.Response") -> None:
     """Remember what the Hub answered to a request that the client goes on repeating."""
     seen, status = _seen.get(), response.status_code
     if seen is not None and status >= 400:
-        kind = STATUSES.get(status, "unavailable" if status >= 500 else "refused")
-        seen.append(Failure(kind, status, "", asked_to_wait(response.headers)))
+        seen.append(Failure(kind_of(status), status, "", asked_to_wait(response.headers)))
 
 
 def drained(steps: Generator[Any, None, T]) -> T:

@@ -5,11 +5,14 @@ import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from corpus.check.tokens import PACKAGE as EMBEDDED_PACKAGE
+from hub.client import Hub
+from hub.errors import Failure, failure_of
+from hub.tokens import hide_tokens, local_token
 
 from .encoder import PASSAGE_PROMPTS, QUERY_PROMPTS, SentenceTransformerEncoder, stored_prompt
 from .model_kinds import SAFETENSORS, ModelFiles, is_model2vec, refusal
@@ -27,6 +30,7 @@ PROBES = ("How long is the warranty?", "Two years, from the day of delivery; see
 LONGEST_PROMPT = 2_000
 """Characters of a prompt."""
 
+Token = str | Literal[False]
 AskedPrompts = Mapping[str, str | None]
 """Prompts that somebody set: `query` and `passage`, None for what the model has."""
 
@@ -89,8 +93,9 @@ def load_encoder(
     """
     if revision is None:
         model, revision = split_revision(model)
-    place = _place(model, revision, token)
-    loaded = _load(place, device, token)
+    asks = _asks(token)
+    place = _place(model, revision, asks)
+    loaded = _load(place, device, asks)
     _give_prompts(loaded, place, prompts or {})
     folder = place.folder
     return SentenceTransformerEncoder(
@@ -109,7 +114,7 @@ def check_model(
     """
     if revision is None:
         model, revision = split_revision(model)
-    return _place(model, revision, token).files
+    return _place(model, revision, _asks(token)).files
 
 
 def probe(encoder: SentenceTransformerEncoder) -> None:
@@ -118,7 +123,8 @@ def probe(encoder: SentenceTransformerEncoder) -> None:
         vectors = np.concatenate([encoder.encode_queries(PROBES[:1]),
                                   encoder.encode_passages(PROBES[1:])])
     except Exception as error:  # whatever a model's own layers can raise
-        raise ModelError(f"The model {encoder.name} cannot encode a text: {_reason(error)} Take "
+        raise ModelError(f"The model {encoder.name} cannot encode a text: "
+                         f"{_reason(error, False, 'encoding')} Take "
                          "another, or save it again from where it works.") from error
     why = ""
     if vectors.shape != (2, encoder.dim) or not encoder.dim:
@@ -132,10 +138,9 @@ def probe(encoder: SentenceTransformerEncoder) -> None:
                          "partly there. Fetch or save it again, or take another.")
 
 
-def recorded_prompts(record: Mapping[str, Any]) -> AskedPrompts:
+def recorded_prompts(base: Mapping[str, Any]) -> AskedPrompts:
     """The prompts that somebody set for the base model of a run, as its record keeps them."""
-    found = (record.get("base_model") or {}).get("asked_prompts") or {}
-    return {side: found.get(side) for side in ("query", "passage")}
+    return {"query": base.get("query_prompt"), "passage": base.get("passage_prompt")}
 
 
 def check_prompts(prompts: AskedPrompts) -> AskedPrompts:
@@ -217,7 +222,7 @@ class _Place:
     offline: bool = False
 
 
-def _place(model: str, revision: str | None, token: str | bool | None) -> _Place:
+def _place(model: str, revision: str | None, token: Token) -> _Place:
     """Where a model is, if it is one that can be searched with; ModelError if it is not."""
     embedded = model == EMBEDDED_MODEL and revision is None
     folder = _embedded_folder() if embedded else _folder(model)
@@ -232,23 +237,26 @@ def _place(model: str, revision: str | None, token: str | bool | None) -> _Place
     return place
 
 
-def _on_hub(model: str, revision: str | None, token: str | bool | None) -> _Place:
+def _on_hub(model: str, revision: str | None, token: Token) -> _Place:
     """A model of the Hub; asked once whether it answers, since loading asks many times."""
-    from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import hf_hub_download
 
-    try:
-        info = HfApi().model_info(model, revision=revision, timeout=HUB_TIMEOUT, token=token,
-                                  files_metadata=True)
-    except HfHubHTTPError:
-        return _Place(model, revision, None, None)  # a no is an answer; loading says which
-    except Exception:  # whatever the client's transport raises when nobody answers
+    hub = Hub.of(token or None)
+    info = hub.call(lambda: hub.api.model_info(model, revision=revision, timeout=HUB_TIMEOUT,
+                                               files_metadata=True))
+    if isinstance(info, Failure):
+        if info.status is not None:  # a no is an answer; loading says which
+            return _Place(model, revision, None, None)
         cached = _cached(model, revision)
         files = ModelFiles.of_folder(cached, model) if cached else None
         return _Place(model, revision, None, files, offline=True)
 
     def fetched(name: str) -> Path:
-        return Path(hf_hub_download(model, name, revision=revision, token=token))
+        found = hub.call(lambda: hf_hub_download(model, name, revision=revision, token=token))
+        if isinstance(found, Failure):
+            raise ModelError(f"The model {model} could not be looked at: "
+                             f"{found.sentence(f'fetching {name}')}")
+        return Path(found)
 
     listed = info.siblings or []
     weights = sum(file.size or 0 for file in listed if file.rfilename.endswith(SAFETENSORS))
@@ -257,8 +265,13 @@ def _on_hub(model: str, revision: str | None, token: str | bool | None) -> _Plac
     return _Place(model, revision, None, files)
 
 
+def _asks(token: str | bool | None) -> Token:
+    """Who asks the Hub, as its client takes it: False for nobody."""
+    return (token if isinstance(token, str) else token is None and local_token()) or False
+
+
 def _load(
-    place: _Place, device: str | None, token: str | bool | None
+    place: _Place, device: str | None, token: Token
 ) -> "SentenceTransformer":
     import torch
     from sentence_transformers import SentenceTransformer
@@ -281,7 +294,7 @@ def _load(
         ).float()
     except Exception as error:  # whatever a hub, a config or a tokenizer can raise
         why = ("the Hub does not answer and it is not in the cache." if place.offline
-               else _reason(error))
+               else _reason(error, token, f"loading {place.model}"))
         raise ModelError(
             f"The model {place.model} could not be loaded: {why} Check the name, the network, and "
             "that its weights are safetensors."
@@ -322,11 +335,14 @@ def _commit(model: str, revision: str | None) -> str | None:
     return cached.name if cached else None
 
 
-def _reason(error: Exception) -> str:
-    """The first sentence of an error, without addresses or headers."""
+def _reason(error: Exception, token: str | Literal[False], doing: str) -> str:
+    """What the Hub has against it, else the first sentence of an error, without headers."""
+    failure = failure_of(error, token or None)
+    if failure.status is not None:
+        return failure.sentence(doing)
     lines: Iterator[str] = (line.strip() for line in str(error).splitlines())
     line = next((line for line in lines if line), type(error).__name__)
-    return line[:200].rstrip(".") + "."
+    return hide_tokens(line, token or None)[:200].rstrip(".") + "."
 
 
 def _hub_fingerprint(model: "SentenceTransformer", name: str) -> str:

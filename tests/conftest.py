@@ -64,7 +64,7 @@ def make_services(tmp_path, monkeypatch):
     """Makes a house over an empty home, on a machine where nobody signed in to the Hub."""
     from ui import auth
 
-    monkeypatch.setattr(auth, "_local_token", lambda: None)
+    monkeypatch.setattr(auth, "local_token", lambda: None)
     return partial(services_in, tmp_path / "home")
 
 

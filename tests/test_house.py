@@ -50,6 +50,46 @@ def test_only_the_page_imports_gradio(room):
     assert not [path for path in files(room) if "gradio" in imported(path)]
 
 
+def product_files():
+    return [path for room in ROOMS for path in files(room)]
+
+
+def test_one_place_makes_a_client_of_the_hub():
+    sites = [path.relative_to(HOUSE).as_posix() for path in product_files()
+             for node in ast.walk(ast.parse(path.read_text("utf-8")))
+             if isinstance(node, ast.Call)
+             and (getattr(node.func, "id", None) or getattr(node.func, "attr", "")) == "HfApi"]
+    assert sites == ["hub/client.py"]
+
+
+def for_types_only(tree):
+    return {part for node in ast.walk(tree) if isinstance(node, ast.If)
+            and getattr(node.test, "id", "") == "TYPE_CHECKING" for part in ast.walk(node)}
+
+
+def test_only_the_room_of_the_hub_asks_it_or_looks_for_a_token():
+    """Elsewhere its client gives types and files; answers come by `Hub`."""
+    asking = re.compile(r"HfApi|HfFileSystem|InferenceClient|get_token|whoami|login|repo_info|"
+                        r".*_(?:download|upload|repo)$|upload_|create_|list_|delete_|get_session")
+    for path in product_files():
+        tree = ast.parse(path.read_text("utf-8"))
+        asked = [alias.name for node in set(ast.walk(tree)) - for_types_only(tree)
+                 if isinstance(node, ast.ImportFrom) and node.module == "huggingface_hub"
+                 for alias in node.names if asking.match(alias.name)]
+        assert path.parent == HOUSE / "hub" or not asked, (path, asked)
+
+
+def test_one_pattern_tells_what_a_hub_token_looks_like():
+    marks = re.compile(r"(?:hf|api_org)\)?_.*[\[(\\]|\b(?:hf|api_org)\|")
+    found = [path.relative_to(HOUSE).as_posix() for path in product_files()
+             for node in ast.walk(ast.parse(path.read_text("utf-8")))
+             if isinstance(node, ast.Call) and getattr(node.func, "value", None) is not None
+             and getattr(node.func.value, "id", "") == "re"
+             for given in node.args[:1]
+             if isinstance(given, ast.Constant) and marks.search(str(given.value))]
+    assert found == ["hub/tokens.py"]
+
+
 def test_importing_the_domain_loads_no_torch():
     code = ("import sys;"
             "import corpus.load, corpus.split, retrieval.compare, retrieval.evaluation,"

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import gradio as gr
 
 from hub.account import Account, AccountError, Accounts
+from hub.tokens import local_token
 from train.run.record import Run
 from train.settings import Settings
 
@@ -98,11 +99,11 @@ class Auth:
     def _at_home(self, token: str | None, browser: str | None) -> Visitor:
         """Off a Space whoever reaches the page is the owner, unless TANDEM_TRAIN asks for more."""
         if self.settings.train == "open":
-            return Visitor(None, True, None, token or _local_token(), browser)
+            return Visitor(None, True, None, token or local_token(), browser)
         if token is None:
             return Visitor(None, browser=browser)
         account = self.accounts.of(token)
-        local = _local_token()
+        local = local_token()
         is_owner = local is not None and self.accounts.of(local).name == account.name
         return Visitor(None if is_owner else account.name, is_owner, account, token, browser)
 
@@ -177,9 +178,3 @@ def _browser_key(request: gr.Request) -> str | None:
     raw = getattr(request, "request", None)
     cookie = raw.cookies.get(BROWSER_COOKIE) if raw is not None else None
     return f"browser-{hashlib.sha256(cookie.encode()).hexdigest()[:12]}" if cookie else None
-
-
-def _local_token() -> str | None:
-    from huggingface_hub import get_token
-
-    return get_token()

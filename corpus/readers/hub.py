@@ -2,10 +2,6 @@
 
 A data set's card says which files belong to it, and may name a file of this machine or an address
 of this network: only files of the repository itself, at one commit, are read.
-
-A data set's repository on the Hub: its commit, its files, and what its card says of them.
-
-What goes wrong with a data set of the Hub, as a sentence.
 """
 
 import os
@@ -22,6 +18,9 @@ from typing import Any
 
 from corpus.records import CorpusError
 from corpus.text import shortened
+from hub.client import Hub
+from hub.errors import failure_of
+from hub.tokens import hide_tokens
 
 from .rows import Meter, OnBadRow, ReadLimits, Row, TooMuchError, refuse
 
@@ -57,12 +56,11 @@ class Repository:
                   if isinstance(config, Mapping) and config.get("default")), "default")
 
 
-def repository(id: str, revision: str | None, token: str | bool, folder: str) -> Repository:
+def repository(id: str, revision: str | None, hub: Hub, folder: str) -> Repository:
     """Ask the Hub for it; what must be fetched is kept in `folder`."""
-    from huggingface_hub import DatasetCard, HfApi, hf_hub_download
+    from huggingface_hub import DatasetCard
 
-    info = HfApi(token=token).dataset_info(
-        id, revision=revision, files_metadata=True, timeout=TIMEOUT)
+    info = hub.api.dataset_info(id, revision=revision, files_metadata=True, timeout=TIMEOUT)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
     card: dict[str, Any] = {}
     for name in ("README.md", ".huggingface.yaml"):
@@ -71,8 +69,8 @@ def repository(id: str, revision: str | None, token: str | bool, folder: str) ->
         if sizes[name] > MOST_OF_A_CARD:
             raise CorpusError(f"{id}: {name} has {sizes[name]:,} bytes, and the limit is "
                               f"{MOST_OF_A_CARD:,}.")
-        path = hf_hub_download(
-            id, name, repo_type="dataset", revision=info.sha, token=token, cache_dir=folder)
+        path = hub.api.hf_hub_download(
+            id, name, repo_type="dataset", revision=info.sha, cache_dir=folder)
         text = Path(path).read_text("utf-8", "replace")
         text = text if name == "README.md" else f"---\n{text}\n---\n"
         fields: Mapping[str, Any] = vars(DatasetCard(text, ignore_metadata_errors=True).data)
@@ -90,29 +88,15 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(part)
 
 
-SIGN_IN = "sign in with an account that may read it, or set HF_TOKEN to its token"
-
-FAULTS = (
-    ("OfflineModeIsEnabled", "{name} is on the Hub, and this process is told to stay offline "
-                             "(HF_HUB_OFFLINE)."),
-    ("GatedRepoError", "{name} is given only to those who asked for it on its page on the Hub: ask "
-                       f"there, then {SIGN_IN}."),
-    ("RevisionNotFoundError", "{name} has no such revision: check what stands behind the @."),
-    ("RepositoryNotFoundError DatasetNotFoundError",
-     f"There is no data set {{name}} on the Hub, or it is private: check the name, or {SIGN_IN}."),
-    ("EmptyDatasetError DataFilesNotFoundError",
+UNREADABLE = (
+    ({"EmptyDatasetError", "DataFilesNotFoundError"},
      "{name} holds no data files: take a data set of JSON, CSV or Parquet files."),
-    ("ConnectError ConnectionError TimeoutException NetworkError RemoteProtocolError "
-     "LocalEntryNotFoundError", "The Hub does not answer for {name}: check the network, and try "
-                                "again."),
-    ("CastError DatasetGenerationCastError",
+    ({"CastError", "DatasetGenerationCastError"},
      "The files of {name} have not all the same columns: choose a config whose files have."),
 )
-"""Names of error classes -> what to say of them; the first that is among an error's counts."""
-NOT_ALLOWED = "The Hub does not let this token read {name} ({status}): " + SIGN_IN + "."
-IN_TROUBLE = "The Hub is in trouble ({status} for {name}): try again in some minutes."
-STATUSES = {401: NOT_ALLOWED, 403: NOT_ALLOWED, 429: "The Hub has had too many requests from here "
-            "({status}): read {name} in some minutes."}
+"""Errors of `datasets` about the files, by the names of their classes -> what to say of them."""
+OF_THE_FILES = ("failed", "file", "not_the_hub", "refused_card")
+"""Kinds of failure that come from what is in the files here, and not from the Hub."""
 
 
 @contextmanager
@@ -133,27 +117,18 @@ def said(name: str) -> Iterator[None]:
         raise CorpusError(_sentence(name, error)) from None
 
 
-def _sentence(name: str, error: BaseException) -> str:
-    links = list(_chain(error))
-    kinds = {kind.__name__ for link in links for kind in type(link).__mro__}
-    for known, sentence in FAULTS:
-        if kinds & set(known.split()):
+def _sentence(name: str, error: Exception) -> str:
+    links = [error, error.__cause__, error.__context__]
+    classes = {kind.__name__ for link in links for kind in type(link).__mro__}
+    for known, sentence in UNREADABLE:
+        if classes & known:
             return sentence.format(name=name)
-    status = next((link.response.status_code for link in links if hasattr(link, "response")), None)
-    if status is not None:
-        return STATUSES.get(status, IN_TROUBLE).format(name=name, status=status)
-    text = shortened(str(error), 200).rstrip(".")
     token = os.environ.get("HF_TOKEN")
-    text = text.replace(token, "…") if token else text
+    failure = failure_of(error, token)
+    if failure.kind not in OF_THE_FILES:
+        return failure.sentence(f"reading the data set {name}")
+    text = hide_tokens(shortened(str(error), 200).rstrip("."), token)
     return f"{name} cannot be read ({type(error).__name__}): {text}."
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 PREFIXES = ("hf:", "https://huggingface.co/datasets/")
@@ -262,9 +237,10 @@ class _Opened:
 
 @contextmanager
 def _opened(source: HubData) -> Iterator[_Opened]:
-    token = os.environ.get("HF_TOKEN") or False  # None would be whoever is signed in here
+    hub = Hub.of(os.environ.get("HF_TOKEN"))  # not of whoever is signed in here
+    token = hub.token
     with TemporaryDirectory(prefix="tandem-hub-") as folder, said(source.id):
-        held = repository(source.id, source.revision, token, folder)
+        held = repository(source.id, source.revision, hub, folder)
         held.refuse_foreign()
         pinned = replace(source, revision=held.sha)
         with _kept_in(folder):

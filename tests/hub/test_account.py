@@ -86,8 +86,8 @@ def test_an_account_may_write_to_itself_and_where_it_is_more_than_a_reader(monke
     assert ask_hub(TOKEN) == Account("ada", "1", ("ada", "a", "b", "c", "e"))
 
 
-@pytest.mark.parametrize("status, said", [(401, "sign in again"), (429, "status 429"),
-                                          (500, "status 500")])
+@pytest.mark.parametrize("status, said", [(401, "Sign in again"), (429, "429 while"),
+                                          (500, "500 while")])
 def test_what_the_hub_refuses_is_said_without_the_token(monkeypatch, status, said):
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError

@@ -46,7 +46,7 @@ MAY_START = {
 @pytest.mark.parametrize("case", MAY_START, ids=lambda case: "-".join(map(str, case)))
 def test_who_may_start_a_run_where(make_services, monkeypatch, case):
     on_space, train, who = case
-    monkeypatch.setattr(room, "_local_token", lambda: ADA)
+    monkeypatch.setattr(room, "local_token", lambda: ADA)
     auth = make_services(on_space=on_space, train=train,
                       space_owner="ada" if on_space else None).auth
     visitor = auth.visitor(FakeRequest(WHO[who], browser="mark"))

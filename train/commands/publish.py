@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hub.client import Hub
-from hub.errors import PublishError
+from hub.tokens import local_token
 from train.publish.dataset import add_to_collection, publish_data
+from train.publish.errors import PublishError
 from train.publish.onnx import PATH, export_int8
 from train.publish.permissions import check_repo_id
 from train.publish.publish import ON_EDITED, PublishRequest, publish, write_dry
@@ -60,8 +61,6 @@ def add_publish(commands: Any) -> None:
 
 def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Publish a run directory, or write what would be published."""
-    from huggingface_hub import get_token
-
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what matters is said here
     run = Run(options.run)
     record = run.record()
@@ -80,7 +79,7 @@ def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
         return write_dry(run, request, folder, edits), 0
     if options.with_data and not options.data_license:
         options.parser.error("--with-data needs --data-license: under which licence the texts are")
-    hub = Hub(get_token())
+    hub = Hub(local_token())
     result: dict[str, Any] = {}
     teller = _Teller()
     for event in publish(run, request, hub, edits=edits, corpus=lambda: corpus_of(run),

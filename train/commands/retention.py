@@ -62,7 +62,7 @@ def base_of(record: Mapping[str, Any]) -> SentenceTransformerEncoder:
     base, recipe = record["base_model"], record["recipe"]
     token = None if record.get("owner") is None else False
     encoder = load_encoder(base["name"], base.get("revision"), token=token,
-                           prompts=recorded_prompts(record))
+                           prompts=recorded_prompts(base))
     prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
     return encoder.cut_at(recipe.get("max_seq_length")).with_prompts(prompted).at(
         recipe.get("truncate_dim"))

@@ -10,10 +10,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from train.engines import Engine, EngineError
-from train.run.record import ACTIVE, Run, RunError, list_runs, now
+from train.run.record import ACTIVE, Run, RunError, RunRecord, list_runs, now
 from train.run.spec import RunSpec, spec_of
 
 log = logging.getLogger("tandem")
@@ -64,7 +63,7 @@ class Queue:
     def resume(self, run: Run, token: str | None = None) -> Run:
         """Queue a run again that ended early; it goes on from its last checkpoint."""
         with self._lock:
-            status = run.record()["status"]
+            status = run.record().status
             if status not in RESUMABLE:
                 raise RunError(f"{run.id} is {status}: only a run that ended early can go on.")
             self._engine(spec_of(run).engine)
@@ -75,11 +74,11 @@ class Queue:
     def stop(self, run: Run, token: str | None = None) -> None:
         """Stop a run that waits or runs; the best checkpoint so far becomes the result."""
         with self._lock:
-            if run.record()["status"] == "queued" and run.id not in self._begun:
+            if run.record().status == "queued" and run.id not in self._begun:
                 self._tokens.pop(run.id, None)
                 run.update(status="stopped", error="It was taken out of the queue before it began.")
                 return
-        engine = self.engines.get(engine_name(run.record()))
+        engine = self.engines.get(run.record().engine_name)
         if engine is None or not engine.stop(run, token or self._tokens.get(run.id)):
             raise RunError(f"{run.id} is not running, so there is nothing to stop.")
         self._stopping.add(run.id)
@@ -91,7 +90,7 @@ class Queue:
     def delete(self, run: Run) -> None:
         """Remove a run that is over, and everything in it."""
         with self._lock:
-            status = run.record()["status"]
+            status = run.record().status
             if status in ACTIVE:
                 raise RunError(f"{run.id} is {status}: stop it first, then delete it.")
             run.delete()
@@ -108,13 +107,13 @@ class Queue:
 
     def visit(self, run: Run, token: str | None) -> None:
         """Tell the engine of an active run that its owner looks at it."""
-        engine = self.engines.get(engine_name(run.record()))
-        if engine is not None and run.record()["status"] in ACTIVE:
+        engine = self.engines.get(run.record().engine_name)
+        if engine is not None and run.record().is_active:
             engine.visit(run, token)
 
     def look_at(self, run: Run) -> None:
         """Bring the record of one run up to date."""
-        engine = self.engines.get(engine_name(run.record()))
+        engine = self.engines.get(run.record().engine_name)
         if engine is not None:
             engine.look(run)
 
@@ -152,19 +151,19 @@ class Queue:
 
     def _turn(self, run: Run, busy: set[str]) -> Engine | None:
         """The engine that is to start a run now; None if it has begun, or must wait."""
-        engine = self.engines.get(engine_name(run.record()))
+        engine = self.engines.get(run.record().engine_name)
         if engine is None:
-            run.update(status="failed", error=_no_engine(engine_name(run.record())))
+            run.update(status="failed", error=_no_engine(run.record().engine_name))
             return None
         device = engine.device(run)
-        begun = run.record()["status"] == "running" or run.id in self._begun
+        begun = run.record().status == "running" or run.id in self._begun
         try:
             engine.look(run)
         except Exception:
             if begun:  # it may well go on: its device is not given to another
                 busy.add(device)
             raise
-        status = run.record()["status"]
+        status = run.record().status
         if begun:
             if status in ACTIVE:
                 busy.add(device)
@@ -213,15 +212,15 @@ class Queue:
         active: dict[tuple[bool, str, str], Run] = {}
         for run in list_runs(self.runs):
             record = _record(run)
-            if record["status"] == "running" or (
-                record["status"] == "queued" and "engine" in record
-            ):
-                waits = record["status"] == "queued" and run.id not in self._begun
-                active[waits, record.get("queued") or record.get("created", ""), run.id] = run
+            if record is not None and (record.status == "running" or (
+                record.status == "queued" and record.engine is not None
+            )):
+                waits = record.status == "queued" and run.id not in self._begun
+                active[waits, record.queued or record.created, run.id] = run
         return [active[at] for at in sorted(active)]
 
     def _device(self, run: Run) -> str:
-        engine = self.engines.get(engine_name(run.record()))
+        engine = self.engines.get(run.record().engine_name)
         return engine.device(run) if engine else ""
 
     def _engine(self, name: str) -> Engine:
@@ -237,12 +236,6 @@ class Queue:
                 log.exception("The queue could not be looked at")
 
 
-def engine_name(record: Mapping[str, Any]) -> str:
-    """Which engine a run was asked to run on; those of the command line have none of their own."""
-    engine = record.get("engine")
-    return str(engine.get("name", "local")) if isinstance(engine, Mapping) else "local"
-
-
 def make_room(runs: Path, max_disk: int | None) -> None:
     """Keep all runs together under `max_disk` bytes: the oldest checkpoints of ended runs go first.
 
@@ -254,7 +247,8 @@ def make_room(runs: Path, max_disk: int | None) -> None:
     for run in reversed(list_runs(runs)):
         if used <= max_disk:
             return
-        if _record(run)["status"] not in (*ACTIVE, None) and run.checkpoints.is_dir():
+        record = _record(run)
+        if record is not None and not record.is_active and run.checkpoints.is_dir():
             used -= run.remove_checkpoints()
     if used > max_disk:
         raise EngineError(
@@ -263,12 +257,12 @@ def make_room(runs: Path, max_disk: int | None) -> None:
         )
 
 
-def _record(run: Run) -> dict[str, Any]:
-    """The record of a run, without a status once the run is gone."""
+def _record(run: Run) -> RunRecord | None:
+    """The record of a run; None once the run is gone."""
     try:
         return run.record()
     except RunError:
-        return {"status": None}
+        return None
 
 
 def _no_engine(name: str) -> str:

@@ -19,7 +19,7 @@ from retrieval.prompts import Side
 from train.recipe import Recipe
 from train.run.record import Run, RunError
 
-from .card_facts import base_facts, facts
+from .card_facts import facts
 from .checkpoints import Checkpoints
 from .distributed import Team
 from .errors import is_out_of_memory
@@ -156,8 +156,8 @@ class _Fit:
             about = facts(self.corpus, encoder.model.tokenizer)
         self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
         self.run.update(
-            base_model=record["base_model"] | described(encoder) | base_facts(encoder.model),
-            data=record["data"] | about,
+            base_model=described(record.base_model, encoder),
+            data=record.data.changed(**about),
             device=device_name(encoder.model.device))
         yield {"type": "phase", "phase": "baseline"}
         side, choice = yield from self.measure.base(encoder, self.cache)
@@ -175,7 +175,7 @@ class _Fit:
         with self.stop.interrupts(self.team.size == 1):
             loop = self._loop(base, encoder)
         yield {"type": "started", "step": loop.step, "steps": loop.steps,
-               "resumed": loop.step > 0, "device": self.run.record()["device"]}
+               "resumed": loop.step > 0, "device": self.run.record().device}
         if loop.step:
             yield {"type": "log", "text": f"Resumed at step {loop.step} of {loop.steps}."}
         yield {"type": "phase", "phase": "train", **self._progress(loop)}
@@ -293,8 +293,9 @@ class _Fit:
             **self._ending(status, ended_by)})
         if status == "done":
             self.kept.remove()
-        return {"type": "done", "status": status, "ended_by": ended_by, PRIMARY: {
-            side: record["metrics"]["test"][side][PRIMARY] for side in ("base", "tuned")}}
+        test = record.metrics["test"]
+        return {"type": "done", "status": status, "ended_by": ended_by,
+                PRIMARY: {"base": test.base[PRIMARY], "tuned": test.tuned[PRIMARY]}}
 
     def _paused(self) -> Event:
         """Keep the state; the run is still running, though nobody trains."""

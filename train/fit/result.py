@@ -21,8 +21,12 @@ from retrieval.models import fingerprint, load_encoder
 from retrieval.prompts import as_other, fairer
 from train.recipe import Recipe
 from train.report.card import model_card
-from train.run.record import Run, now, this_process, write_json, write_text
+from train.run.files import write_json, write_text
+from train.run.parts import RecordedModel
+from train.run.process import this_process
+from train.run.record import Run, RunRecord, now
 
+from .card_facts import base_facts
 from .checkpoints import Checkpoints
 from .machine import cpu_seconds
 
@@ -68,7 +72,7 @@ def write_result(
     tuned: Index,
     cache: Path | None,
     changes: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> RunRecord:
     """Measure the tuned side on dev and test, and write it all down; returns the record.
 
     base: how the base did, by split. changes: what else the record is to say.
@@ -85,14 +89,13 @@ def write_result(
         for query_id in side.base
     ])
     record = run.record()
-    fingerprints = record["fingerprints"] | {
-        "base": record["base_model"]["fingerprint"],
-        "tuned": fingerprint(run.model),
-    }
-    metrics = {split: side.as_json() for split, side in sides.items()}
-    record = record | {"metrics": metrics, "fingerprints": fingerprints} | dict(changes)
-    write_text(run.model / "README.md", model_card(record))
-    return run.update(metrics=metrics, fingerprints=fingerprints, **changes)
+    measured = record.changed(
+        metrics={split: side.as_json() for split, side in sides.items()},
+        fingerprints=record.fingerprints.changed(
+            base=record.base_model.fingerprint, tuned=fingerprint(run.model)),
+        **changes)
+    write_text(run.model / "README.md", model_card(measured))
+    return run.write(measured)
 
 
 LIBRARIES = ("sentence-transformers", "transformers", "torch", "numpy", "huggingface-hub")
@@ -134,17 +137,18 @@ def write_beginning(
         status="running",
         error=None,
         ended_by=None,
-        started=(record.get("started") if resume else None) or now(),
+        started=(record.started if resume else None) or now(),
         process=this_process(),
         recipe=asdict(recipe),
         seed=seed,
-        base_model=record.get("base_model", {}) | {"name": base},
-        data={"name": corpus.name} | record.get("data", {}) | {"passages": len(corpus.passages)},
+        base_model=record.base_model.changed(name=base),
+        data=record.data.changed(name=record.data.name or corpus.name,
+                                 passages=len(corpus.passages)),
         splits={
             split: {"queries": len(qrels), "pairs": len(corpus.pairs(split))}
             for split, qrels in corpus.qrels.items()
         },
-        published=record.get("published", []),
+        published=record.published,
         fingerprints={"corpus": corpus.fingerprint, "splits": corpus.split_fingerprints},
         versions={"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
@@ -157,20 +161,21 @@ def ending(run: Run, spent: Spent, status: str, ended_by: str, steps_done: int) 
         "status": status,
         "ended_by": ended_by,
         "process": None,
-        "finished": max(now(), run.record()["started"]),  # a clock may be set back
+        "finished": max(now(), run.record().started or ""),  # a clock may be set back
         "seconds": round(spent.seconds, 2),
         "cpu_seconds": round(spent.cpu_seconds, 2),
         "steps_done": steps_done,
     }
 
 
-def described(encoder: SentenceTransformerEncoder) -> dict[str, Any]:
-    """What the record says of a model."""
-    return {
-        "name": encoder.name,
-        "revision": encoder.revision,
-        "fingerprint": encoder.weights_fingerprint,
-        "dim": encoder.dim,
-        "max_seq_length": longest if (longest := encoder.model.max_seq_length) != inf else None,
-        "parameters": sum(p.numel() for p in encoder.model.parameters()),
-    }
+def described(known: RecordedModel, encoder: SentenceTransformerEncoder) -> RecordedModel:
+    """What the record says of a base model once it is loaded."""
+    return known.changed(
+        name=encoder.name,
+        revision=encoder.revision,
+        fingerprint=encoder.weights_fingerprint,
+        dim=encoder.dim,
+        max_seq_length=0 if (longest := encoder.model.max_seq_length) == inf else longest,
+        parameters=sum(p.numel() for p in encoder.model.parameters()),
+        **base_facts(encoder.model),
+    )

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.errors import TOKEN, PublishError
+from hub.tokens import hide_tokens
 from retrieval.metrics import METRICS
 from retrieval.models import file_sha256
 from train.report.card import model_card
 from train.report.card_metadata import CardEdits
 from train.run.record import USABLE, Run, write_json, write_text
+
+from .errors import PublishError
 
 CARD, RECORD, FIGURES = "README.md", "run.json", "metrics.csv"
 SUFFIXES = (".safetensors", ".json", ".txt", ".model")
@@ -162,7 +164,7 @@ def _public(value: Any) -> Any:
         return [_public(part) for part in value]
     if not isinstance(value, str):
         return value
-    return ADDRESS.sub("(address)", TOKEN.sub("(token)", PATH.sub(r"\1", value)))
+    return ADDRESS.sub("(address)", hide_tokens(PATH.sub(r"\1", value)))
 
 
 def metrics_csv(record: Mapping[str, Any]) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.client import Hub, Meter, MeteredFile
-from hub.errors import PASSING, Failure, PublishError
+from hub.errors import PASSING, Failure, HubError
 
 from .bundle import Item
+from .errors import PublishError
 from .permissions import Target, look
 from .remote import RemoteRepo
 
@@ -86,10 +87,9 @@ def _upload(
             break
         yield {"type": "progress", "phase": "upload", "done": meter.done, "total": meter.total}
     if isinstance(found, Failure):
-        raise PublishError(
-            f"{found.sentence('uploading')} Nothing was published. What the Hub has already, "
-            f"{target.repo_id} itself included, is kept for the next try.", found.kind, False,
-            found.retry_after)
+        raise PublishError.of(
+            found, "uploading", "Nothing was published. What the Hub has already, "
+            f"{target.repo_id} itself included, is kept for the next try.")
     yield {"type": "progress", "phase": "upload", "done": meter.total, "total": meter.total}
 
 
@@ -125,14 +125,13 @@ class Commit:
                 landed = self._find(before, found)
                 if landed is not None:
                     return landed
-            if found.kind not in PASSING or self.pull_request:
+            if not found.passing or self.pull_request:
                 break
             if (found.retry_after or 0) > self.hub.patience.longest_wait or self.hub.rest(
                     found.retry_after or self.hub.patience.pause * 2**number):
                 break
-        raise PublishError(f"{found.sentence('committing')} Nothing was published; what was "
-                           "uploaded is kept for the next try.", found.kind, False,
-                           found.retry_after)
+        raise PublishError.of(found, "committing", "Nothing was published; what was uploaded is "
+                              "kept for the next try.")
 
     def _once(self, operations: list[Any]) -> Any:
         api, repo_id = self.hub.api, self.target.repo_id
@@ -146,11 +145,10 @@ class Commit:
             if self.pull_request:
                 return self._find_pull(before)
             return self._find_commit()
-        except PublishError:
-            raise PublishError(
-                f"{why.sentence('committing')} It is not known whether {self.target.repo_id} was "
-                "changed. Publish again: nothing is published twice.", why.kind, None,
-                why.retry_after) from None
+        except HubError:
+            raise PublishError.of(
+                why, "committing", f"It is not known whether {self.target.repo_id} was changed. "
+                "Publish again: nothing is published twice.", None) from None
 
     def _find_commit(self) -> tuple[str, None] | None:
         head = look(self.hub.committing(), self.target.repo_id, self.target.repo_type).head

@@ -8,12 +8,12 @@ from typing import Any
 
 from corpus.records import Corpus
 from hub.client import Hub
-from hub.errors import PublishError
 from train.report.card_metadata import LICENSES
 from train.run.record import write_text
 
 from .bundle import CARD, Item
 from .commit import create, send
+from .errors import PublishError
 from .permissions import check_may_write
 from .remote import OF_THE_HUB, RemoteRepo
 

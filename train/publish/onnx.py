@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpus.records import Corpus
-from hub.errors import PublishError
 from retrieval.evaluation import evaluate, means
 from retrieval.index import build_index, index_in_parts
 from retrieval.metrics import PRIMARY
 from retrieval.models import file_sha256, load_encoder
 from train.run.record import Run
+
+from .errors import PublishError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

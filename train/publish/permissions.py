@@ -1,34 +1,15 @@
 """Who publishes where: names as typed, what a token may do, what a repository is."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from hub.account import Account, account_of
 from hub.client import Hub
-from hub.errors import Failure, PublishError
+from hub.errors import Failure
+
+from .errors import PublishError
 
 LONGEST_NAME = 96
-WRITING_ROLES = (None, "admin", "write", "contributor")
-WRITING = ("repo.write", "repo.content.write")
-"""Permissions of a fine-grained token that let it push."""
-
-
-@dataclass(frozen=True)
-class Publisher:
-    """A user of the Hub, by their token. namespaces: where it may write, the user's own first.
-
-    repositories: single ones that a fine-grained token is limited to.
-    """
-
-    name: str
-    namespaces: tuple[str, ...]
-    repositories: tuple[str, ...] = ()
-    role: str = "write"
-
-    def may_write(self, repo_id: str) -> bool:
-        """Whether the token says that it may write there; the Hub has the last word."""
-        return repo_id.split("/")[0] in self.namespaces or repo_id in self.repositories
 
 
 @dataclass(frozen=True)
@@ -73,39 +54,6 @@ def check_repo_id(text: str) -> str:
     return name
 
 
-def publisher(hub: Hub) -> Publisher:
-    """Whose the token is and where it may write, as the Hub says."""
-    said = hub.ask("asking who you are", hub.api.whoami)
-    if not isinstance(said, dict) or not said.get("name"):
-        raise PublishError("The Hub did not say who you are: sign in again.", "unauthorized")
-    token = (said.get("auth") or {}).get("accessToken") or {}
-    role = str(token.get("role") or "write")
-    own = (said["name"], *(
-        org["name"] for org in said.get("orgs") or [] if org.get("roleInOrg") in WRITING_ROLES))
-    if role == "read":
-        return Publisher(said["name"], (), (), role)
-    if role != "fineGrained":
-        return Publisher(said["name"], own, (), role)
-    scoped = _scoped(token.get("fineGrained") or {})
-    return Publisher(said["name"], tuple(name for name in own if name in scoped),
-               tuple(name for name in scoped if "/" in name), role)
-
-
-def _scoped(fine: Mapping[str, Any]) -> list[str]:
-    """Users, organisations and repositories in which a fine-grained token may write."""
-    return [
-        str(scope["entity"]["name"])
-        for scope in fine.get("scoped") or []
-        if any(name in WRITING for name in scope.get("permissions") or [])
-        and (scope.get("entity") or {}).get("name")
-    ]
-
-
-def namespaces(hub: Hub) -> tuple[str, ...]:
-    """Where this account may publish, its own name first."""
-    return publisher(hub).namespaces
-
-
 def check_may_write(
     hub: Hub, repo_id: str, private: bool = True, pull_request: bool = False,
     repo_type: str = "model",
@@ -116,7 +64,7 @@ def check_may_write(
     right to write. Raises PublishError with what is in the way.
     """
     repo_id = check_repo_id(repo_id)
-    account = publisher(hub)
+    account = account_of(hub)
     if account.role == "read":
         raise PublishError(
             "This token may only read. Make one with write access at huggingface.co/settings/"
@@ -140,8 +88,7 @@ def look(hub: Hub, repo_id: str, repo_type: str = "model") -> Target:
     if isinstance(found, Failure):
         if found.kind == "not_found":
             return Target(repo_id, repo_type=repo_type)
-        raise PublishError(found.sentence(f"looking at {repo_id}"), found.kind, False,
-                           found.retry_after)
+        raise PublishError.of(found, f"looking at {repo_id}")
     return Target(repo_id, str(found.sha), bool(found.private), repo_type)
 
 
@@ -158,11 +105,10 @@ def _check_existing(hub: Hub, target: Target, private: bool) -> None:
             raise PublishError(
                 f"{repo_id} is there already, and this account may not write to it. Take a name of "
                 "your own, or make it a pull request.", "forbidden")
-        raise PublishError(found.sentence(f"asking for the right to write to {repo_id}"),
-                           found.kind, False, found.retry_after)
+        raise PublishError.of(found, f"asking for the right to write to {repo_id}")
 
 
-def _not_there(repo_id: str, account: Publisher) -> str:
+def _not_there(repo_id: str, account: Account) -> str:
     owner = repo_id.split("/")[0]
     places = [*account.namespaces, *account.repositories]
     may = f"It may write in {', '.join(places)}." if places else "It may write nowhere."

@@ -12,12 +12,13 @@ from typing import Any
 
 from corpus.records import Corpus
 from hub.client import Hub
-from hub.errors import PublishError
+from hub.errors import HubError
 from train.report.card_metadata import CardEdits, title_of
 from train.run.record import Run, now
 
 from .bundle import CARD, Bundle, pack
 from .commit import create, send
+from .errors import PublishError
 from .permissions import Target, check_may_write, check_repo_id
 from .remote import RemoteRepo, reconcile_card
 from .verify import Verified, ask_again, download
@@ -72,8 +73,8 @@ def publish(
     with tempfile.TemporaryDirectory(prefix="tandem-publish-") as folder:
         try:
             yield from _Publish(run, request, hub, corpus, cache, Path(folder)).events()
-        except PublishError as error:
-            if error.published is not False or NOTHING in str(error):
+        except HubError as error:
+            if getattr(error, "published", False) is not False or NOTHING in str(error):
                 raise
             raise PublishError(f"{error} {NOTHING}.", error.kind, False,
                                error.retry_after) from None
@@ -170,7 +171,7 @@ class _Publish:
         self._keep(entry)
         try:
             verified = yield from self._verify(bundle, revision)
-        except PublishError as error:
+        except HubError as error:
             self._keep(entry | {"note": str(error)})
             raise PublishError(
                 f"{self.request.to} is published as {revision[:12]}, but could not be "

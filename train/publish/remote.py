@@ -13,12 +13,11 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from hub.client import Hub, Meter
-from hub.errors import PublishError
 from train.report.card import model_card
 
 from .bundle import CARD, RECORD, Item
+from .errors import PublishError
 from .permissions import Target
-from .verify import fetch
 
 OF_THE_HUB = (".gitattributes", CARD)
 """What a repository has that nobody put anything into."""
@@ -146,7 +145,7 @@ def _text(hub: Hub, target: Target, path: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "file"
         hub.ask(f"reading {path} of {target.repo_id}",
-                lambda: fetch(hub, target.repo_id, str(target.head), path, place, Meter()))
+                lambda: hub.fetch(target.repo_id, str(target.head), path, place, Meter()))
         if place.stat().st_size > LARGEST_TEXT:
             raise PublishError(f"{path} of {target.repo_id} is too large to be a card or a record. "
                                "Take another name.", "other_content")

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from hub.client import Hub, drained
-from hub.errors import Failure, PublishError
+from hub.errors import Failure
+from hub.tokens import local_token
 
 from .bundle import Item
 from .commit import create, send
+from .errors import PublishError
 from .permissions import Target, check_may_write
 from .remote import OF_THE_HUB, RemoteRepo
 
@@ -98,10 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.dry_run:
         sys.stdout.write("".join(f"{name}\n" for name in needed_files()))
         return 0
-    from huggingface_hub import get_token
-
     try:
-        result = drained(publish_space(options.repo, Hub(get_token()), private=not options.public,
+        result = drained(publish_space(options.repo, Hub(local_token()), private=not options.public,
                                        hardware=options.hardware, over=options.over))
     except ValueError as error:
         log.error("%s", error)

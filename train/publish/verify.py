@@ -1,24 +1,22 @@
 """Whether what is on the Hub is what was measured: downloaded again, hashed, and asked again."""
 
-import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from corpus.records import Corpus
 from hub.client import Hub, Meter
-from hub.errors import Failure, PublishError
+from hub.errors import Failure
 from retrieval.index import build_index
 from retrieval.models import ModelError, load_encoder
 from train.run.record import Run
 
 from .bundle import CARD, FIGURES, RECORD, Item
+from .errors import PublishError
 
 QUESTIONS = 20
-CHUNK = 1 << 16
 NEAR = 20
 """A rank may differ by one place, and by a twentieth: another machine rounds otherwise."""
 
@@ -55,7 +53,7 @@ def download(
         place = folder / ("" if beside else "model") / item.path
         place.parent.mkdir(parents=True, exist_ok=True)
         for number in range(hub.patience.tries):
-            watched = hub.watch(partial(fetch, hub, repo, revision, item.path, place, meter),
+            watched = hub.watch(partial(hub.fetch, repo, revision, item.path, place, meter),
                                 meter)
             found = yield from _reported(watched, meter)
             if not isinstance(found, Failure) or found.kind == "cancelled":
@@ -63,8 +61,7 @@ def download(
             if number + 1 < hub.patience.tries:
                 hub.rest(hub.patience.pause * 2**number)
         if isinstance(found, Failure):
-            raise PublishError(found.sentence(f"downloading {item.path} again"), found.kind, True,
-                               found.retry_after)
+            raise PublishError.of(found, f"downloading {item.path} again", published=True)
         if found != item.sha256:
             raise PublishError(
                 f"{item.path} came back from the Hub other than it was sent (SHA-256 "
@@ -82,23 +79,6 @@ def _reported(
             found: str | Failure = finished.value
             return found
         yield meter.done, meter.total
-
-
-def fetch(hub: Hub, repo: str, revision: str, path: str, place: Path, meter: Meter) -> str:
-    """Download one file; its SHA-256 as hex. Raises what the client raises: for a `watch`."""
-    from huggingface_hub import get_session
-    from huggingface_hub.utils._http import hf_raise_for_status
-
-    url = f"{hub.endpoint}/{repo}/resolve/{quote(revision, safe='')}/{quote(path)}"
-    digest, size = hashlib.sha256(), 0
-    with get_session().stream("GET", url, headers=hub.headers()) as answer, place.open("wb") as out:
-        hf_raise_for_status(answer)
-        for part in answer.iter_bytes(CHUNK):
-            digest.update(part)
-            out.write(part)
-            size += len(part)
-            meter.move(path, size)
-    return digest.hexdigest()
 
 
 def ask_again(
@@ -132,8 +112,6 @@ def ask_again(
             f"The model that came back ranks {len(rows) - same} of {len(rows)} test questions "
             "otherwise than the run recorded. Do not use it; train again.", "differs", True)
     return Verified(hashes, len(rows), same)
-
-
 
 
 def _near(found: int | None, recorded: int | None) -> bool:

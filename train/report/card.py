@@ -71,7 +71,7 @@ def _here(name: str) -> str:
 def _longest(record: Record) -> int | None:
     """How many tokens of a text it reads; None for all of them, as a static embedding does."""
     own = record["base_model"].get("max_seq_length")
-    return None if own is None else min(int(own), record["recipe"].get("max_seq_length") or own)
+    return min(int(own), record["recipe"].get("max_seq_length") or own) if own else None
 
 
 def _stored_prompts(record: Record) -> Mapping[str, str]:

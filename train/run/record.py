@@ -9,14 +9,35 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from .files import write_json as write_json
+from .files import write_text as write_text
+from .parts import (
+    DevPoint,
+    Fingerprints,
+    OnnxExport,
+    PromptChoice,
+    Published,
+    RecordedCard,
+    RecordedData,
+    RecordedEngine,
+    RecordedEstimate,
+    RecordedEvidence,
+    RecordedModel,
+    RecordedRecipe,
+    SplitSizes,
+    TrainingSpeed,
+)
+from .process import Process
+from .process import this_process as this_process
+from .schema import JsonObject, SchemaError
 
 SCHEMA = 1
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -33,6 +54,105 @@ MOST_PARSED = 512
 
 class RunError(ValueError):
     """A run directory that cannot be used: the message says which, why, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord(JsonObject, Mapping[str, Any]):
+    """All that `run.json` says of a run, from what was asked for to where it was published.
+
+    owner: the Hub name or the browser that asked, None for the owner of this Tandem. process: that
+    fits into the directory now. ended_by: see `fit.ENDINGS`. note: a sentence about a run at work.
+    metrics, prompts: by split (`dev`, `test`), by side (`base`, `tuned`). retention: on the general
+    collection. memory_bytes: the most that training took. Times are UTC in ISO 8601.
+    """
+
+    schema: int
+    status: str
+    created: str = ""
+    queued: str | None = None
+    started: str | None = None
+    finished: str | None = None
+    owner: str | None = None
+    process: Process | None = None
+    error: str | None = None
+    ended_by: str | None = None
+    note: str | None = None
+    recipe: RecordedRecipe | None = None
+    seed: int | None = None
+    base_model: RecordedModel = field(default_factory=RecordedModel)
+    data: RecordedData = field(default_factory=RecordedData)
+    engine: RecordedEngine | None = None
+    splits: Mapping[str, SplitSizes] = field(default_factory=dict)
+    fingerprints: Fingerprints = field(default_factory=Fingerprints)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    device: str = ""
+    precision: str = ""
+    processes: int | None = None
+    steps: int = 0
+    steps_done: int | None = None
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    memory_bytes: int | None = None
+    speed: TrainingSpeed = field(default_factory=TrainingSpeed)
+    history: tuple[DevPoint, ...] = ()
+    prompts: Mapping[str, PromptChoice] = field(default_factory=dict)
+    metrics: Mapping[str, RecordedEvidence] = field(default_factory=dict)
+    retention: RecordedEvidence | None = None
+    onnx: OnnxExport | None = None
+    card: RecordedCard = field(default_factory=RecordedCard)
+    published: tuple[Published, ...] = ()
+    publish_to: str | None = None
+    estimate: RecordedEstimate | None = None
+
+    @classmethod
+    def from_json(cls, value: object, where: str = "") -> Self:
+        """Check a record as a whole; SchemaError names the field that does not fit."""
+        record = super().from_json(value, where)
+        if record.status not in STATUSES:
+            raise SchemaError(f"status {record.status!r:.40} is none of {', '.join(STATUSES)}")
+        return record
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the run waits or is at work."""
+        return self.status in ACTIVE
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the run ended with a model, if it got as far as a first checkpoint."""
+        return self.status in USABLE
+
+    @property
+    def test(self) -> RecordedEvidence | None:
+        """What was measured on the test split; None before it was."""
+        return self.metrics.get("test")
+
+    @property
+    def base_is_prompted(self) -> bool:
+        """Whether the base was measured with its own prompts."""
+        choice = self.prompts.get("base")
+        return choice is None or choice.used
+
+    @property
+    def engine_name(self) -> str:
+        """The engine of a run; those of the command line have none of their own."""
+        return self.engine.name if self.engine else "local"
+
+    def __getitem__(self, key: str) -> Any:
+        """A value of the JSON, until all readers use fields."""
+        return self.to_json()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys of the JSON, until all readers use fields."""
+        return iter(self.to_json())
+
+    def __len__(self) -> int:
+        """How many keys the JSON has, until all readers use fields."""
+        return len(self.to_json())
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON with changes, until all readers use fields."""
+        return self.to_json() | dict(other)
 
 
 @dataclass(frozen=True)
@@ -61,30 +181,30 @@ class Run:
         """Whether a tuned model is there to be used."""
         return (self.model / "modules.json").is_file()
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> RunRecord:
         """`run.json`; RunError when it is missing, damaged, or from a newer Tandem."""
         path = self.folder / "run.json"
         try:
-            record = _read(path)
+            return _read(path)
         except FileNotFoundError:
             raise RunError(f"{self.folder} is not a run: it has no run.json.") from None
-        except (OSError, ValueError) as error:
+        except SchemaError as error:
+            raise RunError(f"The record of {self.id} is damaged: {error}. Put {path.name} right, "
+                           "or delete the run.") from None
+        except RunError:
+            raise
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{path} cannot be read: {error}.") from None
-        if not isinstance(record, dict) or record.get("status") not in STATUSES:
-            raise RunError(f"{path} is not a run record: it has no known status.")
-        if not isinstance(record.get("schema"), int) or record["schema"] > SCHEMA:
-            raise RunError(
-                f"{path} was written by a newer Tandem (schema {record.get('schema')!r}, this one "
-                f"reads up to {SCHEMA}). Update Tandem."
-            )
-        return record
 
-    def update(self, **changes: Any) -> dict[str, Any]:
-        """Change some of `run.json`."""
+    def update(self, **changes: Any) -> RunRecord:
+        """Change fields of `run.json`, given as values or as JSON; a named None is written."""
         path = self.folder / "run.json"
-        record = self.record() if path.exists() else {"schema": SCHEMA}
-        record.update(changes)
-        write_json(path, record)
+        record = self.record() if path.exists() else RunRecord(schema=SCHEMA, status="queued")
+        return self.write(record.changed(**changes))
+
+    def write(self, record: RunRecord) -> RunRecord:
+        """Replace `run.json`."""
+        write_json(self.folder / "run.json", record.to_json())
         return record
 
     def append(self, event: Mapping[str, Any]) -> None:
@@ -131,7 +251,7 @@ class Run:
 
     def remove_checkpoints(self) -> int:
         """Remove what a run that is not at work could be resumed from; the bytes that frees."""
-        if self.record()["status"] in ACTIVE:
+        if self.record().is_active:
             raise RunError(f"{self.folder} is at work: its checkpoints are needed.")
         before = self.size()
         shutil.rmtree(self.checkpoints, ignore_errors=True)
@@ -199,48 +319,11 @@ def known_run(runs: Path, run_id: str) -> Run:
 def mark_interrupted(run: Run) -> bool:
     """Say so when a run's process is gone; True if it was."""
     record = run.record()
-    if record["status"] != "running" or _alive(record.get("process")):
+    if record.status != "running" or (record.process and record.process.is_alive):
         return False
     run.update(status="interrupted", process=None,
                error="Its process ended before the run did. It can be resumed.")
     return True
-
-
-def this_process() -> dict[str, Any]:
-    """Which process this is, such that a later one with the same number is not taken for it."""
-    return {"pid": os.getpid(), "started": _process_start(os.getpid()), "boot": _boot()}
-
-
-def _alive(process: Mapping[str, Any] | None) -> bool:
-    if not process:
-        return False
-    try:
-        os.kill(process["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    if process.get("boot") not in (None, _boot()):  # the machine was restarted since
-        return False
-    return bool(_process_start(process["pid"]) == process["started"])
-
-
-def _process_start(pid: int) -> str | None:
-    """When a process started, in ticks since boot (proc(5)); None where there is no /proc."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    state, *rest = stat.rpartition(")")[2].split()
-    return None if state == "Z" else rest[18]
-
-
-def _boot() -> str | None:
-    """Which start of the machine this is; None where it does not tell."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return None
 
 
 def now() -> str:
@@ -248,41 +331,34 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> RunRecord:
     """What a record says: parsed once, since pages look at all of them every second.
 
     A record is replaced, never changed, so it is the same while its inode, size and time are; but
-    not where the time is too near to tell two writes apart. What is inside is not to be changed.
+    not where the time is too near to tell two writes apart.
     """
     stat = path.stat()
     if time.time_ns() - stat.st_mtime_ns < SETTLED * 1e9:
-        return json.loads(path.read_text("utf-8"))
-    parsed = _parsed(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-    return dict(parsed) if isinstance(parsed, dict) else parsed
+        return _parsed(path)
+    return _parsed_once(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=MOST_PARSED)
-def _parsed(path: Path, inode: int, size: int, changed: int) -> Any:
-    return json.loads(path.read_text("utf-8"))
+def _parsed_once(path: Path, inode: int, size: int, changed: int) -> RunRecord:
+    return _parsed(path)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write JSON beside, then rename."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write text beside, then rename."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+def _parsed(path: Path) -> RunRecord:
+    read = json.loads(path.read_text("utf-8"))
+    if not isinstance(read, dict) or read.get("status") not in STATUSES:
+        raise RunError(f"{path} is not a run record: it has no known status.")
+    schema = read.get("schema")
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise RunError(
+            f"{path} was written by a newer Tandem (schema {schema!r}, this one reads up to "
+            f"{SCHEMA}). Update Tandem."
+        )
+    return RunRecord.from_json(read)
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

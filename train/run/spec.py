@@ -67,7 +67,8 @@ class RunSpec:
             "recipe": asdict(self.recipe),
             "seed": self.seed,
             "base_model": {"name": placed(self.base), "revision": self.revision,
-                           "asked_prompts": dict(self.prompts)},
+                           "query_prompt": self.query_prompt,
+                           "passage_prompt": self.passage_prompt},
             "data": {"source": placed(self.data), "name": self.called},
             "engine": {"name": self.engine, "flavor": self.flavor},
         }
@@ -83,7 +84,8 @@ def spec_of(run: Run) -> RunSpec:
     """The request a run was created with; RunError if its record has none."""
     record = run.record()
     try:
-        base, engine, prompts = record["base_model"], record["engine"], recorded_prompts(record)
+        base, engine = record["base_model"], record["engine"]
+        prompts = recorded_prompts(base)
         return RunSpec(
             data=record["data"]["source"],
             base=base["name"],

@@ -98,7 +98,7 @@ def _another_base(
     """
     base, tokens = record["base_model"], record["recipe"].get("max_seq_length")
     prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
-    prompts = recorded_prompts(record)
+    prompts = recorded_prompts(base)
     own = not any(text is not None for text in prompts.values())
     if is_opening_base(base, settings) and tokens is None and prompted and own:
         return None

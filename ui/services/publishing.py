@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from corpus.records import Corpus
 from hub.client import Hub
-from hub.errors import PublishError
 from train.publish.dataset import add_to_collection, publish_data
+from train.publish.errors import PublishError
 from train.publish.onnx import PATH, export_int8
 from train.publish.permissions import check_may_write
 from train.publish.publish import PublishRequest, publish

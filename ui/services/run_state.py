@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retrieval.metrics import PRIMARY
-from train.engines.queue import engine_name
 from train.run.record import ACTIVE, USABLE, Run, latest, of_kind, since_load
 
 Event = Mapping[str, Any]
@@ -94,7 +93,7 @@ def recorded_state(run: Run, place: int = 0) -> RunState:
         data=str(record.get("data", {}).get("name", "")),
         base=str(record.get("base_model", {}).get("name", "")),
         recipe=str(record.get("recipe", {}).get("name", "")),
-        engine=engine_name(record),
+        engine=record.engine_name,
         owner=record.get("owner"),
         created=str(record.get("created", "")),
         place=place,

@@ -27,7 +27,6 @@ from train.engines import EngineError, Flavor
 from train.engines.jobs import JobsEngine
 from train.engines.jobs.pricing import estimated_cost, guessed_seconds
 from train.engines.offers import Offer, automatic, offers
-from train.engines.queue import engine_name
 from train.fit.fit import check_trainable
 from train.recipe import RecipeError, named_recipe
 from train.report.card_metadata import is_repo_id
@@ -276,7 +275,7 @@ class RunService:
     def resume(self, visitor: Visitor, run_id: str) -> Run:
         """Queue a run again that ended early."""
         run = self.own(visitor, run_id)
-        self.services.auth.check_start(visitor, engine_name(run.record()))
+        self.services.auth.check_start(visitor, run.record().engine_name)
         return self.services.queue.resume(run, visitor.token)
 
     def delete(self, visitor: Visitor, run_id: str) -> None:

@@ -149,11 +149,13 @@ def test_a_private_data_set_is_had_with_its_token_and_never_with_one_that_lies_a
     (ask.home / "token").write_text(ME)  # as `hf auth login` leaves it
     job = ("rows", "hf:me/secret")
     assert ask(job) == [
-        "CorpusError: There is no data set me/secret on the Hub, or it is private: check the name, "
-        "or sign in with an account that may read it, or set HF_TOKEN to its token."]
+        "CorpusError: There is nothing of that name on the Hub, or it is private (404 while "
+        "reading the data set me/secret). Check the name, or sign in with an account that may "
+        "read it, or set HF_TOKEN to its token."]
     assert not any(bearer for _, bearer in ask.hub.asked)
     assert ask(job, HF_TOKEN="hf_wrong")[0].startswith(
-        "CorpusError: The Hub does not let this token read me/secret (401)")
+        "CorpusError: The Hub does not take this sign-in or token (401 while reading the data set "
+        "me/secret)")
     assert ask(job, HF_TOKEN=ME) == [[["me/secret train row 1", {
         "question": "SECRET?", "answer": "yes"}]]]
 
@@ -173,16 +175,18 @@ def test_what_the_hub_has_not_or_does_not_give_is_said(ask):
     jobs = [("rows", f"hf:acme/{name}") for name in names]
     said = dict(zip((*names, "revision"), ask(*jobs, ("rows", "hf:acme/bad@v9")), strict=True))
     for name, sentence in {
-        "gone": "There is no data set acme/gone on the Hub, or it is private",
+        "gone": "There is nothing of that name on the Hub, or it is private (404 while reading the "
+                "data set acme/gone)",
         "script": "acme/script is read by a program of its own, which is not run here",
         "empty": "acme/empty holds no data files",
         "pictures": "acme/pictures holds no tables",
-        "gated": "acme/gated is given only to those who asked for it",
+        "gated": "The Hub gives this only to those who asked for it on its page (403 while reading "
+                 "the data set acme/gated)",
         "bad": "acme/bad cannot be read",
         "mixed": "The files of acme/mixed have not all the same columns",
-        "busy": "The Hub has had too many requests from here (429)",
-        "down": "The Hub is in trouble (500 for acme/down)",
-        "revision": "acme/bad has no such revision",
+        "busy": "The Hub has had too many requests from here (429 while reading the data set acme/",
+        "down": "The Hub is in trouble (500 while reading the data set acme/down)",
+        "revision": "There is no such revision (404 while reading the data set acme/bad)",
     }.items():
         assert said[name].startswith(f"CorpusError: {sentence}"), said[name]
 
@@ -243,7 +247,8 @@ def test_without_a_hub_and_offline_a_sentence_says_so(ask):
     data_set(ask, "acme/pairs", {"train.jsonl": FAQ})
     job = ("choices", "hf:acme/pairs")
     assert ask(job, HF_HUB_OFFLINE="1") == [
-        "CorpusError: acme/pairs is on the Hub, and this process is told to stay offline "
-        "(HF_HUB_OFFLINE)."]
+        "CorpusError: This process is told to stay offline (HF_HUB_OFFLINE): the Hub was not asked "
+        "while reading the data set acme/pairs. Unset it, and try again."]
     assert ask(job, HF_ENDPOINT="http://127.0.0.1:9") == [
-        "CorpusError: The Hub does not answer for acme/pairs: check the network, and try again."]
+        "CorpusError: The Hub does not answer: the connection failed while reading the data set "
+        "acme/pairs. Check the network, and try again."]

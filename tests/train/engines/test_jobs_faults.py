@@ -20,7 +20,7 @@ def test_a_job_that_fails_gives_its_last_line_without_tokens(play):
     play.hub.move(job, "ERROR", "Job failed with exit code 1")
     play.wait_for("failed")
     error = play.run.record()["error"]
-    assert "no space left for [token] and [token]" in error and "exit code 1" in error
+    assert "no space left for (token) and (token)" in error and "exit code 1" in error
 
 
 def test_a_fit_that_fails_gives_its_own_sentence(play):

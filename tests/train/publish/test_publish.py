@@ -12,15 +12,17 @@ import time
 import pytest
 from huggingface_hub import DatasetCard
 
+from hub.account import account_of
 from hub.client import Hub, Patience, drained
-from hub.errors import PublishError
+from hub.errors import HubError
 from support.fakes import HashingEncoder
 from support.finished import finished_run, questions
 from support.publish_hub import ME, MINE, Commit, loopback
 from support.tiny import tiny_model_for
+from train.publish.errors import PublishError
 from train.publish.onnx import PATH as ONNX
 from train.publish.onnx import can_export, export_int8, run_by_onnx, write_int8
-from train.publish.permissions import check_may_write, check_repo_id, namespaces
+from train.publish.permissions import check_may_write, check_repo_id
 from train.publish.publish import PublishRequest, publish, write_dry
 from train.publish.remote import EditedCardError
 from train.publish.verify import Verified
@@ -279,12 +281,12 @@ def test_an_oauth_token_publishes_for_its_user_and_the_organisations_it_was_give
     hub.tokens[ME] = {"name": MINE, "orgs": [{"name": "team"}],
                       "auth": {"type": "oauth", "expiresAt": "2026-01-02T03:04:05Z"}} | {}
     hub.tokens[ME]["orgs"][0]["roleInOrg"] = "write"
-    assert namespaces(Hub(ME, hub.endpoint, QUICK)) == (MINE, "team")
+    assert account_of(Hub(ME, hub.endpoint, QUICK)).namespaces == (MINE, "team")
     assert done(run, hub, to="team/model")["verified"]
 
 
 def test_the_namespaces_are_where_one_may_write_ones_own_first(hub):
-    assert namespaces(Hub(ME, hub.endpoint, QUICK)) == (MINE, "team")
+    assert account_of(Hub(ME, hub.endpoint, QUICK)).namespaces == (MINE, "team")
 
 
 def test_the_right_to_write_is_known_before_a_run_and_makes_nothing(hub):
@@ -810,7 +812,7 @@ def test_a_real_onnx_export_computes_nearly_what_the_model_does(run, tmp_path, c
 def test_trap_1_no_token_is_nobody_and_never_this_machines(run, hub, trusting, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_theOwnersToken0000")
     for nothing in (None, "", "  ", False):
-        with pytest.raises(PublishError, match="Nobody is signed in"):
+        with pytest.raises(HubError, match="Nobody is signed in"):
             Hub(nothing, hub.endpoint)
     done(run, hub)
     assert {bearer for _, bearer in hub.asked} <= {ME, ""}

@@ -6,9 +6,9 @@ import subprocess
 import pytest
 
 from hub.client import Hub, Patience, drained
-from hub.errors import PublishError
 from support.publish_hub import ME, loopback
 from support.services import ROOT
+from train.publish.errors import PublishError
 from train.publish.space import main, needed_files, publish_space
 
 QUICK = Patience(silence=5, tries=2, pause=0.01, longest_wait=2)

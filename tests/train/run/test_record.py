@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_a_run_whose_process_is_gone_is_interrupted_and_one_that_lives_is_not(tm
     gone.update(status="running", process={"pid": child.pid, "started": "1"})
     alive.update(status="running", process=this_process())
     rebooted = open_run(tmp_path / "d")
-    rebooted.update(status="running", process=this_process() | {"boot": "another start"})
+    rebooted.update(status="running", process=replace(this_process(), boot="another start"))
     assert mark_interrupted(rebooted)
     reused.update(status="running", process={"pid": os.getpid(), "started": "another time"})
     assert [mark_interrupted(run) for run in (gone, alive, reused)] == [True, False, True]
@@ -148,5 +149,7 @@ def test_a_record_is_read_as_it_is_now_however_fast_it_changes(tmp_path):
 def test_whoever_changes_what_they_read_changes_it_for_nobody_else(tmp_path):
     run = open_run(tmp_path / "a")
     aged(run)
-    run.record()["status"] = "done"
-    assert run.record()["status"] == "queued"
+    run.record().to_json()["status"] = "done"
+    with pytest.raises(FrozenInstanceError):
+        run.record().status = "done"
+    assert run.record().status == "queued"

@@ -44,7 +44,7 @@ def test_an_archive_holds_the_record_the_model_and_nothing_that_only_resuming_ne
 def test_everything_in_an_archive_lies_in_one_folder_of_the_runs_name(run):
     with zipfile.ZipFile(zipped(run)) as archive:
         assert {name.split("/")[0] for name in archive.namelist()} == {run.id}
-        assert json.loads(archive.read(f"{run.id}/run.json")) == run.record()
+        assert json.loads(archive.read(f"{run.id}/run.json")) == run.record().to_json()
 
 
 def test_a_link_is_not_followed_out_of_the_run(run, tmp_path):

@@ -125,7 +125,8 @@ def test_a_run_that_is_gone_says_so(run):
 
 def outcome(gap, verdict):
     return {"test": {"base": {"ndcg@10": 0.5}, "tuned": {"ndcg@10": 0.5 + gap},
-                     "difference": {"ndcg@10": {"value": gap}}, "verdict": verdict}}
+                     "difference": {"ndcg@10": {"value": gap, "low": gap, "high": gap}},
+                     "verdict": verdict}}
 
 
 @pytest.mark.parametrize("gap, verdict, mood", [

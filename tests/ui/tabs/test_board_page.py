@@ -144,7 +144,7 @@ def worker(tmp_path, code):
     return RetentionService(tmp_path, lambda run: [sys.executable, "-c", code])
 
 
-def test_what_it_cost_elsewhere_is_what_the_process_says(tmp_path):
+def test_what_it_cost_elsewhere_is_what_the_process_says(tmp_path, pair):
     run = create_run(tmp_path, "r")
     assert worker(tmp_path, "print('{\"split\": \"general\"}')").measure(run) == {
         "split": "general"}
@@ -152,8 +152,9 @@ def test_what_it_cost_elsewhere_is_what_the_process_says(tmp_path):
         worker(tmp_path, "print('{\"error\": \"no model\"}')").measure(run)
     with pytest.raises(RetentionError, match="could not be measured: SystemExit|boom"):
         worker(tmp_path, "raise SystemExit('boom')").measure(run)
-    run.update(retention={"split": "kept"})
-    assert worker(tmp_path, "raise SystemExit(1)").measure(run) == {"split": "kept"}
+    kept = pair.evidence.as_json() | {"split": "kept"}
+    run.update(retention=kept)
+    assert worker(tmp_path, "raise SystemExit(1)").measure(run) == kept
 
 
 def test_what_it_cost_elsewhere_has_a_verdict_of_its_own(pair):

@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from hub.account import Account
 from train.engines import EngineError, Flavor
 from train.run.record import ACTIVE, Run, RunError, now
 
 from .bundle import check_bundle, repository
-from .hub import JobOwner, UserHub
+from .hub import UserHub
 from .pricing import estimated_cost, flavors, time_limit
 from .watcher import UPLOADS, JobPace, Watch
 
@@ -114,7 +115,7 @@ class JobsEngine:
             place |= {"job": left.id, "url": left.url, "mark": known["mark"]}
         return place
 
-    def _admitted(self, hub: UserHub, flavor: str | None) -> JobOwner:
+    def _admitted(self, hub: UserHub, flavor: str | None) -> Account:
         who = hub.who()
         names = [machine.name for machine in self.flavors()]
         if flavor not in names:

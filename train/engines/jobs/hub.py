@@ -1,16 +1,15 @@
-"""The Hub as one signed-in user: every call with their token and a time limit, errors in sentences.
+"""The Hub as one signed-in user, for runs on Jobs: repositories, jobs and their logs.
 
-A `HfHubHTTPError` holds the request with the bearer token in its header. So none leaves this
-module: what is raised instead has no cause and no context, and the token is taken out of its text.
+A failure of the Hub is an error of the engine here, of a class that the watch of a job branches on.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from hub.client import set_time_limits
+from hub.account import Account, read_account
+from hub.client import Hub
+from hub.errors import Failure
 from train.engines import EngineError
 
 if TYPE_CHECKING:
@@ -18,13 +17,8 @@ if TYPE_CHECKING:
 
     Operation = CommitOperationAdd | CommitOperationDelete
 
-SAID = 300
-"""How much of what the Hub says of an error is repeated."""
 LABEL = "tandem-run"
 """The label of a job that names its run: how a job is found whose number was lost."""
-BILLING = "https://huggingface.co/settings/billing"
-TOKEN = re.compile(r"\b(?:hf|hf_oauth|api_org)_[A-Za-z0-9]{16,}[\w.-]*")
-"""What the Hub's tokens look like; `hf_hub_download` is none."""
 Answer = TypeVar("Answer")
 
 
@@ -40,11 +34,9 @@ class NotThereError(EngineError):
     """What was asked for is not on the Hub, or not for this user."""
 
 
-class JobOwner(NamedTuple):
-    """Whose token it is, and until when it holds (None: as long as they leave it)."""
-
-    name: str
-    until: datetime | None
+ERRORS = {"unauthorized": SignInError, "not_found": NotThereError, "not_the_hub": LostContactError,
+          "failed": LostContactError, "file": LostContactError}
+"""Kind of failure -> error; one that may pass is lost contact, any other a refusal."""
 
 
 class UserHub:
@@ -54,62 +46,61 @@ class UserHub:
         """token: the user's own; a fallback to this process' HF_TOKEN would spend its owner's."""
         if not token:
             raise SignInError("Jobs are paid by whoever starts them: sign in first.")
-        self._token, self._endpoint = token, endpoint
+        self._hub = Hub(token, endpoint)
 
-    def who(self) -> JobOwner:
+    def who(self) -> Account:
         """Whose token this is; SignInError if it may not write."""
-        said = self.ask("say who you are", lambda api: api.whoami())
-        auth = said.get("auth") or {}
-        if (auth.get("accessToken") or {}).get("role") == "read":
+        who = read_account(self.ask("asking who you are", lambda api: api.whoami()))
+        if who.role == "read":
             raise SignInError("This token may only read: a run on Jobs needs one that may write "
                               "repositories and run Jobs.")
-        return JobOwner(str(said["name"]), _time(auth.get("expiresAt")))
+        return who
 
     def check_jobs(self, namespace: str) -> None:
         """Refuse with a sentence whoever may not run Jobs."""
-        self.ask("run Jobs", lambda api: next(iter(api.list_jobs(namespace=namespace)), None))
+        self.ask("running Jobs", lambda api: next(iter(api.list_jobs(namespace=namespace)), None))
 
     def create_private(self, repo: str) -> None:
         """A new repository that nobody else sees; EngineError if it is not private."""
-        self.ask(f"create {repo}", lambda api: api.create_repo(repo, private=True, exist_ok=True))
+        self.ask(f"creating {repo}", lambda api: api.create_repo(repo, private=True, exist_ok=True))
         self.check_private(repo)
 
     def check_private(self, repo: str) -> None:
         """Refuse a repository that others can read: `private` is ignored on one that exists."""
-        if not self.ask(f"read {repo}", lambda api: api.repo_info(repo)).private:
+        if not self.ask(f"reading {repo}", lambda api: api.repo_info(repo)).private:
             raise EngineError(f"{repo} is on the Hub already and is public: your data would be "
                               "too. Make it private or delete it, then start again.")
 
     def commit(self, repo: str, operations: "list[Operation]", message: str) -> str:
         """One commit; its id."""
-        done = self.ask(f"write to {repo}", lambda api: api.create_commit(
+        done = self.ask(f"writing to {repo}", lambda api: api.create_commit(
             repo, operations, commit_message=message))
         return str(done.oid)
 
     def files(self, repo: str) -> tuple[str, list[str]]:
         """The newest commit of a repository and what is in it."""
-        info = self.ask(f"read {repo}", lambda api: api.repo_info(repo))
-        listed = self.ask(f"read {repo}", lambda api: api.list_repo_files(
+        info = self.ask(f"reading {repo}", lambda api: api.repo_info(repo))
+        listed = self.ask(f"reading {repo}", lambda api: api.list_repo_files(
             repo, revision=info.sha))
         return str(info.sha), listed
 
     def has(self, repo: str, path: str) -> bool:
         """Whether a file is in a repository."""
-        return self.ask(f"read {repo}", lambda api: api.file_exists(repo, path))
+        return self.ask(f"reading {repo}", lambda api: api.file_exists(repo, path))
 
     def download(self, repo: str, revision: str, patterns: list[str], folder: Path) -> None:
         """Files of a commit into a folder; the client checks size and hash."""
-        self.ask(f"download from {repo}", lambda api: api.snapshot_download(
+        self.ask(f"downloading from {repo}", lambda api: api.snapshot_download(
             repo, revision=revision, allow_patterns=patterns, local_dir=folder))
 
     def forget_history(self, repo: str) -> None:
         """Keep the newest commit alone, so that earlier checkpoints are not stored for ever."""
-        self.ask(f"write to {repo}", lambda api: api.super_squash_history(repo))
+        self.ask(f"writing to {repo}", lambda api: api.super_squash_history(repo))
 
     def run_job(self, namespace: str, run_id: str, **spec: Any) -> "JobInfo":
         """Start a job; one that started though the answer was lost is found again."""
         try:
-            return self.ask("run Jobs", lambda api: api.run_job(
+            return self.ask("running Jobs", lambda api: api.run_job(
                 namespace=namespace, labels={LABEL: run_id, "name": f"tandem-{run_id}"}, **spec))
         except LostContactError as lost:
             problem = lost
@@ -120,92 +111,47 @@ class UserHub:
 
     def find_job(self, namespace: str, run_id: str) -> "JobInfo | None":
         """The job of a run that has not ended."""
-        return self.ask("run Jobs", lambda api: next(iter(api.list_jobs(
+        return self.ask("running Jobs", lambda api: next(iter(api.list_jobs(
             namespace=namespace, labels={LABEL: run_id}, status=["SCHEDULING", "RUNNING"])), None))
 
     def job(self, namespace: str, job: str) -> "JobInfo":
         """How a job is."""
-        return self.ask("look at the job",
+        return self.ask("looking at the job",
                         lambda api: api.inspect_job(job_id=job, namespace=namespace))
 
     def cancel(self, namespace: str, job: str) -> None:
         """End a job at once."""
-        self.ask("cancel the job", lambda api: api.cancel_job(job_id=job, namespace=namespace))
+        self.ask("cancelling the job", lambda api: api.cancel_job(job_id=job, namespace=namespace))
 
     def log(self, namespace: str, job: str) -> Iterator[str]:
         """The lines a job prints, from its first one, until it ends or contact is lost."""
-        lines = self.ask("read the job's log", lambda api: iter(api.fetch_job_logs(
+        lines = self.ask("reading the job's log", lambda api: iter(api.fetch_job_logs(
             job_id=job, namespace=namespace, follow=True)))
         end = object()
-        while (line := self.ask("read the job's log", lambda api: next(lines, end))) is not end:
+        while (line := self.ask("reading the job's log", lambda api: next(lines, end))) is not end:
             yield str(line)
 
-    def ask(self, what: str, call: "Callable[[HfApi], Answer]") -> Answer:
-        """Ask the Hub something. what: completes "may not …" in a sentence of the error."""
-        return ask_anyone(what, call, self._token, self._endpoint)
+    def ask(self, doing: str, call: "Callable[[HfApi], Answer]") -> Answer:
+        """Ask the Hub something. doing: what for, as a gerund."""
+        return answer(doing, self._hub, call)
 
-    def without_token(self, text: str) -> str:
+    def hide_tokens(self, text: str) -> str:
         """A text with this user's token, and whatever looks like one, taken out."""
-        return without_tokens(text, self._token)
+        return self._hub.hide(text)
 
     @property
     def secrets(self) -> Mapping[str, str]:
         """What the job is given encrypted, so that it can read and write as its user."""
-        return {"HF_TOKEN": self._token}
+        return {"HF_TOKEN": str(self._hub.token)}
 
     def __repr__(self) -> str:
         return "UserHub(…)"
 
 
-def ask_anyone(
-    what: str,
-    call: "Callable[[HfApi], Answer]",
-    token: str | None,
-    endpoint: str | None = None,
-) -> Answer:
-    """Ask the Hub in somebody's name, or with None in nobody's, whoever owns this process."""
-    import httpx2
-    from huggingface_hub import HfApi
-
-    set_time_limits()
-    try:
-        return call(HfApi(endpoint=endpoint, token=token or False))
-    except (httpx2.HTTPError, OSError, ValueError, KeyError, RuntimeError) as error:
-        problem = _in_words(what, error, token)
-    raise problem  # out here, so that it has no context, which holds the token
-
-
-def _in_words(what: str, error: Exception, token: str | None) -> EngineError:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    said = without_tokens(getattr(error, "server_message", None) or "", token)[:SAID]
-    said = f" The Hub says: {said}" if said else ""
-    if status == 401:
-        return SignInError("The Hub does not accept your sign-in; it may have expired. Sign in "
-                           f"again.{said}")
-    if status == 402:
-        return EngineError("Jobs are paid in advance and there is not enough credit. Add some at "
-                           f"{BILLING}, then start again.{said}")
-    if status == 403:
-        return EngineError(f"Your sign-in may not {what}. Sign in again and allow it, or take a "
-                           f"token that may.{said}")
-    if status == 404:
-        return NotThereError(f"The Hub has nothing there when asked to {what}: it was deleted, or "
-                             f"your sign-in may not see it.{said}")
-    if status is not None and status < 500 and status not in (408, 425, 429):
-        return EngineError(f"The Hub refused to {what} ({status}).{said}")
-    return LostContactError("The Hub did not answer as it should "
-                            f"({status or type(error).__name__}) when asked to {what}.{said}")
-
-
-def without_tokens(text: str, token: str | None = None) -> str:
-    """A text with a token, and whatever looks like one of the Hub's, taken out."""
-    if token:
-        text = text.replace(token, "[token]")
-    return TOKEN.sub("[token]", text)
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError:
-        return None
+def answer(doing: str, hub: Hub, call: "Callable[[HfApi], Answer]") -> Answer:
+    """The Hub's answer; EngineError, without the token, when there is none."""
+    found = hub.call(lambda: call(hub.api))
+    if isinstance(found, Failure):
+        usual = LostContactError if found.passing else EngineError
+        raise ERRORS.get(found.kind, usual)(found.sentence(doing))
+    return found

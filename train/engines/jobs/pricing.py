@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hub.client import Hub
 from train.engines import Flavor
 
-from .hub import ask_anyone
+from .hub import answer
 
 if TYPE_CHECKING:
     from huggingface_hub import JobHardwareInfo
@@ -26,8 +27,8 @@ SHORTEST_S, LONGEST_S = 30 * 60, 6 * 3600
 
 def flavors(endpoint: str | None, token: str | None) -> list[Flavor]:
     """The machines of Jobs as the Hub lists them, the cheapest first; EngineError."""
-    listed = ask_anyone("list the machines of Jobs", lambda api: api.list_jobs_hardware(),
-                        token, endpoint)
+    listed = answer("listing the machines of Jobs", Hub.of(token, endpoint),
+                    lambda api: api.list_jobs_hardware())
     found = [_flavor(machine) for machine in listed]
     return sorted(found, key=lambda flavor: (flavor.usd_per_hour or 0.0, flavor.name))
 

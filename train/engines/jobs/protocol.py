@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from train.run.record import RunRecord
+
 EVENT, RECORD = "event", "record"
 LONGEST = 8000
 """Characters of a marked line: what collects logs may cut up longer ones, so none is ours."""
@@ -75,20 +77,19 @@ def is_marked(line: str) -> bool:
     return line.startswith("tandem:")
 
 
-def taken_over(
-    ours: Mapping[str, Any], theirs: Mapping[str, Any], ended: bool
-) -> dict[str, Any]:
-    """What a record from the job changes in the app's: all but what the app knows better.
+def taken_over(ours: RunRecord, theirs: Mapping[str, Any], ended: bool) -> RunRecord:
+    """The app's record with what the job's says, but for what the app knows better.
 
     ended: whether the run is over and its files are here, so that its result counts too.
+    SchemaError when the job's is not what a record is.
     """
-    closed = OWN_KEYS if ended else OWN_KEYS + RESULT_KEYS
+    closed, known = OWN_KEYS if ended else OWN_KEYS + RESULT_KEYS, ours.to_json()
     changes = {key: value for key, value in theirs.items() if key not in closed}
     for name, places in PLACES.items():
-        known = ours.get(name) or {}
+        place = known.get(name) or {}
         if isinstance(changes.get(name), dict):
-            changes[name] = changes[name] | {key: known[key] for key in places if key in known}
-    return changes
+            changes[name] = changes[name] | {key: place[key] for key in places if key in place}
+    return RunRecord.from_json(known | changes)
 
 
 def plain(line: str, most: int = 2000) -> str:

@@ -4,11 +4,12 @@ import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from train.engines import EngineError
 from train.report.card import model_card
-from train.run.record import Run, write_text
+from train.run.files import write_text
+from train.run.record import Run, RunRecord
+from train.run.schema import SchemaError
 
 from .hub import UserHub
 from .protocol import is_event, taken_over
@@ -49,18 +50,17 @@ def fetch_result(hub: UserHub, run: Run, repo: str, mark: str, job: str) -> bool
     if f"{place}/run.json" not in names:
         return False
     folder = _downloaded(hub, run, repo, revision, place, names)
-    theirs = _record(folder / "run.json")
+    merged = _merged(run, folder / "run.json")
     append_missing(run, job, folder)
     if (folder / "model").is_dir():
         check_modules(folder / "model")
         _put(folder / "model", run.model)
     if (folder / "per_query.jsonl").is_file():
         (folder / "per_query.jsonl").replace(run.folder / "per_query.jsonl")
-    ours = run.record()
-    changes = taken_over(ours, theirs, ended=True)
-    if run.has_model and "metrics" in changes:  # the job's own names places of its machine
-        write_text(run.model / "README.md", model_card(ours | changes))
-    run.update(**changes, process=None, note=None)
+    merged = merged.changed(process=None, note=None)
+    if run.has_model and merged.metrics:  # the job's own names places of its machine
+        write_text(run.model / "README.md", model_card(merged))
+    run.write(merged)
     shutil.rmtree(folder.parent, ignore_errors=True)
     return True
 
@@ -125,7 +125,8 @@ def _downloaded(
     return folder / place
 
 
-def _record(path: Path) -> dict[str, Any]:
+def _merged(run: Run, path: Path) -> RunRecord:
+    """The record of a run with what a job left in a file."""
     if path.stat().st_size > LARGEST_RECORD:
         raise EngineError("The record that the job left is too large to be one.")
     try:
@@ -134,7 +135,11 @@ def _record(path: Path) -> dict[str, Any]:
         record = None
     if not isinstance(record, dict) or record.get("status") not in OVER:
         raise EngineError("What the job left is not the record of a run that is over.")
-    return record
+    try:
+        return taken_over(run.record(), record, ended=True)
+    except SchemaError as error:
+        raise EngineError(f"The record that the job left is damaged: {error}. Nothing was taken "
+                          "over.") from None
 
 
 def _put(folder: Path, place: Path) -> None:

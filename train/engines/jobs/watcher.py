@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from train.engines import EngineError
 from train.run.record import ACTIVE, Run, RunError, now
+from train.run.schema import SchemaError
 
 from .bundle import IMAGE, bundle, command
 from .hub import LostContactError, NotThereError, SignInError, UserHub
@@ -226,16 +227,17 @@ class Watch:
 
     def _merge(self, theirs: Mapping[str, Any]) -> None:
         ours = self.run.record()
-        changes = taken_over(ours, theirs, ended=False)
-        if any(ours.get(key) != value for key, value in changes.items()):
-            self.run.update(**changes)
+        with contextlib.suppress(SchemaError):  # all of it comes once more with the result
+            merged = taken_over(ours, theirs, ended=False)
+            if merged.to_json() != ours.to_json():
+                self.run.write(merged)
 
     def _keep(self, line: str, number: int) -> None:
         """Keep what a library printed, unless it was kept when the log was told before."""
         if number <= self.kept:
             return
         self.kept = number
-        line = plain(self.hub.without_token(line))
+        line = plain(self.hub.hide_tokens(line))
         if line:
             self.last_lines.append(line)
         path = self.run.folder / "process.log"
@@ -271,7 +273,7 @@ class Watch:
                          "no model to keep.")
 
     def _reason(self, job: "JobInfo") -> str:
-        said = plain(self.hub.without_token(job.status.message or ""), 300).rstrip(".")
+        said = plain(self.hub.hide_tokens(job.status.message or ""), 300).rstrip(".")
         last = self.last_lines[-1][:300] if self.last_lines else "it printed nothing"
         how = "ended without a result" if job.status.stage == COMPLETED else "failed"
         return f"The job {how}{f' ({said})' if said else ''}. Its last line: {last}"

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.load import BUILT_IN
 from train.engines import EngineError
-from train.run.record import Run, write_json
+from train.run.files import write_json
+from train.run.record import Run, RunRecord
 
 from .bundle import REQUEST, SOURCE
 from .hub import LostContactError, NotThereError, UserHub
@@ -114,11 +115,11 @@ class RemoteJob:
     def _pass_on_stop(self) -> None:
         """Tell training to stop, once it listens: before, it would be killed."""
         record = self.run.record()
-        process = (record.get("process") or {}).get("pid")  # of several, the one that listens
+        process = record.process  # of several, the one that listens
         if self.stop_asked and not self.stop_passed_on and process is not None:
             self.stop_passed_on = True
             with suppress(ProcessLookupError):  # it ended just now
-                os.kill(process, signal.SIGTERM)
+                os.kill(process.pid, signal.SIGTERM)
 
     def _look_for_stop(self) -> None:
         if self.stop_asked:
@@ -156,7 +157,7 @@ class RemoteJob:
 
     def _end(self, status: int) -> int:
         record = self.run.record()
-        if record["status"] not in OVER:
+        if record.status not in OVER:
             how = f"killed by signal {-status}, perhaps for want of memory" if status < 0 else \
                   f"exit status {status}"
             _print(f"Training ended before it was done: {how}.")
@@ -173,9 +174,9 @@ class RemoteJob:
             return 1
         with suppress(EngineError):  # what it saves is space, not the run
             self.hub.forget_history(self.repo)
-        return 1 if record["status"] == "failed" else 0
+        return 1 if record.status == "failed" else 0
 
-    def _result(self, record: dict[str, Any]) -> "list[Operation]":
+    def _result(self, record: RunRecord) -> "list[Operation]":
         """The result as one commit; of a run that is done, checkpoints are not needed any more."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -187,7 +188,7 @@ class RemoteJob:
         if self.run.has_model:
             operations += _additions(self.run.model, f"{place}/model")
         there = self.hub.files(self.repo)[1]
-        if record["status"] == "done" and any(name.startswith(CHECKPOINTS) for name in there):
+        if record.status == "done" and any(name.startswith(CHECKPOINTS) for name in there):
             operations.append(CommitOperationDelete(f"{CHECKPOINTS}/", is_folder=True))
         return operations
 
