@@ -26,6 +26,7 @@ from corpus.readers.rows import (
 from corpus.readers.text import TextFile
 
 from .records import CorpusError, Passage, Query
+from .text import shortened
 
 SPLIT_FILES = {"train": ("train",), "dev": ("dev", "validation", "valid"), "test": ("test",)}
 GRADE = re.compile(r"(-?[0-9]{1,9})(?:\.0+)?")
@@ -161,14 +162,19 @@ def _passage(texts: Texts, row: Row) -> Passage:
     names = ("title", "topic", "model_line", "source")
     extra = {name: texts.label(fields, (name,), where) for name in names}
     return Passage(texts.text(fields, ("_id",), where), texts.text(fields, ("text",), where),
-                   **extra)
+                   where=_place(fields, where), **extra)
 
 
 def _query(texts: Texts, row: Row) -> Query:
     where, fields = row
     extra = {name: texts.label(fields, (name,), where) for name in ("topic", "model_line")}
     return Query(texts.text(fields, ("_id",), where), texts.text(fields, ("text",), where),
-                 **extra)
+                 where=_place(fields, where), **extra)
+
+
+def _place(fields: Mapping[str, object], where: str) -> str:
+    """The row that a text was read from, as convert wrote it down, or its own line."""
+    return shortened(place) if isinstance(place := fields.get("where"), str) and place else where
 
 
 def _refuse_repeated(path: Path, ids: list[str]) -> None:

@@ -1,43 +1,36 @@
 """Which column of a table holds what."""
 
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
+from .labels import counted, is_unclear, labels_of
+from .names import (
+    ALIASES,
+    ANCHOR_NAMES,
+    LABELS,
+    NEGATIVE,
+    POSITIVE_NAMES,
+    compact,
+    first_called,
+    language_of,
+    ranked,
+)
 from .records import CorpusError
 from .text import shortened
 
-ANCHOR_NAMES = ("anchor", "question", "query")
-POSITIVE_NAMES = ("positive", "answer", "passage", "context", "document")
-ALIASES = {
-    "anchor": (*ANCHOR_NAMES, *"""questions queries q search searchquery searchterm userquery
-        userquestion questiontext questionbody querytext anchortext sentence1 sentencea text1 texta
-        prompt instruction utterance ask
-        frage fragen kundenfrage anfrage suchanfrage suche suchbegriff
-        requete pregunta preguntas consulta domanda domande pergunta perguntas vraag vragen
-        fraga spørgsmål spørsmål kysymys pytanie otazka soru вопрос
-        问题 問題 质问 質問 질문""".split()),
-    "positive": (*POSITIVE_NAMES, *"""pos positives positivepassage positivepassages positivetext
-        positivedoc answers answertext bestanswer acceptedanswer response responses reply output
-        completion passagetext contexts documenttext doc docs chunk paragraph sentence2 sentenceb
-        text2 textb relevant target text content body description abstract article
-        antwort antworten beschreibung textabschnitt absatz dokument inhalt
-        reponse reponses respuesta respuestas risposta risposte resposta respostas antwoord
-        antwoorden svar vastaus odpowiedz odpoved cevap ответ 答案 回答 解答 답변""".split()),
-    "score": tuple("""score scores similarity similarityscore sim simscore cosine cosinesimilarity
-        relevance relevancescore rating grade bewertung punktzahl ahnlichkeit""".split()),
-    "topic": tuple("""topic category class theme subject intent section kategorie thema rubrik
-        categorie categoria tema onderwerp""".split()),
-}
-"""What columns are called that hold it, as `_compact` leaves a name; the earlier goes first."""
-NEGATIVE = re.compile(r"(hard)?neg(ative)?s?(passage|doc|document|text|answer|sample)?s?\d{0,3}"
-                      r"|falscheantwort(en)?\d{0,3}|sentence3|negativ[eo]?s?\d{0,3}")
 FOR_EXTRA = ("text", "passage", "document", "content", "body", "chunk", "paragraph", "context",
              "positive", "answer", "description", "doc", "dokument", "inhalt", "absatz")
 TITLES = ("title", "titel", "heading", "name", "headline", "titre", "titulo", "titolo")
+EXAMPLE = ("make a row of each question with what answers it, such as {\"question\": \"How long is "
+           "the warranty?\", \"answer\": \"Two years.\"}.")
+MOSTLY = 0.5
+"""Share of the rows in which a column must hold something to be believed by its name."""
+SHORT = 80
+"""Characters that answers have at most, on average, to be spans of the passages beside them."""
+MUCH_SHORTER = 0.4
+PASSAGES = ("passage", "passages", "context", "contexts", "document", "paragraph", "positivectxs",
+            "ctxs", "positivepassages", "chunk")
 HOW_TO_NAME = ("say which column is which with --anchor and --positive (python -m corpus convert), "
                "or in the Fine-tune tab")
 
@@ -46,8 +39,8 @@ HOW_TO_NAME = ("say which column is which with --anchor and --positive (python -
 class Columns:
     """The columns of a table of pairs, by what they hold.
 
-    negatives: columns of passages that do not answer. score: how well the positive answers;
-    rows below `least_score` are left out.
+    negatives: columns of passages that do not answer. score: how well the positive answers (rows
+    below `least_score` are left out), or a label that says whether it does.
     """
 
     anchor: str
@@ -69,44 +62,178 @@ class Columns:
 
 @dataclass(frozen=True)
 class Guess:
-    """Which columns hold what, as far as can be told; certain: their names say so."""
+    """Which columns hold what, as far as can be told; certain: names and values agree on it.
+
+    notes: why a column of a usual name was not taken, and what else there is to say.
+    """
 
     columns: Columns
     certain: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the first rows hold in a column.
+
+    filled: share of the rows with something in it. length: characters of a text, on average.
+    asking: share of the texts that end in a question mark.
+    """
+
+    rows: int
+    filled: float
+    numbers: bool
+    lists: bool
+    length: float
+    asking: float
+
+    @classmethod
+    def of(cls, name: str, rows: Sequence[Mapping[str, Any]]) -> "Evidence":
+        """What some rows hold under a name."""
+        values = [value for row in rows if not _is_empty(value := row.get(name))]
+        texts = [text for value in values for text in _texts(value)]
+        words = [text for text in texts if any(mark.isalpha() for mark in text)]
+        asking = sum(text.rstrip().endswith(("?", "？", "؟")) for text in words)
+        return cls(len(rows), len(values) / len(rows) if rows else 1.0,
+                   bool(values) and 2 * len(words) <= len(values),
+                   any(isinstance(value, list) for value in values),
+                   sum(map(len, words)) / len(words) if words else 0.0,
+                   asking / len(words) if words else 0.0)
+
+    @property
+    def credible(self) -> bool:
+        """Whether it can hold the questions, or the answers, whatever it is called."""
+        return self.filled >= MOSTLY and not self.numbers
 
 
 def guess_columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]] = ()) -> Guess | None:
-    """The columns of a table by their names, or where those say nothing by the first rows.
+    """The columns of a table by their names and what the first rows hold under them.
 
-    None where there are no two columns that can be question and answer.
+    A usual name whose column is mostly empty, of numbers, or of short spans beside passages does
+    not win by its name. None where there are no two columns that can be question and answer.
     """
-    known = {role: _called(names, role) for role in ALIASES}
-    negatives = tuple(name for name in names if NEGATIVE.fullmatch(_compact(name)))
-    anchor, positive = known["anchor"], known["positive"]
+    seen = {name: Evidence.of(name, rows) for name in names}
+    negatives = tuple(name for name in names if NEGATIVE.fullmatch(compact(name)))
+    score, notes = _score(names, rows)
+    topic = first_called(names, ALIASES["topic"])
+    taken = {*negatives, score, topic}
+    anchors, positives = (
+        [name for name in ranked(names, role) if name not in {*negatives, score}]
+        for role in ("anchor", "positive"))
+    believed = ([name for name in anchors if seen[name].credible],
+                [name for name in _without_spans(positives, seen) if seen[name].credible])
+    anchor, positive = _one_language(*believed)
+    if positive and not anchor:
+        titles = [name for name in names if first_called([name], TITLES) and seen[name].credible
+                  and name not in taken and name != positive]
+        if titles and ranked([positive], "positive") and _answers(positive):
+            anchor = titles[0]
     certain = bool(anchor and positive)
     if not certain:
-        taken = {*negatives, known["score"], known["topic"]}
-        anchor, positive = _by_values(names, rows, taken, anchor, positive)
+        anchor, positive = _by_values(seen, taken, anchor, positive)
+    if not anchor or not positive:
+        anchor, positive = _by_name_alone(anchors, positives, anchor, positive)
+        certain = bool(anchor and positive)
     if not anchor or not positive:
         return None
-    return Guess(Columns(anchor, positive, negatives, known["score"], topic=known["topic"]),
-                 certain)
+    unclear = next((name for name in names if name != score and is_unclear(
+        name, [row.get(name) for row in rows])), "")
+    if unclear and unclear not in (anchor, positive):
+        certain = False
+        notes = [*notes, f"Which values of “{shortened(unclear, 40)}” mean that a row is a pair "
+                 f"cannot be told: {counted(row.get(unclear) for row in rows)} in the first "
+                 f"{len(rows):,} rows. Choose it as the score, with the least that makes a pair."]
+    notes = [*_passed_over(seen, anchor, positive, anchors, positives, taken), *notes]
+    return Guess(Columns(anchor, positive, negatives, score, topic=topic if topic not in (
+        anchor, positive) else ""), certain, tuple(notes))
 
 
-def known_names(names: Iterable[str]) -> list[str]:
-    """Those of some names that say what their column holds."""
-    known = {_compact(alias) for aliases in ALIASES.values() for alias in aliases}
-    return [name for name in names
-            if len(name) <= 80 and (_compact(name) in known or NEGATIVE.fullmatch(_compact(name)))]
+def _score(
+    names: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> tuple[str, list[str]]:
+    """The column of a label, or else of a score."""
+    label = label_column(names, rows)
+    if label:
+        return label, []
+    score = first_called(names, ALIASES["score"])
+    if score and rows and not all(_is_number(row.get(score)) for row in rows
+                                  if not _is_empty(row.get(score))):
+        score = ""
+    return score, []
 
 
-def first_called(names: Iterable[str], wanted: Sequence[str]) -> str:
-    """The name that is spelt like the earliest of those wanted; empty where none is."""
-    by_compact: dict[str, str] = {}
-    for name in names:
-        if len(name) <= 80:
-            by_compact.setdefault(_compact(name), name)
-    return next((by_compact[alias] for alias in map(_compact, wanted) if alias in by_compact), "")
+def label_column(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """The column whose name and values say whether a row is a pair; empty for none."""
+    for name in sorted(names, key=lambda name: _place_of_label(name)):
+        if _place_of_label(name) < len(LABELS) and labels_of(
+                name, [row.get(name) for row in rows], names):
+            return name
+    return ""
+
+
+def _place_of_label(name: str) -> int:
+    plain = compact(name) if len(name) <= 80 else ""
+    return LABELS.index(plain) if plain in LABELS else len(LABELS)
+
+
+def _without_spans(positives: Sequence[str], seen: Mapping[str, Evidence]) -> list[str]:
+    """Names of answers without those whose texts are spans of the passages beside them."""
+    passages = [seen[name].length for name in positives
+                if compact(name) in PASSAGES and seen[name].credible]
+    longest = max(passages, default=0.0)
+    kept = [name for name in positives
+            if not (0 < seen[name].length <= min(SHORT, MUCH_SHORTER * longest))]
+    return kept or list(positives)
+
+
+def _one_language(anchors: Sequence[str], positives: Sequence[str]) -> tuple[str, str]:
+    """The first question and answer of one language; the first of each where none is shared."""
+    for anchor in anchors:
+        for positive in positives:
+            if positive != anchor and language_of(anchor) == language_of(positive):
+                return anchor, positive
+    anchor = next(iter(anchors), "")
+    return anchor, next((name for name in positives if name != anchor), "")
+
+
+def _answers(name: str) -> bool:
+    """Whether a name says answer, and not merely text."""
+    return any(word in compact(name) for word in ("answer", "respon", "antwort", "reply", "svar",
+                                                  "respuesta", "reponse", "risposta", "resposta"))
+
+
+def _by_name_alone(
+    anchors: Sequence[str], positives: Sequence[str], anchor: str, positive: str
+) -> tuple[str, str]:
+    """What the names say, where what the columns hold speaks for no other."""
+    anchor = anchor or next((name for name in anchors if name != positive), "")
+    return anchor, positive or next((name for name in positives if name != anchor), "")
+
+
+def _passed_over(
+    seen: Mapping[str, Evidence], anchor: str, positive: str, anchors: Sequence[str],
+    positives: Sequence[str], taken: set[str],
+) -> list[str]:
+    """Why columns of usual names were not taken."""
+    notes = []
+    spans = set(positives) - set(_without_spans(positives, seen))
+    for name in dict.fromkeys([*positives, *anchors]):
+        found = seen[name]
+        if name in (anchor, positive) or name in taken or not found.rows:
+            continue
+        said = f"“{shortened(name, 40)}”"
+        if found.filled < MOSTLY:
+            notes.append(f"{said} is not used: it is empty in {1 - found.filled:.0%} of the first "
+                         f"{found.rows:,} rows.")
+        elif name in spans:
+            notes.append(f"{said} is not used: its texts are short spans (on average "
+                         f"{found.length:.0f} characters) beside the passages of “{positive}”.")
+        elif found.numbers:
+            notes.append(f"{said} is not used: it holds numbers.")
+        elif (tongue := language_of(name)) and tongue != language_of(anchor):
+            notes.append(f"{said} is not used: it is in another language than “{anchor}”. Choose "
+                         "its columns to bring it by itself.")
+    return notes
 
 
 def check_columns(
@@ -132,46 +259,60 @@ def check_columns(
         raise CorpusError(f"{source}: a least score needs the column of the score: name it.")
 
 
-def no_columns(names: Sequence[str], source: str) -> CorpusError:
-    """What to say where no column is known to hold the question, or the answer."""
-    lacking = ANCHOR_NAMES if not _called(names, "anchor") else POSITIVE_NAMES
+def no_columns(names: Sequence[str], source: str, notes: Sequence[str] = ()) -> CorpusError:
+    """What to say where no column is known to hold the question, or the answer.
+
+    notes: why columns of usual names were passed over.
+    """
+    anchors = ranked(names, "anchor")
+    lacking = POSITIVE_NAMES if anchors else ANCHOR_NAMES
+    if len(names) < 2:
+        return CorpusError(
+            f"{source} has no {' or '.join(lacking)}: it has {_listed(names)} alone, and a pair "
+            f"takes two: {EXAMPLE}"
+        )
+    if anchors and ranked(names, "positive") and notes:
+        return CorpusError(f"{source}: {notes[0]} Else {HOW_TO_NAME}.")
     return CorpusError(
         f"{source} has no {' or '.join(lacking)}: it has {_listed(names)}. If it holds pairs, "
         f"{HOW_TO_NAME}."
     )
 
 
-def _called(names: Sequence[str], role: str) -> str:
-    return first_called(names, ALIASES[role])
-
-
-@lru_cache(1024)
-def _compact(name: str) -> str:
-    """A name without case, accents, spaces and signs: “Réponse_1” and “reponse 1” are one."""
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(mark for mark in plain if mark.isalnum())
-
-
 def _by_values(
-    names: Sequence[str], rows: Sequence[Mapping[str, Any]], taken: set[str], anchor: str,
-    positive: str,
+    seen: Mapping[str, Evidence], taken: set[str], anchor: str, positive: str
 ) -> tuple[str, str]:
     """Anchor and positive as the texts have it: questions are shorter and end in a mark."""
-    looks: dict[str, tuple[float, float]] = {}
-    for name in names:
-        texts = [text for row in rows if isinstance(text := row.get(name), str) and text.strip()]
-        words = [text for text in texts if any(mark.isalpha() for mark in text)]
-        if name not in taken and words and 2 * len(words) > len(texts):
-            asking = sum(text.rstrip().endswith(("?", "？", "؟")) for text in words) / len(words)
-            looks[name] = (asking, sum(map(len, words)) / len(words))
+    looks = {name: found for name, found in seen.items()
+             if name not in taken and found.rows and not found.numbers and not found.lists
+             and found.length and found.filled >= MOSTLY}
     if not anchor:
         others = [name for name in looks if name != positive]
-        anchor = min(others, key=lambda name: (-round(looks[name][0], 1), looks[name][1]),
+        anchor = min(others, key=lambda name: (-round(looks[name].asking, 1), looks[name].length),
                      default="")
     if not positive:
         others = [name for name in looks if name != anchor]
-        positive = max(others, key=lambda name: looks[name][1], default="")
+        positive = max(others, key=lambda name: looks[name].length, default="")
     return anchor, positive
+
+
+def _texts(value: object) -> list[str]:
+    """The texts of a value: its own, or those of a list, or of a passage with a title."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text] if isinstance(text := value.get("text"), str) else []
+    return [text for item in value for text in _texts(item)] if isinstance(value, list) else []
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value == [] or isinstance(value, str) and not value.strip()
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip().replace(",", ".").lstrip("-").replace(".", "", 1).isdigit()
+    return isinstance(value, int | float)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from corpus.importing.manifest import read_manifest
-from corpus.importing.pairs import Gathering, PairReader
+from corpus.importing.pairs import Gathering, pair_reader
 from corpus.readers.clean import Texts
 from corpus.readers.open import SOURCE_SUFFIXES, Source, opened
-from corpus.readers.rows import WHOLE, NoPairsError, OnBadRow, each, refuse
+from corpus.readers.rows import WHOLE, NoPairsError, OnBadRow, refuse
 
 from .beir import beir_parts
 from .records import Corpus, CorpusError, Passage, Query
@@ -69,13 +69,12 @@ def _gathered(source: Source, seed: int, on_bad_row: OnBadRow) -> Corpus:
     passages: list[Passage] = []
     queries: dict[str, Query] = {}
     gathering = Gathering(on_bad_row)
-    reader = PairReader.usual(source.known_columns(), Texts(on_bad_row))
-    for row in each(source.rows, reader.read, on_bad_row):
-        for new in gathering.add(row):
-            if isinstance(new, Passage):
-                passages.append(new)
-            else:
-                queries[new.id] = new
+    _, reader = pair_reader(source, None, Texts(on_bad_row), on_bad_row, each_by_itself=True)
+    for new in gathering.read(source.rows, reader):
+        if isinstance(new, Passage):
+            passages.append(new)
+        else:
+            queries[new.id] = new
     if not gathering.qrels:
         raise NoPairsError(f"{source.file} holds no pairs: add rows with anchor and positive.")
     qrels = split_by_passage(gathering.qrels, seed)

@@ -31,6 +31,8 @@ class Passage:
     topic: str = ""
     model_line: str = ""
     source: str = ""
+    where: str = field(default="", compare=False)
+    """The row that it was read from, where that is known ("faq.csv line 12")."""
 
     @property
     def content(self) -> str:
@@ -46,6 +48,7 @@ class Query:
     text: str
     topic: str = ""
     model_line: str = ""
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

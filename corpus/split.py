@@ -20,7 +20,7 @@ def split_by_passage(qrels: Qrels, seed: int = 42) -> dict[str, dict[str, dict[s
     """
     relevant = {query_id: [passage_id for passage_id, grade in grades.items() if grade > 0]
                 for query_id, grades in qrels.items()}
-    groups = _connected({query_id: ids for query_id, ids in relevant.items() if ids})
+    groups = connected({query_id: ids for query_id, ids in relevant.items() if ids})
     random.Random(seed).shuffle(groups)
     passages = sum(len(group_passages) for _, group_passages in groups)
     bounds = [SHARES[0] * passages, (SHARES[0] + SHARES[1]) * passages]
@@ -34,8 +34,11 @@ def split_by_passage(qrels: Qrels, seed: int = 42) -> dict[str, dict[str, dict[s
     return splits
 
 
-def _connected(relevant: Relevant) -> list[tuple[list[str], set[str]]]:
-    """Groups of queries linked through passages, each with its passages, in a fixed order."""
+def connected(relevant: Relevant) -> list[tuple[list[str], set[str]]]:
+    """Groups of queries linked through passages, in a fixed order.
+
+    Each with its passages. relevant: query id -> ids of passages, at least one each.
+    """
     parent: dict[str, str] = {}
 
     def root(passage_id: str) -> str:

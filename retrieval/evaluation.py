@@ -13,10 +13,19 @@ import numpy as np
 
 from corpus.check.power import POWER_FACTOR
 from corpus.records import Corpus, Query
+from corpus.split import connected
 
 from .index import Index, Ranking, Searcher
 from .metrics import METRICS, PRIMARY, mean_metrics, query_metrics
-from .statistics import NO_DIFFERENCE, Difference, Table, bootstrap_intervals, paired_differences
+from .statistics import (
+    NO_DIFFERENCE,
+    Difference,
+    Groups,
+    Table,
+    bootstrap_intervals,
+    paired_differences,
+    standard_error,
+)
 
 FEWEST = 6
 """Questions it takes before all of them won is more than chance: 2 / 2⁶ is below 0.05."""
@@ -129,8 +138,20 @@ class Evidence:
     def differences(self) -> dict[str, Difference]:
         """Tuned minus base in each metric."""
         return paired_differences(
-            _table(self.base.values()), _table(self.tuned[q] for q in self.base), self.seed
+            _table(self.base.values()), _table(self.tuned[q] for q in self.base), self.seed,
+            self.groups,
         )
+
+    @cached_property
+    def groups(self) -> Groups:
+        """The group of each query, in order, as `statistics` takes them.
+
+        Queries that share an answer, directly or by way of others, are one group.
+        """
+        relevant = {query_id: sorted(judged.ranks) for query_id, judged in self.base.items()}
+        number = {query_id: place for place, (query_ids, _) in enumerate(connected(relevant))
+                  for query_id in query_ids}
+        return np.array([number[query_id] for query_id in self.base])
 
     @cached_property
     def gaps(self) -> dict[str, float]:
@@ -165,10 +186,9 @@ class Evidence:
 
         From the spread of this pair's differences; None for fewer than two queries.
         """
-        gaps = list(self.gaps.values())
-        if len(gaps) < 2:
+        if len(self.gaps) < 2:
             return None
-        return float(POWER_FACTOR * np.std(gaps, ddof=1) / np.sqrt(len(gaps)))
+        return POWER_FACTOR * standard_error(list(self.gaps.values()), self.groups)
 
     @property
     def verdict(self) -> str:
@@ -191,9 +211,9 @@ class Evidence:
 
     @property
     def _could_show(self) -> str:
-        if not self.detectable or len(self.base) < FEWEST:
-            return (f"That is too little to tell: with fewer than {FEWEST} questions even all of "
-                    "them won could be chance. Add test questions.")
+        if not self.detectable or len(np.unique(self.groups)) < FEWEST:
+            return (f"That is too little to tell: with fewer than {FEWEST} questions with answers "
+                    "of their own even all of them won could be chance. Add test questions.")
         return (f"So many questions show a difference of {self.detectable:.3f} or more; a smaller "
                 "one takes more of them.")
 
@@ -270,7 +290,10 @@ def by_topic(evidence: Evidence, queries: Mapping[str, Query]) -> tuple[Topic, .
 def _topic(name: str, query_ids: list[str], evidence: Evidence) -> Topic:
     base, tuned = (np.array([side[query_id].metrics[PRIMARY] for query_id in query_ids])
                    for side in (evidence.base, evidence.tuned))
-    low, high = bootstrap_intervals((tuned - base)[:, None], np.random.default_rng(evidence.seed))
+    all_groups = dict(zip(evidence.base, evidence.groups, strict=True))
+    groups = np.unique([all_groups[query_id] for query_id in query_ids], return_inverse=True)[1]
+    low, high = bootstrap_intervals(
+        (tuned - base)[:, None], np.random.default_rng(evidence.seed), groups)
     return Topic(name, len(query_ids), float(base.mean()), float(tuned.mean()), float(low[0]),
                  float(high[0]))
 

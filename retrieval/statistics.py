@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import exp, factorial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,12 @@ from .metrics import METRICS, PRIMARY
 RESAMPLES = 10_000
 LEVEL = 0.95
 NO_DIFFERENCE = "no clear difference"
-CHUNK = 250
-"""Resamples drawn at once: bounds the memory."""
-FEW = 2_000
-"""Up to so many queries resamples are drawn one by one; beyond, by Poisson weights."""
+CELLS = 2_500_000
+"""How many random numbers are drawn at once: bounds the memory."""
 
 Table = NDArray[np.float64]
+Groups = NDArray[np.intp]
+"""(queries,): the number from 0 of each query's group; no number is left out."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,19 @@ class Difference:
         return NO_DIFFERENCE
 
 
-def paired_differences(base: Table, tuned: Table, seed: int = 42) -> dict[str, Difference]:
-    """Differences of means with a paired bootstrap interval and a randomisation test.
+def paired_differences(
+    base: Table, tuned: Table, seed: int = 42, groups: Groups | None = None
+) -> dict[str, Difference]:
+    """Paired differences of means, with intervals and p values.
 
-    base, tuned: (queries, metrics) in the order of METRICS.
+    By bootstrap and randomisation. base, tuned: (queries, metrics) in the order of METRICS.
+    groups: as `bootstrap_intervals` takes them.
     """
     gaps = tuned - base
     value = gaps.mean(axis=0)
     rng = np.random.default_rng(seed)
-    low, high = bootstrap_intervals(gaps, rng)
-    p = dict(zip(METRICS, randomisation_p(gaps, rng).tolist(), strict=True))
+    low, high = bootstrap_intervals(gaps, rng, groups)
+    p = dict(zip(METRICS, randomisation_p(gaps, rng, groups).tolist(), strict=True))
     others = [name for name in METRICS if name != PRIMARY]
     corrected = p | dict(zip(others, holm([p[name] for name in others]), strict=True))
     return {
@@ -67,36 +69,65 @@ def paired_differences(base: Table, tuned: Table, seed: int = 42) -> dict[str, D
     }
 
 
-def bootstrap_intervals(gaps: Table, rng: np.random.Generator) -> tuple[Table, Table]:
-    """The percentile interval of each column's mean (Efron & Tibshirani 1993), low and high.
+def bootstrap_intervals(
+    gaps: Table, rng: np.random.Generator, groups: Groups | None = None
+) -> tuple[Table, Table]:
+    """Expanded percentile bootstrap interval of each column's mean.
 
-    gaps: (queries, columns), what is resampled being queries.
+    gaps: (queries, columns), differences of metrics within [-1, 1]. groups: (queries,), the number
+    from 0 of each query's group; queries that share an answer are no independent witnesses, so
+    groups are what is resampled (each query alone by default). The plain percentile interval is too
+    narrow for few groups; its tails are taken so much further out as t is wider than the normal
+    distribution and as resampling understates the spread (Hesterberg 2015, "What teachers should
+    know about the bootstrap"). Of a single group nothing is known: the interval is all of [-1, 1].
     """
+    from scipy.special import ndtr, stdtrit  # not when imported: it takes a while
+
+    sums, sizes = _grouped(gaps, groups)
+    count = len(sizes)
+    if count < 2:
+        return np.full(gaps.shape[1], -1.0), np.ones(gaps.shape[1])
     resampled = np.concatenate([
-        weights @ gaps.astype(weights.dtype) / weights.sum(axis=1, keepdims=True)
-        for weights in _weights(len(gaps), rng)
+        (times @ sums) / (times @ sizes)[:, None] for times in _resamples(count, rng)
     ])
-    tail = (1 - LEVEL) / 2
+    tail = ndtr(-np.sqrt(count / (count - 1)) * stdtrit(count - 1, (1 + LEVEL) / 2))
     low, high = np.quantile(resampled, [tail, 1 - tail], axis=0)
     return low, high
 
 
-def randomisation_p(gaps: Table, rng: np.random.Generator) -> Table:
-    """The two-sided p of each column's mean, by flipping signs (Smucker, Allan & Carterette 2007).
+def randomisation_p(
+    gaps: Table, rng: np.random.Generator, groups: Groups | None = None
+) -> Table:
+    """Two-sided p of each column's mean, by flipping signs.
 
-    gaps: (queries, columns), the signs of a query's row being flipped together.
+    Smucker, Allan & Carterette 2007. gaps, groups: as `bootstrap_intervals` takes them; the signs
+    of a group are flipped together.
     """
-    moved = gaps[np.any(gaps != 0, axis=1)]  # a zero has no sign
-    moved = moved.astype(np.float32 if len(moved) > FEW else np.float64)
+    sums, _ = _grouped(gaps, groups)
+    moved = sums[np.any(sums != 0, axis=1)]  # a zero has no sign
     total = moved.sum(axis=0)
     # Sums that are equal but for rounding count as equally extreme.
     observed = np.abs(total) - 1e-6 * np.abs(moved).sum(axis=0)
     as_extreme = np.zeros(gaps.shape[1])
-    for _ in range(RESAMPLES // CHUNK):
-        bits = np.unpackbits(_random(CHUNK * len(moved), np.uint8, rng, share=8))
-        kept = bits[: CHUNK * len(moved)].reshape(CHUNK, len(moved)).astype(moved.dtype)
+    for size in _chunks(len(moved)):
+        kept = rng.integers(0, 2, (size, len(moved)), dtype=np.uint8).astype(np.float64)
         as_extreme += (np.abs(2 * (kept @ moved) - total) >= observed).sum(axis=0)
     return np.asarray((as_extreme + 1) / (RESAMPLES + 1))
+
+
+def standard_error(gaps: Sequence[float], groups: Groups | None = None) -> float:
+    """Standard error of a mean over grouped queries.
+
+    Of queries each alone it is the usual one; of groups the linearised one (Cameron & Miller 2015).
+    0 for fewer than two groups.
+    """
+    column = np.asarray(gaps, float)[:, None]
+    sums, sizes = _grouped(column, groups)
+    if len(sizes) < 2:
+        return 0.0
+    residuals = sums[:, 0] - column.mean() * sizes
+    spread = np.sum(residuals**2) * len(sizes) / (len(sizes) - 1)
+    return float(np.sqrt(spread) / len(column))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -108,32 +139,26 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _weights(queries: int, rng: np.random.Generator) -> Iterator[NDArray[np.floating]]:
-    """How often each query stands in each resample: (CHUNK, queries) at a time.
-
-    Poisson weights, given their sum, are the counts of a resample of that size; over many queries
-    the size hardly varies, and they cost a tenth of drawing.
-    """
-    for _ in range(RESAMPLES // CHUNK):
-        if queries > FEW:
-            bits = _random(CHUNK * queries, np.uint16, rng)
-            yield _poisson_table().take(bits).reshape(CHUNK, queries)
-        else:
-            drawn = rng.integers(0, queries, (CHUNK, queries))
-            offsets = drawn + queries * np.arange(CHUNK)[:, None]
-            counts = np.bincount(offsets.ravel(), minlength=CHUNK * queries)
-            yield counts.reshape(CHUNK, queries).astype(np.float64)
+def _grouped(gaps: Table, groups: Groups | None) -> tuple[Table, Table]:
+    """Sums of each group's rows, (groups, columns), and how many rows it has."""
+    if groups is None:
+        return gaps, np.ones(len(gaps))
+    sums = np.zeros((groups.max() + 1, gaps.shape[1]))
+    np.add.at(sums, groups, gaps)
+    return sums, np.bincount(groups).astype(np.float64)
 
 
-def _poisson_table() -> NDArray[np.float32]:
-    """The Poisson(1) number that each of 65,536 equal parts of probability stands for."""
-    below = np.cumsum([exp(-1) / factorial(k) for k in range(12)])
-    return np.searchsorted(below, (np.arange(65536) + 0.5) / 65536).astype(np.float32)
+def _resamples(count: int, rng: np.random.Generator) -> Iterator[Table]:
+    """How often each of `count` groups stands in each resample: (resamples, count) at a time."""
+    for size in _chunks(count):
+        drawn = rng.integers(0, count, (size, count)) + count * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * count)
+        yield times.reshape(size, count).astype(np.float64)
 
 
-def _random(
-    count: int, dtype: type, rng: np.random.Generator, share: int = 1
-) -> NDArray[np.unsignedinteger]:
-    """At least `count` / `share` random integers of all bits, cut from 64 at a time."""
-    words = -(-count * np.dtype(dtype).itemsize // (8 * share))
-    return rng.integers(0, 2**64, max(1, words), dtype=np.uint64).view(dtype)[: -(-count // share)]
+def _chunks(count: int) -> Iterator[int]:
+    """The resamples in parts, each of which takes a bounded memory."""
+    left, most = RESAMPLES, max(1, CELLS // max(1, count))
+    while left > 0:
+        yield min(left, most)
+        left -= most

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from corpus.beir import beir_parts
-from corpus.columns import FOR_EXTRA, TITLES, Columns, check_columns, first_called, no_columns
+from corpus.columns import FOR_EXTRA, TITLES, Columns
+from corpus.names import first_called
 from corpus.readers.clean import Texts
 from corpus.readers.csv import longest_cell
 from corpus.readers.open import Source, opened
@@ -24,7 +25,7 @@ from corpus.sandbox import OnProgress, silent
 from corpus.text import shortened
 
 from .manifest import LossTally, Manifest, write_manifest
-from .pairs import Gathering, Grades, PairReader, id_of
+from .pairs import Gathering, Grades, PairReader, id_of, pair_reader
 from .preview import splits_note
 
 HEADER = "query-id\tcorpus-id\tscore\n"
@@ -53,7 +54,7 @@ def convert(
         writer = stack.enter_context(_Writer(folder))
         texts = Texts(tally, limits.characters)
         if not found.folder:
-            columns, reader = _reader(found, columns, texts)
+            columns, reader = pair_reader(found, columns, texts, tally)
             counts = _write_table(found, reader, writer, tally, progress)
         elif columns:
             raise CorpusError(f"{found.file} is in BEIR layout, which has no columns to name.")
@@ -116,11 +117,11 @@ class _Writer:
             self.passages += 1
             self.known |= {new.id, id_of("p", new.text)}
             extra = {"title": new.title, "topic": new.topic, "model_line": new.model_line,
-                     "source": new.source}
+                     "source": new.source, "where": new.where}
             file = self._corpus
         else:
             self.queries += 1
-            extra = {"topic": new.topic, "model_line": new.model_line}
+            extra = {"topic": new.topic, "model_line": new.model_line, "where": new.where}
             file = self._asked
         row = {"_id": new.id, "text": new.text} | {k: text for k, text in extra.items() if text}
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -137,36 +138,17 @@ class _Writer:
         return sum(map(len, qrels.values()))
 
 
-def _reader(
-    source: Source, columns: Columns | None, texts: Texts
-) -> tuple[Columns | None, PairReader]:
-    """How to read the pairs of a table, by the columns that somebody named or by their names."""
-    if columns:
-        if source.names:
-            check_columns(columns, source.names, source.file, source.free)
-        return columns, PairReader.of(columns, texts)
-    guess = source.guess()
-    if source.names and not (guess and guess.certain):
-        raise no_columns(source.names, source.file)
-    columns = guess.columns if guess else None
-    return columns, PairReader.usual(columns, texts)
-
-
 def _write_table(
     source: Source, reader: PairReader, writer: _Writer, tally: LossTally, progress: OnProgress
 ) -> dict[str, int]:
     """Write a table of pairs; gives how many rows were read, and how many pairs they made."""
     gathering = Gathering(tally)
     counted = _Counted(source, progress)
-    for row in each(counted, reader.read, tally):
-        for new in gathering.add(row):
-            writer.add(new)
+    for new in gathering.read(counted, reader):
+        writer.add(new)
     pairs = _relevant(gathering.qrels)
     if not pairs:
         raise _nothing(source.file, tally)
-    if gathering.contradictions:
-        tally.note(f"{gathering.contradictions:,} negatives are answers of their own question, in "
-                   "this or another row: they are taken for answers.")
     writer.judge(gathering.qrels)
     return {"rows": counted.rows, "pairs": pairs}
 

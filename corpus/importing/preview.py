@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from corpus.beir import SPLIT_FILES, judgements, qrels_files
-from corpus.columns import Columns
+from corpus.columns import Columns, Guess
+from corpus.labels import Labels, labels_of
 from corpus.readers.csv import longest_cell
 from corpus.readers.jsonl import json_lines
 from corpus.readers.open import Source, opened
@@ -16,6 +17,7 @@ from corpus.readers.rows import USUAL, ReadLimits
 from corpus.text import shortened
 
 from .manifest import LossTally
+from .pairs import label_note
 
 SHOWN_ROWS = 10
 SHOWN_TEXT = 300
@@ -77,11 +79,14 @@ def look(
 
 def _at_table(source: Source, tally: LossTally) -> Look:
     guess = source.guess()
-    notes = [*tally.notes, *_faults(tally)]
+    notes = [*tally.notes, *_faults(tally), *(guess.notes if guess else ())]
+    labels = _labels(guess, source)
+    if labels:
+        notes.append(label_note(labels, [fields for _, fields in source.first]))
     if guess and not guess.certain:
         notes.append("The names of the columns do not say which holds the question and which the "
                      "answer: they are guessed from the texts. Confirm or change them.")
-    elif guess and guess.columns.score:
+    elif guess and guess.columns.score and not labels:
         notes.append(f"“{shortened(guess.columns.score, 40)}” looks like a score: give the least "
                      "that makes a pair, or every row counts as one.")
     elif not guess and source.names:
@@ -96,6 +101,14 @@ def _at_table(source: Source, tally: LossTally) -> Look:
                 rows, guess.columns if guess else None, bool(guess and guess.certain),
                 tuple(notes), source.row_count,
                 hub=source.choices.as_json() if source.choices else None)
+
+
+def _labels(guess: Guess | None, source: Source) -> Labels | None:
+    """What the column of the score says, where it says whether a row is a pair."""
+    if not guess or not guess.columns.score:
+        return None
+    score = guess.columns.score
+    return labels_of(score, [fields.get(score) for _, fields in source.first], source.names)
 
 
 def _at_folder(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
@@ -153,6 +166,8 @@ def _faults(tally: LossTally) -> Iterator[str]:
 def _shown(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, Mapping) and value.keys() == {"title", "text"}:
+        value = f"{value['title']} — {value['text']}"
     if not isinstance(value, str):
         try:
             value = json.dumps(value, ensure_ascii=False, default=str)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from corpus.columns import known_names
+from corpus.names import known_names
 from corpus.records import CorpusError
 from corpus.text import shortened
 

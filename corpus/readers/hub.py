@@ -342,8 +342,25 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without what is neither text, a number, a truth value, a date, nor a list of texts."""
+    """A row without what is neither text, a number, a truth value, a date, nor made of these."""
     return {name: str(value) if isinstance(value, date | Decimal) else value
             for name, value in fields.items()
             if value is None or isinstance(value, str | int | float | date | Decimal)
-            or isinstance(value, list) and all(isinstance(text, str) for text in value)}
+            or isinstance(value, list | dict) and _is_plain(value) and _has_text(value)}
+
+
+def _is_plain(value: object, depth: int = 0) -> bool:
+    """Whether lists and objects hold nothing but texts, numbers and the like."""
+    if isinstance(value, dict) and "bytes" in value and "path" in value:
+        return False  # a picture or a sound, whose path may be one of this machine
+    if isinstance(value, list | dict):
+        parts = value.values() if isinstance(value, dict) else value
+        return depth < 6 and all(_is_plain(part, depth + 1) for part in parts)
+    return value is None or isinstance(value, str | int | float)
+
+
+def _has_text(value: object) -> bool:
+    """Whether there is a text in it, or nothing at all."""
+    parts = list(value.values() if isinstance(value, dict) else value) if isinstance(
+        value, list | dict) else []
+    return isinstance(value, str) or value in ([], {}) or any(map(_has_text, parts))

@@ -2,16 +2,29 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from corpus.records import CorpusError
 
 from .clean import quoted
-from .rows import WHOLE, OnBadRow, ReadLimits, Row, each, refuse
+from .nested.documents import Document, document
+from .nested.layouts import ITEM
+from .rows import WHOLE, OnBadRow, ReadLimits, Remark, Row, each, refuse
 from .text import TextFile
 
+EXAMPLE = '[{"question": "…", "answer": "…"}, …].'
+NAMED = (
+    ({"rasa_nlu_data"}, " These are Rasa's examples of intents, which have no answers."),
+    ({"nlu"}, " These are Rasa's examples of intents, which have no answers."),
+    ({"utterances", "intents"}, " This is a LUIS app, whose utterances have no answers."),
+    ({"openapi"}, " This is the description of an API."),
+    ({"cells", "nbformat"}, " This is a Jupyter notebook."),
+    ({"type", "features"}, " This is GeoJSON."),
+)
+"""Keys of well-known files that hold no pairs, and what to say of them."""
 SPACE = re.compile(r"[ \t\r\n]*")
 DECODER = json.JSONDecoder()
 
@@ -35,23 +48,37 @@ def numbered(file: TextFile) -> Iterator[tuple[str, str]]:
             yield f"{file.path.name} line {number}", line.removesuffix("\n")
 
 
-def json_rows(file: TextFile, on_bad_row: OnBadRow) -> tuple[str, Iterator[Row]]:
+@dataclass(frozen=True)
+class JsonRows:
+    """What a JSON file holds: what it is called, and its rows, or the parts of a collection."""
+
+    format: str
+    rows: Iterator[Row]
+    document: Document | None = None
+
+
+def json_rows(file: TextFile, on_bad_row: OnBadRow) -> JsonRows:
     """The rows of a JSON file, and what its layout is called.
 
-    A list of objects; an object with one list of objects in it ({"data": [...]}); columns that
-    are lists of one length, or as pandas writes them; or one object a line after all.
+    A list of objects, or of lists; an object that holds rows in one of the ways that
+    `nested.documents` knows; or one object a line after all.
     """
     text = file.text()
     start = _after_space(text, 0)
     if text[start : start + 1] != "{":
-        return "JSON", each(_items(text, start, file.path.name), _object, on_bad_row)
+        return JsonRows("JSON", each(_items(text, start, file.path.name), _object, on_bad_row))
     value, end = _value(text, start, file.path.name)
     if _after_space(text, end) < len(text):
         del text, value
-        return "JSON lines", rows_of_lines(file, on_bad_row)
-    rows = _of_object(value, file.path.name)
-    places = ((f"{file.path.name} row {number}", row) for number, row in enumerate(rows, 1))
-    return "JSON", each(places, _object, on_bad_row)
+        return JsonRows("JSON lines", rows_of_lines(file, on_bad_row))
+    found = document(value)
+    if found is None:
+        raise _no_rows(value, file.path.name)
+    if found.note:
+        on_bad_row(Remark(found.note))
+    places = ((f"{file.path.name} row {number}", row) for number, row in enumerate(found.rows, 1))
+    layout = f"JSON, {found.layout}" if found.layout else "JSON"
+    return JsonRows(layout, each(places, _object, on_bad_row), found)
 
 
 def _items(text: str, start: int, name: str) -> Iterator[tuple[str, Any]]:
@@ -74,19 +101,12 @@ def _items(text: str, start: int, name: str) -> Iterator[tuple[str, Any]]:
         raise _not_json(name, json.JSONDecodeError("Extra data", text, end))
 
 
-def _of_object(value: dict[str, Any], name: str) -> Iterable[Any]:
-    """The rows of an object, where there is one way only to see rows in it."""
-    lists = {key: part for key, part in value.items() if isinstance(part, list)}
-    tables = [part for part in lists.values() if part and isinstance(part[0], dict)]
-    if len(tables) == 1:
-        return iter(tables[0])
-    if not tables and len(lists) > 1 and len(set(map(len, lists.values()))) == 1:
-        return (dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True))
-    columns = [part for part in value.values() if isinstance(part, dict)]
-    if len(columns) == len(value) > 1 and all(part.keys() == columns[0].keys() for part in columns):
-        return ({key: part[place] for key, part in value.items()} for place in columns[0])
-    raise CorpusError(
-        f"{name} must hold a list of rows, not one object with {', '.join(list(value)[:10]):.200}."
+def _no_rows(value: dict[str, Any], name: str) -> CorpusError:
+    """What to say of an object in which no rows can be seen."""
+    known = next((said for keys, said in NAMED if keys <= value.keys()), "")
+    return CorpusError(
+        f"{name} must hold a list of rows, not one object with "
+        f"{', '.join(list(value)[:10]):.200}.{known} Write it as a list of pairs: {EXAMPLE}"
     )
 
 
@@ -112,6 +132,8 @@ def _row_of_line(line: tuple[str, str]) -> Row:
         row = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CorpusError(f"{where} is not JSON ({error}): {text.strip()[:80]!r}.") from error
+    if isinstance(row, list):
+        row = _of_list(row)
     if not isinstance(row, dict):
         raise CorpusError(f"{where} must be an object, not {text.strip()[:80]!r}.")
     return where, row
@@ -119,6 +141,17 @@ def _row_of_line(line: tuple[str, str]) -> Row:
 
 def _object(row: tuple[str, Any]) -> Row:
     where, fields = row
+    if isinstance(fields, list):
+        fields = _of_list(fields)
     if not isinstance(fields, dict):
-        raise CorpusError(f"{where} must be an object, not {quoted(fields)}.")
+        raise CorpusError(f"{where} must be an object, not {quoted(row[1])}.")
     return where, fields
+
+
+def _of_list(values: list[Any]) -> dict[str, Any] | None:
+    """A row that is a list of texts and plain values, its columns by number; None for others."""
+    plain = all(value is None or isinstance(value, str | int | float) for value in values)
+    texts = sum(isinstance(value, str) for value in values)
+    if not plain or texts < 2:
+        return None
+    return {f"{ITEM}{number}": value for number, value in enumerate(values, 1)}

@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
-from corpus.columns import Columns, Guess, guess_columns, no_columns
+from corpus.columns import Columns, Guess, guess_columns
 from corpus.records import CorpusError
 
 from .clean import HALF
 from .csv import delimited
 from .hub import Choices, hub_choices, hub_rows, is_hub_source, parse
 from .jsonl import json_rows, rows_of_lines
+from .nested.collection import write_collection
+from .nested.layouts import unfolded
 from .rows import (
     USUAL,
     OnBadRow,
@@ -50,7 +52,8 @@ class Source:
     name: what it is called; file: what sentences call it; origin: where it is from, if not there.
     Of a table, names: its columns as its head gives them, or as the first rows have them where each
     row has names of its own (`free`). row_count: where it is known. folder: of BEIR, which has no
-    rows. choices: what else a data set of the Hub offers.
+    rows. choices: what else a data set of the Hub offers. layouts: what nested rows were unfolded;
+    told: the columns of what came of that, where the layout leaves no doubt.
     """
 
     name: str
@@ -66,6 +69,8 @@ class Source:
     text: TextFile | None = None
     origin: str = ""
     choices: Choices | None = None
+    layouts: tuple[str, ...] = ()
+    told: Columns | None = None
 
     @property
     def kind(self) -> str:
@@ -74,19 +79,9 @@ class Source:
 
     def guess(self) -> Guess | None:
         """Which of its columns hold what."""
+        if self.told:
+            return Guess(self.told, certain=True)
         return guess_columns(self.names, [fields for _, fields in self.first])
-
-    def known_columns(self) -> Columns | None:
-        """The columns, if their names say what they hold; None where rows differ in theirs.
-
-        CorpusError for a table whose columns are called otherwise.
-        """
-        guess = self.guess()
-        if guess and guess.certain:
-            return guess.columns
-        if self.names and not self.free:
-            raise no_columns(self.names, self.file)
-        return None
 
 
 @contextmanager
@@ -119,7 +114,7 @@ def opened(
                 yield _folder(inner, path.stem, "BEIR folder in a zip")
                 return
             start = _start(inner) or b""
-        found = _table(inner, start, limits, on_bad_row)
+        found = _table(inner, start, limits, on_bad_row, stack)
         found.name = path.stem
         if inner != path:
             found.format += ", in a zip"
@@ -176,7 +171,9 @@ def _folder(path: Path, name: str, kind: str) -> Source:
     return Source(name, name, kind, folder=path)
 
 
-def _table(path: Path, start: bytes, limits: ReadLimits, on_bad_row: OnBadRow) -> Source:
+def _table(
+    path: Path, start: bytes, limits: ReadLimits, on_bad_row: OnBadRow, stack: ExitStack
+) -> Source:
     suffix = path.suffix.lower()
     if start.startswith(OLD_OFFICE):
         raise CorpusError(f"{path.name} is an Excel file of the old kind, or under a password: "
@@ -193,7 +190,7 @@ def _table(path: Path, start: bytes, limits: ReadLimits, on_bad_row: OnBadRow) -
         return _of_table(path, "Excel", excel_table(path, most),
                          excel_rows(path, most, on_bad_row), on_bad_row)
     if suffix in (*LINES_SUFFIXES, ".json", *TABLE_SUFFIXES):
-        return _of_text(path, start, limits, on_bad_row)
+        return _of_text(path, start, limits, on_bad_row, stack)
     raise CorpusError(
         f"{path.name[:80]}: pairs are read from {', '.join(SOURCE_SUFFIXES)}, not "
         f"{path.suffix[:20]!r}."
@@ -208,12 +205,17 @@ def _of_table(
     return Source(path.stem, path.name, kind, names=table.names, rows=rows, row_count=table.rows)
 
 
-def _of_text(path: Path, start: bytes, limits: ReadLimits, on_bad_row: OnBadRow) -> Source:
+def _of_text(
+    path: Path, start: bytes, limits: ReadLimits, on_bad_row: OnBadRow, stack: ExitStack
+) -> Source:
     file = TextFile(path, limits, on_bad_row)
     found = Source(path.stem, path.name, "JSON lines", file.encoding, text=file, free=True)
     suffix = path.suffix.lower()
     if suffix == ".json":
-        found.format, found.rows = json_rows(file, on_bad_row)
+        held = json_rows(file, on_bad_row)
+        found.format, found.rows = held.format, held.rows
+        if held.document and (judged := held.document.judged):
+            found.folder = stack.enter_context(write_collection(judged))
     elif suffix in LINES_SUFFIXES or file.text(START).lstrip().startswith("{"):
         found.rows = rows_of_lines(file, on_bad_row)
     else:
@@ -224,8 +226,18 @@ def _of_text(path: Path, start: bytes, limits: ReadLimits, on_bad_row: OnBadRow)
 
 
 def _looked_into(found: Source, limits: ReadLimits, on_bad_row: OnBadRow) -> Source:
-    """The same source with its first rows looked at, its columns known, and its limits kept."""
-    rows = bounded(found.rows, limits, found.file)
+    """The same source with its first rows looked at, its columns known, and its limits kept.
+
+    Nested rows are unfolded; of those it is not known how many they make.
+    """
+    if found.folder:
+        return found
+    unnested = unfolded(bounded(found.rows, limits, found.file), on_bad_row)
+    rows = bounded(unnested.rows, limits, found.file)
+    if unnested.layouts:
+        found.layouts, found.told = unnested.layouts, unnested.columns
+        found.format = ", ".join(dict.fromkeys((found.format, *unnested.layouts)))
+        found.free, found.row_count = True, None
     found.first = list(islice(rows, FIRST_ROWS))
     found.rows = chain(found.first, rows)
     if len(found.first) < FIRST_ROWS:

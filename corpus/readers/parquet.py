@@ -12,6 +12,8 @@ from .rows import Meter, OnBadRow, ReadLimits, Row, Table, TooMuchError, refuse
 
 BATCH, BATCH_OF_LISTS = 256, 32
 """Rows that are decoded at once: a list may hold the same long text in each of them."""
+DEEPEST = 6
+"""Objects within lists within objects that are read."""
 MOST_PARTS = 100_000
 """Row groups, columns and the like that a file's table of contents may list."""
 
@@ -27,7 +29,7 @@ def parquet_table(path: Path, limits: ReadLimits) -> Table:
 def parquet_rows(
     path: Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse
 ) -> Iterator[Row]:
-    """The rows of a Parquet file: text, numbers, truth values, dates as text, lists of texts.
+    """The rows of a Parquet file: text, numbers, truth values, dates as text, lists and objects.
 
     Columns of another type are left out (`parquet_table` says which). Raises TooMuchError
     before anything is read when the file itself tells so, else as soon as it shows.
@@ -36,7 +38,8 @@ def parquet_rows(
     with _said(path):
         file, usable, _ = _opened(path, limits)
         with file:
-            size = BATCH_OF_LISTS if any(map(_is_list, usable.values())) else BATCH
+            nested = any(_is_list(kind) or _is_nested(kind) for kind in usable.values())
+            size = BATCH_OF_LISTS if nested else BATCH
             for batch in file.iter_batches(size, columns=list(usable), use_threads=False):
                 columns = [_values(batch.column(name), limits) for name in usable]
                 for values in zip(*columns, strict=True):
@@ -87,6 +90,8 @@ def _opened(path: Path, limits: ReadLimits) -> tuple[Any, dict[str, Any], tuple[
 def _usable(kind: Any) -> bool:
     from pyarrow import types
 
+    if _is_nested(kind):
+        return True
     if types.is_dictionary(kind) or _is_list(kind):
         return _is_text(kind.value_type) or (
             types.is_dictionary(kind.value_type) and _is_text(kind.value_type.value_type))
@@ -104,6 +109,24 @@ def _is_list(kind: Any) -> bool:
     from pyarrow import types
 
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _is_nested(kind: Any, depth: int = 0) -> bool:
+    """Objects, and lists of objects or of lists, with text in them and nothing unreadable."""
+    from pyarrow import types
+
+    if depth > DEEPEST:
+        return False
+    if types.is_struct(kind):
+        parts = [kind.field(place).type for place in range(kind.num_fields)]
+    elif _is_list(kind):
+        parts = [kind.value_type]
+        if not (_is_list(parts[0]) or types.is_struct(parts[0])):
+            return depth > 0 and _usable(parts[0])
+    else:
+        return False
+    return any(_is_text(part) or _is_list(part) or types.is_struct(part) for part in parts) and all(
+        _usable(part) or _is_nested(part, depth + 1) for part in parts)
 
 
 def _as_text(kind: Any) -> bool:
@@ -126,6 +149,8 @@ def _values(column: Any, limits: ReadLimits) -> list[Any]:
                                 if 0 <= index < len(column.dictionary)
                                 else _Fault("names a text that the file has not"))
         return [known[index] for index in indices]
+    if _is_nested(column.type):
+        return [_part(column[index], limits) for index in range(len(column))]
     if _is_list(column.type):
         return [_texts(column[index].values, limits) for index in range(len(column))]
     if _as_text(column.type):
@@ -133,6 +158,28 @@ def _values(column: Any, limits: ReadLimits) -> list[Any]:
     if _is_text(column.type):
         return [_text(value) for value in column]
     return list(column.to_pylist())
+
+
+def _part(value: Any, limits: ReadLimits) -> Any:
+    """An object or a list as Python has it, its lists bounded; a `_Fault` where a part is one."""
+    from pyarrow import types
+
+    if not value.is_valid:
+        return None
+    if types.is_struct(value.type):
+        parts = {value.type.field(place).name: _part(value[place], limits)
+                 for place in range(value.type.num_fields)}
+        faults = (part for part in parts.values() if isinstance(part, _Fault))
+        return next(faults, parts)
+    if _is_list(value.type):
+        if len(value.values) > limits.columns:
+            return _Fault(f"lists {len(value.values):,} things, and the limit is "
+                          f"{limits.columns:,}")
+        listed = [_part(item, limits) for item in value]
+        return next((item for item in listed if isinstance(item, _Fault)), listed)
+    if _as_text(value.type):
+        return str(value.as_py())
+    return _text(value)
 
 
 def _texts(values: Any, limits: ReadLimits) -> Any:

@@ -137,6 +137,18 @@ class BelowScoreError(Remark):
     kind = "below_score"
 
 
+class NoAnswerError(Remark):
+    """A question that its own data says has no answer: left out."""
+
+    kind = "no_answer"
+
+
+class NoPairError(Remark):
+    """A row whose label says neither that it is a pair nor that it is none: left out."""
+
+    kind = "no_pair"
+
+
 class MarksRemoved(Remark):
     """A text that had control characters, or marks that turn the direction of writing."""
 

@@ -5,5 +5,5 @@ from retrieval.metrics import query_metrics
 
 
 def side(ranks):
-    return {f"q{i}": Judged({"p": rank}, query_metrics({"p": rank}, {"p": 1}))
+    return {f"q{i}": Judged({f"p{i}": rank}, query_metrics({f"p{i}": rank}, {f"p{i}": 1}))
             for i, rank in enumerate(ranks)}
