@@ -239,8 +239,6 @@ def _place(model: str, revision: str | None, token: Token) -> _Place:
 
 def _on_hub(model: str, revision: str | None, token: Token) -> _Place:
     """A model of the Hub; asked once whether it answers, since loading asks many times."""
-    from huggingface_hub import hf_hub_download
-
     hub = Hub.of(token or None)
     info = hub.call(lambda: hub.api.model_info(model, revision=revision, timeout=HUB_TIMEOUT,
                                                files_metadata=True))
@@ -252,7 +250,7 @@ def _on_hub(model: str, revision: str | None, token: Token) -> _Place:
         return _Place(model, revision, None, files, offline=True)
 
     def fetched(name: str) -> Path:
-        found = hub.call(lambda: hf_hub_download(model, name, revision=revision, token=token))
+        found = hub.call(lambda: hub.api.hf_hub_download(model, name, revision=revision))
         if isinstance(found, Failure):
             raise ModelError(f"The model {model} could not be looked at: "
                              f"{found.sentence(f'fetching {name}')}")
