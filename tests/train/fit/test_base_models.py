@@ -178,7 +178,7 @@ def test_an_instruction_ends_as_its_authors_end_it():
 
 @pytest.mark.parametrize("name", [
     "BAAI/bge-m3", "thenlper/gte-base", "Alibaba-NLP/gte-modernbert-base", "somebody/e5-small-v2x",
-    "somebody/e5-small-v2", "jinaai/jina-embeddings-v2-base-en", "/home/me/model", "model"])
+    "somebody/e5-small-v2", "jinaai/jina-embeddings-v2-base-en", "/models/of/me/model", "model"])
 def test_others_have_none(name):
     assert published_prompts([name]) == {}
 
@@ -189,7 +189,7 @@ def test_a_folder_is_known_by_the_cache_its_configuration_or_its_name(tmp_path):
     assert published_prompts(names_of_folder(cached, {}))["query"].startswith("Represent this")
     saved = {"_name_or_path": "intfloat/e5-base-v2"}
     assert published_prompts(names_of_folder(tmp_path, saved))["passage"] == "passage: "
-    saved = {"_name_or_path": "/home/me/models/e5-base-v2/"}
+    saved = {"_name_or_path": "/models/of/me/e5-base-v2/"}
     assert published_prompts(names_of_folder(tmp_path, saved))["passage"] == "passage: "
     (tmp_path / "multilingual-e5-small").mkdir()
     assert published_prompts(names_of_folder(tmp_path / "multilingual-e5-small", {}))
