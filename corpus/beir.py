@@ -1,21 +1,23 @@
 """A folder in BEIR layout: corpus.jsonl, queries.jsonl, and who judged what in qrels."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any, TypeVar
 
 from corpus.importing.pairs import Grades
-from corpus.readers.clean import Texts
+from corpus.readers.clean import Texts, say_mojibake
+from corpus.readers.folder import BEIR_TEXTS, files_in, layout_of
 from corpus.readers.jsonl import json_lines, numbered
 from corpus.readers.rows import (
     WHOLE,
     NoPairsError,
     OnBadRow,
     ReadLimits,
+    Remark,
     RepeatedPairError,
     Row,
     TooMuchError,
@@ -25,10 +27,13 @@ from corpus.readers.rows import (
 )
 from corpus.readers.text import TextFile
 
-from .records import CorpusError, Passage, Query
+from .records import SPLITS, CorpusError, Passage, Query
 from .text import shortened
 
-SPLIT_FILES = {"train": ("train",), "dev": ("dev", "validation", "valid"), "test": ("test",)}
+FIRST_ROWS = 100
+IDS = ("_id", "id")
+"""What an id is called; the second by MTEB since its version 2."""
+Known = TypeVar("Known", Passage, Query)
 GRADE = re.compile(r"(-?[0-9]{1,9})(?:\.0+)?")
 HEADER = re.compile(r"query|corpus|doc|passage|id$|score|rel", re.IGNORECASE)
 
@@ -44,36 +49,51 @@ class Beir:
 
 
 def beir_parts(
-    folder: Path, on_bad_row: OnBadRow = refuse, limits: ReadLimits = WHOLE
+    folder: Path, on_bad_row: OnBadRow = refuse, limits: ReadLimits = WHOLE,
+    fix_mojibake: bool = False,
 ) -> Beir:
-    """Read `corpus.jsonl`, `queries.jsonl` and `qrels/{train,dev,test}.tsv` or `qrels.tsv`."""
-    places = folder / "corpus.jsonl", folder / "queries.jsonl"
-    texts = Texts(on_bad_row, limits.characters)
-    passages = tuple(each(_rows(places[0], on_bad_row, limits), partial(_passage, texts),
-                          on_bad_row))
+    """Read a folder's passages, queries and judgements; each of its files may be packed (.gz).
+
+    A row that stands there again word for word is read once; two rows of one id and different
+    texts are a fault.
+    """
+    places = folder_files(folder)
+    texts = Texts(on_bad_row, limits.characters, fix_mojibake)
+    passages = _once(each(_rows(places["corpus.jsonl"], on_bad_row, limits),
+                          partial(_passage, texts), on_bad_row),
+                     places["corpus.jsonl"])
     if not passages:
-        raise NoPairsError(f"{places[0]} holds no passages: add at least one.")
-    asked = tuple(each(_rows(places[1], on_bad_row, limits), partial(_query, texts), on_bad_row))
-    _refuse_repeated(places[0], [passage.id for passage in passages])
-    _refuse_repeated(places[1], [query.id for query in asked])
-    queries = {query.id: query for query in asked}
-    files = qrels_files(folder)
-    known = {passage.id for passage in passages}
-    judged = {split: _read_qrels(path, queries, known, on_bad_row, limits)
-              for split, path in files.items()}
+        raise NoPairsError(f"{places['corpus.jsonl']} holds no passages: add at least one.")
+    queries = _once(each(_rows(places["queries.jsonl"], on_bad_row, limits),
+                         partial(_query, texts), on_bad_row),
+                    places["queries.jsonl"])
+    judged = {split: _read_qrels(path, queries, passages.keys(), on_bad_row, limits)
+              for split, path in qrels_files(folder).items()}
     single = judged.pop("", None)
-    return Beir(passages, queries, judged, single)
+    return Beir(tuple(passages.values()), queries, judged, single)
+
+
+def folder_files(folder: Path) -> dict[str, Path]:
+    """What a folder has of a BEIR folder: the usual name -> the file. CorpusError if not all.
+
+    The file may be packed, and those of judgements be called otherwise (`qrels.test.txt`).
+    """
+    names = files_in(folder)
+    found = {called.removesuffix(".gz"): folder / name for called, name in layout_of(
+        [name for name in names if name.count("/") < 2], folder.name, ()).beir.items()}
+    for needed in BEIR_TEXTS:
+        if needed not in found:
+            raise CorpusError(f"{folder} has no {needed}: put it there, one object with _id and "
+                              "text a line.")
+    return found
 
 
 def qrels_files(folder: Path) -> dict[str, Path]:
     """Split -> its file of judgements; "" -> the one file of a folder without splits."""
-    files = {
-        split: next((path for stem in stems if (path := folder / "qrels" / f"{stem}.tsv").exists()),
-                    None)
-        for split, stems in SPLIT_FILES.items()
-    }
-    found = {split: path for split, path in files.items() if path}
-    if not found and (single := folder / "qrels.tsv").exists():
+    files = folder_files(folder)
+    found = {split: files[f"qrels/{split}.tsv"] for split in SPLITS
+             if f"qrels/{split}.tsv" in files}
+    if not found and (single := files.get("qrels.tsv")):
         found = {"": single}
     if not found:
         raise CorpusError(
@@ -109,7 +129,7 @@ def judgements(
 
 
 def _read_qrels(
-    path: Path, queries: Mapping[str, Query], passages: set[str], on_bad_row: OnBadRow,
+    path: Path, queries: Mapping[str, Query], passages: Collection[str], on_bad_row: OnBadRow,
     limits: ReadLimits,
 ) -> Grades:
     def known(found: tuple[str, str, str, int]) -> tuple[str, str, str, int]:
@@ -154,21 +174,56 @@ def _is_header(text: str) -> bool:
 
 
 def _rows(path: Path, on_bad_row: OnBadRow, limits: ReadLimits) -> Iterator[Row]:
-    return bounded(json_lines(path, on_bad_row, limits), limits, path.name)
+    rows = bounded(json_lines(path, on_bad_row, limits), limits, path.name)
+    return noticed(rows, path.name, on_bad_row)
+
+
+def noticed(rows: Iterable[Row], name: str, on_bad_row: OnBadRow) -> Iterator[Row]:
+    """The rows of passages or queries; what there is to say of all of them is told at their end.
+
+    That is: repeated rows, titles without text, and texts whose encoding was misread once.
+    """
+    seen: set[str] = set()
+    repeated = titles = 0
+    first: list[Row] = []
+    for where, fields in rows:
+        first += [(where, fields)] if len(first) < FIRST_ROWS else []
+        titles += _has_title_alone(fields)
+        known = str(next((fields[name] for name in IDS if name in fields), where))[:1000]
+        repeated += known in seen
+        seen.add(known)
+        yield where, fields
+    if repeated:
+        on_bad_row(Remark(f"{repeated:,} rows of {name} repeat an earlier one, id and all: they "
+                          "are read once."))
+    if titles:
+        on_bad_row(Remark(f"{titles:,} passages of {name} have a title and no text: the title is "
+                          "their text."))
+    say_mojibake(first, name, on_bad_row)
+
+
+def _has_title_alone(fields: Mapping[str, Any]) -> bool:
+    text, title = fields.get("text"), fields.get("title")
+    return (text is None or isinstance(text, str) and not text.strip()) and isinstance(
+        title, str) and bool(title.strip())
 
 
 def _passage(texts: Texts, row: Row) -> Passage:
+    """A passage; where it has a title and no text, the title is its text."""
     where, fields = row
     names = ("title", "topic", "model_line", "source")
     extra = {name: texts.label(fields, (name,), where) for name in names}
-    return Passage(texts.text(fields, ("_id",), where), texts.text(fields, ("text",), where),
+    if _has_title_alone(fields):
+        return Passage(texts.text(fields, IDS, where), extra.pop("title").strip(),
+                       where=_place(fields, where), **extra)
+    return Passage(texts.text(fields, IDS, where), texts.text(fields, ("text",), where),
                    where=_place(fields, where), **extra)
 
 
 def _query(texts: Texts, row: Row) -> Query:
     where, fields = row
     extra = {name: texts.label(fields, (name,), where) for name in ("topic", "model_line")}
-    return Query(texts.text(fields, ("_id",), where), texts.text(fields, ("text",), where),
+    return Query(texts.text(fields, IDS, where), texts.text(fields, ("text",), where),
                  where=_place(fields, where), **extra)
 
 
@@ -177,7 +232,14 @@ def _place(fields: Mapping[str, object], where: str) -> str:
     return shortened(place) if isinstance(place := fields.get("where"), str) and place else where
 
 
-def _refuse_repeated(path: Path, ids: list[str]) -> None:
-    for name, times in Counter(ids).most_common(1):
-        if times > 1:
-            raise CorpusError(f"{path}: {name[:80]!r} stands {times} times as _id.")
+def _once(
+    rows: Iterable[Known], path: Path
+) -> dict[str, Known]:
+    """Passages or queries by their id; CorpusError for an id with two texts."""
+    known: dict[str, Known] = {}
+    for row in rows:
+        if known.setdefault(row.id, row) != row:
+            raise CorpusError(f"{path}: {row.id[:80]!r} stands 2 times as _id, with different "
+                              f"texts: {shortened(known[row.id].text, 60)!r} and "
+                              f"{shortened(row.text, 60)!r}. Give each an id of its own.")
+    return known

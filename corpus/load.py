@@ -5,12 +5,13 @@ from pathlib import Path
 from corpus.importing.manifest import read_manifest
 from corpus.importing.pairs import Gathering, pair_reader
 from corpus.readers.clean import Texts
-from corpus.readers.open import SOURCE_SUFFIXES, Source, opened
-from corpus.readers.rows import WHOLE, NoPairsError, OnBadRow, refuse
+from corpus.readers.open import Source, opened
+from corpus.readers.registry import SOURCE_SUFFIXES
+from corpus.readers.rows import WHOLE, NoPairsError, OnBadRow, Remark, refuse
 
 from .beir import beir_parts
 from .records import Corpus, CorpusError, Passage, Query
-from .split import split_by_passage
+from .split import split_by_passage, with_missing_splits
 
 BUILT_IN = "porsche"
 GENERAL = "general"
@@ -30,13 +31,12 @@ def load_corpus(
     if (name := str(source)) in (BUILT_IN, GENERAL):
         return read_beir(Path(__file__).parent / name, name, on_bad_row)
     path = Path(source)
-    if path.is_dir():
-        about = read_manifest(path)
-        return read_beir(path, about.name if about else path.name, on_bad_row, seed)
+    if path.is_dir() and (about := read_manifest(path)):
+        return read_beir(path, about.name, on_bad_row, seed)
     if not path.exists():
         raise CorpusError(
             f"There is no corpus at {path}. Give `{BUILT_IN}`, `{GENERAL}`, a folder in BEIR "
-            f"layout, or a file of pairs ({', '.join(SOURCE_SUFFIXES)})."
+            f"layout or of files of pairs, or a file of pairs ({', '.join(SOURCE_SUFFIXES)})."
         )
     return read_pairs(path, seed, on_bad_row)
 
@@ -54,10 +54,10 @@ def read_beir(
 
 
 def read_pairs(path: Path, seed: int = 42, on_bad_row: OnBadRow = refuse) -> Corpus:
-    """Read a file of pairs; equal positives become one passage, equal anchors one query.
+    """Read files of pairs; equal positives become one passage, equal anchors one query.
 
-    Anchors are equal when they differ in case, spacing or a closing question mark alone. A zip
-    may hold a BEIR folder.
+    Anchors are equal when they differ in case, spacing or a closing question mark alone. A folder
+    or a zip may be in BEIR layout, or hold a file for each split, which are kept.
     """
     with opened(path, WHOLE, on_bad_row) as source:
         if source.folder:
@@ -70,12 +70,17 @@ def _gathered(source: Source, seed: int, on_bad_row: OnBadRow) -> Corpus:
     queries: dict[str, Query] = {}
     gathering = Gathering(on_bad_row)
     _, reader = pair_reader(source, None, Texts(on_bad_row), on_bad_row, each_by_itself=True)
-    for new in gathering.read(source.rows, reader):
+    for new in gathering.read(source.tables(), reader):
         if isinstance(new, Passage):
             passages.append(new)
         else:
             queries[new.id] = new
-    if not gathering.qrels:
+    if not any(gathering.splits.values()):
         raise NoPairsError(f"{source.file} holds no pairs: add rows with anchor and positive.")
-    qrels = split_by_passage(gathering.qrels, seed)
+    if not source.parts:
+        qrels = split_by_passage(gathering.qrels, seed)
+    else:
+        qrels, said = with_missing_splits(gathering.splits, seed)
+        for note in said:
+            on_bad_row(Remark(note))
     return Corpus(source.name, tuple(passages), queries, qrels)

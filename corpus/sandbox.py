@@ -1,15 +1,18 @@
-"""What bounds and shows the work of a command: a limit of memory, and progress for a reader."""
+"""What bounds and shows the work of a command: limits of memory, and progress for a reader."""
 
 import json
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 try:
     import resource
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
+ROOT = Path(__file__).resolve().parents[1]
 OnProgress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much: ("Reading", 300, 1000)."""
 EVERY = 0.2
@@ -29,10 +32,40 @@ def bound_memory(megabytes: int) -> None:
     if resource is None:
         return
     most = megabytes << 20
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    for bound in (soft, hard):
+        if bound != resource.RLIM_INFINITY:
+            most = min(most, bound)
     resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+class ChildError(ValueError):
+    """A process that ended before it was done: for want of memory, or it was ended."""
+
+
+def lines_of_child(module: str, megabytes: int, *arguments: str) -> Iterator[str]:
+    """What a module of ours prints, line by line, in a process of its own with bounded memory.
+
+    The module is given the bound first, for `bound_memory`. The process is ended when the iterator
+    is closed. ChildError when it does not end well: a library that aborts takes nobody along.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-m", module, str(megabytes), *arguments], cwd=ROOT, text=True,
+        encoding="utf-8", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for line in child.stdout or ():
+            if line.endswith("\n"):  # or it is what was written when it ended
+                yield line
+        if child.wait() != 0:
+            raise ChildError(f"{module} ended with {child.returncode}.")
+    finally:
+        if child.poll() is None:
+            child.kill()
+        if child.stdout:
+            child.stdout.close()
+        child.wait()
 
 
 def out_of_memory(megabytes: int | None) -> str:

@@ -34,6 +34,30 @@ def split_by_passage(qrels: Qrels, seed: int = 42) -> dict[str, dict[str, dict[s
     return splits
 
 
+def with_missing_splits(
+    splits: Mapping[str, Mapping[str, dict[str, int]]], seed: int = 42
+) -> tuple[dict[str, dict[str, dict[str, int]]], tuple[str, ...]]:
+    """Splits that somebody brought, with dev or test cut out of train where they brought none.
+
+    Also gives what there is to say of it. A split they brought stays as it is.
+    """
+    found = {split: dict(qrels) for split, qrels in splits.items() if qrels}
+    missing = [split for split in SPLITS[1:] if split not in found]
+    if "train" not in found:
+        return found, ("There are no files of train: this data can be measured on, not trained "
+                       "on.",)
+    if not missing:
+        return found, ()
+    cut = split_by_passage(found["train"], seed)
+    for split in missing:
+        found[split] = cut[split]
+    found["train"] = {query_id: grades for query_id, grades in found["train"].items()
+                      if not any(query_id in cut[split] for split in missing)}
+    return {split: found[split] for split in SPLITS}, (
+        f"There {'is no file' if len(missing) == 1 else 'are no files'} of "
+        f"{' and '.join(missing)}: cut out of train, by passage.",)
+
+
 def connected(relevant: Relevant) -> list[tuple[list[str], set[str]]]:
     """Groups of queries linked through passages, in a fixed order.
 

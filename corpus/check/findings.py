@@ -50,6 +50,8 @@ KINDS = {
                     "asked for."),
     "control_characters": ("info", "Tandem takes control and bidirectional marks out of texts, "
                            "since no model reads them."),
+    "mojibake": ("info", "Tandem put right texts in UTF-8 that were read as another encoding once, "
+                 "as it was asked to."),
     "encoding": ("info", "Tandem reads the file in the encoding that its bytes speak for, and "
                  "writes UTF-8: look whether accents and quotation marks are right."),
     "too_few_pairs": ("warning", "Tandem trains and measures all the same, but a gain may be too "
@@ -57,7 +59,8 @@ KINDS = {
 }
 """Kind of finding -> its severity, and what Tandem does about it or the user should do."""
 TREATED = {"unreadable_row": REFUSED, "empty_text": REFUSED, "too_long": LEFT_OUT,
-           "below_score": LEFT_OUT, "control_characters": FIXED, "encoding": FIXED}
+           "below_score": LEFT_OUT, "control_characters": FIXED, "mojibake": FIXED,
+           "encoding": FIXED}
 """Kind -> what becomes of it; the others are kept."""
 REPEATED = ("Tandem reads a pair that stands there again once, and leaves out the repetition: "
             "nothing is lost.")

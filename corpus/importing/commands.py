@@ -17,8 +17,9 @@ from corpus.text import shortened
 from .convert import convert
 from .preview import Look, look
 
-SOURCE_HELP = ("a file (JSON lines, JSON, CSV with any delimiter, Parquet, Excel), a folder in "
-               "BEIR layout, a zip of one of these, or hf:OWNER/NAME[@REVISION]")
+SOURCE_HELP = ("a file (JSON lines, JSON, CSV with any delimiter, Parquet, Arrow, Excel, .ods), "
+               "a folder of such files or in BEIR layout, a zip of these, or "
+               "hf:OWNER/NAME[@REVISION]")
 
 
 def add_commands(commands: Any) -> None:
@@ -38,11 +39,15 @@ def add_commands(commands: Any) -> None:
                        help="leave out rows whose score is lower")
     whole.add_argument("--passages", type=Path, metavar="FILE",
                        help="passages without questions, which join the corpus")
+    whole.add_argument("--fix-mojibake", action="store_true",
+                       help="put right texts whose UTF-8 was read as another encoding (Ã¼ for ü)")
     for command in (first, whole):
         command.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
         command.add_argument("--json", action="store_true", help="print one JSON object")
         command.add_argument("--config", default="", help="the configuration of a Hub data set")
         command.add_argument("--split", default="", help="the split of a Hub data set")
+        command.add_argument("--sheet", default="", metavar="NAME",
+                             help="the sheet of a workbook, or `all`; the first that is a table")
         for name in ("rows", "bytes", "characters"):
             command.add_argument(f"--max-{name}", type=_count, default=getattr(USUAL, name),
                                  metavar="N", help=f"of {name}; {getattr(USUAL, name):,}")
@@ -55,7 +60,8 @@ def add_commands(commands: Any) -> None:
 def look_command(options: argparse.Namespace) -> tuple[str, int]:
     """Show the beginning of some data."""
     def looked() -> tuple[Mapping[str, Any], str]:
-        seen = look(options.source, _limits(options), config=options.config, split=options.split)
+        seen = look(options.source, _limits(options), config=options.config, split=options.split,
+                    sheet=options.sheet)
         return seen.as_json(), _look_as_text(seen)
 
     return _answered(options, looked)
@@ -66,7 +72,8 @@ def convert_command(options: argparse.Namespace) -> tuple[str, int]:
     def converted() -> tuple[Mapping[str, Any], str]:
         progress = progress_printer() if options.progress else silent
         about = convert(options.source, options.out, _columns(options), _limits(options),
-                        options.passages, progress, config=options.config, split=options.split)
+                        options.passages, progress, config=options.config, split=options.split,
+                        sheet=options.sheet, fix_mojibake=options.fix_mojibake)
         return about, _about_as_text(about, options.out)
 
     return _answered(options, converted)

@@ -22,6 +22,7 @@ from corpus.readers.rows import USUAL, NoPairsError, OnBadRow, ReadLimits, Row, 
 from corpus.readers.text import TextFile
 from corpus.records import CorpusError, Passage, Query
 from corpus.sandbox import OnProgress, silent
+from corpus.split import with_missing_splits
 from corpus.text import shortened
 
 from .manifest import LossTally, Manifest, write_manifest
@@ -36,12 +37,13 @@ EVERY_ROWS = 2_000
 def convert(
     source: str | Path, out: Path, columns: Columns | None = None, limits: ReadLimits = USUAL,
     passages: Path | None = None, progress: OnProgress = silent, *,
-    config: str = "", split: str = "",
+    config: str = "", split: str = "", sheet: str = "", fix_mojibake: bool = False,
 ) -> dict[str, Any]:
     """Convert a source to the folder `out`, which must not be there yet; gives its about.json.
 
     columns: of a table; without them they are told from their names. passages: a file of passages
-    without questions that join the corpus. Rows that cannot be used are left out and counted.
+    without questions that join the corpus. sheet: of a workbook, or `all`. fix_mojibake: put right
+    texts whose UTF-8 was read as another encoding. Rows that cannot be used are left out, counted.
     progress: in bytes or rows; the total is 0 where nobody knows it.
     Raises CorpusError with a sentence, and then nothing is left on the disk.
     """
@@ -50,16 +52,17 @@ def convert(
         stack.enter_context(longest_cell(limits.characters))
         folder = stack.enter_context(_beside(out))
         found = stack.enter_context(
-            opened(source, limits, tally, config=config, split=split, beside=folder.parent))
+            opened(source, limits, tally, config=config, split=split, sheet=sheet,
+                   beside=folder.parent))
         writer = stack.enter_context(_Writer(folder))
-        texts = Texts(tally, limits.characters)
+        texts = Texts(tally, limits.characters, fix_mojibake)
         if not found.folder:
             columns, reader = pair_reader(found, columns, texts, tally)
             counts = _write_table(found, reader, writer, tally, progress)
         elif columns:
             raise CorpusError(f"{found.file} is in BEIR layout, which has no columns to name.")
         else:
-            counts = _write_folder(found.folder, writer, limits, tally)
+            counts = _write_folder(found.folder, writer, limits, tally, fix_mojibake)
         if passages:
             _write_extra(passages, writer, limits, tally)
         about = Manifest(
@@ -144,20 +147,27 @@ def _write_table(
     """Write a table of pairs; gives how many rows were read, and how many pairs they made."""
     gathering = Gathering(tally)
     counted = _Counted(source, progress)
-    for new in gathering.read(counted, reader):
+    for new in gathering.read(((split, counted.of(rows)) for split, rows in source.tables()),
+                              reader):
         writer.add(new)
-    pairs = _relevant(gathering.qrels)
+    judged = gathering.splits
+    if source.parts:
+        judged, said = with_missing_splits(judged)
+        for note in said:
+            tally.note(note)
+    pairs = sum(map(_relevant, judged.values()))
     if not pairs:
         raise _nothing(source.file, tally)
-    writer.judge(gathering.qrels)
+    for split, qrels in judged.items():
+        writer.judge(qrels, split)
     return {"rows": counted.rows, "pairs": pairs}
 
 
 def _write_folder(
-    folder: Path, writer: _Writer, limits: ReadLimits, tally: LossTally
+    folder: Path, writer: _Writer, limits: ReadLimits, tally: LossTally, fix_mojibake: bool = False
 ) -> dict[str, int]:
     """Write what a folder in BEIR layout holds; gives how many judgements and pairs."""
-    parts = beir_parts(folder, tally, limits)
+    parts = beir_parts(folder, tally, limits, fix_mojibake)
     judged = parts.splits if parts.single is None else {"": parts.single}
     pairs = sum(map(_relevant, judged.values()))
     if not pairs:
@@ -195,8 +205,9 @@ class _Counted:
         self.source, self.progress = source, progress
         self.rows = 0
 
-    def __iter__(self) -> Iterator[Row]:
-        for row in self.source.rows:
+    def of(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows of one of its tables."""
+        for row in rows:
             self.rows += 1
             if self.rows % EVERY_ROWS == 0:
                 self._tell()

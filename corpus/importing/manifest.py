@@ -17,7 +17,7 @@ EXAMPLE_LENGTH = 300
 MOST_NOTES = 20
 NOTES = ("note", "encoding")
 """Kinds of what is said of the data as a whole."""
-FIXED = ("control_characters",)
+FIXED = ("control_characters", "mojibake")
 """Kinds of what was mended; the other kinds say what was left out."""
 
 

@@ -1,7 +1,7 @@
 """Rows of pairs -> passages, queries and what answers what, each text once."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -216,7 +216,9 @@ class Gathering:
     """
 
     on_bad_row: OnBadRow
-    qrels: Grades = field(default_factory=dict)
+    split: str = ""
+    """The split that rows are of which come now; empty while the data brings none of its own."""
+    splits: dict[str, Grades] = field(default_factory=dict)
     contradictions: int = 0
     """Negatives that are an answer of the same question."""
     unpaired: int = 0
@@ -227,14 +229,17 @@ class Gathering:
     """Hash of a text -> the id of the titled passage that has it."""
     _waiting: list[tuple[str, Text, str]] = field(default_factory=list)
     """Negatives of data with titles: a passage that answers elsewhere may come later."""
-    _first: dict[tuple[str, str], str] = field(default_factory=dict)
+    _first: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    @property
+    def qrels(self) -> Grades:
+        """The judgements of the split at hand."""
+        return self.splits.setdefault(self.split, {})
 
     def add(self, row: PairRow) -> Iterator[Passage | Query]:
         """Take a row in; gives the passages and queries that were not there yet."""
         query = Query(id_of("q", folded(row.anchor)), row.anchor, row.topic, where=row.where)
-        grades = self.qrels.get(query.id)
-        if grades is None:
-            grades = self.qrels[query.id] = {}
+        grades = self.qrels.setdefault(query.id, {})
         self.unpaired += not row.positives
         for text in row.positives:
             passage = _passage_of(text, row.where, row.topic)
@@ -243,7 +248,7 @@ class Gathering:
             self.contradictions += grades.get(passage.id) == 0
             grades[passage.id] = 1
             yield from self.new(passage)
-            place = self._first.setdefault((query.id, passage.id), row.where)
+            place = self._first.setdefault((self.split, query.id, passage.id), row.where)
             if place != row.where:
                 self.on_bad_row(RepeatedPairError(
                     f"{row.where} repeats {place}: {row.anchor[:80]!r}"
@@ -266,14 +271,19 @@ class Gathering:
             yield from self.new(passage)
 
     def read(
-        self, rows: Iterator[Row] | Any, reader: PairReader
+        self, tables: Iterable[tuple[str, Iterable[Row]]], reader: PairReader
     ) -> Iterator[Passage | Query]:
-        """The passages and queries of all rows; what became of their labels is told at the end."""
-        for pairs in each(rows, reader.read, self.on_bad_row):
-            for row in pairs:
-                yield from self.add(row)
-        for query_id, text, where in self._waiting:
-            yield from self._judge(query_id, text, where)
+        """The passages and queries of all rows; what became of their labels is told at the end.
+
+        tables: each split with its rows, as `Source.tables` gives them.
+        """
+        for self.split, rows in tables:
+            for pairs in each(rows, reader.read, self.on_bad_row):
+                for row in pairs:
+                    yield from self.add(row)
+            for query_id, text, where in self._waiting:
+                yield from self._judge(query_id, text, where)
+            self._waiting.clear()
         for said in self._told():
             self.on_bad_row(Remark(said))
 
@@ -282,7 +292,8 @@ class Gathering:
             yield (f"{self.contradictions:,} negatives are answers of their own question, in "
                    "this or another row: they are taken for answers.")
         if self.unpaired:
-            alone = sum(not any(grades.values()) for grades in self.qrels.values())
+            alone = sum(not any(grades.values()) for qrels in self.splits.values()
+                        for grades in qrels.values())
             yield (f"{self.unpaired:,} rows are no pairs by their label: their texts became hard "
                    "negatives of their questions"
                    + (f". {alone:,} of the questions have no row that is a pair, and are not used."

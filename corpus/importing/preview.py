@@ -7,13 +7,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from corpus.beir import SPLIT_FILES, judgements, qrels_files
+from corpus.beir import IDS, folder_files, judgements, noticed, qrels_files
 from corpus.columns import Columns, Guess
 from corpus.labels import Labels, labels_of
 from corpus.readers.csv import longest_cell
 from corpus.readers.jsonl import json_lines
 from corpus.readers.open import Source, opened
 from corpus.readers.rows import USUAL, ReadLimits
+from corpus.records import SPLITS
 from corpus.text import shortened
 
 from .manifest import LossTally
@@ -65,7 +66,8 @@ class Look:
 
 
 def look(
-    source: str | Path, limits: ReadLimits = USUAL, *, config: str = "", split: str = ""
+    source: str | Path, limits: ReadLimits = USUAL, *, config: str = "", split: str = "",
+    sheet: str = "",
 ) -> Look:
     """Look at a file, a folder in BEIR layout, a zip of either, or a data set of the Hub.
 
@@ -73,7 +75,8 @@ def look(
     """
     tally = LossTally()
     with (longest_cell(limits.characters),
-          opened(source, limits, tally, config=config, split=split, most_bad=MOST_BAD) as found):
+          opened(source, limits, tally, config=config, split=split, sheet=sheet,
+                 most_bad=MOST_BAD) as found):
         return _at_folder(found, tally, limits) if found.folder else _at_table(found, tally)
 
 
@@ -119,8 +122,10 @@ def _at_folder(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
     sizes = {split: sum(1 for _ in judgements(path, limits, tally))
              for split, path in files.items()}
     first = list(islice(judgements(next(iter(files.values())), limits, tally), SHOWN_ROWS))
-    queries = _texts_of(folder / "queries.jsonl", {query_id for _, query_id, _, _ in first}, limits)
-    passages = _texts_of(folder / "corpus.jsonl", {found for _, _, found, _ in first}, limits)
+    places = folder_files(folder)
+    queries = _texts_of(places["queries.jsonl"], {query_id for _, query_id, _, _ in first}, limits,
+                        tally)
+    passages = _texts_of(places["corpus.jsonl"], {found for _, _, found, _ in first}, limits, tally)
     rows = tuple({"query": queries.get(query_id, _shown(query_id)),
                   "passage": passages.get(passage_id, _shown(passage_id)), "grade": str(grade)}
                  for _, query_id, passage_id, grade in first)
@@ -134,7 +139,7 @@ def splits_note(splits: set[str]) -> Iterator[str]:
     """What to say of a BEIR folder that lacks a split."""
     if "" in splits:
         return
-    missing = [split for split in SPLIT_FILES if split not in splits]
+    missing = [split for split in SPLITS if split not in splits]
     if "train" in missing:
         yield ("There is no qrels/train.tsv: this data can be measured on, not trained on. Give "
                "one qrels.tsv instead to have it split.")
@@ -143,16 +148,18 @@ def splits_note(splits: set[str]) -> Iterator[str]:
                "give one qrels.tsv instead to have all three splits made.")
 
 
-def _texts_of(path: Path, wanted: set[str], limits: ReadLimits) -> dict[str, str]:
+def _texts_of(
+    path: Path, wanted: set[str], limits: ReadLimits, tally: LossTally
+) -> dict[str, str]:
     """The texts of some ids, as far as they stand near the beginning."""
     found: dict[str, str] = {}
-    for _, fields in islice(json_lines(path, lambda error: None, limits), SEARCHED_ROWS):
-        if (identifier := str(fields.get("_id"))[:1000]) in wanted:
+    rows = islice(json_lines(path, lambda error: None, limits), SEARCHED_ROWS)
+    for _, fields in noticed(rows, path.name, tally):
+        identifier = next((str(fields[name])[:1000] for name in IDS if name in fields), "")
+        if identifier in wanted:
             title = fields.get("title")
             text = " ".join(str(part) for part in (title, fields.get("text")) if part)
             found[identifier] = shortened(text, SHOWN_TEXT)
-        if len(found) == len(wanted):
-            break
     return found
 
 

@@ -1,4 +1,4 @@
-"""Zip files, of which nothing is believed: a BEIR folder, or a single file of pairs."""
+"""Zip files, of which nothing is believed: a BEIR folder, or the files of one table."""
 
 import io
 import os
@@ -6,40 +6,35 @@ import re
 import shutil
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from corpus.records import SPLITS, CorpusError
+from corpus.records import CorpusError
 from corpus.text import shortened
 
+from .folder import beir_name, layout_of, stem_of, suffix_of
 from .rows import Meter, ReadLimits, TooMuchError
 
 MOST_MEMBERS = 10_000
 MOST_AT_ONCE = 4 << 20
 """Bytes that are read from a zip in one piece; its table of contents is one such piece."""
 CHUNK = 1 << 16
-DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
 PACKED_SUFFIXES = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", ".zst")
-BEIR_NAMES = {name: name for name in ("corpus.jsonl", "queries.jsonl", "qrels.tsv")} | {
-    f"qrels/{split}.tsv": f"qrels/{split}.tsv" for split in SPLITS
-} | {"qrels/validation.tsv": "qrels/dev.tsv", "qrels/valid.tsv": "qrels/dev.tsv"}
-"""Where a member stands in a BEIR folder -> what it is written as."""
-NOT_DATA = re.compile(
-    r"(^|/)(__macosx/|\.|(readme|licen[sc]e|about|dataset_infos?)(\.\w+)?$)", re.I)
 
 
-def unpacked(path: Path, into: Path, limits: ReadLimits) -> Path:
-    """Unpack a zip's BEIR folder or single data file; gives the folder, or the file in it.
+def unpacked(path: Path, into: Path, limits: ReadLimits, suffixes: Collection[str]) -> Path:
+    """Unpack a zip's BEIR folder or data files; gives the folder, or the one file in it.
 
-    into: a folder that is not there yet, or is empty; after a refusal it is as before. Only
-    members of known names are written, under names made here, and what is written is counted.
+    into: a folder that is not there yet, or is empty; after a refusal it is as before. suffixes:
+    of files that hold data. Only members of known names are written, under names made here, and
+    what is written is counted.
     """
     part = into.with_name(into.name + ".part")
     with opened_zip(path) as archive:
         meter = Meter(path.name, limits)
-        wanted = _wanted(path, archive)
+        wanted = _wanted(path, archive, suffixes)
         meter.hold(bytes=sum(member.file_size for member in wanted.values()))
         part.mkdir(parents=True)
         try:
@@ -53,7 +48,7 @@ def unpacked(path: Path, into: Path, limits: ReadLimits) -> Path:
             shutil.rmtree(part, ignore_errors=True)
             raise
     names = list(wanted)
-    return into if "corpus.jsonl" in names else into / names[0]
+    return into / names[0] if len(names) == 1 and not beir_name(names[0]) else into
 
 
 @contextmanager
@@ -121,39 +116,29 @@ class _Bounded(io.FileIO):
         return super().read(size)
 
 
-def _wanted(path: Path, archive: ZipFile) -> dict[str, ZipInfo]:
+def _wanted(path: Path, archive: ZipFile, suffixes: Collection[str]) -> dict[str, ZipInfo]:
     """What to unpack: the name to write -> the member."""
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    for member in members:
+    members: dict[str, ZipInfo] = {}
+    for member in archive.infolist():
+        if member.is_dir():
+            continue
         _refuse_traps(path, member)
-    members = [member for member in members if not NOT_DATA.search("/".join(_parts(member)))]
-    folders: dict[str, dict[str, ZipInfo]] = {}
-    for member in members:
-        top, inner = _place(_parts(member))
-        if inner in BEIR_NAMES:
-            folder = folders.setdefault(top, {})
-            if BEIR_NAMES[inner] in folder:
-                raise CorpusError(f"{path.name} holds {shown(member)} twice.")
-            folder[BEIR_NAMES[inner]] = member
-    if whole := [top for top, names in folders.items() if "corpus.jsonl" in names]:
-        if len(whole) > 1:
-            raise CorpusError(f"{path.name} holds several BEIR folders ({_listed(whole)}): keep "
-                              "one.")
-        return folders[whole[0]]
-    data = [member for member in members if member.filename.lower().endswith(DATA_SUFFIXES)]
-    if len(data) == 1:
-        return {_own_name(data[0]): data[0]}
-    if data:
-        raise CorpusError(
-            f"{path.name} holds several data files ({_listed(m.filename for m in data)}): keep one "
-            "file of pairs, or corpus.jsonl, queries.jsonl and qrels."
-        )
-    packed = [m.filename for m in members if m.filename.lower().endswith(PACKED_SUFFIXES)]
+        name = "/".join(_parts(member))
+        if name in members and (beir_name(name) or suffix_of(name) in suffixes):
+            raise CorpusError(f"{path.name} holds {shown(member)} twice.")
+        members[name] = member
+    layout = layout_of(members, path.name, suffixes)
+    if layout.beir:
+        return {called: members[name] for called, name in layout.beir.items()}
+    if files := [(split, name) for split, names in layout.tables.items() for name in names]:
+        return {_own_name(members[name], split, number if len(files) > 1 else None): members[name]
+                for number, (split, name) in enumerate(files, 1)}
+    packed = [name for name in members if name.lower().endswith(PACKED_SUFFIXES)]
     if packed:
         raise CorpusError(f"{path.name} holds a packed file again ({_listed(packed)}): unpack it "
                           "first.")
     raise CorpusError(f"{path.name} holds no data: put corpus.jsonl, queries.jsonl and qrels in "
-                      f"it, or one file of pairs ({', '.join(DATA_SUFFIXES)}).")
+                      f"it, or files of pairs ({', '.join(suffixes)}).")
 
 
 def _refuse_traps(path: Path, member: ZipInfo) -> None:
@@ -172,16 +157,16 @@ def _parts(member: ZipInfo) -> list[str]:
     return [part for part in parts if part not in ("", ".")]
 
 
-def _place(parts: list[str]) -> tuple[str, str]:
-    """The folder that a BEIR file's name is in, and the name within."""
-    depth = 2 if len(parts) > 1 and parts[-2] == "qrels" else 1
-    return "/".join(parts[:-depth]), "/".join(parts[-depth:])
+def _own_name(member: ZipInfo, split: str, number: int | None) -> str:
+    """A name for a data file that is like its own, and is surely a name.
 
-
-def _own_name(member: ZipInfo) -> str:
-    """A name for the single data file that is like its own, and is surely a name."""
-    stem, suffix = os.path.splitext(re.split(r"[/\\]", member.filename)[-1])
-    return (re.sub(r"[^\w-]+", "_", stem)[:60].strip("_") or "data") + suffix.lower()
+    Of several files it has the split and a number instead, which keep them apart and in order.
+    """
+    suffix = suffix_of(member.filename) + (
+        ".gz" if member.filename.lower().endswith(".gz") else "")
+    if number is not None:
+        return f"{split or 'part'}-{number:05d}{suffix}"
+    return (re.sub(r"[^\w-]+", "_", stem_of(member.filename))[:60].strip("_") or "data") + suffix
 
 
 def _listed(names: "Iterator[str] | list[str]") -> str:

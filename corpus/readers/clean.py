@@ -11,7 +11,16 @@ from typing import Any
 from corpus.records import CorpusError
 from corpus.text import shortened
 
-from .rows import EmptyTextError, MarksRemoved, OnBadRow, TooLongError, refuse
+from .rows import (
+    EmptyTextError,
+    MarksRemoved,
+    MojibakeUndone,
+    OnBadRow,
+    Remark,
+    Row,
+    TooLongError,
+    refuse,
+)
 
 HALF = re.compile(r"[\ud800-\udfff]")
 MARKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -27,11 +36,13 @@ THOUSANDS = re.compile(r"-?[1-9]\d{0,2},\d{3}")
 class Texts:
     """Takes texts out of rows: without space around them and without marks nobody can see.
 
-    on_bad_row is told of removed marks. characters: of one text; a longer one is a TooLongError.
+    on_bad_row is told of what was changed. characters: of one text; a longer one is a TooLongError.
+    fix_mojibake: put right what was in UTF-8 and was read as another encoding once.
     """
 
     on_bad_row: OnBadRow = refuse
     characters: int = sys.maxsize
+    fix_mojibake: bool = False
 
     def text(self, row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
         """The text under the first of some names that a row has."""
@@ -84,6 +95,9 @@ class Texts:
             raise TooLongError(
                 f"{where} has {len(text):,} characters; at most {self.characters:,} are read."
             )
+        if self.fix_mojibake and (fixed := without_mojibake(text)) != text:
+            self.on_bad_row(MojibakeUndone(f"{where}: {shortened(text, 80)}"))
+            text = fixed
         if text.isprintable():
             return text
         if half := HALF.search(text):
@@ -95,6 +109,34 @@ class Texts:
             text = MARKS.sub(lambda mark: " " if mark.group() in BREAKS else "", text)
             self.on_bad_row(MarksRemoved(f"{where} holds U+{ord(found.group()):04X}"))
         return text.strip() if strip else text
+
+
+def without_mojibake(text: str) -> str:
+    """A text as it was before its UTF-8 was read as another encoding: “Ã¼” is “ü” again."""
+    if text.isascii():
+        return text
+    from ftfy import fix_encoding
+
+    return str(fix_encoding(text))
+
+
+def say_mojibake(rows: Sequence[Row], name: str, on_bad_row: OnBadRow) -> None:
+    """Say of a table whose first rows have such texts that they can be put right."""
+    spoilt = [(text, fixed) for _, fields in rows for text in fields.values()
+              if isinstance(text, str) and (fixed := without_mojibake(text[:2000])) != text[:2000]]
+    if spoilt:
+        word, right = _first_difference(*spoilt[0])
+        on_bad_row(Remark(
+            f"{len(spoilt):,} texts in the first rows of {name} were in UTF-8 and were read as "
+            f"another encoding once, before they came here (“{word}” for “{right}”), and are "
+            "learned so: --fix-mojibake (python -m corpus convert) puts them right."))
+
+
+def _first_difference(text: str, fixed: str) -> tuple[str, str]:
+    """The first word that differs, as it is and as it should be."""
+    words = zip(text.split(), fixed.split(), strict=False)
+    return next(((shortened(one, 30), shortened(other, 30)) for one, other in words
+                 if one != other), (shortened(text, 30), shortened(fixed, 30)))
 
 
 def number(row: Mapping[str, Any], name: str, where: str) -> float:

@@ -1,16 +1,34 @@
-"""CSV and its like -> rows: whatever stands between the cells, with line breaks in quotes."""
+"""CSV and its like -> rows: whatever stands between the cells, and however texts are quoted.
+
+A quotation mark that opens a cell takes in all up to the next one, line ends too: where files are
+written without quoting, whole rows go so. The file is read through once beforehand, to see which
+way of quoting makes most rows of it.
+"""
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from corpus.names import known_names
 from corpus.records import CorpusError
-from corpus.text import shortened
 
-from .rows import OnBadRow, ReadLimits, Remark, Row, TooLongError, TooMuchError
+from .header import column_names, header_of, numbered_names, say_titles
+from .jsonl import contents_of_lines
+from .rows import (
+    Contents,
+    OnBadRow,
+    Reader,
+    ReadLimits,
+    Remark,
+    Row,
+    TooLongError,
+    TooMuchError,
+)
 from .text import TextFile
 
 DELIMITERS = {",": ",", ";": ";", "\t": "tab", "|": "|"}
@@ -20,18 +38,12 @@ SAMPLE = 1 << 16
 SAMPLE_ROWS = 200
 LONGEST_CELL = 131_072
 """Characters of a cell after which a quotation mark is taken to be opened and never closed."""
-SENTENCE_ENDS = ("?", ".", "!", "？", "。", "！", "؟")
-LONG_NAME = 60
-WORDY_NAME = 8
-
-
-@dataclass(frozen=True)
-class Delimited:
-    """A table in a text file: what its columns are called, and its rows."""
-
-    format: str
-    names: tuple[str, ...]
-    rows: Iterator[Row]
+BACKSLASHED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
+JUDGED = re.compile(r"\S+[ \t]+Q?0[ \t]+\S+[ \t]+-?\d{1,3}\s*"
+                    r"|[^\s\d]*\d\S*[ \t]+[^\s\d]*\d\S*[ \t]+-?\d{1,3}\s*")
+"""A line of judgements, as TREC or BEIR write them: query, passage, grade."""
+MOST_CELLS = 100_000
+"""Cells of a line that is looked at to see how a file is quoted."""
 
 
 @contextmanager
@@ -44,54 +56,52 @@ def longest_cell(characters: int) -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def delimited(file: TextFile, limits: ReadLimits, on_bad_row: OnBadRow) -> Delimited:
+def delimited(file: TextFile, limits: ReadLimits, on_bad_row: OnBadRow) -> Contents:
     """The table in a text file; names are made up where the first row looks like data."""
     sample = file.text(SAMPLE)
-    lines = file.lines(newline="")
+    name = file.path.name
+    _refuse_judgements(sample, name)
     skipped = 0
     if sample[:4].lower() == "sep=" and sample[4:5] in DELIMITERS and sample[5:6] in "\r\n":
-        delimiter, skipped = sample[4], 1  # how Excel is told
-        next(lines)
+        delimiter, skipped, sample = sample[4], 1, sample[5:]  # how Excel is told
     else:
         delimiter = _delimiter(sample, file.path.suffix.lower())
-    cells = _cells(_Lines(lines, delimiter, limits), file.path.name, skipped, limits, on_bad_row)
-    first = next(cells, None)
-    names: list[str] = []
-    if first and len(first[1]) > limits.columns:
-        raise TooMuchError(f"{file.path.name} has {len(first[1]):,} columns; at most "
-                           f"{limits.columns:,} are read.")
-    if first is None:
-        kept: Iterator[tuple[str, list[str]]] = iter(())
-    elif _looks_like_data(first[1]):
-        names = [f"column {number}" for number in range(1, len(first[1]) + 1)]
-        on_bad_row(Remark(
-            f"The first row of {file.path.name} looks like data, not like the names of columns: "
-            "it is read as a row, and the columns are called “column 1” and so on."
-        ))
-        kept = _with_first(first, cells)
-    else:
-        names = _names(first[1], file.path.name, on_bad_row)
-        kept = cells
+    quoting = _quoting(file, delimiter, skipped, limits, on_bad_row)
+    lines = _Lines(_from(file, skipped), delimiter, limits, quoting)
+    cells = _cells(lines, name, skipped, limits, on_bad_row)
+    names, kept = _named(cells, sample, delimiter, name, limits, on_bad_row)
     said = "tab" if delimiter == ONE_COLUMN else DELIMITERS[delimiter]
     kind = "CSV, one column" if delimiter == ONE_COLUMN else f"CSV, delimiter {said}"
-    return Delimited(kind, tuple(names), _rows(kept, names, said, on_bad_row))
+    return Contents(kind, _rows(kept, names, said, on_bad_row), tuple(names),
+                    encoding=file.encoding, text=file)
+
+
+# --- rows of cells
 
 
 class _Lines:
     """Lines for a csv.reader; one with more delimiters than any table has is not parsed."""
 
-    def __init__(self, lines: Iterator[str], delimiter: str, limits: ReadLimits) -> None:
-        self.lines, self.delimiter = lines, delimiter
+    def __init__(
+        self, lines: Iterator[str], delimiter: str, limits: ReadLimits, quoting: "Quoting"
+    ) -> None:
+        self.lines, self.delimiter, self.quoting = lines, delimiter, quoting
         self.most = max(100 * limits.columns, 100_000)
-        self.cells = self.read = 0
+        self.read = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """A new row begins."""
+        self.cells, self.of_row = 0, list[str]()
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        line = next(self.lines)
+        line = self.quoting.line(next(self.lines))
         self.read += 1
         self.cells += line.count(self.delimiter)
+        self.of_row.append(line)
         if self.cells > self.most:
             raise _TooManyCells(self.cells + 1)
         return line
@@ -105,31 +115,78 @@ def _cells(
     lines: _Lines, name: str, skipped: int, limits: ReadLimits, on_bad_row: OnBadRow
 ) -> Iterator[tuple[str, list[str]]]:
     """Where each row begins, and its cells; blank lines are no rows."""
-    reader = csv.reader(lines, delimiter=lines.delimiter)
+    reader = csv.reader(lines, **lines.quoting.dialect(lines.delimiter))
     header = True
     while True:
         where = f"{name} line {lines.read + skipped + 1}"
-        lines.cells = 0
+        lines.clear()
         try:
             cells = next(reader)
         except StopIteration:
             return
-        except _TooManyCells as error:
-            if header:
-                raise TooMuchError(f"{name} has more than {error.args[0] - 1:,} columns; at most "
-                                   f"{limits.columns:,} are read.") from error
-            on_bad_row(CorpusError(f"{where} has more than {error.args[0] - 1:,} cells."))
-        except csv.Error as error:
-            fault = TooLongError if limits.characters <= csv.field_size_limit() else CorpusError
-            said = fault(f"{where}: {error}: shorten the text, or close the quotation mark that "
-                         "opens it.")
-            if header:
-                raise said from error
-            on_bad_row(said)
-        else:
-            if cells:
-                header = False
-                yield where, cells
+        except (_TooManyCells, csv.Error) as error:
+            on_bad_row(_fault(error, lines, where, header, limits))
+            continue
+        if len(lines.of_row) > 1 and not _is_quoted_well(lines):
+            on_bad_row(CorpusError(
+                f"{where}: a quotation mark that opens a text there is not closed as it should be, "
+                f"so that {len(lines.of_row):,} lines cannot be read: write quotation marks within "
+                "a quoted text twice."))
+        elif cells:
+            header = False
+            yield where, cells
+
+
+def _fault(
+    error: Exception, lines: _Lines, where: str, header: bool, limits: ReadLimits
+) -> CorpusError:
+    """What to say of a row that is not made one; raised where there is no header without it."""
+    if isinstance(error, _TooManyCells):
+        count = f"more than {error.args[0] - 1:,}"
+        if header:
+            raise TooMuchError(f"{where.partition(' line ')[0]} has {count} columns; at most "
+                               f"{limits.columns:,} are read.") from error
+        return CorpusError(f"{where} has {count} cells.")
+    kind = TooLongError if limits.characters <= csv.field_size_limit() else CorpusError
+    several = len(lines.of_row)
+    lost = f", so that {several:,} lines cannot be read" if several > 1 else ""
+    said = kind(f"{where}: {error}{lost}: shorten the text, or close the quotation mark that opens "
+                "it.")
+    if header:
+        raise said from error
+    return said
+
+
+def _is_quoted_well(lines: _Lines) -> bool:
+    """Whether a row of several lines is whole: each quotation mark closes what it should."""
+    try:
+        return sum(1 for _ in csv.reader(
+            lines.of_row, **lines.quoting.dialect(lines.delimiter), strict=True)) == 1
+    except csv.Error:
+        return False
+
+
+def _named(
+    cells: Iterator[tuple[str, list[str]]], sample: str, delimiter: str, name: str,
+    limits: ReadLimits, on_bad_row: OnBadRow,
+) -> tuple[list[str], Iterator[tuple[str, list[str]]]]:
+    """The names of the columns, and the rows below them."""
+    header = header_of(_parsed(sample, delimiter))
+    first = next(cells, None)
+    titles = []
+    for _ in range(header.at or 0):
+        if first is not None:
+            titles.append(first[1])
+            first = next(cells, None)
+    if first is None:
+        return [], iter(())
+    if len(first[1]) > limits.columns:
+        raise TooMuchError(f"{name} has {len(first[1]):,} columns; at most "
+                           f"{limits.columns:,} are read.")
+    say_titles(titles, name, on_bad_row)
+    if header.at is None:
+        return numbered_names(len(first[1]), name, on_bad_row), _with_first(first, cells)
+    return column_names(first[1], name, on_bad_row), cells
 
 
 def _rows(
@@ -153,44 +210,28 @@ def _with_first(
     yield from others
 
 
-def _names(cells: Sequence[str], name: str, on_bad_row: OnBadRow) -> list[str]:
-    """The names of columns, each once: a repeated one gets a number, an empty one its place."""
-    names: dict[str, None] = {}
-    repeated: list[str] = []
-    for place, cell in enumerate(cells, 1):
-        called = first = cell.strip() or f"column {place}"
-        times = 1
-        while called in names:
-            times += 1
-            called = f"{first} ({times})"
-        if times > 1:
-            repeated.append(called)
-        names[called] = None
-    if repeated:
-        on_bad_row(Remark(
-            f"The first row of {name} names a column more than once: the later ones are called "
-            f"{', '.join(f'“{shortened(called, 40)}”' for called in repeated[:5])}."
-        ))
-    return list(names)
+def _from(file: TextFile, skipped: int) -> Iterator[str]:
+    lines = file.lines(newline="")
+    for _ in range(skipped):
+        next(lines, None)
+    return lines
 
 
-def _looks_like_data(cells: Sequence[str]) -> bool:
-    return not known_names(cells) and any(
-        len(cell) > LONG_NAME or len(cell.split()) > WORDY_NAME
-        or cell.rstrip().endswith(SENTENCE_ENDS) for cell in cells
-    )
+# --- what stands between the cells
 
 
 def _delimiter(sample: str, suffix: str) -> str:
     """What stands between the cells: known names in the header count first, then even rows."""
-    best, found = (0, 0.0, False, 0), ONE_COLUMN
+    best, found = (0, False, 0.0, False, 0), ONE_COLUMN
     for delimiter in DELIMITERS:
         rows = _parsed(sample, delimiter)
-        width = len(rows[0]) if rows else 0
+        header = header_of(rows)
+        table = rows[header.at or 0 :]
+        width = len(table[0]) if table else 0
         if width > 1:
-            even = sum(len(row) == width for row in rows) / len(rows)
+            even = sum(len(row) == width for row in table) / len(table)
             usual = delimiter == ("\t" if suffix == ".tsv" else ",")
-            rank = (len(known_names(rows[0][:SAMPLE_ROWS])), even, usual, width)
+            rank = (header.known, not header.at, even, usual, width)
             if rank > best:
                 best, found = rank, delimiter
     return found
@@ -208,3 +249,129 @@ def _parsed(sample: str, delimiter: str) -> list[list[str]]:
     except csv.Error:
         pass
     return rows[:-1] if len(sample) == SAMPLE and 1 < len(rows) <= SAMPLE_ROWS else rows
+
+
+def _refuse_judgements(sample: str, name: str) -> None:
+    """Say of judgements without texts what they are."""
+    lines = sample.splitlines()[: -1 if len(sample) == SAMPLE else None][:SAMPLE_ROWS]
+    header = bool(lines) and bool(re.fullmatch(
+        r"(query|q|topic)[-_ ]?id\t(.*\t)?(corpus|doc|passage)[-_ ]?(id|no)\t.*", lines[0], re.I))
+    if len(lines) > 1 and (header or all(map(JUDGED.fullmatch, lines))):
+        raise CorpusError(
+            f"{name} holds judgements (which passage answers which query, by their ids) and no "
+            "texts: put it as qrels.tsv, or qrels/test.tsv, in a folder with corpus.jsonl and "
+            "queries.jsonl, and give that folder, or a zip of it."
+        )
+
+
+# --- how texts are quoted
+
+
+class Quoting(NamedTuple):
+    """How texts are quoted.
+
+    plain: quotation marks are text. backslashed: one within a text has a backslash before it.
+    """
+
+    plain: bool = False
+    backslashed: bool = False
+
+    def line(self, line: str) -> str:
+        """A line with the marks in its texts as csv.reader wants them."""
+        return BACKSLASHED.sub(r'\1""', line) if self.backslashed else line
+
+    def dialect(self, delimiter: str) -> dict[str, Any]:
+        """What csv.reader is told."""
+        return {"delimiter": delimiter,
+                "quoting": csv.QUOTE_NONE if self.plain else csv.QUOTE_MINIMAL}
+
+
+@dataclass
+class _Tried:
+    """What a way of quoting makes of a file: whole rows by their width, and spoilt ones."""
+
+    widths: Counter[int] = field(default_factory=Counter)
+    spoilt: int = 0
+    first: int = 0
+    """The line of the first spoilt row that is not just too long."""
+
+    @property
+    def whole(self) -> int:
+        """Rows of the usual width."""
+        return max(self.widths.values(), default=0)
+
+
+def _quoting(
+    file: TextFile, delimiter: str, skipped: int, limits: ReadLimits, on_bad_row: OnBadRow
+) -> Quoting:
+    """The way of quoting that makes most whole rows of a file; told where it is not the usual."""
+    def tried(quoting: Quoting) -> _Tried:
+        return _tried(_Lines(_from(file, skipped), delimiter, limits, quoting), skipped)
+
+    usual = tried(Quoting())
+    if not usual.first:
+        return Quoting()
+    name = file.path.name
+    slashed, plain = tried(Quoting(backslashed=True)), _as_text(_from(file, skipped), delimiter)
+    if slashed.whole > max(usual.whole, plain):
+        on_bad_row(Remark(f'{name} writes quotation marks within texts as \\", and is read so.'))
+        return Quoting(backslashed=True)
+    if plain > usual.whole:
+        on_bad_row(Remark(
+            f"{name} does not put texts between quotation marks: those in it (the first that opens "
+            f"a text is in line {usual.first}) are read as text, and each line is a row."))
+        return Quoting(plain=True)
+    on_bad_row(Remark(
+        f"{name} has {usual.spoilt:,} rows with a quotation mark that is not closed, or stands "
+        f"single in a quoted text, the first in line {usual.first}: look how they are read."))
+    return Quoting()
+
+
+def _tried(lines: _Lines, skipped: int) -> _Tried:
+    """Read a whole file in a way of quoting, strictly."""
+    found = _Tried()
+    reader = csv.reader(lines, **lines.quoting.dialect(lines.delimiter), strict=True)
+    while True:
+        line = lines.read + skipped + 1
+        lines.clear()
+        try:
+            row = next(reader)
+        except StopIteration:
+            return found
+        except _TooManyCells:
+            found.spoilt += 1
+        except csv.Error as error:
+            found.spoilt += 1
+            if "field larger" not in str(error) or len(lines.of_row) > 1:
+                found.first = found.first or line
+        else:
+            if row:
+                found.widths[len(row)] += 1
+
+
+def _as_text(lines: Iterable[str], delimiter: str) -> int:
+    """Rows that a file has where quotation marks are text; none where most that open also close."""
+    widths = Counter[int]()
+    closed = opened = 0
+    for line in lines:
+        if not (text := line.rstrip("\r\n")) or text.count(delimiter) > MOST_CELLS:
+            continue
+        cells = text.split(delimiter)
+        widths[len(cells)] += 1
+        opens = sum(cell.startswith('"') for cell in cells)
+        opened += opens
+        closed += min(opens, sum(len(cell) > 1 and cell.endswith('"') for cell in cells))
+    return 0 if 2 * closed > opened else max(widths.values(), default=0)
+
+
+def opened_table(
+    path: Path, limits: ReadLimits, on_bad_row: OnBadRow, part: str = ""
+) -> Contents:
+    """The table in a text file of any name; JSON lines where it begins as they do."""
+    file = TextFile(path, limits, on_bad_row)
+    if file.text(SAMPLE).lstrip().startswith("{"):
+        return contents_of_lines(file, on_bad_row)
+    return delimited(file, limits, on_bad_row)
+
+
+CSV_READER = Reader((".csv", ".tsv", ".txt"), opened_table, packed=True)

@@ -1,117 +1,259 @@
-"""An Excel workbook (.xlsx) -> rows: the first sheet that is a table, as it is unpacked.
+"""A workbook (.xlsx, .xls, .ods) -> rows, as calamine reads it in a process of its own.
 
-Its parts are read with expat, and nothing is built of them but the row at hand, because the
-libraries do not hold up (bench/RESULTS.md): calamine allots the whole rectangle between two cells,
-so that 2 KB abort the process; openpyxl needs a guard in front of it that is a third of this code,
-and even then refuses a sound workbook for an odd margin, or all of one for one bad cell.
+One sheet is read, or all: below the names of its columns, and whatever title stands above those.
 """
 
-from collections.abc import Generator, Iterator
+import json
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-from zipfile import ZipFile
+from typing import Any
 
 from corpus.records import CorpusError
+from corpus.sandbox import ChildError, lines_of_child
 from corpus.text import shortened
 
 from .archive import opened_zip
-from .cells import Fault, Sheet, SheetRow, Strings, Styles, letters_of
-from .package import parsed, read_book, refuse_old
-from .rows import Meter, OnBadRow, ReadLimits, Row, Table, refuse
+from .header import column_names, header_of, numbered_names, say_titles
+from .rows import (
+    Contents,
+    Meter,
+    OnBadRow,
+    Reader,
+    ReadLimits,
+    Remark,
+    Row,
+    Table,
+    of_packed,
+    refuse,
+)
+
+OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+"""How a workbook of before 2007 begins, or one with a password."""
+ZIP = b"PK\x03\x04"
+OF_EXCEL = (b"[Content_Types].xml", b"docProps/", b"xl/workbook",
+            b"application/vnd.oasis.opendocument.spreadsheet")
+"""What the zip that a workbook is begins with."""
+ALL = "all"
+MEMORY = 3_000
+"""Megabytes that reading a workbook may take: a million rows of ten columns take a third."""
+SaidOfSheet = tuple[int, dict[int, str], dict[int, tuple[str, int]]]
+"""A row: its number, its cells by column, and those merged with one above: text, its row."""
 
 
-def excel_table(path: Path, limits: ReadLimits) -> Table:
-    """The columns of the sheet that is read, and which sheet that is when there are several."""
-    with closing(_tables(path, limits)) as tables:
-        found = next(tables)
-    others = [name for name in found.all_names if name != found.sheet]
-    notes = [f"Sheet {_quoted(found.sheet)} is read; not read: "
-             f"{', '.join(map(_quoted, others[:10]))}."] if others else []
-    return Table(tuple(found.header.values()), notes=tuple(notes))
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet to read: its columns by their place, and the last row above its rows."""
+
+    name: str
+    columns: Mapping[int, str]
+    above: int
+    known: int
 
 
-def excel_rows(path: Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse) -> Iterator[Row]:
-    """The rows of a workbook's first sheet that has a header and a row under it.
+def excel_table(
+    path: Path, limits: ReadLimits, part: str = "", on_bad_row: OnBadRow = refuse
+) -> Table:
+    """The columns of the sheets that are read, and which those are where there are several."""
+    return _table(_sheets(path, limits, part, on_bad_row))
 
-    The first row that is not empty has the columns' names. Every value is text, as in a CSV
-    file: dates as 2024-05-01, a formula's as it was saved last.
+
+def excel_rows(
+    path: Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse, part: str = ""
+) -> Iterator[Row]:
+    """The rows of a workbook: of its first sheet that is a table, of a named one, or of `all`.
+
+    Every value is text, as in a CSV file: dates as 2024-05-01, a formula's as it was saved last.
+    Cells that are merged with one above have its text.
     """
-    meter = Meter(path.name, limits)
-    with closing(_tables(path, limits)) as tables:
-        found = next(tables)
-        for number, cells in found.rows:
-            where = f"{path.name} sheet {_quoted(found.sheet)} row {number}"
-            fields = {name: cells.get(column, "") for column, name in found.header.items()}
+    return _rows(path, limits, _sheets(path, limits, part, lambda error: None)[0])
+
+
+def _open(path: Path, limits: ReadLimits, on_bad_row: OnBadRow, part: str) -> Contents:
+    found = _sheets(path, limits, part, on_bad_row)
+    table = _table(found)
+    for note in table.notes:
+        on_bad_row(Remark(note))
+    return Contents("Excel", _rows(path, limits, found[0]), table.names)
+
+
+def is_workbook(start: bytes) -> bool:
+    """Whether a file that begins so is a workbook, whatever it is called."""
+    return start.startswith(OLE) or start.startswith(ZIP) and any(
+        name in start for name in OF_EXCEL)
+
+
+EXCEL_READER = Reader((".xlsx", ".xlsm", ".xls", ".ods"), _open, is_workbook, parts="sheet")
+
+
+# --- which sheets
+
+
+def _table(found: tuple[list[Sheet], list[str]]) -> Table:
+    sheets, others = found
+    names = tuple(dict.fromkeys(name for sheet in sheets for name in sheet.columns.values()))
+    if not others and len(sheets) == 1:
+        return Table(names)
+    read = f"Sheet {_listed([sheet.name for sheet in sheets])} is read" if len(sheets) == 1 else (
+        f"{len(sheets)} sheets are read ({_listed([sheet.name for sheet in sheets])})")
+    unread = f"; not read: {_listed(others)}. Another, or all, is read with --sheet" \
+        if others else ""
+    return Table(names, notes=(f"{read}{unread}.",))
+
+
+def _sheets(
+    path: Path, limits: ReadLimits, part: str, on_bad_row: OnBadRow
+) -> tuple[list[Sheet], list[str]]:
+    """The sheets to read, and the names of the others."""
+    _refuse_traps(path, limits)
+    with closing(_printed(path)) as lines:
+        listed: Mapping[str, Any] = next(lines)
+        names: list[str] = listed["sheets"]
+        first = _first_rows(lines)
+    visible = names[: len(names) - listed["hidden"]]
+    if part and part != ALL and part not in names:
+        raise CorpusError(f"{path.name} has no sheet {_quoted(part)}: it has {_listed(names)}.")
+    asked = visible if part == ALL else [part] if part else names
+    said: dict[str, list[CorpusError]] = {name: [] for name in asked}
+    tables = [sheet for name in asked
+              if (sheet := _sheet(path.name, name, first[name], limits, said[name].append))]
+    if not tables:
+        raise CorpusError(f"{path.name} has no sheet with a row of column names and rows under it.")
+    chosen = tables if part == ALL else [_first_table(tables, visible)]
+    for sheet in chosen:
+        for error in said[sheet.name]:
+            on_bad_row(error)
+    return chosen, [name for name in names if name not in {sheet.name for sheet in chosen}]
+
+
+def _first_table(tables: Sequence[Sheet], visible: Sequence[str]) -> Sheet:
+    """The sheet to read where nobody says which: a cover or a list of notes is none, mostly."""
+    seen = [sheet for sheet in tables if sheet.name in visible] or tables
+    return next((sheet for sheet in seen if sheet.known > 1), None) or next(
+        (sheet for sheet in seen if len(sheet.columns) > 1), seen[0])
+
+
+def _sheet(
+    file: str, name: str, rows: Sequence[SaidOfSheet], limits: ReadLimits, on_bad_row: OnBadRow
+) -> Sheet | None:
+    """The columns of a sheet by its first rows; None where it is no table."""
+    if len(rows) < 2:
+        return None
+    where = f"{file} sheet {_quoted(name)}"
+    width = max(max(cells) for _, cells, _ in rows)
+    least = min(min(cells) for _, cells, _ in rows)
+    used = [column for column in range(least, width + 1) if any(column in row[1] for row in rows)]
+    if len(used) > limits.columns:
+        Meter(file, limits).hold(columns=len(used))
+    header = header_of([[cells.get(column, "") for column in used] for _, cells, _ in rows])
+    if header.at is None:
+        called = numbered_names(len(used), where, on_bad_row)
+        return Sheet(name, dict(zip(used, called, strict=True)), rows[0][0] - 1, 0)
+    if header.at + 1 >= len(rows):
+        return None
+    say_titles([list(cells.values()) for _, cells, _ in rows[: header.at]], where, on_bad_row)
+    below = [column for column in used
+             if any(column in cells for _, cells, _ in rows[header.at:])]
+    called = column_names([rows[header.at][1].get(column, "") for column in below], where,
+                          on_bad_row)
+    return Sheet(name, dict(zip(below, called, strict=True)), rows[header.at][0], header.known)
+
+
+# --- what the other process says
+
+
+def _rows(path: Path, limits: ReadLimits, sheets: Sequence[Sheet]) -> Iterator[Row]:
+    meter = Meter(path.name, of_packed(limits))
+    by_name = {sheet.name: sheet for sheet in sheets}
+    with closing(_printed(path, *by_name)) as lines:
+        next(lines)
+        sheet = sheets[0]
+        for line in lines:
+            if isinstance(line, dict):
+                sheet = by_name[line["sheet"]]
+                continue
+            number, cells, filled = _row(line)
+            if number <= sheet.above:
+                continue
+            cells |= {column: text for column, (text, row) in filled.items() if row > sheet.above}
+            fields = {name: cells.get(column, "") for column, name in sheet.columns.items()}
             meter.row(fields)
-            faults = [f"{where}: cell {letters_of(column)}{number} {cells[column]}."
-                      for column in found.header if isinstance(cells.get(column), Fault)]
-            if faults:
-                on_bad_row(CorpusError(faults[0]))
-            elif any(fields.values()):
-                yield where, fields
+            if any(fields.values()):
+                yield f"{path.name} sheet {_quoted(sheet.name)} row {number}", fields
 
 
-class _Found(NamedTuple):
-    """The sheet to read: its columns by their place, its rows, and what sheets there are."""
+def _first_rows(lines: Iterator[Any]) -> dict[str, list[SaidOfSheet]]:
+    """The first rows of each sheet."""
+    first: dict[str, list[SaidOfSheet]] = {}
+    rows: list[SaidOfSheet] = []
+    for line in lines:
+        if isinstance(line, dict):
+            rows = first.setdefault(line["sheet"], [])
+        else:
+            rows.append(_row(line))
+    return first
 
-    sheet: str
-    header: dict[int, str]
-    rows: Iterator[SheetRow]
-    all_names: tuple[str, ...]
+
+def _row(line: Any) -> SaidOfSheet:
+    number, cells, filled = line
+    return number, {int(column): text for column, text in cells.items()}, {
+        int(column): (text, row) for column, (text, row) in filled.items()}
 
 
-def _tables(path: Path, limits: ReadLimits) -> Generator[_Found, None, None]:
-    """Yields the sheet to read, once; the file is open as long as this has not ended."""
-    meter = Meter(path.name, limits)
+def _printed(path: Path, *sheets: str) -> Generator[Any, None, None]:
+    """What the process that reads a workbook prints. CorpusError says what went wrong in it."""
+    try:
+        for text in lines_of_child("corpus.readers.workbook", MEMORY, str(path.absolute()),
+                                   *sheets):
+            line = json.loads(text)
+            if isinstance(line, dict) and "error" in line:
+                raise CorpusError(_sentence(path, line["kind"], line["error"]))
+            yield line
+    except ChildError as error:
+        raise CorpusError(
+            f"{path.name} cannot be read within {MEMORY:,} MB of memory: its sheets are larger, or "
+            "say they are. Delete the empty rows and columns beside the data, or save it as CSV."
+        ) from error
+
+
+def _sentence(path: Path, kind: str, text: str) -> str:
+    if kind == "PasswordError" or _is_encrypted(path):
+        return f"{path.name} is encrypted: open it, take its password off, and save it."
+    said = shortened(f"{kind}: {text}", 120).rstrip(".")
+    return (f"{path.name} is no whole workbook ({said}): save it again as .xlsx, or as CSV."
+            )
+
+
+def _is_encrypted(path: Path) -> bool:
+    with open(path, "rb") as file:
+        start = file.read(1 << 20)
+    return start.startswith(OLE) and "EncryptedPackage".encode("utf-16-le") in start
+
+
+def _refuse_traps(path: Path, limits: ReadLimits) -> None:
+    """Refuse a workbook that is no whole zip, or says itself that it unpacks to too much."""
+    meter = Meter(path.name, of_packed(limits))
     try:
         meter.hold(bytes=path.stat().st_size)
-        refuse_old(path)
+        with open(path, "rb") as file:
+            start = file.read(len(OLE))
     except OSError as error:
         raise CorpusError(f"{path.name} cannot be read: {error.strerror}.") from error
+    if start == OLE:
+        return
+    if not start.startswith(ZIP):
+        raise CorpusError(f"{path.name} is no workbook, whatever it is called: save it again as "
+                          ".xlsx, or as CSV.")
     with opened_zip(path) as archive:
-        book = read_book(archive, meter)
-        strings, styles = Strings(), Styles()
-        for name, part in ((book.strings, strings), (book.styles, styles)):
-            if name is not None:
-                for _ in parsed(archive, name, meter, part):
-                    pass
-        names = tuple(name for name, _ in book.sheets)
-        for name, place in book.sheets:
-            where = f"{path.name} sheet {_quoted(name)}"
-            sheet = Sheet(where, strings.texts, styles.dates, book.from_1904)
-            rows = _rows(archive, place, meter, sheet)
-            first = list(islice(rows, 2))
-            if len(first) == 2:
-                header = _header(where, first[0])
-                meter.hold(columns=len(header))
-                yield _Found(name, header, _chained(first[1], rows), names)
-                return
-    raise CorpusError(f"{path.name} has no sheet with a row of column names and rows under it.")
+        size = sum(member.file_size for member in archive.infolist())
+        if size > meter.limits.bytes:
+            meter.more(size)
 
 
-def _rows(archive: ZipFile, place: str, meter: Meter, sheet: Sheet) -> Iterator[SheetRow]:
-    for _ in parsed(archive, place, meter, sheet):
-        yield from sheet.ready
-        sheet.ready.clear()
-
-
-def _chained(first: SheetRow, rest: Iterator[SheetRow]) -> Iterator[SheetRow]:
-    yield first
-    yield from rest
-
-
-def _header(where: str, row: SheetRow) -> dict[int, str]:
-    header: dict[int, str] = {}
-    for column, name in row.cells.items():
-        if isinstance(name, Fault):
-            raise CorpusError(f"{where}: cell {letters_of(column)}{row.number} {name}.")
-        name = name.strip()
-        if name in header.values():
-            raise CorpusError(f"{where} has two columns named {shortened(name)!r}: rename one.")
-        header[column] = name
-    return header
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(_quoted, names[:10])) + (
+        f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def _quoted(name: str) -> str:

@@ -1,4 +1,7 @@
-"""JSON -> rows: one object a line, a list of objects, or columns that are lists."""
+"""JSON -> rows: one object a line, a list of objects, or columns that are lists.
+
+Each is told by what the file holds: `.json` may be lines, and `.jsonl` a list.
+"""
 
 import json
 import re
@@ -10,9 +13,10 @@ from typing import Any
 from corpus.records import CorpusError
 
 from .clean import quoted
+from .nested.collection import write_collection
 from .nested.documents import Document, document
 from .nested.layouts import ITEM
-from .rows import WHOLE, OnBadRow, ReadLimits, Remark, Row, each, refuse
+from .rows import WHOLE, Contents, OnBadRow, Reader, ReadLimits, Remark, Row, each, refuse
 from .text import TextFile
 
 EXAMPLE = '[{"question": "…", "answer": "…"}, …].'
@@ -27,6 +31,8 @@ NAMED = (
 """Keys of well-known files that hold no pairs, and what to say of them."""
 SPACE = re.compile(r"[ \t\r\n]*")
 DECODER = json.JSONDecoder()
+SAMPLE = 1 << 16
+"""Characters within which the first value of a file of lines ends, or it is not read as one."""
 
 
 def json_lines(
@@ -69,6 +75,9 @@ def json_rows(file: TextFile, on_bad_row: OnBadRow) -> JsonRows:
         return JsonRows("JSON", each(_items(text, start, file.path.name), _object, on_bad_row))
     value, end = _value(text, start, file.path.name)
     if _after_space(text, end) < len(text):
+        if "\n" in text[start:end]:
+            values = _one_by_one(text, start, file.path.name)
+            return JsonRows("JSON", each(values, _object, on_bad_row))
         del text, value
         return JsonRows("JSON lines", rows_of_lines(file, on_bad_row))
     found = document(value)
@@ -79,6 +88,58 @@ def json_rows(file: TextFile, on_bad_row: OnBadRow) -> JsonRows:
     places = ((f"{file.path.name} row {number}", row) for number, row in enumerate(found.rows, 1))
     layout = f"JSON, {found.layout}" if found.layout else "JSON"
     return JsonRows(layout, each(places, _object, on_bad_row), found)
+
+
+def opened_json(
+    path: Path, limits: ReadLimits, on_bad_row: OnBadRow, part: str = ""
+) -> Contents:
+    """The rows of a JSON file, whatever its layout."""
+    file = TextFile(path, limits, on_bad_row)
+    return _contents(file, json_rows(file, on_bad_row))
+
+
+def opened_lines(
+    path: Path, limits: ReadLimits, on_bad_row: OnBadRow, part: str = ""
+) -> Contents:
+    """The rows of a file of JSON lines, though it may be a list or objects over several lines."""
+    return contents_of_lines(TextFile(path, limits, on_bad_row), on_bad_row)
+
+
+def contents_of_lines(file: TextFile, on_bad_row: OnBadRow) -> Contents:
+    """The same of a file that is open."""
+    if _is_lines(file):
+        return _contents(file, JsonRows("JSON lines", rows_of_lines(file, on_bad_row)))
+    return _contents(file, json_rows(file, on_bad_row))
+
+
+def _contents(file: TextFile, held: JsonRows) -> Contents:
+    judged = held.document.judged if held.document else None
+    return Contents(held.format, held.rows, free=True, encoding=file.encoding, text=file,
+                    collection=write_collection(judged) if judged else None)
+
+
+def _is_lines(file: TextFile) -> bool:
+    """Whether each line holds a value; else the first ends in a later line, or is a list."""
+    first = next((line for line in file.lines() if line.strip()), "")
+    try:
+        value = json.loads(first)
+    except (ValueError, RecursionError):
+        sample = file.text(SAMPLE)
+        try:
+            _, end = DECODER.raw_decode(sample, _after_space(sample, 0))
+        except (ValueError, RecursionError):
+            return not sample.lstrip().startswith("[\n")
+        return "\n" not in sample[:end].lstrip()
+    return not (isinstance(value, list) and value and isinstance(value[0], dict))
+
+
+def _one_by_one(text: str, start: int, name: str) -> Iterator[tuple[str, Any]]:
+    """Objects that follow each other, each over as many lines as it likes."""
+    place, number = start, 1
+    while place < len(text):
+        value, place = _value(text, place, name)
+        yield f"{name} row {number}", value
+        place, number = _after_space(text, place), number + 1
 
 
 def _items(text: str, start: int, name: str) -> Iterator[tuple[str, Any]]:
@@ -155,3 +216,7 @@ def _of_list(values: list[Any]) -> dict[str, Any] | None:
     if not plain or texts < 2:
         return None
     return {f"{ITEM}{number}": value for number, value in enumerate(values, 1)}
+
+
+JSON_READER = Reader((".json",), opened_json, packed=True)
+LINES_READER = Reader((".jsonl", ".ndjson"), opened_lines, packed=True)

@@ -1,48 +1,46 @@
-"""Whatever somebody brings -> a table's rows, or a folder in BEIR layout: by what is in it."""
+"""Whatever somebody brings -> the tables in it, or a folder in BEIR layout: by what is in it."""
 
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
 from corpus.columns import Columns, Guess, guess_columns
 from corpus.records import CorpusError
 
-from .clean import HALF
-from .csv import delimited
+from .clean import HALF, say_mojibake
+from .folder import BEIR_TEXTS, beir_name, files_in, layout_of, stem_of
 from .hub import Choices, hub_choices, hub_rows, is_hub_source, parse
-from .jsonl import json_rows, rows_of_lines
-from .nested.collection import write_collection
 from .nested.layouts import unfolded
+from .registry import (
+    IN_FOLDERS,
+    READERS,
+    reader_of,
+    refuse_binary,
+    unknown,
+)
 from .rows import (
-    USUAL,
+    Contents,
+    Measured,
     OnBadRow,
     ReadLimits,
     Remark,
     Row,
-    Table,
     TooMuchError,
     bounded,
+    of_packed,
     patient,
     refuse,
 )
-from .text import TextFile
 
-SOURCE_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".zip")
-"""What the files that can be brought end with."""
-LINES_SUFFIXES = (".jsonl", ".ndjson")
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
-EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 FIRST_ROWS = 100
 """Rows that are looked at to tell columns."""
 LONGEST_NAME = 200
 START = 4096
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-OF_EXCEL = (b"[Content_Types].xml", b"docProps/", b"xl/workbook")
-"""What the zip that an Excel file is begins with."""
-OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+GZIP = b"\x1f\x8b"
 
 
 @dataclass
@@ -52,8 +50,9 @@ class Source:
     name: what it is called; file: what sentences call it; origin: where it is from, if not there.
     Of a table, names: its columns as its head gives them, or as the first rows have them where each
     row has names of its own (`free`). row_count: where it is known. folder: of BEIR, which has no
-    rows. choices: what else a data set of the Hub offers. layouts: what nested rows were unfolded;
-    told: the columns of what came of that, where the layout leaves no doubt.
+    rows. parts: split -> its rows, where files bring splits of their own; `rows` are all of them.
+    choices: what else a data set of the Hub offers. layouts: what nested rows were unfolded; told:
+    the columns of what came of that, where the layout leaves no doubt.
     """
 
     name: str
@@ -66,9 +65,10 @@ class Source:
     first: Sequence[Row] = ()
     rows: Iterator[Row] = iter(())
     row_count: int | None = None
-    text: TextFile | None = None
+    text: Measured | None = None
     origin: str = ""
     choices: Choices | None = None
+    parts: Mapping[str, "Source"] = field(default_factory=dict)
     layouts: tuple[str, ...] = ()
     told: Columns | None = None
 
@@ -77,6 +77,13 @@ class Source:
         """`pairs` or `beir`."""
         return "beir" if self.folder else "pairs"
 
+    def tables(self) -> Iterator[tuple[str, Iterator[Row]]]:
+        """Each split with its rows; "" for the rows of a source that brings no splits."""
+        if not self.parts:
+            yield "", self.rows
+        for split, source in self.parts.items():
+            yield split, source.rows
+
     def guess(self) -> Guess | None:
         """Which of its columns hold what."""
         if self.told:
@@ -84,48 +91,43 @@ class Source:
         return guess_columns(self.names, [fields for _, fields in self.first])
 
 
+@dataclass(frozen=True)
+class _How:
+    """How to read: the limits, whom to tell, and which part of a file that has several."""
+
+    limits: ReadLimits
+    on_bad_row: OnBadRow
+    part: str
+    stack: ExitStack
+
+
 @contextmanager
 def opened(
     source: str | Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse, *, config: str = "",
-    split: str = "", beside: Path | None = None, most_bad: int | None = None,
+    split: str = "", sheet: str = "", beside: Path | None = None, most_bad: int | None = None,
 ) -> Iterator[Source]:
-    """Open a file, a folder in BEIR layout, or a data set of the Hub (`hf:OWNER/NAME@REVISION`).
+    """Open a file, a folder, or a data set of the Hub (`hf:OWNER/NAME@REVISION`).
 
-    A zip is unpacked into a folder that is gone afterwards, `beside` others. Raises CorpusError
-    for what is no data, TooMuchError for what is too much: for more bad rows than `most_bad` too
-    (as a rule, than there may be rows).
+    A folder, or a zip of one, is in BEIR layout or holds files of pairs, one for each split it may
+    be. A zip is unpacked into a folder that is gone afterwards, `beside` others. sheet: of a
+    workbook, or `all`. Raises CorpusError for what is no data, TooMuchError for what is too much:
+    for more bad rows than `most_bad` too (as a rule, than there may be rows).
     """
     path = Path(source)
     on_bad_row = patient(on_bad_row, limits.rows if most_bad is None else most_bad, path.name)
     with ExitStack() as stack:
+        how = _How(limits, on_bad_row, sheet, stack)
         if is_hub_source(str(source)):
-            found = _hub(str(source), config, split, limits, on_bad_row)
-            stack.callback(_close, found.rows)
-            yield _looked_into(found, limits, on_bad_row)
-            return
-        if (start := _start(path)) is None:
-            yield _folder(path, path.name, "BEIR folder")
-            return
-        packed = start.startswith(ZIP) or path.suffix.lower() == ".zip"
-        inner = path
-        if packed and not _is_excel(path, start):
+            yield _looked_into(_hub(str(source), config, split, limits, on_bad_row), how)
+        elif (start := _start(path)) is None:
+            yield _of_folder(path, path.name, "", how)
+        elif _is_packed(path, start):
             inner = _unpacked(path, limits, stack, beside)
-            if inner.is_dir():
-                yield _folder(inner, path.stem, "BEIR folder in a zip")
-                return
-            start = _start(inner) or b""
-        found = _table(inner, start, limits, on_bad_row, stack)
-        found.name = path.stem
-        if inner != path:
-            found.format += ", in a zip"
-        stack.callback(_close, found.rows)
-        yield _looked_into(found, limits, on_bad_row)
-
-
-def _close(rows: Iterator[Row]) -> None:
-    """Let go of what rows are read from, though some of them were not."""
-    if isinstance(rows, Generator):
-        rows.close()
+            found = (_of_folder(inner, path.stem, " in a zip", how) if inner.is_dir()
+                     else _of_files([inner], path.stem, ", in a zip", how))
+            yield found
+        else:
+            yield _of_files([path], stem_of(path.name), "", how)
 
 
 def _start(path: Path) -> bytes | None:
@@ -141,9 +143,16 @@ def _start(path: Path) -> bytes | None:
         raise CorpusError(f"{path.name[:80]} cannot be read: {error.strerror}.") from error
 
 
-def _is_excel(path: Path, start: bytes) -> bool:
-    return path.suffix.lower() in EXCEL_SUFFIXES or (
-        path.suffix.lower() != ".zip" and any(name in start for name in OF_EXCEL))
+# --- containers
+
+
+def _is_packed(path: Path, start: bytes) -> bool:
+    """Whether a file is a zip of data, and not one that a format of tables is made of."""
+    if path.suffix.lower() == ".zip":
+        return True
+    refuse_binary(start, path.name)
+    reader = reader_of(path, start)
+    return start.startswith(ZIP) and not (reader and (reader.begins(start) or reader.parts))
 
 
 def _unpacked(path: Path, limits: ReadLimits, stack: ExitStack, beside: Path | None) -> Path:
@@ -153,87 +162,107 @@ def _unpacked(path: Path, limits: ReadLimits, stack: ExitStack, beside: Path | N
         into = stack.enter_context(
             tempfile.TemporaryDirectory(prefix=".unpacked-", dir=beside, ignore_cleanup_errors=True)
         )
-        return unpacked(path, Path(into) / "data", _of_packed(limits))
+        return unpacked(path, Path(into) / "data", of_packed(limits), IN_FOLDERS)
     except OSError as error:
         raise CorpusError(f"{path.name} cannot be unpacked: {error.strerror}.") from error
 
 
-def _of_packed(limits: ReadLimits) -> ReadLimits:
-    """Limits for what unpacks to more than it is: nobody's own file is to fill the disk."""
-    return replace(limits, bytes=min(limits.bytes, USUAL.bytes))
+def _of_folder(path: Path, name: str, where: str, how: _How) -> Source:
+    """A folder: in BEIR layout, or of files that are one table, or one table a split."""
+    layout = layout_of(files_in(path), name, IN_FOLDERS)
+    if layout.beir:
+        folder = path / layout.top
+        if not any(called.startswith(BEIR_TEXTS[1]) for called in layout.beir):
+            raise _no_data(name, BEIR_TEXTS[1])
+        return Source(name, name, f"BEIR folder{where}", folder=folder)
+    if not layout.tables:
+        raise _no_data(name, BEIR_TEXTS[0])
+    if "" in layout.tables:
+        files = [path / file for file in layout.tables[""]]
+        return _of_files(files, name, f", in a folder{where}", how)
+    parts = {split: _of_files([path / file for file in files], f"{name} {split}", "", how)
+             for split, files in layout.tables.items()}
+    if any(part.folder for part in parts.values()):
+        raise CorpusError(f"{name} holds a collection with its own judgements for each split: give "
+                          "one of its files.")
+    how.on_bad_row(Remark(
+        f"{name} brings its own splits ({', '.join(parts)}), which are kept: what is in a split's "
+        "files stays in it."))
+    return _of_parts(parts, name, f", in a folder{where}")
 
 
-def _folder(path: Path, name: str, kind: str) -> Source:
-    for needed in ("corpus.jsonl", "queries.jsonl"):
-        if not (path / needed).is_file():
-            raise CorpusError(f"{name} has no {needed}: a folder is read in BEIR layout, with "
-                              "corpus.jsonl, queries.jsonl and qrels.")
-    return Source(name, name, kind, folder=path)
+def _of_parts(parts: Mapping[str, Source], name: str, where: str) -> Source:
+    first = next(iter(parts.values()))
+    counts = [part.row_count for part in parts.values()]
+    return Source(
+        name, name, first.format + where, first.encoding, names=first.names, free=first.free,
+        first=first.first, rows=chain.from_iterable(part.rows for part in parts.values()),
+        row_count=None if None in counts else sum(count or 0 for count in counts), parts=parts,
+        layouts=first.layouts, told=first.told)
 
 
-def _table(
-    path: Path, start: bytes, limits: ReadLimits, on_bad_row: OnBadRow, stack: ExitStack
-) -> Source:
-    suffix = path.suffix.lower()
-    if start.startswith(OLD_OFFICE):
-        raise CorpusError(f"{path.name} is an Excel file of the old kind, or under a password: "
-                          "save it as .xlsx without one, or as CSV.")
-    if start.startswith(b"PAR1") or suffix == ".parquet":
-        from .parquet import parquet_rows, parquet_table
-
-        return _of_table(path, "Parquet", parquet_table(path, limits),
-                         parquet_rows(path, limits, on_bad_row), on_bad_row)
-    if start.startswith(ZIP) or suffix in EXCEL_SUFFIXES:
-        from .excel import excel_rows, excel_table
-
-        most = _of_packed(limits)
-        return _of_table(path, "Excel", excel_table(path, most),
-                         excel_rows(path, most, on_bad_row), on_bad_row)
-    if suffix in (*LINES_SUFFIXES, ".json", *TABLE_SUFFIXES):
-        return _of_text(path, start, limits, on_bad_row, stack)
-    raise CorpusError(
-        f"{path.name[:80]}: pairs are read from {', '.join(SOURCE_SUFFIXES)}, not "
-        f"{path.suffix[:20]!r}."
-    )
+def _no_data(name: str, lacking: str) -> CorpusError:
+    return CorpusError(
+        f"{name} has no {lacking}: a folder is read in BEIR layout, with corpus.jsonl, "
+        f"queries.jsonl and qrels, or as files of pairs ({', '.join(IN_FOLDERS)}), which may be "
+        "one for each of train, dev and test.")
 
 
-def _of_table(
-    path: Path, kind: str, table: Table, rows: Iterator[Row], on_bad_row: OnBadRow
-) -> Source:
-    for note in table.notes:
-        on_bad_row(Remark(note))
-    return Source(path.stem, path.name, kind, names=table.names, rows=rows, row_count=table.rows)
+# --- tables
 
 
-def _of_text(
-    path: Path, start: bytes, limits: ReadLimits, on_bad_row: OnBadRow, stack: ExitStack
-) -> Source:
-    file = TextFile(path, limits, on_bad_row)
-    found = Source(path.stem, path.name, "JSON lines", file.encoding, text=file, free=True)
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        held = json_rows(file, on_bad_row)
-        found.format, found.rows = held.format, held.rows
-        if held.document and (judged := held.document.judged):
-            found.folder = stack.enter_context(write_collection(judged))
-    elif suffix in LINES_SUFFIXES or file.text(START).lstrip().startswith("{"):
-        found.rows = rows_of_lines(file, on_bad_row)
-    else:
-        table = delimited(file, limits, on_bad_row)
-        found.format, found.names, found.rows = table.format, table.names, table.rows
-        found.free = False
+def _of_files(files: Sequence[Path], name: str, where: str, how: _How) -> Source:
+    """A table in a file, or in several that follow each other."""
+    contents = _contents(files[0], how)
+    alone = len(files) == 1
+    if contents.collection and alone:
+        return Source(name, files[0].name, contents.format + where, contents.encoding,
+                      folder=how.stack.enter_context(contents.collection))
+    rows = chain(contents.rows, *(_later(file, how) for file in files[1:]))
+    return _looked_into(Source(
+        name, files[0].name, contents.format + where, contents.encoding, names=contents.names,
+        free=contents.free, rows=rows, row_count=contents.row_count if alone else None,
+        text=contents.text if alone else None), how)
+
+
+def _later(path: Path, how: _How) -> Iterator[Row]:
+    yield from _contents(path, how).rows
+
+
+def _contents(path: Path, how: _How) -> Contents:
+    """What the reader of a file's format makes of it."""
+    start = _start(path) or b""
+    refuse_binary(start, path.name)
+    reader = reader_of(path, start)
+    packed = start.startswith(GZIP)
+    if beir_name(path.name).startswith("qrels") or packed and not reader:
+        reader = next(one for one in READERS if ".csv" in one.suffixes)  # it tells what it is
+    if reader is None:
+        raise unknown(path.name)
+    if packed and not reader.packed:
+        raise CorpusError(f"{path.name} is packed with gzip, and only text is read so: unpack it "
+                          "first.")
+    if how.part and not reader.parts:
+        raise CorpusError(f"{path.name} has no sheets to choose from: leave --sheet out.")
+    found = reader.open(path, how.limits, how.on_bad_row, how.part)
+    how.stack.callback(_close, found.rows)
     return found
 
 
-def _looked_into(found: Source, limits: ReadLimits, on_bad_row: OnBadRow) -> Source:
+def _close(rows: Iterator[Row]) -> None:
+    """Let go of what rows are read from, though some of them were not."""
+    if isinstance(rows, Generator):
+        rows.close()
+
+
+def _looked_into(found: Source, how: _How) -> Source:
     """The same source with its first rows looked at, its columns known, and its limits kept.
 
     Nested rows are unfolded; of those it is not known how many they make.
     """
-    if found.folder:
-        return found
-    unnested = unfolded(bounded(found.rows, limits, found.file), on_bad_row)
-    rows = bounded(unnested.rows, limits, found.file)
+    how.stack.callback(_close, found.rows)
+    unnested = unfolded(bounded(found.rows, how.limits, found.file), how.on_bad_row)
+    rows = bounded(unnested.rows, how.limits, found.file)
     if unnested.layouts:
         found.layouts, found.told = unnested.layouts, unnested.columns
         found.format = ", ".join(dict.fromkeys((found.format, *unnested.layouts)))
@@ -244,18 +273,23 @@ def _looked_into(found: Source, limits: ReadLimits, on_bad_row: OnBadRow) -> Sou
         found.row_count = len(found.first)
     if found.free:
         found.names = tuple(dict.fromkeys(name for _, row in found.first for name in row))
-        if len(found.names) > limits.columns:
-            raise TooMuchError(f"{found.file} has {len(found.names):,} columns in its first rows; "
-                               f"at most {limits.columns:,} are read.")
-    usable = tuple(name for name in found.names if len(name) <= LONGEST_NAME
-                   and not HALF.search(name))
-    if usable != found.names:
-        on_bad_row(Remark(
-            f"{found.file} has {len(found.names) - len(usable):,} columns whose names have over "
+    found.names = _usable(found.names, found.file, how)
+    say_mojibake(found.first, found.file, how.on_bad_row)
+    return found
+
+
+def _usable(names: tuple[str, ...], file: str, how: _How) -> tuple[str, ...]:
+    """The names of columns that can be shown; it is said where there are others."""
+    if len(names) > how.limits.columns:
+        raise TooMuchError(f"{file} has {len(names):,} columns in its first rows; at most "
+                           f"{how.limits.columns:,} are read.")
+    usable = tuple(name for name in names if len(name) <= LONGEST_NAME and not HALF.search(name))
+    if usable != names:
+        how.on_bad_row(Remark(
+            f"{file} has {len(names) - len(usable):,} columns whose names have over "
             f"{LONGEST_NAME} characters or are no text: they are not read."
         ))
-        found.names = usable
-    return found
+    return usable
 
 
 def _hub(source: str, config: str, split: str, limits: ReadLimits, on_bad_row: OnBadRow) -> Source:

@@ -1,6 +1,6 @@
-"""Parquet -> rows: in small batches, because what the file says of its own size may be a lie."""
+"""Parquet and Arrow -> rows: in small batches, since what a file says of its size may be a lie."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,23 @@ from typing import Any
 from corpus.records import CorpusError
 from corpus.text import shortened
 
-from .rows import Meter, OnBadRow, ReadLimits, Row, Table, TooMuchError, refuse
+from .rows import (
+    Contents,
+    Meter,
+    OnBadRow,
+    Open,
+    Reader,
+    ReadLimits,
+    Remark,
+    Row,
+    Table,
+    TooMuchError,
+    refuse,
+)
 
+ARROW = b"ARROW1"
+ARROW_STREAM = b"\xff\xff\xff\xff"
+"""How Arrow's two kinds of files begin; `datasets` saves the second."""
 BATCH, BATCH_OF_LISTS = 256, 32
 """Rows that are decoded at once: a list may hold the same long text in each of them."""
 DEEPEST = 6
@@ -41,17 +56,43 @@ def parquet_rows(
             nested = any(_is_list(kind) or _is_nested(kind) for kind in usable.values())
             size = BATCH_OF_LISTS if nested else BATCH
             for batch in file.iter_batches(size, columns=list(usable), use_threads=False):
-                columns = [_values(batch.column(name), limits) for name in usable]
-                for values in zip(*columns, strict=True):
-                    fields = dict(zip(usable, values, strict=True))
-                    meter.row(fields)
-                    where = f"{path.name} row {meter.rows}"
-                    faults = [f"{where}: {shortened(name)} {value}."
-                              for name, value in fields.items() if isinstance(value, _Fault)]
-                    if faults:
-                        on_bad_row(CorpusError(faults[0]))
-                    else:
-                        yield where, fields
+                yield from _rows(batch, usable, meter, on_bad_row)
+
+
+def arrow_table(path: Path, limits: ReadLimits) -> Table:
+    """The columns of an Arrow file, such as `datasets` saves."""
+    with _said(path, "Arrow"), _arrow(path, limits) as (schema, _):
+        usable, notes = _columns(schema, path.name)
+        return Table(tuple(usable), notes=notes)
+
+
+def arrow_rows(path: Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse) -> Iterator[Row]:
+    """The rows of an Arrow file, stream or not; values as `parquet_rows` has them."""
+    meter = Meter(path.name, limits)
+    with _said(path, "Arrow"), _arrow(path, limits) as (schema, batches):
+        usable, _ = _columns(schema, path.name)
+        size = BATCH_OF_LISTS if any(map(_is_list, usable.values())) else BATCH
+        for batch in batches:
+            batch.validate(full=True)  # offsets of a spoilt file lead out of it
+            for start in range(0, batch.num_rows, size):
+                yield from _rows(batch.slice(start, size), usable, meter, on_bad_row)
+
+
+def _rows(
+    batch: Any, usable: dict[str, Any], meter: Meter, on_bad_row: OnBadRow
+) -> Iterator[Row]:
+    """The rows of a batch; one with a value that cannot be read is told of instead."""
+    columns = [_values(batch.column(name), meter.limits) for name in usable]
+    for values in zip(*columns, strict=True):
+        fields = dict(zip(usable, values, strict=True))
+        meter.row(fields)
+        where = f"{meter.name} row {meter.rows}"
+        faults = [f"{where}: {shortened(name)} {value}."
+                  for name, value in fields.items() if isinstance(value, _Fault)]
+        if faults:
+            on_bad_row(CorpusError(faults[0]))
+        else:
+            yield where, fields
 
 
 class _Fault(str):
@@ -70,21 +111,45 @@ def _opened(path: Path, limits: ReadLimits) -> tuple[Any, dict[str, Any], tuple[
         groups = (held.row_group(index) for index in range(held.num_row_groups))
         meter.hold(rows=held.num_rows, columns=held.num_columns,
                    bytes=sum(max(0, group.total_byte_size) for group in groups))
-        schema = file.schema_arrow
-    repeated = {name for name in schema.names if schema.names.count(name) > 1}
+        usable, notes = _columns(file.schema_arrow, path.name)
+    # A text that stands in every row is kept once, not decoded for each: 100 KB can hold 4 GB.
+    # (Not within lists: their dictionaries come in pieces, which pyarrow cannot put together.)
+    texts = [name for name, kind in usable.items() if _is_text(kind)]
+    return parquet.ParquetFile(path, read_dictionary=texts, **how), usable, notes
+
+
+@contextmanager
+def _arrow(path: Path, limits: ReadLimits) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """The schema of an Arrow file, and its batches as they are read."""
+    from pyarrow import OSFile, ipc
+
+    meter = Meter(path.name, limits)
+    meter.hold(bytes=path.stat().st_size)
+    with OSFile(str(path)) as file:
+        if file.read(len(ARROW)) == ARROW:
+            whole = ipc.open_file(file)
+            meter.hold(columns=len(whole.schema))
+            yield whole.schema, map(whole.get_batch, range(whole.num_record_batches))
+        else:
+            file.seek(0)
+            stream = ipc.open_stream(file)
+            meter.hold(columns=len(stream.schema))
+            yield stream.schema, iter(stream)
+
+
+def _columns(schema: Any, name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The columns that can be used (name -> type), and what to say of the others."""
+    repeated = {column for column in schema.names if schema.names.count(column) > 1}
     if repeated:
-        raise CorpusError(f"{path.name} has two columns named {min(repeated)[:80]!r}: rename one.")
+        raise CorpusError(f"{name} has two columns named {min(repeated)[:80]!r}: rename one.")
     usable = {field.name: field.type for field in schema if _usable(field.type)}
     notes = tuple(
         f"Column {field.name[:80]!r} holds {shortened(str(field.type))}, not text: it is left out."
         for field in schema if field.name not in usable
     )
     if not usable:
-        raise CorpusError(f"{path.name} has no column of text. {' '.join(notes[:3])}".strip())
-    # A text that stands in every row is kept once, not decoded for each: 100 KB can hold 4 GB.
-    # (Not within lists: their dictionaries come in pieces, which pyarrow cannot put together.)
-    texts = [name for name, kind in usable.items() if _is_text(kind)]
-    return parquet.ParquetFile(path, read_dictionary=texts, **how), usable, notes
+        raise CorpusError(f"{name} has no column of text. {' '.join(notes[:3])}".strip())
+    return usable, notes
 
 
 def _usable(kind: Any) -> bool:
@@ -200,8 +265,8 @@ def _text(value: Any) -> str | None:
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
-    """What goes wrong in the Parquet library, as a sentence."""
+def _said(path: Path, kind: str = "Parquet") -> Iterator[None]:
+    """What goes wrong in the library that reads a file, as a sentence."""
     from pyarrow import ArrowException
 
     try:
@@ -211,8 +276,29 @@ def _said(path: Path) -> Iterator[None]:
     except MemoryError as error:
         raise TooMuchError(
             f"{path.name} needs more memory than there is for it: give a smaller part of it, or "
-            "write it with smaller row groups."
+            "write it in smaller pieces (row groups)."
         ) from error
     except (ArrowException, OSError, UnicodeDecodeError) as error:
         said = shortened(str(error).replace(str(path), path.name), 200).rstrip(".")
-        raise CorpusError(f"{path.name} cannot be read as Parquet: {said}.") from error
+        raise CorpusError(f"{path.name} cannot be read as {kind}: {said}.") from error
+
+
+def _open(
+    kind: str, look: Callable[[Path, ReadLimits], Table],
+    rows: Callable[[Path, ReadLimits, OnBadRow], Iterator[Row]],
+) -> Open:
+    def opened(path: Path, limits: ReadLimits, on_bad_row: OnBadRow, part: str) -> Contents:
+        table = look(path, limits)
+        for note in table.notes:
+            on_bad_row(Remark(note))
+        return Contents(kind, rows(path, limits, on_bad_row), table.names, row_count=table.rows)
+
+    return opened
+
+
+PARQUET_READER = Reader(
+    (".parquet",), _open("Parquet", parquet_table, parquet_rows),
+    lambda start: start.startswith(b"PAR1"))
+ARROW_READER = Reader(
+    (".arrow", ".feather"), _open("Arrow", arrow_table, arrow_rows),
+    lambda start: start.startswith((ARROW, ARROW_STREAM)))

@@ -1,88 +1,19 @@
-"""Rows of data on their way to a corpus: bounded, and what is said of bad ones."""
+"""Rows of data on their way to a corpus: bounded, and what is said of bad ones.
+
+Every reader gives `Contents`: the columns of one table and an iterator of `Row`s. What is wrong
+with single rows, and what there is to say, goes to an `OnBadRow` as a `CorpusError`.
+"""
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from corpus.records import CorpusError
 
-
-class TooMuchError(CorpusError):
-    """Data over a limit: the message has the figure that was exceeded, and the limit."""
-
-
-@dataclass(frozen=True)
-class ReadLimits:
-    """What is read at most of one source.
-
-    rows: of a table. bytes: of a file, and of what it unpacks to. characters: of one text.
-    columns: of a table.
-    """
-
-    rows: int = 1_000_000
-    bytes: int = 2_000_000_000
-    characters: int = 100_000
-    columns: int = 1_000
-
-
-USUAL = ReadLimits()
-"""What is read where nobody says otherwise."""
-WHOLE = ReadLimits(sys.maxsize, sys.maxsize, sys.maxsize, 100_000)
-"""What is read of one's own files on one's own machine: all of them."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A first look at a table: its columns, how many rows (None: not known), and what to say."""
-
-    names: tuple[str, ...]
-    rows: int | None = None
-    notes: tuple[str, ...] = ()
-
-
-class Meter:
-    """Counts what has been read of one source, and stops at the limits."""
-
-    def __init__(self, name: str, limits: ReadLimits) -> None:
-        self.name, self.limits = name, limits
-        self.rows = self.bytes = 0
-
-    def row(self, fields: Mapping[str, Any]) -> None:
-        """One more row; its texts count as bytes, and at least as many as they have characters."""
-        self.rows += 1
-        self.hold(rows=self.rows)
-        self.more(sum(_length(value) for value in fields.values()))
-
-    def more(self, count: int) -> None:
-        """So many more bytes."""
-        self.bytes += count
-        if self.bytes > self.limits.bytes:
-            raise TooMuchError(
-                f"{self.name} unpacks to more than {self.limits.bytes:,} bytes, which is the "
-                "limit: give a smaller part of it."
-            )
-
-    def hold(self, rows: int = 0, bytes: int = 0, columns: int = 0) -> None:
-        """Refuse what says of itself that it is too much."""
-        for what, count, most in (("rows", rows, self.limits.rows),
-                                  ("bytes", bytes, self.limits.bytes),
-                                  ("columns", columns, self.limits.columns)):
-            if count > most:
-                raise TooMuchError(
-                    f"{self.name} has {count:,} {what}, and the limit is {most:,}: give a smaller "
-                    "part of it."
-                )
-
-
-def _length(value: object) -> int:
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, Mapping):
-        return sum(_length(part) for pair in value.items() for part in pair)
-    if isinstance(value, Collection):
-        return sum(_length(part) for part in value)
-    return 8
+# --- what a row is
 
 
 Row = tuple[str, Mapping[str, Any]]
@@ -93,6 +24,13 @@ OnBadRow = Callable[[CorpusError], None]
 
 Raw = TypeVar("Raw")
 Read = TypeVar("Read")
+
+
+# --- what is wrong with one, or worth saying
+
+
+class TooMuchError(CorpusError):
+    """Data over a limit: the message has the figure that was exceeded, and the limit."""
 
 
 class EmptyTextError(CorpusError):
@@ -155,25 +93,16 @@ class MarksRemoved(Remark):
     kind = "control_characters"
 
 
+class MojibakeUndone(Remark):
+    """A text in UTF-8 that was read as another encoding once, and is put right."""
+
+    kind = "mojibake"
+
+
 def refuse(error: CorpusError) -> None:
     """Stop at the first row that cannot be read; a remark is not a reason to."""
     if not isinstance(error, Remark):
         raise error
-
-
-def each(
-    raws: Iterable[Raw], read: Callable[[Raw], Read], on_bad_row: OnBadRow
-) -> Iterator[Read]:
-    """What `read` makes of each, without those it cannot read."""
-    for raw in raws:
-        try:
-            made = read(raw)
-        except TooMuchError:
-            raise
-        except CorpusError as error:
-            on_bad_row(error)
-        else:
-            yield made
 
 
 def patient(on_bad_row: OnBadRow, most: int, name: str) -> OnBadRow:
@@ -191,6 +120,78 @@ def patient(on_bad_row: OnBadRow, most: int, name: str) -> OnBadRow:
     return counted
 
 
+# --- how much is read
+
+
+@dataclass(frozen=True)
+class ReadLimits:
+    """What is read at most of one source.
+
+    rows: of a table. bytes: of a file, and of what it unpacks to. characters: of one text.
+    columns: of a table.
+    """
+
+    rows: int = 1_000_000
+    bytes: int = 2_000_000_000
+    characters: int = 100_000
+    columns: int = 1_000
+
+
+USUAL = ReadLimits()
+"""What is read where nobody says otherwise."""
+WHOLE = ReadLimits(sys.maxsize, sys.maxsize, sys.maxsize, 100_000)
+"""What is read of one's own files on one's own machine: all of them."""
+
+
+def of_packed(limits: ReadLimits) -> ReadLimits:
+    """Limits for what unpacks to more than it is: nobody's own file is to fill the disk."""
+    return replace(limits, bytes=min(limits.bytes, USUAL.bytes))
+
+
+class Meter:
+    """Counts what has been read of one source, and stops at the limits."""
+
+    def __init__(self, name: str, limits: ReadLimits) -> None:
+        self.name, self.limits = name, limits
+        self.rows = self.bytes = 0
+
+    def row(self, fields: Mapping[str, Any]) -> None:
+        """One more row; its texts count as bytes, and at least as many as they have characters."""
+        self.rows += 1
+        self.hold(rows=self.rows)
+        self.more(sum(_length(value) for value in fields.values()))
+
+    def more(self, count: int) -> None:
+        """So many more bytes."""
+        self.bytes += count
+        if self.bytes > self.limits.bytes:
+            raise TooMuchError(
+                f"{self.name} unpacks to more than {self.limits.bytes:,} bytes, which is the "
+                "limit: give a smaller part of it."
+            )
+
+    def hold(self, rows: int = 0, bytes: int = 0, columns: int = 0) -> None:
+        """Refuse what says of itself that it is too much."""
+        for what, count, most in (("rows", rows, self.limits.rows),
+                                  ("bytes", bytes, self.limits.bytes),
+                                  ("columns", columns, self.limits.columns)):
+            if count > most:
+                raise TooMuchError(
+                    f"{self.name} has {count:,} {what}, and the limit is {most:,}: give a smaller "
+                    "part of it."
+                )
+
+
+def _length(value: object) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(_length(part) for pair in value.items() for part in pair)
+    if isinstance(value, Collection):
+        return sum(_length(part) for part in value)
+    return 8
+
+
 def bounded(rows: Iterable[Row], limits: ReadLimits, name: str) -> Iterator[Row]:
     """The same rows; TooMuchError where they, or the columns of one, are more than are read."""
     for number, (where, fields) in enumerate(rows, 1):
@@ -203,3 +204,76 @@ def bounded(rows: Iterable[Row], limits: ReadLimits, name: str) -> Iterator[Row]
                 f"{where} has {len(fields):,} columns; at most {limits.columns:,} are read."
             )
         yield where, fields
+
+
+def each(
+    raws: Iterable[Raw], read: Callable[[Raw], Read], on_bad_row: OnBadRow
+) -> Iterator[Read]:
+    """What `read` makes of each, without those it cannot read."""
+    for raw in raws:
+        try:
+            made = read(raw)
+        except TooMuchError:
+            raise
+        except CorpusError as error:
+            on_bad_row(error)
+        else:
+            yield made
+
+
+# --- what a reader is, and what it gives
+
+
+@dataclass(frozen=True)
+class Table:
+    """A first look at a table: its columns, how many rows (None: not known), and what to say."""
+
+    names: tuple[str, ...]
+    rows: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Measured(Protocol):
+    """A file that tells how many of its bytes have been read, and of how many."""
+
+    done: int
+    total: int
+
+
+@dataclass
+class Contents:
+    """The table that a file holds: its format, its columns, and its rows as they are read.
+
+    names: as its head gives them; free: each row has names of its own, and there are none here.
+    row_count: where it is known. encoding and text: of a text file. collection: of a file that
+    holds a whole BEIR folder and no rows, that folder as long as it is needed.
+    """
+
+    format: str
+    rows: Iterator[Row]
+    names: tuple[str, ...] = ()
+    free: bool = False
+    row_count: int | None = None
+    encoding: str | None = None
+    text: Measured | None = None
+    collection: AbstractContextManager[Path] | None = None
+
+
+Open = Callable[[Path, ReadLimits, OnBadRow, str], Contents]
+"""Opens a file; the text names the part of it to read, such as a sheet: empty for the usual."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A file format: what its files are called, how they begin, and what reads them.
+
+    suffixes: of its files' names. begins: whether a file that begins so is one, whatever it is
+    called. parts: what a part of its files is called that can be chosen; empty where they have
+    none. packed: whether its files may also be packed with gzip.
+    """
+
+    suffixes: tuple[str, ...]
+    open: Open
+    begins: Callable[[bytes], bool] = lambda start: False
+    parts: str = ""
+    packed: bool = False

@@ -1,17 +1,25 @@
-"""Bytes -> text: in which encoding a file is, and its lines, however long the file."""
+"""Bytes -> text: in which encoding a file is, and its lines, however long the file.
+
+A file may be packed with gzip: it is read through, and nothing of it is written to the disk.
+"""
 
 import codecs
+import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from corpus.records import CorpusError
 
-from .rows import OnBadRow, OtherEncoding, ReadLimits, TooMuchError
+from .rows import Meter, OnBadRow, OtherEncoding, ReadLimits, TooMuchError, of_packed
 
 CHUNK = 1 << 20
+GZIP = b"\x1f\x8b"
 SAMPLE = 1 << 16
 """Bytes of which an encoding is guessed."""
 REGION = 4 << 20
@@ -43,6 +51,9 @@ DAMAGED = 1 / 3
 """Runs of characters in UTF-8 for each run with a byte that is not, from which on a file is UTF-8
 with faults: another encoding has next to none by chance."""
 MANY_NULS = 0.01
+CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+MANY_CONTROLS = 0.02
+"""The share of control characters that text has at most."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ class Fault:
 
 
 class TextFile:
-    """A text file in whatever encoding; each of its bytes is known to be in it.
+    """A text file in whatever encoding, packed or not; each of its bytes is known to be in it.
 
     Raises CorpusError where no encoding fits, with the line; TooMuchError for a file that is too
     large. `on_bad_row` is told of an encoding other than UTF-8.
@@ -69,7 +80,8 @@ class TextFile:
             if self.total > limits.bytes:
                 raise TooMuchError(f"{path.name} has {self.total:,} bytes; at most "
                                    f"{limits.bytes:,} are read.")
-            self.codec, guessed = _encoding(path)
+            with _said(path):
+                self.codec, guessed = _encoding(path, limits)
         except OSError as error:
             raise _unreadable(path, error) from error
         self.encoding = NAMES.get(self.codec, self.codec.removesuffix("-sig"))
@@ -85,41 +97,78 @@ class TextFile:
 
     def lines(self, newline: str = "\n") -> Iterator[str]:
         """The lines, with their ends; `newline` as `open` has it."""
-        try:
-            with (self.path.open("rb") as file,
-                  io.TextIOWrapper(file, self.codec, newline=newline) as text):
-                for number, line in enumerate(text, 1):
-                    if number % 500 == 0:
-                        self.done = file.tell()
-                    yield line
-            self.done = self.total
-        except OSError as error:
-            raise _unreadable(self.path, error) from error
+        with (_said(self.path), self.path.open("rb") as packed, _unpacked(packed) as file,
+              io.TextIOWrapper(file, self.codec, newline=newline) as text):
+            for number, line in enumerate(text, 1):
+                if number % 500 == 0:
+                    self.done = packed.tell()
+                yield line
+        self.done = self.total
 
     def text(self, characters: int = -1) -> str:
         """The whole text, or its beginning."""
-        try:
-            with self.path.open(encoding=self.codec, newline="") as file:
-                return file.read(characters)
-        except OSError as error:
-            raise _unreadable(self.path, error) from error
+        with (_said(self.path), opened_bytes(self.path) as file,
+              io.TextIOWrapper(file, self.codec, newline="") as text):
+            return text.read(characters)
 
 
-def _encoding(path: Path) -> tuple[str, bool]:
-    """The codec of a file, and whether it is a guess."""
-    with path.open("rb") as file:
+@contextmanager
+def opened_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file; of one that is packed with gzip, what is in it."""
+    with path.open("rb") as packed, _unpacked(packed) as file:
+        yield file
+
+
+@contextmanager
+def _unpacked(packed: IO[bytes]) -> Iterator[IO[bytes]]:
+    is_gzip = packed.read(len(GZIP)) == GZIP
+    packed.seek(0)
+    if not is_gzip:
+        yield packed
+        return
+    with gzip.GzipFile(fileobj=packed) as file:
+        yield cast(IO[bytes], file)
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """What goes wrong while bytes are read or unpacked, as a sentence."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise CorpusError(f"{path.name} is not a whole gzip file ({str(error)[:80]}): fetch or "
+                          "pack it again.") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _encoding(path: Path, limits: ReadLimits) -> tuple[str, bool]:
+    """The codec of a file, and whether it is a guess; all of the file is read through."""
+    with opened_bytes(path) as file:
         start = file.read(SAMPLE)
+        if isinstance(file, gzip.GzipFile):
+            _refuse_too_much(path, file, len(start), limits)
     for mark, codec in MARKED:
         if start.startswith(mark):
             if fault := _first_fault(path, codec):
-                raise CorpusError(_said(path, fault, NAMES.get(codec, codec.removesuffix("-sig"))))
+                said = NAMES.get(codec, codec.removesuffix("-sig"))
+                raise CorpusError(_sentence(path, fault, said))
             return codec, False
     if (wide := _wide(start)) and not _first_fault(path, wide):
         return wide, True
     fault = _first_fault(path, "utf-8")
     if not fault:
         return "utf-8", False
-    refusal = _said(path, fault, "UTF-8")
+    return _guessed(path, fault, start), True
+
+
+def _guessed(path: Path, fault: Fault, start: bytes) -> str:
+    """The codec that a file which is not in UTF-8 seems to be in. CorpusError where none fits."""
+    if _is_binary(start):
+        raise CorpusError(f"{path.name} is no text, whatever it is called: {fault.byte:#04x} "
+                          f"stands at byte {fault.offset:,}, among others that no text has. Bring "
+                          "what it was made from, as CSV, Excel or JSON lines.")
+    refusal = _sentence(path, fault, "UTF-8")
     before, after = _around(path, fault)
     if _is_utf8_with_faults(before + after):
         raise CorpusError(refusal)
@@ -129,13 +178,25 @@ def _encoding(path: Path) -> tuple[str, bool]:
     if elsewhere := _first_fault(path, guess):
         raise CorpusError(f"{refusal} It seems to be in {NAMES[guess]}, but line "
                           f"{elsewhere.line} is not.")
-    return guess, True
+    return guess
+
+
+def _is_binary(start: bytes) -> bool:
+    """Whether a file that is not in UTF-8 has bytes that are in no other text either."""
+    return len(CONTROLS.findall(start)) > MANY_CONTROLS * len(start)
+
+
+def _refuse_too_much(path: Path, file: IO[bytes], read: int, limits: ReadLimits) -> None:
+    meter = Meter(path.name, of_packed(limits))
+    meter.more(read)
+    while chunk := file.read(CHUNK):
+        meter.more(len(chunk))
 
 
 def _first_fault(path: Path, codec: str) -> Fault | None:
     decoder = codecs.getincrementaldecoder(codec)()
     offset, line = 0, 1
-    with path.open("rb") as file:
+    with opened_bytes(path) as file:
         while True:
             chunk = file.read(CHUNK)
             offset += len(chunk)
@@ -167,7 +228,7 @@ def _wide(start: bytes) -> str | None:
 def _around(path: Path, fault: Fault) -> tuple[bytes, bytes]:
     """The beginning of a file, and the line of a fault with what follows."""
     near = max(0, fault.offset - SAMPLE)
-    with path.open("rb") as file:
+    with opened_bytes(path) as file:
         file.seek(near)
         region = file.read(SAMPLE + REGION)
         line = region.rfind(b"\n", 0, fault.offset - near) + 1
@@ -227,7 +288,7 @@ def _decoded(sample: bytes, codec: str) -> str | None:
         return None
 
 
-def _said(path: Path, fault: Fault, encoding: str) -> str:
+def _sentence(path: Path, fault: Fault, encoding: str) -> str:
     return (f"{path.name} line {fault.line} is not {encoding.upper()} (byte 0x{fault.byte:02x}): "
             "save the file as UTF-8.")
 

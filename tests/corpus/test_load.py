@@ -74,7 +74,7 @@ def broken(tmp_path, name, content):
     ("a.json", b'{"a": 1}', "must hold a list"),
     ("a.csv", b"x,y\n1,2\n", "has no anchor or question or query: it has x, y"),
     ("a.csv", b"anchor,positive\n" + b"x" * 200_000 + b",1\n", "a.csv line 2"),
-    ("a.xml", b"<a/>", "not '.xml'"),
+    ("a.xml", b"<a/>", "not from 'a.xml'"),
 ])
 def test_a_broken_file_is_refused_with_its_name_line_and_fault(tmp_path, name, content, said):
     with pytest.raises(CorpusError) as caught:
@@ -90,8 +90,8 @@ def test_a_broken_file_is_refused_with_its_name_line_and_fault(tmp_path, name, c
     ({"test": "q1\tp1\tyes"}, "whole-number score"),
     ({"corpus": [{"_id": "p1"}]}, "corpus.jsonl line 1 has no text"),
     ({"corpus": [{"text": "A."}]}, "corpus.jsonl line 1 has no _id"),
-    ({"corpus": [{"_id": "p1", "text": "A."}] * 2}, "'p1' stands 2 times as _id"),
-    ({"queries": [{"_id": "q1", "text": "A?"}] * 2}, "'q1' stands 2 times as _id"),
+    ({"corpus": [{"_id": "p1", "text": text} for text in "AB"]}, "'p1' stands 2 times as _id"),
+    ({"queries": [{"_id": "q1", "text": text} for text in "AB"]}, "'q1' stands 2 times as _id"),
 ])
 def test_a_broken_beir_folder_is_refused_with_file_line_and_value(tmp_path, changes, said):
     with pytest.raises(CorpusError, match="jsonl|tsv") as caught:

@@ -21,7 +21,7 @@ from typing import Any
 from gradio.utils import get_upload_folder
 
 from corpus.load import BUILT_IN
-from corpus.readers.open import SOURCE_SUFFIXES
+from corpus.readers.registry import is_known, unknown
 from train.run.record import ACTIVE, RunError, list_runs, write_text
 from train.settings import Settings
 from ui.auth import Visitor
@@ -217,9 +217,8 @@ class Uploads:
             _remove_upload(place)
 
     def _check(self, place: Path) -> None:
-        if place.suffix.lower() not in SOURCE_SUFFIXES:
-            raise UploadError(
-                f"Data is read from {', '.join(SOURCE_SUFFIXES)}, not from {place.name[:80]!r}.")
+        if not is_known(place.name):
+            raise UploadError(str(unknown(place.name)))
         size, most = place.stat().st_size, self.settings.max_upload
         if size > most:
             raise UploadError(f"The file has {size / 1e6:.1f} MB; at most {most / 1e6:.0f} "

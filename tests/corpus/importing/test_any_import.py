@@ -16,7 +16,7 @@ from corpus.importing.convert import convert
 from corpus.importing.preview import look
 from corpus.load import load_corpus
 from corpus.readers.clean import MARKS
-from corpus.readers.open import SOURCE_SUFFIXES
+from corpus.readers.registry import SOURCE_SUFFIXES
 from corpus.readers.rows import ReadLimits
 from corpus.records import CorpusError
 from corpus.text import folded

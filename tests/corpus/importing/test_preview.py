@@ -90,8 +90,9 @@ def test_a_zip_is_looked_into_whatever_it_is_called(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name, content, said", [
-    ("a.xml", b"<a/>", "not '.xml'"),
-    ("a.xls", b"\xd0\xcf\x11\xe0" + b"x" * 600, "Excel file of the old kind"),
+    ("a.xml", b"<a/>", "not from 'a.xml'"),
+    ("a.xls", b"\xd0\xcf\x11\xe0" + b"x" * 600, "a.xls is no workbook, whatever it is called"),
+    ("a.xls", bytes.fromhex("d0cf11e0a1b11ae1") + b"x" * 600, "a.xls is no whole workbook"),
     ("a.csv", b"a," * 3000, "has 3,001 columns; at most 1,000"),
     ("a.jsonl", json.dumps({f"c{i}": 1 for i in range(1001)}).encode(), "1,001 columns"),
     ("a.jsonl", b"".join(b'{"c%d": 1}\n' % i for i in range(90)), None),

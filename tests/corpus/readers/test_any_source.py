@@ -12,20 +12,22 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from corpus.readers.archive import unpacked
-from corpus.readers.cells import column_of, is_date_format, letters_of, number_text
 from corpus.readers.excel import excel_rows
 from corpus.readers.parquet import parquet_rows
+from corpus.readers.registry import IN_FOLDERS
 from corpus.readers.rows import ReadLimits
+from corpus.readers.workbook import cell_text
 from corpus.records import CorpusError
 
 LIMITS = ReadLimits()
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"),
                              exclude_characters="\ufffe\uffff"), max_size=30)
 SHORT = settings(max_examples=30, deadline=None)
+FEW = settings(max_examples=12, deadline=None)
 NAME = st.text(st.sampled_from("ab./\\:~ \u202eC-"), min_size=1, max_size=12)
 
 
-@SHORT
+@FEW
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5))
 def test_texts_of_a_workbook_are_read_as_they_were_written(rows):
     assume(not any("_x" in text or text.startswith("=") for row in rows for text in row))
@@ -71,7 +73,7 @@ def test_nothing_of_a_zip_is_written_but_into_its_folder(names):
                 archive.writestr(name, "x")
         into = home / "into"
         try:
-            made = unpacked(path, into, LIMITS)
+            made = unpacked(path, into, LIMITS, IN_FOLDERS)
         except CorpusError:
             assert list(home.iterdir()) == [path]
         else:
@@ -80,17 +82,7 @@ def test_nothing_of_a_zip_is_written_but_into_its_folder(names):
         assert list(Path(folder).iterdir()) == [home]
 
 
-@given(st.text(max_size=20) | st.floats().map(repr) | st.integers().map(str), st.booleans(),
-       st.booleans())
-def test_any_number_has_a_text(text, date, from_1904):
-    assert isinstance(number_text(text, date, from_1904), str)
-
-
-@given(st.text(max_size=30))
-def test_any_format_is_a_dates_or_not(code):
-    assert is_date_format(code) in (True, False)
-
-
-@given(st.integers(1, 16_384))
-def test_a_column_has_its_letters(number):
-    assert column_of(letters_of(number) + "7") == number
+@given(st.text(max_size=20) | st.floats() | st.integers() | st.booleans() | st.datetimes()
+       | st.dates() | st.times() | st.timedeltas() | st.none())
+def test_any_value_of_a_cell_has_a_text(value):
+    assert isinstance(cell_text(value), str)

@@ -7,7 +7,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 
-from corpus.readers.archive import unpacked
+from corpus.readers import archive
+from corpus.readers.registry import IN_FOLDERS
 from corpus.readers.rows import ReadLimits, TooMuchError
 from corpus.records import CorpusError
 
@@ -16,10 +17,14 @@ BEIR = {"corpus.jsonl": '{"_id": "p"}\n', "queries.jsonl": '{"_id": "q"}\n',
         "qrels/test.tsv": "query-id\tcorpus-id\tscore\n"}
 
 
+def unpacked(path, into, limits):
+    return archive.unpacked(path, into, limits, IN_FOLDERS)
+
+
 def zipped(path, files, kind=ZIP_DEFLATED):
-    with ZipFile(path, "w", kind) as archive:
+    with ZipFile(path, "w", kind) as packed:
         for name, content in files.items() if isinstance(files, dict) else files:
-            archive.writestr(name, content)
+            packed.writestr(name, content)
     return path
 
 
@@ -74,7 +79,7 @@ def test_a_single_data_file_is_unpacked_under_a_name_made_here(tmp_path, name, m
     ({"a.csv": "x", "b.json": "x"}, r"holds several data files \(a.csv, b.json\): keep one"),
     ({"a/corpus.jsonl": "x", "b/corpus.jsonl": "x"}, r"several BEIR folders \(a, b\): keep one"),
     ({"a.zip": "x"}, r"holds a packed file again \(a.zip\): unpack it first"),
-    ({"corpus.jsonl.gz": "x"}, "holds a packed file again"),
+    ({"corpus.tar.gz": "x"}, "holds a packed file again"),
 ])
 def test_a_zip_without_the_one_thing_to_read_is_refused(tmp_path, files, said):
     refused(zipped(tmp_path / "a.zip", files), said)

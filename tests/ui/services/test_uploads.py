@@ -88,7 +88,7 @@ def test_the_digest_is_of_the_bytes_alone(uploads, sent):
 
 @pytest.mark.parametrize("name, content, said", [
     ("pairs.exe", b"x", r"Data is read from \.jsonl, .*, not from 'pairs.exe'"),
-    ("pairs", b"x", "not from 'pairs'"), ("a.jsonl.gz", b"x", "not from"),
+    ("pairs", b"x", "not from 'pairs'"), ("a.jsonl.bz2", b"x", "not from"),
     ("a.csv", b"x" * 1_200_000, r"has 1\.2 MB; at most 0 MB .*TANDEM_MAX_UPLOAD_MB"),
     ("a.csv", b"", "The file is empty"),
 ])

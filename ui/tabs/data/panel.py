@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from corpus.load import BUILT_IN
-from corpus.readers.open import SOURCE_SUFFIXES
+from corpus.readers.registry import SOURCE_SUFFIXES
 from ui.html import data as data_html
 from ui.html import upload
 from ui.services.app import Services
