@@ -51,7 +51,8 @@ def page(services, token=BEN):
 
 def form(data, engine="auto", seed=42, **texts):
     names = [name for name, _, _ in RULES]
-    return [data, "tandem", "", engine, None, seed, "", "", *(texts.get(name, "") for name in names)]
+    typed = (texts.get(name, "") for name in names)
+    return [data, "tandem", "", engine, None, seed, "", "", *typed]
 
 
 # --- the run that is watched
