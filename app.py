@@ -24,7 +24,7 @@ from ui.page import build_page  # noqa: E402
 from ui.services.app import Services  # noqa: E402
 from ui.services.opening import OpeningPair  # noqa: E402
 from ui.services.uploads import Uploads  # noqa: E402
-from ui.theme import css, theme  # noqa: E402
+from ui.theme import look  # noqa: E402
 
 
 def main() -> int:
@@ -56,8 +56,7 @@ def main() -> int:
     page.queue(default_concurrency_limit=4).launch(
         server_name=host,
         server_port=settings.port,
-        theme=theme(),
-        css=css(),
+        **look(),
         quiet=True,
         footer_links=["api"],
         enable_monitoring=False,

@@ -240,6 +240,8 @@ def compare(
         answer = _best_answer(corpus, ranking, known)
         if answer and tuned_ranking is not None and side is not lexical:
             answer = _moved(answer, base_ranking, tuned_ranking, side is tuned)
+        if answer and answer.rank > k:
+            answer = _with_nearest(side, query, [answer])[0]
         return Found(side.name, tuple(_with_nearest(side, query, hits)), seconds, answer)
 
     return Comparison(

@@ -105,10 +105,11 @@ def add_endpoints(
         license: str = "",
         language: str = "",
         description: str = "",
-        private_data: bool = False,
+        private_data: bool | None = None,
     ) -> dict[str, Any]:
         """Publish a run's model and card to the Hub, verified; takes as long as that takes.
 
+        private_data: none leaves texts off the card of data that was brought, False shows some.
         on_edited: `ask`, `replace`, `keep` or `merge` a card that was edited there since. The
         answer is what `python -m train publish --json` prints.
         """

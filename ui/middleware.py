@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from train.settings import Settings
 
 from .auth import BROWSER_COOKIE
+from .preview import LinkPreview
 
 MAX_BODY = 1_000_000
 """Bytes of a request's body; Gradio has no limit of its own for JSON."""
@@ -24,7 +25,7 @@ HEADERS = (
 def middleware(settings: Settings) -> list[Middleware]:
     """What every request passes through."""
     return [Middleware(_LimitBody, max_upload=settings.max_upload), Middleware(_AddHeaders),
-            Middleware(_KnowBrowser, on_space=settings.on_space)]
+            Middleware(_KnowBrowser, on_space=settings.on_space), Middleware(LinkPreview)]
 
 
 class _TooLargeError(Exception):

@@ -9,16 +9,18 @@ from ui.html import elements
 from ui.services.app import Services
 from ui.services.estimate import ModelCheck, Planner
 from ui.services.importing import Importer
+from ui.services.load_upload import is_own
 from ui.services.publishing import Publishing
 from ui.services.runs import RunService, Selection
 from ui.tabs.compare import (
+    addressed,
     compare_endpoint,
     compare_on_endpoint,
     compare_tab,
-    landing_question,
     question_box,
 )
 from ui.tabs.finetune import finetune_tab
+from ui.tabs.questions import landing_question
 from ui.tabs.runs import runs_tab
 from ui.tabs.scoreboard import arrival, scoreboard_endpoint, scoreboard_on_endpoint, scoreboard_tab
 from ui.tabs.selection import chosen_row, listen
@@ -30,15 +32,6 @@ TICK = 1.0
 """Seconds between two looks at how far things are."""
 CACHE_LIVES = (600, 3600)
 """How often Gradio's own copies of files are looked through, and how old they may get: seconds."""
-
-# The tab stays in the address too; Compare is where an address without one leads.
-KEEP_TAB = """() => setTimeout(() => {
-  const chosen = document.querySelector('[role=tab][aria-selected=true]')?.innerText.trim();
-  const tab = {Scoreboard: 'scoreboard', 'Fine-tune': 'finetune', Runs: 'runs'}[chosen];
-  const url = new URL(window.location.href);
-  tab ? url.searchParams.set('tab', tab) : url.searchParams.delete('tab');
-  window.history.replaceState(null, '', url);
-}, 50)"""
 
 
 def build_page(services: Services) -> gr.Blocks:
@@ -54,7 +47,7 @@ def build_page(services: Services) -> gr.Blocks:
         gr.api(scoreboard_on_endpoint(services, service), api_name="scoreboard_on")
         add_endpoints(services, service, importer, publishing)
         with gr.Row(elem_id="head-row"):
-            gr.HTML(elements.header(), js_on_load=None)
+            head = gr.HTML(elements.header(), js_on_load=None, elem_id="head")
             if services.settings.on_space:  # elsewhere the local token is who you are
                 gr.LoginButton(size="sm", scale=0, min_width=200, elem_id="sign-in")
         with gr.Row(elem_id="state-row"):
@@ -78,9 +71,9 @@ def build_page(services: Services) -> gr.Blocks:
         shared.tabs.render()
         with shared.tabs:
             with gr.Tab("Compare", id="compare"):
-                compare_tab(services, service, shared)
+                options = compare_tab(services, service, shared)
             with gr.Tab("Scoreboard", id="scoreboard"):
-                addressed = scoreboard_tab(services, service, shared)
+                filters = scoreboard_tab(services, service, shared)
             with gr.Tab("Fine-tune", id="finetune") as tab:
                 finetune_tab(
                     services,
@@ -102,10 +95,16 @@ def build_page(services: Services) -> gr.Blocks:
                              gr.Tabs(selected="finetune")),
                     None, [shared.watched, shared.tabs], **quiet)
         listen(services, Selection(service), shared, row, lambda: landing_question(opening))
-        page.load(_arrive(services), None,
-                  [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs], **quiet)
-        page.load(arrival, None, addressed, **quiet)
-        shared.tabs.change(None, None, None, js=KEEP_TAB, api_visibility="private")
+        introduce = _introduce(services, service)
+        page.load(_arrive(services, introduce), None,
+                  [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs, head],
+                  **quiet)
+        page.load(arrival, None, filters, **quiet)
+        page.load(addressed, None, options, **quiet)
+        gr.on([shared.version.change, shared.run.change, shared.stage.change],
+              introduce, [shared.run, shared.nonce], head,
+              trigger_mode="multiple", **quiet)
+        shared.tabs.change(None, None, None, js="tandem.keepTab", api_visibility="private")
     return page
 
 
@@ -122,8 +121,24 @@ def _tick(services: Services) -> Callable[[Any], Any]:
     return tick
 
 
-def _arrive(services: Services) -> Callable[[gr.Request], Any]:
-    """What the address asks for: a question, a run to show, a run to watch, a tab."""
+def _introduce(services: Services, service: RunService) -> Callable[..., str]:
+    """The head of the page: what is searched with which models, true of what is shown."""
+    def introduce(request: gr.Request, run: str, nonce: str) -> str:
+        try:
+            pair = service.pair(services.auth.looks(request, nonce), run)
+        except ValueError:  # it is not ready, or Compare says why not
+            return elements.header()
+        own = is_own(run)
+        title = services.uploads.title(run) if own else ""
+        trained = bool(pair.run_id) if pair.tuned else not own and services.settings.train != "off"
+        said = elements.introduction(pair.corpus, title, trained, pair.tuned is not None)
+        return elements.header(said, pair.about if pair.tuned else "")
+
+    return introduce
+
+
+def _arrive(services: Services, introduce: Callable[..., str]) -> Callable[[gr.Request], Any]:
+    """What the address asks for: a question, a run to show or to watch, a tab; and the head."""
     def arrive(request: gr.Request) -> Any:
         asked = dict(request.query_params)
         tab = asked.get("tab")
@@ -132,7 +147,8 @@ def _arrive(services: Services) -> Callable[[gr.Request], Any]:
             nonce = services.auth.nonce(request)
         except ValueError:
             nonce = ""
-        return (asked.get("q") or landing_question(services.opening), asked.get("run", ""),
-                asked.get("watch", ""), nonce, tabs)
+        question, run = asked.get("q") or landing_question(services.opening), asked.get("run", "")
+        return (question, run, asked.get("watch", ""), nonce, tabs,
+                introduce(request, run, nonce))
 
     return arrive

@@ -1,7 +1,9 @@
 """A real app on a free port, and a real browser."""
 
+import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -43,8 +45,12 @@ def page(browser):
 
 @pytest.fixture(scope="session")
 def app(sample_folder, tmp_path_factory):
-    """The app at its first start, on a small corpus, training as it starts."""
-    app = App(tmp_path_factory.mktemp("e2e") / "home", TANDEM_DATA=str(sample_folder))
+    """The app at its first start, on a small corpus, training as it starts.
+
+    E2E_HOME, where it is set, names a home to go on with: nothing is trained again in it.
+    """
+    home = os.environ.get("E2E_HOME") or tmp_path_factory.mktemp("e2e") / "home"
+    app = App(Path(home), TANDEM_DATA=str(sample_folder))
     yield app
     app.stop()
 

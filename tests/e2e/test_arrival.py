@@ -24,7 +24,7 @@ def test_first_start_serves_base_trains_in_the_open_and_fills_the_column_by_itse
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
     page.get_by_role("tab", name="Compare").click()
     expect(page.locator(TUNED).first).to_be_visible(timeout=240_000)
-    expect(state).to_contain_text("1 epoch of recipe quick")
+    expect(page.locator("#head")).to_contain_text("1 epoch of recipe quick")
     expect(page.get_by_role("button", name="Watch it")).to_be_hidden()
     assert not page.foreign
     assert not page.errors

@@ -83,7 +83,7 @@ class Fault:
 class LoopbackHub:
     def __init__(self):
         self.repos, self.store, self.faults, self.asked = {}, {}, [], []
-        self.uploads, self.collections = [], {}
+        self.uploads, self.collections, self.bodies = [], {}, []
         self.part_size, self.parts = None, {}
         self.tokens = {ME: {"name": MINE, "type": "user", "orgs": [
             {"name": "team", "roleInOrg": "write"}, {"name": "readers", "roleInOrg": "read"}],
@@ -155,6 +155,7 @@ class Handler(BaseHTTPRequestHandler):
             self.rfile.read(length // 2)
             return self.hang_up()
         self.body = self.rfile.read(length)
+        self.hub.bodies.append(self.body)
         if self.fault and self.fault.hang:
             self.hub.over.wait(30)
             return self.hang_up()

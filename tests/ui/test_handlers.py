@@ -22,6 +22,7 @@ from ui.services.runs import RunService
 from ui.tabs import finetune, runs
 from ui.tabs import finetune as recipe_form
 from ui.tabs import run as run_panel
+from ui.tabs.data.restore import NO_DATA
 
 SKIPPED = gr.skip()
 
@@ -161,9 +162,9 @@ def test_a_form_of_another_version_of_the_page_is_left(services, kept):
     assert set(map(str, finetune._restore(services)(*page(services), kept))) == {str(SKIPPED)}
 
 
-def test_a_form_whose_upload_is_gone_goes_back_to_the_data_there_is(services, data):
+def test_a_form_whose_upload_is_gone_has_no_other_data_in_its_place(services):
     for gone in ("upload-" + "0" * 24, "upload-" + "0" * 24 + ".jsonl"):
-        assert finetune._restore(services)(*page(services), form(gone))[0] == data
+        assert finetune._restore(services)(*page(services), form(gone))[0] == NO_DATA
 
 
 def plans(services, service, measured):
@@ -175,8 +176,8 @@ def test_a_plan_is_measured_for_nobody_who_may_not_start_it(services, service, d
     measured = []
     plan, measure = plans(services, service, measured)
     for token, engine in ((BEN, "local"), (None, "jobs"), (None, "auto")):
-        html, key = plan(*page(services, token), *form(data, engine))
-        assert "t-error" in html and key == ""
+        html, key, start = plan(*page(services, token), *form(data, engine))
+        assert "t-error" in html and key == "" and not start.interactive
         assert measure(*page(services, token), "key", *form(data, engine))
     assert measured == []
 
@@ -184,17 +185,24 @@ def test_a_plan_is_measured_for_nobody_who_may_not_start_it(services, service, d
 def test_a_plan_says_at_once_what_it_can_and_then_measures_that_very_wish(services, service, data):
     measured = []
     plan, measure = plans(services, service, measured)
-    html, key = plan(*page(services, ADA), *form(data, "local"))
-    assert "being measured" in html and key
+    html, key, start = plan(*page(services, ADA), *form(data, "local"))
+    assert "being measured" in html and key and start.interactive
     assert measure(*page(services, ADA), key, *form(data, "local", epochs="9")) == SKIPPED
     assert measured == []
     assert "could not be estimated" in measure(*page(services, ADA), key, *form(data, "local"))
     assert len(measured) == 1
 
 
+def test_without_data_there_is_no_plan_and_no_start(services, service):
+    plan, measure = plans(services, service, [])
+    html, key, start = plan(*page(services, ADA), *form(NO_DATA, "local"))
+    assert "Bring your data first" in html and key == "" and not start.interactive
+    assert measure(*page(services, ADA), key, *form(NO_DATA, "local")) == SKIPPED
+
+
 @pytest.mark.parametrize("seed", [-1, 2**31, float("nan"), 1e300])
 def test_a_seed_that_cannot_be_is_said_in_place_of_the_plan(services, service, data, seed):
-    html, key = plans(services, service, [])[0](*page(services, ADA), *form(data, "local", seed))
+    html, key, _ = plans(services, service, [])[0](*page(services, ADA), *form(data, "local", seed))
     assert "t-error" in html and key == ""
 
 

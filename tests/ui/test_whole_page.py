@@ -1,4 +1,6 @@
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -47,12 +49,30 @@ def test_of_the_listeners_to_an_event_one_at_most_is_put_off(config):
     assert not [event for event, listeners in put_off.items() if listeners > 1]
 
 
-def test_no_html_of_the_page_runs_a_script_but_compares_own(config):
-    from ui.tabs.compare import FOLLOW
-
+def test_no_html_of_the_page_runs_a_script_of_its_own(config):
     scripts = {part["props"].get("js_on_load") for part in config["components"]
                if part["type"] == "html"}
-    assert scripts <= {None, FOLLOW}
+    assert scripts <= {None}
+
+
+def test_events_name_functions_of_the_pages_one_script(config):
+    from ui.theme import STATIC
+
+    script = (STATIC / "tandem.js").read_text("utf-8")
+    given = set(re.search(r"return \{ ([\w, ]+) \};\n\}\)\(\);", script).group(1).split(", "))
+    named = {event["js"] for event in config["dependencies"] if isinstance(event.get("js"), str)}
+    assert named and named <= {f"tandem.{name}" for name in given}
+
+
+def test_colours_stand_at_the_head_of_the_style_sheet_and_nowhere_else():
+    from ui.theme import STATIC, theme
+
+    rest = (STATIC / "tandem.css").read_text("utf-8").split("\n}\n", 2)[2]
+    assert not re.findall(r":[^;{]*#[0-9a-f]{3,8}\b", rest)
+    room = Path(STATIC).parent
+    assert not [path.name for path in room.rglob("*.py")
+                if re.search(r"#[0-9a-f]{6}\b|#[0-9a-f]{3}[\"';]", path.read_text("utf-8"))]
+    assert theme().button_primary_background_fill == "var(--t-fill)"
 
 
 def test_no_template_of_the_page_compiles_what_it_shows(config):

@@ -47,8 +47,11 @@ def add_publish(commands: Any) -> None:
     parser.add_argument("--license", help="as the Hub names it; the base model's where it is known")
     parser.add_argument("--language", action="append", default=[], metavar="CODE")
     parser.add_argument("--description")
-    parser.add_argument("--private-data", action="store_true", default=None,
-                        help="no text of the data on the card")
+    texts = parser.add_mutually_exclusive_group()
+    texts.add_argument("--private-data", dest="private_data", action="store_true", default=None,
+                       help="no text of the data on the card: the default for data of one's own")
+    texts.add_argument("--public-data", dest="private_data", action="store_false",
+                       help="examples from the data on the card")
     parser.add_argument("--onnx", action="store_true",
                         help="also as int8 ONNX for a CPU, if it ranks as well")
     parser.add_argument("--with-data", type=_repo_id, metavar="OWNER/NAME",
@@ -159,7 +162,8 @@ def _edits(record: Mapping[str, Any], options: argparse.Namespace) -> CardEdits:
              "language": tuple(options.language), "description": options.description,
              "private_data": options.private_data}
     try:
-        return CardEdits(**kept | {key: value for key, value in given.items() if value})
+        return CardEdits(**kept | {
+            key: value for key, value in given.items() if value not in (None, "", ())})
     except CardError as error:
         parser: argparse.ArgumentParser = options.parser
         parser.error(str(error))

@@ -25,7 +25,8 @@ SUFFIXES = (".safetensors", ".json", ".txt", ".model")
 """Of a saved model: weights, configuration, tokenizer. Nothing that can run code is sent."""
 KEPT_HERE = ("owner", "process", "published", "error")
 """Of a record: whose the run was and where it ran is nobody's business."""
-AS_THEY_ARE = ("samples", "widget", "versions", "metrics", "fingerprints", "architecture")
+AS_THEY_ARE = ("samples", "widget", "versions", "metrics", "fingerprints", "architecture", "card")
+"""Of a record: figures, what somebody wrote for the card, and texts that may be shown."""
 PATH = re.compile(r"(?<![\w:/.<])(?:~[\w-]*|[A-Za-z]:)?[/\\](?:[^/\\\s'\"]+[/\\])*([^/\\\s'\"]*)")
 ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
@@ -151,10 +152,17 @@ def published_record(record: Mapping[str, Any]) -> dict[str, Any]:
     public = {key: _public(value) for key, value in record.items()
               if key not in KEPT_HERE and key not in AS_THEY_ARE}
     public |= {key: record[key] for key in AS_THEY_ARE if key in record}
-    if CardEdits.of(record).private_data:
-        for key in ("samples", "widget"):
-            public["data"].pop(key, None)
+    public["data"]["name"] = record["data"]["name"]  # as somebody called it
+    private = bool(CardEdits.of(record).private_data)
+    public["card"] = dict(record.get("card") or {}) | {"private_data": private}
+    for key in ("samples", "widget") if private else ():
+        public["data"].pop(key, None)
     return public
+
+
+def card_text(record: Mapping[str, Any], repo: str | None) -> str:
+    """The card of a run, character by character as it is published."""
+    return model_card(published_record(record), repo)
 
 
 def _public(value: Any) -> Any:

@@ -133,8 +133,10 @@ def reconcile_card(
 
 def _generated(record: Mapping[str, Any], repo_id: str) -> str | None:
     """The card as it was generated from a published record; None if this Tandem writes another."""
+    shown = "samples" in record["data"] or "widget" in record["data"]
+    edits = {"private_data": not shown} | dict(record.get("card") or {})
     try:
-        card = model_card(record, repo_id)
+        card = model_card(dict(record) | {"card": edits}, repo_id)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     same = hashlib.sha256(card.encode()).hexdigest() == record.get("card_sha256")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from corpus.load import BUILT_IN
 from retrieval.metrics import METRICS
 
 TAGS = ("sentence-transformers", "sentence-similarity", "feature-extraction", "dense",
@@ -41,7 +42,8 @@ class CardEdits:
     """What a person changes on a card before it is published; the record keeps it as `card`.
 
     None or empty keeps what the record gives. license: an identifier of the Hub. language: ISO 639
-    codes. datasets: Hub ids. private_data: True leaves out every text of the data.
+    codes. datasets: Hub ids. private_data: True leaves out every text of the data, False shows
+    some, None is as `is_private` has it.
     """
 
     title: str | None = None
@@ -86,7 +88,7 @@ class CardEdits:
                 code for code in base.get("language") or () if LANGUAGE.fullmatch(code)),
             datasets=edits.datasets or tuple(
                 name for name in [record["data"].get("hub_id")] if name and is_repo_id(name)),
-            private_data=bool(record["data"].get("private")) if edits.private_data is None
+            private_data=is_private(record["data"]) if edits.private_data is None
             else edits.private_data,
         )
 
@@ -94,6 +96,14 @@ class CardEdits:
         """The edits as `run.json` keeps them: those that were made."""
         return {key: list(value) if isinstance(value, tuple) else value
                 for key, value in asdict(self).items() if value not in (None, ())}
+
+
+def is_private(data: Mapping[str, Any]) -> bool:
+    """Whether texts of a run's data stay off its card unless somebody says otherwise.
+
+    Of whatever was brought, they do; the built-in corpus is public.
+    """
+    return bool(data.get("private", data.get("source") != BUILT_IN))
 
 
 def is_repo_id(name: str) -> bool:

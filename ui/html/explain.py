@@ -7,6 +7,8 @@ from corpus.records import Passage
 from corpus.text import shortened
 from retrieval.explain import Standing, Why
 
+CHOOSE = ('<div class="t"><p class="t-empty">Choose a question in the table: why its answer moved '
+          "stands here.</p></div>")
 SHOWN = 220
 """Characters of a passage that are enough to know it by."""
 

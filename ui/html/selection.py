@@ -14,7 +14,7 @@ from ui.services.format import time_left
 from ui.services.model_pair import LEXICAL, ModelPair
 from ui.services.worker import Stage
 
-from . import elements
+from . import comparison
 
 FIRST = ("Fine-tune Base on your data first: this column then shows what that changed. “Fine-tune "
          "it”, above, leads there.")
@@ -64,7 +64,7 @@ def by_words(found: Comparison) -> str:
     """What BM25 finds in somebody's data, beside the column that Base will fill."""
     rank = found.base.answer_rank
     what = f"BM25 puts the answer {ordinal(rank)}" if rank else "This is what BM25 finds"
-    return elements.comparison(found, elements.Alone(
+    return comparison.comparison(found, comparison.Alone(
         "This column fills by itself when Base has read your passages.", "lexical", "base",
         f"{what}: it matches words only, and Base is not ready yet."))
 

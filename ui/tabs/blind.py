@@ -79,17 +79,8 @@ def blind_tab(service: RunService, shared: Shared) -> None:
     show.click(_result(service), [shared.run, shared.nonce], result, queue=False, **HIDDEN)
     for kind, button in take.items():
         button.click(_take(service, kind), [shared.run, shared.nonce, session], [save, saved],
-                     queue=False, **HIDDEN).success(None, saved, None, js=SAVE)
+                     queue=False, **HIDDEN).success(None, saved, None, js="tandem.saveVotes")
 
-
-# As for the report: a download button is pressed once it is filled.
-SAVE = """async (name) => {
-  for (let tries = 0; name && tries < 100; tries++) {
-    await new Promise((done) => setTimeout(done, 100));
-    const button = document.querySelector('#votes-save');
-    if (button && button.innerText.includes(name)) return void button.click();
-  }
-}"""
 
 
 def pair_key(pair: ModelPair) -> str:

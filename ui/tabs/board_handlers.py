@@ -23,15 +23,6 @@ from ui.services.runs import RunService
 MOST_REPORTS = 20
 """Reports kept among the machine's temporary files: Gradio makes copies of its own."""
 
-# A download button downloads what it had when it was pressed, so it is pressed once it is filled.
-SAVE = """async (name) => {
-  for (let tries = 0; name && tries < 100; tries++) {
-    await new Promise((done) => setTimeout(done, 100));
-    const button = document.querySelector('#report-save');
-    if (button && button.innerText.includes(name)) return void button.click();
-  }
-}"""
-
 
 def pair_seen(service: RunService, request: gr.Request, nonce: str, run: str) -> ModelPair:
     """The pair of a run, or the opening one, if whoever looks may see it."""

@@ -1,63 +1,42 @@
-"""The Compare tab: one question through both models, live.
-
-Questions to begin with: of the test split, for somebody who has none of their own.
-"""
+"""The Compare tab: one question through both models, live."""
 
 import contextlib
-import random
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-from corpus.records import Corpus, Query
 from retrieval.compare import MAX_K, MAX_QUERY
 from ui.auth import Visitor
-from ui.html import elements, selection
+from ui.html import comparison, elements, selection
 from ui.services.app import Services
 from ui.services.load_upload import is_own
-from ui.services.model_pair import LexicalOnly, ModelPair
-from ui.services.opening import OpeningPair
+from ui.services.model_pair import ModelPair
 from ui.services.pair_cache import NotReadyError
 from ui.services.runs import RunService, Selection
 
+from .questions import (
+    EXAMPLES,
+    a_regression,
+    a_surprise,
+    a_win,
+    example_queries,
+    first_question,
+)
 from .shared import Shared
 
 DEFAULT_K = 5
 ALL_DIMS = "all"
+LONGEST_DIM = 10_000
 WAIT = 5.0
 """Seconds a program is let wait for a pair that is being loaded: longer would hold up others."""
 
-# The question stays in the address, so that a result can be shared and outlives a reload.
-REMEMBER = """(question, k, run, ...rest) => {
-  const url = new URL(window.location.href);
-  question ? url.searchParams.set('q', question) : url.searchParams.delete('q');
-  k === 5 ? url.searchParams.delete('k') : url.searchParams.set('k', k);
-  run ? url.searchParams.set('run', run) : url.searchParams.delete('run');
-  window.history.replaceState(null, '', url);
-  return [question, k, run, ...rest];
-}"""
 
-# A movement leads to the same passage on the other side.
-FOLLOW = """
-element.addEventListener('click', (event) => {
-  const chip = event.target.closest('[data-go]');
-  if (!chip) return;
-  const card = chip.closest('[data-slot]');
-  const side = chip.dataset.go === 'tuned' ? 'base' : 'tuned';
-  const other = element.querySelector(
-    `article[data-slot="${card.dataset.slot}"][data-side="${side}"]`);
-  if (!other) return;
-  element.querySelectorAll('[data-target]').forEach((old) => old.removeAttribute('data-target'));
-  other.setAttribute('data-target', '');
-  other.scrollIntoView({block: 'nearest', behavior: 'smooth'});
-  other.focus({preventScroll: true});
-});
-"""
+def compare_tab(services: Services, service: RunService, shared: Shared) -> list[Any]:
+    """Build the tab inside the current Blocks, around the question that all tabs share.
 
-
-def compare_tab(services: Services, service: RunService, shared: Shared) -> None:
-    """Build the tab inside the current Blocks, around the question that all tabs share."""
+    Gives the options that `addressed` fills.
+    """
     question = shared.question
     with gr.Row(elem_id="ask-row"):
         question.render()
@@ -68,12 +47,13 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> None
         surprise = gr.Button("Surprise me", size="sm", elem_classes="t-choose")
         examples = [gr.Button("", size="sm", visible=False) for _ in range(EXAMPLES)]
     choosers = (win, a_win), (regression, a_regression), (surprise, a_surprise)
-    with gr.Accordion("Options", open=False), gr.Row():
+    with gr.Accordion("Options", open=False, elem_id="options"), gr.Row():
         k = gr.Slider(1, MAX_K, value=DEFAULT_K, step=1, label="Passages a side (k)")
-        dims = gr.Dropdown([ALL_DIMS], value=ALL_DIMS, label="Dimensions (truncate_dim)")
+        dims = gr.Dropdown([ALL_DIMS], value=ALL_DIMS, label="Dimensions (truncate_dim)",
+                           allow_custom_value=True)  # what an address asks for
         lexical = gr.Checkbox(label="Show BM25, which matches words only")
     shared.reading[0].render()
-    result = gr.HTML(elements.empty(), js_on_load=FOLLOW, elem_id="result")
+    result = gr.HTML(elements.empty(), js_on_load=None, elem_id="result")
     shown = gr.State(None)
     gr.on(
         [question.change, question.submit, ask.click, k.release, k.change, dims.change,
@@ -81,7 +61,7 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> None
         _result(services, service),
         [question, k, shared.run, dims, lexical, shown, shared.nonce, shared.stage],
         [result, shown],
-        js=REMEMBER,
+        js="tandem.keepQuestion",
         trigger_mode="always_last",
         concurrency_limit=4,
         show_progress="hidden",
@@ -98,16 +78,29 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> None
         api_visibility="private",
     )
     for button in examples:
-        button.click(None, button, question, js="(text) => text", api_visibility="private")
+        button.click(None, button, question, js="tandem.same", api_visibility="private")
     for button, choose in choosers:
         button.click(_chooser(services, service, choose), [shared.run, shared.nonce], question,
                      queue=False, show_progress="hidden", api_visibility="private")
+    return [k, dims, lexical]
+
+
+def addressed(request: gr.Request) -> Any:
+    """What the address asks of the options: `k`, `dim` and `bm25`; what is no value is left."""
+    asked = dict(request.query_params)
+    k, dim = asked.get("k", ""), asked.get("dim", "")
+    is_k = k.isascii() and k.isdigit() and 1 <= int(k[:6]) <= MAX_K
+    is_dim = dim.isascii() and dim.isdigit() and 0 < int(dim[:6]) < LONGEST_DIM
+    return (int(k) if is_k else gr.skip(),
+            gr.Dropdown([ALL_DIMS, dim], value=dim) if is_dim else gr.skip(),
+            True if asked.get("bm25") == "1" else gr.skip())
 
 
 def question_box() -> gr.Textbox:
     """The box a question is typed into, to be rendered by the Compare tab."""
     return gr.Textbox(
         label="Your question",
+        show_label=False,
         placeholder="Ask in your own words",
         max_length=MAX_QUERY,
         scale=8,
@@ -168,11 +161,12 @@ def _result(services: Services, service: RunService) -> Callable[..., Any]:
         try:
             pair = service.pair(visitor, run)
             found = pair.compare(question, k, dims, lexical)
-            return elements.comparison(found, _alone(views, visitor, run, pair)), asked
+            html, seen = comparison.comparison(found, _alone(views, visitor, run, pair)), asked
         except NotReadyError:
-            return _early(views, visitor, run, question, k), None
+            html, seen = _early(views, visitor, run, question, k), None
         except ValueError as error:
-            return elements.error(str(error)), None
+            html, seen = elements.error(str(error)), None
+        return comparison.answering(question, html), seen
 
     return result
 
@@ -190,14 +184,14 @@ def _early(views: Selection, visitor: Visitor, run: str, question: str, k: int) 
         return elements.error(str(error))
 
 
-def _alone(views: Selection, visitor: Visitor, run: str, pair: ModelPair) -> elements.Alone:
+def _alone(views: Selection, visitor: Visitor, run: str, pair: ModelPair) -> comparison.Alone:
     """What is said of the fine-tuned side while there is none."""
     if not is_own(run):
         training = views.service.services.opening.progress.kind == "training"
-        return elements.TRAINING if training else elements.Alone()
+        return comparison.TRAINING if training else comparison.Alone()
     if pair.tuned is not None:
-        return elements.Alone()
-    return elements.Alone(selection.why_alone(views.run_on(visitor, run), views.trains))
+        return comparison.Alone()
+    return comparison.Alone(selection.why_alone(views.run_on(visitor, run), views.trains))
 
 
 def _choices(services: Services, service: RunService) -> Callable[..., list[Any]]:
@@ -239,75 +233,3 @@ def _chooser(
             raise gr.Error(str(error), print_exception=False) from error
 
     return chooser
-
-
-EXAMPLES = 4
-LONGEST_EXAMPLE = 120
-"""Characters that still fit on a button."""
-
-
-def landing_question(opening: OpeningPair) -> str:
-    """The question a visitor finds: the test question Fine-tuned gained most on, if it did."""
-    corpus, evidence = opening.corpus, opening.evidence
-    if corpus and evidence and (best := max(evidence.gaps, key=evidence.gaps.__getitem__)):
-        return corpus.queries[best].text
-    return next((query.text for query in example_queries(corpus)), "")
-
-
-def a_win(pair: ModelPair) -> str:
-    """A test question whose answer Fine-tuned ranks better."""
-    return _by_gap(pair, lambda gap: gap > 0, "Fine-tuned won no question of the test split.")
-
-
-def a_regression(pair: ModelPair) -> str:
-    """A test question whose answer Fine-tuned ranks worse."""
-    return _by_gap(pair, lambda gap: gap < 0, "Fine-tuned lost no question of the test split.")
-
-
-def a_surprise(pair: ModelPair | LexicalOnly) -> str:
-    """Any test question."""
-    queries = _test_queries(pair.corpus)
-    if not queries:
-        raise ValueError("The corpus has no test questions.")
-    return random.choice(queries).text
-
-
-def _by_gap(pair: ModelPair, wanted: Callable[[float], bool], none: str) -> str:
-    if pair.evidence is None:
-        raise ValueError("This needs a fine-tuned model: it is there when training is done.")
-    found = [query_id for query_id, gap in pair.evidence.gaps.items() if wanted(gap)]
-    if not found:
-        raise ValueError(none)
-    return pair.corpus.queries[random.choice(found)].text
-
-
-def _test_queries(corpus: Corpus) -> list[Query]:
-    return [corpus.queries[query_id] for query_id in corpus.qrels.get("test", {})]
-
-
-def example_queries(corpus: Corpus | None) -> list[Query]:
-    """Short test questions about different model lines: the same ones at every start.
-
-    Of data that somebody brought, whose questions may have any length, those nearest to that.
-    """
-    chosen: dict[str, Query] = {}
-    queries = sorted(_test_queries(corpus) if corpus else [], key=lambda query: len(query.text))
-    for query in queries:
-        if 30 <= len(query.text) <= 60:
-            chosen.setdefault(query.model_line or query.id, query)
-    for query in sorted(queries, key=lambda query: (abs(len(query.text) - 45), query.id)):
-        if len(chosen) < EXAMPLES and len(query.text) <= LONGEST_EXAMPLE:
-            chosen.setdefault(query.model_line or query.id, query)
-    return list(chosen.values())[:EXAMPLES]
-
-
-def first_question(
-    opening: OpeningPair, run: str, question: str, queries: list[Query]
-) -> Any:
-    """A question of somebody's own data in place of one of the data the page opened with."""
-    opened = opening.corpus
-    if not is_own(run) or not queries or opened is None:
-        return gr.skip()
-    known = {query.text for query in queries}
-    of_opening = not question or bool(opened.relevant(question))
-    return queries[0].text if of_opening and question not in known else gr.skip()

@@ -23,6 +23,7 @@ from ui.services.importing import Importer
 from ui.services.publishing import Publishing
 from ui.services.runs import RunService, TrainForm
 from ui.tabs.data.panel import data_panel
+from ui.tabs.data.restore import BRING_FIRST, NO_DATA
 
 from .run import run_panel
 from .shared import Shared
@@ -75,7 +76,7 @@ def finetune_tab(
     # What is wrong is said at once; what must be measured comes after.
     key = gr.Textbox(visible="hidden")
     planned = {"fn": _plan(services, service, planner), "inputs": [shared.nonce, *form.inputs],
-               "outputs": [plan, key], "queue": False, "show_progress": "hidden",
+               "outputs": [plan, key, start], "queue": False, "show_progress": "hidden",
                "api_visibility": "private"}
     gr.on([tab.select, *(field.change for field in form.inputs[1:])], trigger_mode="always_last",
           **planned)
@@ -213,7 +214,8 @@ def _restore(services: Services) -> Callable[..., Any]:
         try:
             services.uploads.source(kept[0], services.auth.looks(request, nonce))
         except ValueError:
-            kept[0] = services.settings.data
+            own = str(kept[0]).startswith("upload-") or kept[0] == NO_DATA
+            kept[0] = NO_DATA if own else services.settings.data
         return kept
 
     return restore
@@ -245,15 +247,16 @@ def _plan(services: Services, service: RunService, planner: Planner) -> Callable
     """What can be said at once: what is wrong, or how many pairs and steps there are."""
     def plan(request: gr.Request, nonce: str, *values: Any) -> Any:
         visitor = services.auth.looks(request, nonce)
+        if values[0] == NO_DATA:
+            return data_html.note(BRING_FIRST), "", gr.Button(interactive=False)
         try:
             asked = service.request(visitor, _asked(values))
             services.auth.check_start(visitor, asked.engine)
             known = planner.known(asked)
-            return _planned(service, visitor, asked, known or service.counts(asked)), plan_key(
-                asked
-            )
+            planned = _planned(service, visitor, asked, known or service.counts(asked))
         except (ValueError, OSError) as error:
-            return elements.error(str(error)), ""
+            return elements.error(str(error)), "", gr.Button(interactive=False)
+        return planned, plan_key(asked), gr.Button(interactive=True)
 
     return plan
 
@@ -262,6 +265,8 @@ def _measure(services: Services, service: RunService, planner: Planner) -> Calla
     """What takes some seconds: the time, by trying. A later wish is not overwritten."""
     def measure(request: gr.Request, nonce: str, key: str, *values: Any) -> Any:
         visitor = services.auth.looks(request, nonce)
+        if not key:
+            return gr.skip()
         try:
             asked = service.request(visitor, _asked(values))
             if plan_key(asked) != key:

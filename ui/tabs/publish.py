@@ -6,10 +6,10 @@ from typing import Any
 
 import gradio as gr
 
+from train.publish.bundle import card_text as as_published
 from train.publish.onnx import can_export
 from train.publish.permissions import check_repo_id
 from train.publish.publish import PublishRequest
-from train.report.card import model_card
 from train.report.card_metadata import LICENSES, CardEdits, title_of
 from train.run.record import Run
 from ui.auth import Visitor
@@ -51,7 +51,7 @@ def publish_panel(
                 language = gr.Textbox(label="Language", info="Codes such as en, de",
                                       placeholder=AS_BASE, max_length=60)
             description = gr.Textbox(label="Description", lines=3, max_length=5000)
-            hide = gr.Checkbox(False, label="The data is private: no text of it on the card")
+            hide = gr.Checkbox(True, label="The data is private: no text of it on the card")
             with gr.Tabs():
                 with gr.Tab("As it will look"):
                     preview = gr.Markdown(elem_id="card-preview", max_height=520)
@@ -105,15 +105,18 @@ def publish_panel(
 
 def card_edits(
     title: str | None, license_: str | None, language: str | None, description: str | None,
-    hide: bool,
+    hide: bool | None,
 ) -> CardEdits:
-    """What was typed about the card; a box nobody touched has None. CardError."""
+    """What was typed about the card; a box nobody touched has None. CardError.
+
+    hide: whether the data is private, None where nobody said.
+    """
     return CardEdits(
         title=(title or "").strip() or None,
         license=None if license_ in ("", None, AS_BASE) else license_,
         language=tuple((language or "").replace(",", " ").split()),
         description=(description or "").strip() or None,
-        private_data=True if hide else None,
+        private_data=hide,
     )
 
 
@@ -141,8 +144,7 @@ def _fill(services: Services, service: RunService) -> Callable[..., Any]:
             to = record.get("publish_to") or _suggested(visitor, record)
             return (to, kept.get("title") or title_of(record), kept.get("license") or AS_BASE,
                     ", ".join(kept.get("language") or ()), kept.get("description") or "",
-                    bool(kept.get("private_data")
-                         or service.services.uploads.is_upload(record["data"].get("source", ""))))
+                    bool(CardEdits.of(record).private_data))
         except (ValueError, KeyError):
             return [gr.skip()] * 6
 
@@ -190,7 +192,7 @@ def card_text(run: Run, to: str | None, edits: CardEdits) -> str:
     record = run.record() | {"card": edits.as_record()}
     if not record.get("metrics"):
         raise ValueError("The card is written when the run has been measured.")
-    return model_card(record, (to or "").strip() or None)
+    return as_published(record, (to or "").strip() or None)
 
 
 def _check_name(to: str | None) -> str:

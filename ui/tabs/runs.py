@@ -20,15 +20,6 @@ HEADERS = ["Started", "Status", "Data", "Base", "Recipe", f"{PRIMARY} before", "
            "Run"]
 NOBODY = "None chosen"
 LOOK_EVERY = 3.0
-# A download button downloads what it had when it was pressed, so it is pressed once it is filled.
-SAVE_ZIP = """async () => {
-  for (let tries = 0; tries < 100; tries++) {
-    await new Promise((done) => setTimeout(done, 100));
-    const button = document.querySelector('#zip-save');
-    if (button && button.innerText.includes('.zip')) return void button.click();
-  }
-}"""
-
 
 def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Tab) -> None:
     """Build the tab inside the current Blocks."""
@@ -76,7 +67,7 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
     resume.click(_resume(services, service), [shared.nonce, chosen], [shared.watched, shared.tabs],
                  queue=False, api_visibility="private")
     pack.click(_zip(services, service), [shared.nonce, chosen], save, concurrency_limit=1,
-               api_visibility="private").success(None, None, None, js=SAVE_ZIP)
+               api_visibility="private").success(None, None, None, js="tandem.saveZip")
     chosen.change(_published(services, service), [shared.nonce, chosen], [published, save], **quiet)
     delete.click(_ask, chosen, [sure, question], **quiet)
     no.click(lambda: gr.Row(visible=False), None, sure, **quiet)

@@ -1,17 +1,18 @@
 """The Scoreboard tab: what the test split says about both models, in sum and by question."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import gradio as gr
+from pandas import DataFrame
 
 from retrieval.evaluation import Evidence, by_topic
 from retrieval.explain import worst_regressions
 from train.report.evidence_html import SIDES, scoreboard
 from ui.html import elements, explain, selection
+from ui.html.board import figures, verdict_head
 from ui.html.retention import retention
-from ui.html.runs import curves
 from ui.services.app import Services
 from ui.services.load_upload import is_own
 from ui.services.model_pair import LEXICAL, ModelPair
@@ -26,7 +27,7 @@ from .compare import WAIT
 from .shared import Shared
 
 OUTCOMES = ("all", "won", "lost", "tied", "both miss")
-HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic", "Id"]
+HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic"]
 QUESTIONS = {
     SIDES[1]: {"label": "Questions of the test split, by Fine-tuned",
                "info": "Worst regressions first. Choose a question to see why its answer moved."},
@@ -38,16 +39,6 @@ QUESTIONS = {
 SIDE_NAMES = (SIDES[0], LEXICAL)
 HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
-# What is shown stays in the address, so that it can be shared.
-REMEMBER = """(outcome, against) => {
-  const url = new URL(window.location.href);
-  const keep = (key, value, usual) => value && value !== usual
-    ? url.searchParams.set(key, value) : url.searchParams.delete(key);
-  keep('filter', outcome, 'all');
-  keep('against', against, 'Base');
-  window.history.replaceState(null, '', url);
-}"""
-
 
 def scoreboard_tab(
     services: Services, service: RunService, shared: Shared
@@ -57,49 +48,60 @@ def scoreboard_tab(
     Choosing a question says why its answer moved, and leads to Compare. Gives what `arrival` fills.
     """
     shared.reading[1].render()
-    board = gr.HTML(scoreboard(None, ""), js_on_load=None, elem_id="scoreboard")
-    with gr.Column(visible=False) as details:
-        with gr.Row(elem_id="board-acts") as both:
-            against = gr.Radio(SIDE_NAMES, value=SIDE_NAMES[0], label="Fine-tuned against",
-                               info="BM25 matches words only.")
-            dims = gr.Button("Quality by dimensions", size="sm")
-            other = gr.Button("Measure what it cost retention", size="sm", visible=False)
+    with gr.Column(elem_id="scoreboard"):
+        top = gr.HTML(scoreboard(None, ""), js_on_load=None)
+        with gr.Row(elem_id="board-acts", visible=False) as acts:
             reports = {ending: gr.Button(name, size="sm") for ending, name in
                        ((".html", "Report"), (".csv", "CSV"), (".json", "JSON"))}
             save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="report-save")
-        saved = gr.Textbox("", show_label=False, elem_classes="t-hide")
+            to_blind = gr.Button("Judge it blind", size="sm")
+        board = gr.HTML(js_on_load=None)
+    with gr.Column(visible=False) as details:
+        with gr.Row(elem_id="board-more") as both:
+            against = gr.Radio(SIDE_NAMES, value=SIDE_NAMES[0], label="Fine-tuned against",
+                               info="BM25 matches words only.")
+            dims = gr.Button("Quality by dimensions", size="sm")
+            other = gr.Button("Measure what it cost elsewhere", size="sm", visible=False)
+        saved = gr.Textbox("", label="Saved as", elem_classes="t-hide")
         by_dim = gr.HTML(js_on_load=None, elem_id="by-dim")
         cost = gr.HTML(js_on_load=None, elem_id="retention")
         outcome = gr.Radio(OUTCOMES, value=OUTCOMES[0], **QUESTIONS[SIDES[1]])
-        table = gr.Dataframe(
-            headers=HEADERS, datatype=["str", "number", "number", "number", "str", "str"],
-            interactive=False, show_search="search", wrap=True, max_height=460,
-            column_widths=[390, 100, 140, 110, 180, 110], elem_id="questions",
-        )
-        asked = gr.Textbox("", show_label=False, elem_classes="t-hide")
-        why = gr.HTML(js_on_load=None, elem_id="why")
-        ask = gr.Button("Open in Compare", size="sm", visible=False, elem_id="why-ask")
+        with gr.Row(elem_id="board-questions"):
+            with gr.Column(scale=7, min_width=320):
+                table = gr.Dataframe(
+                    headers=HEADERS, datatype=["str", "number", "number", "number", "str"],
+                    interactive=False, show_search="search", wrap=True, max_height=560,
+                    column_widths=["40%", "14%", "14%", "15%", "17%"], elem_id="questions",
+                )
+            with gr.Column(scale=5, min_width=320, elem_id="beside"):
+                why = gr.HTML(explain.CHOOSE, js_on_load=None, elem_id="why")
+                ask = gr.Button("Open in Compare", size="sm", visible=False, elem_id="why-ask")
+        asked = gr.Textbox("", label="Chosen question", elem_classes="t-hide")
         with gr.Column() as more:
             with gr.Accordion("The 20 worst regressions, and what outranked the answer",
                               open=False):
                 look = gr.Button("Show them", size="sm")
                 worst = gr.HTML(js_on_load=None, elem_id="worst")
-            with gr.Accordion("Blind test: judge without knowing which is which", open=False):
+            with gr.Accordion("Blind test: judge without knowing which is which", open=False,
+                              elem_id="blind-test") as blind:
                 blind_tab(service, shared)
+    to_blind.click(lambda: gr.Accordion(open=True), None, blind, queue=False, **HIDDEN).then(
+        None, None, None, js="tandem.toBlindTest", **HIDDEN)
 
     gr.on([shared.board.change, against.change], _show(service),
           [shared.run, shared.nonce, against, outcome],
-          [board, details, both, more, outcome, table, cost, other], trigger_mode="always_last",
-          concurrency_limit=4, **HIDDEN)
+          [top, acts, board, details, both, more, outcome, table, cost, other],
+          trigger_mode="always_last", concurrency_limit=4, **HIDDEN)
     gr.on([shared.version.change, shared.run.change],
-          lambda: ("", "", "", gr.Button(visible=False)), None, [by_dim, why, worst, ask],
-          trigger_mode="multiple", queue=False, **HIDDEN)
+          lambda: ("", explain.CHOOSE, "", gr.Button(visible=False)), None,
+          [by_dim, why, worst, ask], trigger_mode="multiple", queue=False, **HIDDEN)
     for choice in (outcome, against):
-        choice.change(None, [outcome, against], None, js=REMEMBER, trigger_mode="multiple",
-                      **HIDDEN)
+        choice.change(None, [outcome, against], None, js="tandem.keepBoard",
+                      trigger_mode="multiple", **HIDDEN)
     outcome.change(_rows(service), [outcome, shared.run, shared.nonce, against], table, queue=False,
                    **HIDDEN)
-    table.select(_chosen, None, [asked, ask], queue=False, **HIDDEN).then(
+    table.select(_chosen(service), [shared.run, shared.nonce, against], [asked, ask],
+                 queue=False, **HIDDEN).then(
         _why(service),
         [asked, shared.run, shared.nonce, against],
         why,
@@ -117,7 +119,7 @@ def scoreboard_tab(
     for ending, button in reports.items():
         button.click(board_handlers.give_report(service, ending),
                      [shared.run, shared.nonce, against], [save, saved], concurrency_limit=2,
-                     api_visibility="private").success(None, saved, None, js=board_handlers.SAVE)
+                     api_visibility="private").success(None, saved, None, js="tandem.saveReport")
     return [outcome, against]
 
 
@@ -142,7 +144,7 @@ def _show(service: RunService) -> Callable[..., list[Any]]:
             return _nothing(scoreboard(None, str(error) if run else opening.progress.text))
         except ValueError as error:
             return _nothing(elements.error(str(error)))
-        table = headed(question_rows(pair, wanted, against), names)
+        table = styled(headed(question_rows(pair, wanted, against), names))
         if is_own(run):
             return _of_base(pair, evidence, table)
         about, made = (
@@ -151,9 +153,10 @@ def _show(service: RunService) -> Callable[..., list[Any]]:
         )
         topics = by_topic(evidence, pair.corpus.queries) if evidence else ()
         cost = made.record().get("retention") if made else None
-        curve = curves(service.state(made)) if made else ""
-        return [scoreboard(evidence, about, names, topics, curve),
-                gr.Column(visible=evidence is not None), gr.Row(visible=True),
+        shown = evidence is not None
+        said = verdict_head(evidence, names) if evidence else scoreboard(None, about)
+        return [said, gr.Row(visible=shown), figures(evidence, about, names, topics)
+                if evidence else "", gr.Column(visible=evidence is not None), gr.Row(visible=True),
                 gr.Column(visible=True), gr.Radio(**QUESTIONS[SIDES[1]]), table, retention(cost),
                 gr.Button(visible=made is not None and not cost, interactive=True)]
 
@@ -162,30 +165,31 @@ def _show(service: RunService) -> Callable[..., list[Any]]:
 
 def _nothing(said: str) -> list[Any]:
     """A sentence in place of the board."""
-    return [said, gr.Column(visible=False), gr.skip(), gr.skip(), gr.skip(), [], "",
-            gr.Button(visible=False)]
+    return [said, gr.Row(visible=False), "", gr.Column(visible=False), gr.skip(), gr.skip(),
+            gr.skip(), [], "", gr.Button(visible=False)]
 
 
-def _of_base(pair: ModelPair, evidence: Evidence | None, table: dict[str, Any]) -> list[Any]:
+def _of_base(pair: ModelPair, evidence: Evidence | None, table: Any) -> list[Any]:
     """The board of somebody's data that nothing was fine-tuned on: Base beside BM25."""
     if evidence is None:
         return _nothing(selection.no_board(
             pair.unmeasured or "Base and BM25 are being measured on your test questions: the board "
             "stands here as soon as that is done."))
-    return [selection.base_board(evidence, pair), gr.Column(visible=True), gr.Row(visible=False),
-            gr.Column(visible=False), gr.Radio(**QUESTIONS[SIDES[0]]), table, "",
-            gr.Button(visible=False)]
+    return [selection.base_board(evidence, pair), gr.Row(visible=False), "",
+            gr.Column(visible=True), gr.Row(visible=False), gr.Column(visible=False),
+            gr.Radio(**QUESTIONS[SIDES[0]]), table, "", gr.Button(visible=False)]
 
 
-def _rows(service: RunService) -> Callable[..., dict[str, Any]]:
+def _rows(service: RunService) -> Callable[..., Any]:
     def rows(
         request: gr.Request, wanted: str, run: str, nonce: str, against: str
-    ) -> dict[str, Any]:
+    ) -> Any:
         try:
             pair = pair_seen(service, request, nonce, run)
         except ValueError:  # the board says it
-            return headed([], (against, SIDES[1]))
-        return headed(question_rows(pair, wanted, against), pair.shown_evidence(against)[1])
+            return styled(headed([], (against, SIDES[1])))
+        names = pair.shown_evidence(against)[1]
+        return styled(headed(question_rows(pair, wanted, against), names))
 
     return rows
 
@@ -201,14 +205,38 @@ def question_rows(pair: ModelPair, wanted: str, against: str = SIDES[0]) -> list
     (evidence, _), queries = pair.shown_evidence(against), pair.corpus.queries
     return [
         [queries[query.query_id].text, query.base_rank, query.tuned_rank,
-         round(query.difference, 3), queries[query.query_id].topic, query.query_id]
+         round(query.difference, 3), queries[query.query_id].topic]
         for query in (evidence.queries if evidence else ())
         if wanted in (OUTCOMES[0], query.outcome) and query.query_id in queries
     ]
 
 
-def _chosen(event: gr.SelectData) -> Any:
-    return event.row_value[-1], gr.Button(visible=True)
+def styled(table: Mapping[str, Any]) -> Any:
+    """Rows under their headers with figures as people write them: still sorted as numbers."""
+    headers = table["headers"]
+    whole, signed = "{:,.0f}", "{:+.3f}"
+    return DataFrame(table["data"], columns=headers).style.format(
+        {headers[1]: whole, headers[2]: whole, headers[3]: signed}, na_rep="–")
+
+
+def query_of(pair: ModelPair, text: str, against: str) -> str:
+    """The id of the test question with this text; empty where there is none."""
+    (evidence, _), queries = pair.shown_evidence(against), pair.corpus.queries
+    return next((query.query_id for query in (evidence.queries if evidence else ())
+                 if query.query_id in queries and queries[query.query_id].text == text), "")
+
+
+def _chosen(service: RunService) -> Callable[..., Any]:
+    def chosen(
+        event: gr.SelectData, request: gr.Request, run: str, nonce: str, against: str
+    ) -> Any:
+        try:
+            pair = pair_seen(service, request, nonce, run)
+        except ValueError:  # the board says it
+            return "", gr.skip()
+        return query_of(pair, str(event.row_value[0]), against), gr.Button(visible=True)
+
+    return chosen
 
 
 def _why(service: RunService) -> Callable[..., Iterator[str]]:

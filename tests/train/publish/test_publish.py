@@ -151,7 +151,8 @@ def test_a_run_as_it_was_really_trained_is_published_and_ranks_as_it_did(hub, tm
                          recipe=recipe).as_record())
     for event in fit(recipe, corpus, run, str(base)):
         run.append(event)
-    result = done(run, hub, corpus=corpus, edits=CardEdits(license="mit", language=("en",)))
+    result = done(run, hub, corpus=corpus, edits=CardEdits(
+        license="mit", language=("en",), private_data=False))
     assert result["verified"]
     (entry,) = run.record()["published"]
     assert (entry["checked"]["questions"], entry["checked"]["same"]) == (20, 20)

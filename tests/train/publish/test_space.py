@@ -38,6 +38,8 @@ def sent(hub, services, **options):
 
 def test_only_what_the_app_needs_is_sent():
     names = needed_files()
+    assert {"ui/static/tandem.css", "ui/static/tandem.js",
+            "ui/static/sample-pairs.jsonl"} <= set(names)
     assert {"app.py", "requirements.txt", "README.md", "corpus/porsche/corpus.jsonl",
             "train/__main__.py", "ui/page.py"} <= set(names)
     assert {name.split("/")[0] for name in names} == {

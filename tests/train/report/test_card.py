@@ -22,7 +22,9 @@ NUMBER = re.compile(r"(?<![\w.@-])[+-]?\d[\d.,]*(?:e-\d+)?")
 
 @pytest.fixture(scope="module")
 def made():
-    return record_of(questions(), HashingEncoder(dim=6), HashingEncoder())[0]
+    record = record_of(questions(), HashingEncoder(dim=6), HashingEncoder())[0]
+    record["data"]["private"] = False  # else no text of what was brought is shown
+    return record
 
 
 def changed(made, **changes):

@@ -12,7 +12,7 @@ from support.evidence import side
 from support.fakes import HashingEncoder, small_corpus
 from support.markup import HOSTILE, Tags
 from train.report.evidence_html import scoreboard
-from ui.html import elements
+from ui.html import comparison, elements
 from ui.services.format import duration, time_left
 from ui.services.progress import Progress
 
@@ -25,7 +25,7 @@ def compared(query="What are the yellow calipers?", k=5, lexical=False, corpus=N
 
 
 def test_the_known_answer_is_marked_on_both_sides():
-    html = elements.comparison(compared(k=6))
+    html = comparison.comparison(compared(k=6))
     assert html.count("★ answer") == 2
     assert html.count("data-answer") == 3  # two cards and the line between them
 
@@ -33,14 +33,14 @@ def test_the_known_answer_is_marked_on_both_sides():
 def test_a_known_answer_below_the_list_is_shown_all_the_same():
     result = compared(k=1)
     assert result.base.answer_rank > 1
-    html = elements.comparison(result)
+    html = comparison.comparison(result)
     assert "further down" in html
     assert html.count("★ answer") == 2
 
 
 def test_each_moved_passage_says_where_it_came_from():
     result = compared()
-    html = elements.comparison(result)
+    html = comparison.comparison(result)
     moved = [hit for hit in result.tuned.hits if hit.movement]
     assert moved
     for hit in moved:
@@ -50,12 +50,13 @@ def test_each_moved_passage_says_where_it_came_from():
 
 def test_a_line_joins_each_passage_that_is_in_both_lists():
     result = compared()
-    both = {h.passage_id for h in result.base.hits} & {h.passage_id for h in result.tuned.hits}
-    assert elements.comparison(result).count("<path") == len(both) > 0
+    both = {h.passage_id for h in [*result.base.hits, result.base.answer]} & \
+        {h.passage_id for h in [*result.tuned.hits, result.tuned.answer]}
+    assert comparison.comparison(result).count("<path") == len(both) > 0
 
 
 def test_words_and_nearest_sentence_are_marked():
-    html = elements.comparison(compared())
+    html = comparison.comparison(compared())
     assert "<mark>yellow</mark>" in html
     assert re.search(r'class="t-near">[^<]*They are marked by ', html)
 
@@ -70,7 +71,7 @@ def test_nothing_of_the_data_becomes_markup(where):
         passage = replace(passage, **{where: f"plain {HOSTILE}"})
     corpus = Corpus("h", (passage, Passage("p2", "Other.")), {"q": Query("q", query)},
                     {"test": {"q": {"p1": 1}}})
-    html = elements.comparison(compared(query, corpus=corpus, lexical=True))
+    html = comparison.comparison(compared(query, corpus=corpus, lexical=True))
     assert "img" not in {tag for tag, _ in Tags(html).opened}
     assert not [a for _, attrs in Tags(html).opened for a in attrs if a.startswith("on")]
 
@@ -84,15 +85,16 @@ def test_errors_states_and_the_board_escape_what_they_are_given():
 
 def test_markup_is_well_formed():
     for html in (elements.header(), elements.empty(), elements.waiting(),
-                 elements.comparison(compared(lexical=True)), elements.comparison(compared(k=1))):
+                 comparison.comparison(compared(lexical=True)),
+                 comparison.comparison(compared(k=1))):
         Tags(html)
 
 
 def test_without_a_tuned_model_its_column_says_that_it_is_being_made():
     corpus = small_corpus()
     alone = compare("calipers", corpus, build_index(HashingEncoder(), corpus), None)
-    assert "being made right now" in elements.comparison(alone, elements.TRAINING)
-    assert "no fine-tuned model yet" in elements.comparison(alone)
+    assert "being made right now" in comparison.comparison(alone, comparison.TRAINING)
+    assert "no fine-tuned model yet" in comparison.comparison(alone)
 
 
 def test_the_board_shows_fifteen_metrics_and_the_primary_first():

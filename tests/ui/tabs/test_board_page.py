@@ -1,8 +1,10 @@
+
 """The Scoreboard's handlers, without a browser."""
 
 import csv
 import io
 import json
+import re
 import sys
 from types import SimpleNamespace
 
@@ -26,7 +28,15 @@ from ui.services.model_pair import LEXICAL, ModelPair
 from ui.services.retention import RetentionError, RetentionService
 from ui.tabs import blind
 from ui.tabs.board_handlers import findings, give_report, run_of, trained_dims
-from ui.tabs.scoreboard import HEADERS, OUTCOMES, arrival, headed, question_rows
+from ui.tabs.scoreboard import (
+    HEADERS,
+    OUTCOMES,
+    arrival,
+    headed,
+    query_of,
+    question_rows,
+    styled,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +62,22 @@ def service(services, pair):
     return SimpleNamespace(services=services, pair=lambda visitor, run: pair)
 
 
-def test_the_rows_end_in_the_id_and_filter_by_outcome(pair):
+def test_the_rows_name_no_ids_lead_back_to_their_questions_and_filter_by_outcome(pair):
     rows = question_rows(pair, "all")
     assert len(rows) == 23 and all(len(row) == len(HEADERS) for row in rows)
-    assert {row[-1] for row in rows} == set(pair.corpus.qrels["test"])
+    assert {query_of(pair, row[0], "Base") for row in rows} == set(pair.corpus.qrels["test"])
+    assert not {cell for row in rows for cell in row} & set(pair.corpus.qrels["test"])
+    assert query_of(pair, "no such question", "Base") == ""
     by_kind = {kind: len(question_rows(pair, kind)) for kind in OUTCOMES[1:]}
     assert sum(by_kind.values()) == 23 and by_kind["won"] > 0
 
 
 def test_the_table_names_the_side_that_fine_tuned_stands_against(pair):
     assert headed([], ("Base", "Fine-tuned"))["headers"] == HEADERS
-    table = gr.Dataframe(headers=HEADERS).postprocess(
-        headed(question_rows(pair, "all", LEXICAL), (LEXICAL, "Fine-tuned")))
+    rows = headed(question_rows(pair, "all", LEXICAL), (LEXICAL, "Fine-tuned"))
+    table = gr.Dataframe(headers=HEADERS).postprocess(styled(rows))
+    shown = table.metadata["display_value"]
+    assert all(re.fullmatch(r"[+-]\d\.\d{3}", row[3]) for row in shown)
     assert table.headers[1] == "BM25 rank" and len(table.data) == 23
 
 

@@ -16,7 +16,7 @@ from ui.services.importing import Importer
 from ui.tabs.data import handlers, restore
 from ui.tabs.data.handlers import DataActs
 from ui.tabs.data.panel import _parts, _switch
-from ui.tabs.data.restore import OWN, ROLES, marked
+from ui.tabs.data.restore import NO_DATA, OWN, ROLES, marked
 
 CERTAIN = "anchor,positive\nhow?,so\n"
 UNSURE = "kundenfrage,antwort,falsch\nwie?,so,nein\n"
@@ -399,7 +399,7 @@ def test_what_another_version_of_the_page_kept_does_no_harm(service, before):
 
 def test_who_comes_back_to_bring_finds_what_they_brought():
     assert _switch(OWN, "upload-x") == "upload-x"
-    assert _switch(OWN, "") == gr.skip()
+    assert _switch(OWN, "") == NO_DATA  # and nothing of other data stays standing
     assert _switch("porsche", "upload-x") == "porsche"
 
 

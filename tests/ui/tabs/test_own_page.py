@@ -16,7 +16,8 @@ from ui.services.runs import RunService, Selection
 from ui.services.worker import Stage
 from ui.tabs import compare, scoreboard, selection
 from ui.tabs.board_handlers import findings
-from ui.tabs.compare import a_surprise, compare_endpoint, compare_on_endpoint, example_queries
+from ui.tabs.compare import compare_endpoint, compare_on_endpoint
+from ui.tabs.questions import a_surprise, example_queries
 from ui.tabs.scoreboard import scoreboard_on_endpoint
 
 SKIPPED = gr.skip()
@@ -244,15 +245,15 @@ def board_of(services, service, shown):
 def test_the_board_of_own_data_sets_base_beside_bm25_and_says_so(services, service):
     name = services.uploads.bring()
     pair = ready(service, OWNER, name)
-    html, details, both, more, outcome, table, *_ = board_of(services, service, name)
+    html, acts, _, details, both, more, outcome, table, *_ = board_of(services, service, name)
     Tags(html)
     assert "no fine-tuned model of your data yet" in html and "<b>Base beside BM25</b>" in html
     assert '<th scope="col">BM25</th><th scope="col">Base</th>' in html and "Keep" not in html
     assert re.search(r"Fine-tuned against Base: \d+ questions can show a difference of 0\.", html)
-    assert details.visible and not both.visible and not more.visible
+    assert details.visible and not acts.visible and not both.visible and not more.visible
     assert "by Base against BM25" in outcome.label
-    assert table["headers"][1:3] == ["BM25 rank", "Base rank"] and len(table["data"]) == 20
-    ranks = {row[-1]: row[2] for row in table["data"]}
+    assert list(table.data.columns[1:3]) == ["BM25 rank", "Base rank"] and len(table.data) == 20
+    ranks = {scoreboard.query_of(pair, row[0], "Base"): row[2] for row in table.data.values}
     assert ranks == {q: judged.best_rank for q, judged in pair.of_base.tuned.items()}
 
 
@@ -261,7 +262,7 @@ def test_the_filter_of_the_questions_knows_the_two_sides(services, service):
     pair = ready(service, OWNER, name)
     request, nonce = asked(services)
     rows = scoreboard._rows(service)
-    counts = {wanted: len(rows(request, wanted, name, nonce, "Base")["data"])
+    counts = {wanted: len(rows(request, wanted, name, nonce, "Base").data)
               for wanted in ("won", "lost")}
     assert counts == {kind: pair.of_base.outcomes[kind] for kind in counts}
 
@@ -278,12 +279,12 @@ def test_while_base_reads_and_without_test_questions_the_board_is_a_sentence(
     services, service, encoder
 ):
     name = reading(services, service, encoder)
-    html, details, *_ = board_of(services, service, name)
+    html, _, _, details, *_ = board_of(services, service, name)
     assert "as soon as that is done" in html and not details.visible
     encoder.open.set()
     few = services.uploads.bring(2, rows=numbers(6))
     ready(service, OWNER, few)
-    html, details, *_ = board_of(services, service, few)
+    html, _, _, details, *_ = board_of(services, service, few)
     assert "only 2 test questions" in html and not details.visible
 
 

@@ -20,7 +20,16 @@ from ui.services.process import CancelledError
 from ui.services.uploads import Raw
 
 from .components import NONE, Parts
-from .restore import OWN, ROLES, is_restored, marked, restored, restored_columns
+from .restore import (
+    BRING_FIRST,
+    NO_DATA,
+    OWN,
+    ROLES,
+    is_restored,
+    marked,
+    restored,
+    restored_columns,
+)
 
 MAKING = "making"
 LOOKING, READING, CHECKING = "Looking at it", "Reading all of it", "Checking the data"
@@ -192,6 +201,10 @@ class DataActs:
 
         def shown(html: str) -> Changes:
             return {self.parts.check: f'<div data-own="{own}">{html}</div>'}
+
+        if data == NO_DATA:
+            yield shown(data_html.note(BRING_FIRST))
+            return
 
         def work(cancel: threading.Event) -> Shown:
             steps = self.importer.check(self.services.auth.looks(request, nonce), data, cancel)

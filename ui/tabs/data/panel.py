@@ -16,7 +16,7 @@ from ui.tabs.shared import Shared
 
 from .components import NONE, Parts, Roles
 from .handlers import DataActs
-from .restore import OWN
+from .restore import NO_DATA, OWN
 
 CHILDREN: dict[str, Any] = {"concurrency_id": "children", "concurrency_limit": 12}
 """How many may look, convert and check at a time; `Importer` has most of them wait their turn."""
@@ -172,5 +172,8 @@ def _asked_to_tune(data: str) -> Any:
 
 
 def _switch(chosen: str, mine: str) -> Any:
-    """The data of a choice; what somebody brought is chosen again with the choice to bring."""
-    return chosen if chosen != OWN else mine or gr.skip()
+    """The data of a choice; what somebody brought is chosen again with the choice to bring.
+
+    Until they have brought something there is none: nothing of other data is left standing.
+    """
+    return chosen if chosen != OWN else mine or NO_DATA

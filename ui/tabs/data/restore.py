@@ -12,6 +12,10 @@ from ui.services.uploads import UploadError, Uploads
 
 OWN = "own"
 """What the choice of data is where somebody brings their own."""
+NO_DATA = "none-yet"
+"""The name of the data while somebody chose to bring their own and has not yet: no data has it."""
+BRING_FIRST = "Bring your data first: what was found in it, and what a fine-tune on it takes, " \
+              "stands here then."
 ROLES = ("anchor", "positive", "negatives", "score", "least_score", "topic")
 """What the boxes for the columns say, in their order."""
 FILE_GONE = ("The file itself was kept for an hour and is gone: to choose other columns of it, "
