@@ -3,7 +3,8 @@
 import random
 from collections.abc import Mapping, Sequence
 
-from .records import SPLITS, Qrels
+from .records import SPLITS, Corpus, Qrels
+from .text import folded
 
 SHARES = (0.8, 0.1, 0.1)
 
@@ -32,6 +33,21 @@ def split_by_passage(qrels: Qrels, seed: int = 42) -> dict[str, dict[str, dict[s
             splits[SPLITS[place]][query_id] = dict(qrels[query_id])
         seen += len(group_passages)
     return splits
+
+
+def leaked_queries(corpus: Corpus, split: str) -> frozenset[str]:
+    """The queries of a split that an earlier split gives away.
+
+    Those whose question, or whose answer, stands in a split before it as well: for `test` in
+    `train`, which is learned from, or in `dev`, which is chosen by. Of texts that differ in case
+    and spacing alone, one gives the other away.
+    """
+    earlier = [pair for before in SPLITS[: SPLITS.index(split)] for pair in corpus.pairs(before)]
+    asked = {folded(pair.query.text) for pair in earlier}
+    answers = {folded(pair.passage.content) for pair in earlier}
+    return frozenset(
+        pair.query.id for pair in corpus.pairs(split)
+        if folded(pair.query.text) in asked or folded(pair.passage.content) in answers)
 
 
 def with_missing_splits(

@@ -19,7 +19,7 @@ from retrieval.prompts import Side
 from train.recipe import Recipe
 from train.run.record import Run, RunError
 
-from .card_facts import facts
+from .card_facts import facts, optimizer_facts
 from .checkpoints import Checkpoints
 from .distributed import Team
 from .errors import is_out_of_memory
@@ -214,7 +214,7 @@ class _Fit:
             self.spent.earlier, self.spent.earlier_cpu = kept["seconds"], kept["cpu_seconds"]
         self.loop = loop
         self.run.update(steps=loop.steps, precision=loop.precision,
-                        processes=self.team.size)
+                        processes=self.team.size, optimizer=optimizer_facts(loop.optimizer))
         return loop
 
     def _read(self, state: Path, loop: Loop) -> dict[str, Any]:

@@ -14,19 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from corpus.records import Corpus
+from corpus.split import leaked_queries
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.evaluation import Evidence, Judged, evaluate
 from retrieval.index import Index, build_index, store_index
 from retrieval.models import fingerprint, load_encoder
 from retrieval.prompts import as_other, fairer
+from train import VERSION
 from train.recipe import Recipe
 from train.report.card import model_card
 from train.run.files import write_json, write_text
 from train.run.parts import RecordedModel
 from train.run.process import this_process
 from train.run.record import Run, RunRecord, now
+from train.run.saved_model import write_for_older
+from train.settings import Settings
 
-from .card_facts import base_facts
+from .card_facts import base_facts, loss_log
 from .checkpoints import Checkpoints
 from .machine import cpu_seconds
 
@@ -38,6 +42,7 @@ SETTINGS = "config_sentence_transformers.json"
 def make_model(run: Run, kept: Checkpoints, corpus: Corpus) -> Index:
     """The best checkpoint becomes the run's model; its index, of the vectors kept with it."""
     kept.best_as(run.model)
+    run.update(loads_with=write_for_older(run.model, run.record().base_model.max_seq_length))
     encoder = load_encoder(str(run.model))
     return Index(encoder, tuple(sorted(corpus.passage)), kept.best_vectors())
 
@@ -80,25 +85,23 @@ def write_result(
     if cache:  # so that nobody encodes the corpus again
         store_index(tuned, corpus, cache)
     passages = len(corpus.passages)
-    sides = {split: Evidence(split, passages, base[split], evaluate(tuned, corpus, split))
+    sides = {split: Evidence(split, passages, base[split], evaluate(tuned, corpus, split),
+                             leaked=leaked_queries(corpus, split))
              for split in MEASURED}
-    run.write_per_query([
-        {"split": split, "query_id": query_id, "base": asdict(side.base[query_id]),
-         "tuned": asdict(side.tuned[query_id])}
-        for split, side in sides.items()
-        for query_id in side.base
-    ])
+    run.write_per_query([row for side in sides.values() for row in side.as_rows()])
     record = run.record()
     measured = record.changed(
         metrics={split: side.as_json() for split, side in sides.items()},
         fingerprints=record.fingerprints.changed(
             base=record.base_model.fingerprint, tuned=fingerprint(run.model)),
+        log=loss_log(run.events()),
         **changes)
     write_text(run.model / "README.md", model_card(measured))
     return run.write(measured)
 
 
-LIBRARIES = ("sentence-transformers", "transformers", "torch", "numpy", "huggingface-hub")
+LIBRARIES = ("sentence-transformers", "transformers", "torch", "accelerate", "datasets",
+             "tokenizers", "numpy", "huggingface-hub")
 
 
 @dataclass
@@ -152,6 +155,7 @@ def write_beginning(
         fingerprints={"corpus": corpus.fingerprint, "splits": corpus.split_fingerprints},
         versions={"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
+        tandem={"version": VERSION, "url": Settings.from_env().source},
     )
 
 

@@ -33,7 +33,9 @@ def beside(left: Run, right: Run) -> Evidence:
     """
     check_alike(left, right)
     sides = [_evidence(run) for run in (left, right)]
-    return Evidence("test", sides[0].passages, sides[0].tuned, sides[1].tuned)
+    known = [side.leaked for side in sides if side.leaked is not None]
+    return Evidence("test", sides[0].passages, sides[0].tuned, sides[1].tuned,
+                    leaked=frozenset().union(*known) if len(known) == len(sides) else None)
 
 
 def table(runs: Sequence[Run]) -> list[RunRow]:

@@ -22,6 +22,7 @@ from .files import write_text as write_text
 from .parts import (
     DevPoint,
     Fingerprints,
+    LossPoint,
     OnnxExport,
     PromptChoice,
     Published,
@@ -31,7 +32,9 @@ from .parts import (
     RecordedEstimate,
     RecordedEvidence,
     RecordedModel,
+    RecordedOptimizer,
     RecordedRecipe,
+    RecordedTandem,
     SplitSizes,
     TrainingSpeed,
 )
@@ -63,7 +66,8 @@ class RunRecord(JsonObject, Mapping[str, Any]):
     owner: the Hub name or the browser that asked, None for the owner of this Tandem. process: that
     fits into the directory now. ended_by: see `fit.ENDINGS`. note: a sentence about a run at work.
     metrics, prompts: by split (`dev`, `test`), by side (`base`, `tuned`). retention: on the general
-    collection. memory_bytes: the most that training took. Times are UTC in ISO 8601.
+    collection. memory_bytes: the most that training took. log: the loss by step. loads_with: the
+    least version of sentence-transformers that reads the model. Times are UTC in ISO 8601.
     """
 
     schema: int
@@ -95,6 +99,10 @@ class RunRecord(JsonObject, Mapping[str, Any]):
     memory_bytes: int | None = None
     speed: TrainingSpeed = field(default_factory=TrainingSpeed)
     history: tuple[DevPoint, ...] = ()
+    log: tuple[LossPoint, ...] = ()
+    optimizer: RecordedOptimizer | None = None
+    tandem: RecordedTandem | None = None
+    loads_with: str | None = None
     prompts: Mapping[str, PromptChoice] = field(default_factory=dict)
     metrics: Mapping[str, RecordedEvidence] = field(default_factory=dict)
     retention: RecordedEvidence | None = None

@@ -15,6 +15,7 @@ from typing import Any
 
 from corpus.load import load_corpus
 from corpus.records import Corpus
+from corpus.split import leaked_queries
 from retrieval.compare import Comparison
 from retrieval.encoder import Encoder, SentenceTransformerEncoder
 from retrieval.evaluation import Evidence, evaluate
@@ -243,7 +244,8 @@ class OpeningPair:
 
 def _measured(pair: ModelPair, tuned: Index) -> Evidence:
     return Evidence("test", len(pair.corpus.passages), evaluate(pair.base, pair.corpus, "test"),
-                    evaluate(tuned, pair.corpus, "test"))
+                    evaluate(tuned, pair.corpus, "test"),
+                    leaked=leaked_queries(pair.corpus, "test") or None)
 
 
 def _error(run: Run) -> str:

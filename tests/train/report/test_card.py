@@ -95,9 +95,12 @@ def test_the_hubs_client_reads_the_front_matter_with_both_splits_by_name(made):
     assert {"dataset_size:24", "loss:MultipleNegativesRankingLoss"} <= set(data.tags)
     assert {result.dataset_split for result in data.eval_results} == {"dev", "test"}
     assert len({result.dataset_name for result in data.eval_results}) == 2
-    assert {result.metric_type for result in data.eval_results} == set(METRICS)
-    test = [r for r in data.eval_results if r.dataset_split == "test" and r.metric_type == "mrr@10"]
-    assert [r.metric_value for r in test] == [made["metrics"]["test"]["tuned"]["mrr@10"]]
+    assert {result.metric_type for result in data.eval_results} == {
+        f"cosine_{name}" for name in METRICS}
+    assert "Cosine Ndcg@10" in {result.metric_name for result in data.eval_results}
+    test = [result for result in data.eval_results
+            if (result.dataset_split, result.metric_type) == ("test", "cosine_mrr@10")]
+    assert [result.metric_value for result in test] == [made["metrics"]["test"]["tuned"]["mrr@10"]]
 
 
 def test_the_front_matter_keeps_the_hubs_metadata_rules(made):
@@ -283,7 +286,7 @@ def test_facts_count_tokens_and_characters_of_each_side():
     assert found["statistics"]["test"]["positive"]["characters"] == {
         "min": min(lengths), "mean": round(sum(lengths) / len(lengths), 1), "max": max(lengths)}
     assert [sample["anchor"] for sample in found["samples"]] == [
-        pair.query.text for pair in corpus.pairs("train")[:3]]
+        pair.query.text for split in ("train", "dev") for pair in corpus.pairs(split)[:3]]
     assert "tokens" not in facts(corpus)["statistics"]["train"]["anchor"]
 
 
