@@ -138,11 +138,6 @@ def probe(encoder: SentenceTransformerEncoder) -> None:
                          "partly there. Fetch or save it again, or take another.")
 
 
-def recorded_prompts(base: Mapping[str, Any]) -> AskedPrompts:
-    """The prompts that somebody set for the base model of a run, as its record keeps them."""
-    return {"query": base.get("query_prompt"), "passage": base.get("passage_prompt")}
-
-
 def check_prompts(prompts: AskedPrompts) -> AskedPrompts:
     """The prompts that somebody set; ModelError where one cannot be."""
     for side, text in prompts.items():

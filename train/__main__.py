@@ -1,4 +1,4 @@
-"""Command line: `python -m train` fit, estimate, model, evaluate, publish, report, retention.
+"""Command line: `python -m train` fit, estimate, model, evaluate, publish and others.
 
 Exit status 0 success, 1 failed, 2 wrong use. `--json` prints one JSON object on standard output;
 everything else goes to standard error.
@@ -24,12 +24,13 @@ from train.commands.model import add_model, add_prompts, check_base
 from train.commands.publish import add_publish
 from train.commands.report import add_report
 from train.commands.retention import add_retention
+from train.commands.script import add_script
 from train.fit.distributed import Team, join_team
-from train.fit.runner import RunLimits, begun, carry_out, taken_up
+from train.fit.runner import RunLimits, begun, carry_out, follow, taken_up
 from train.fit.stopping import Stop
-from train.fit.worker import follow
 from train.run.lock import held
-from train.run.record import USABLE, Run, RunError, mark_interrupted, open_run
+from train.run.record import Run, RunError, mark_interrupted, open_run
+from train.run.schema import as_json
 from train.run.spec import RunSpec
 
 from .recipe import RECIPES, RecipeError, named_recipe
@@ -82,7 +83,7 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     with held(run):
         mark_interrupted(run)
         request = taken_up(run, options.data) if options.resume else None
-        if run.record()["status"] != "done" or not options.resume:
+        if run.record().status != "done" or not options.resume:
             carry_out(run, request or begun(run, asked or _request(options)),
                       resume=request is not None, stop=stop, cache=settings.cache,
                       limits=RunLimits(settings.max_pairs, settings.max_minutes),
@@ -90,14 +91,14 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     record = run.record()
     result = {
         "run": str(run.folder),
-        "status": record["status"],
-        "seconds": record.get("seconds"),
-        "cpu_seconds": record.get("cpu_seconds"),
-        "steps": record.get("steps_done"),
-        "metrics": record.get("metrics"),
-        "error": record.get("error"),
+        "status": record.status,
+        "seconds": record.seconds,
+        "cpu_seconds": record.cpu_seconds,
+        "steps": record.steps_done,
+        "metrics": as_json(record.metrics) or None,
+        "error": record.error,
     }
-    return result, 0 if record["status"] in USABLE else 1
+    return result, 0 if record.is_usable else 1
 
 
 def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
@@ -149,7 +150,7 @@ def model_of(model: str) -> str:
         return model
     run = Run(Path(model))
     if not run.has_model:
-        raise RunError(f"{model} is {run.record()['status']} and holds no model.")
+        raise RunError(f"{model} is {run.record().status} and holds no model.")
     return str(run.model)
 
 
@@ -171,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data", default=BUILT_IN)
     evaluate.add_argument("--split", default="test", choices=SPLITS)
     evaluate.set_defaults(command=evaluate_command, as_text=_evidence_text)
-    for add in (add_publish, add_retention, add_report, add_model):
+    for add in (add_publish, add_retention, add_report, add_script, add_model):
         add(commands)
     for command in (fit, before, evaluate):
         command.add_argument("--json", action="store_true", help="print one JSON object")

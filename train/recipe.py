@@ -11,6 +11,10 @@ PRECISIONS = ("auto", "fp32", "bf16")
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+RETIRED = ("lora_rank", "lora_alpha", "negatives", "negatives_margin")
+"""Hyperparameters that records of earlier versions have: no measurement spoke for them."""
+
+
 class RecipeError(ValueError):
     """A hyperparameter that cannot be used: the message gives the allowed range."""
 
@@ -28,21 +32,17 @@ class Recipe:
     scale: of the cosine in the loss (the dot product of a model that is compared
     by that, and whose vectors have any length, is taken as it is).
 
-    negatives: passages a pair that the base takes for answers and that are none. negatives_margin:
-    one that scores above this share of the answer's score is left alone, it may be an answer that
-    nobody marked. given_negatives: passages a pair, at most, that the data itself says are no
-    answers; of more, others in each epoch. mask: a passage known to answer a query, or equal in
-    text to one that does, is no negative of it. memory: weight of a second loss, in which each
-    query is to find its passage among those of all training pairs, with the vectors they had when
-    they were last in a batch (the base's before that); 0 leaves it out. symmetric: each passage
-    also looks for its query.
+    given_negatives: passages a pair, at most, that the data itself says are no answers; of more,
+    others in each epoch. mask: a passage known to answer a query, or equal in text to one that
+    does, is no negative of it. memory: weight of a second loss, in which each query is to find its
+    passage among those of all training pairs, with the vectors they had when they were last in a
+    batch (the base's before that); 0 leaves it out. symmetric: each passage also looks for its
+    query.
 
-    lora_rank, lora_alpha: train a low-rank change of each weight matrix instead of the matrix, for
-    models too large to train whole; it wants a learning rate about ten times higher. precision: of
-    the matrix products in training; `auto` takes bf16 where the device computes it in hardware.
-    Weights, the loss, and all measuring stay in fp32. mini_batch_size: texts a forward pass; a
-    batch is then encoded twice, in parts, with the gradient of the whole: for one that does not
-    fit in memory.
+    precision: of the matrix products in training; `auto` takes bf16 where the device computes it
+    in hardware. Weights, the loss, and all measuring stay in fp32. mini_batch_size: texts a forward
+    pass; a batch is then encoded twice, in parts, with the gradient of the whole: for one that does
+    not fit in memory.
     """
 
     name: str = "tandem"
@@ -60,14 +60,10 @@ class Recipe:
     truncate_dim: int | None = None
     keep: str = "best"
     patience: int | None = None
-    negatives: int = 0
-    negatives_margin: float = 0.95
     given_negatives: int = 4
     mask: bool = True
     memory: float = 1.0
     symmetric: bool = False
-    lora_rank: int | None = None
-    lora_alpha: float = 32.0
     precision: str = "auto"
     mini_batch_size: int | None = None
 
@@ -77,6 +73,17 @@ class Recipe:
             value = getattr(self, name)
             if not is_allowed(value):
                 raise RecipeError(f"{name} must be {allowed}, not {value!r:.60}.")
+
+    @classmethod
+    def from_record(cls, kept: Mapping[str, Any]) -> "Recipe":
+        """The recipe of a run's record, old or new; RecipeError where it cannot be used.
+
+        Hyperparameters of `RETIRED` are left out.
+        """
+        try:
+            return cls(**{name: value for name, value in kept.items() if name not in RETIRED})
+        except TypeError as error:
+            raise RecipeError(f"The record has no recipe of this Tandem: {error}.") from None
 
     def with_values(self, values: Mapping[str, str]) -> "Recipe":
         """The recipe with some hyperparameters replaced, given as text (`--set key=value`)."""
@@ -126,16 +133,10 @@ RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("keep", f"one of {', '.join(KEEPS)}", _one_of(KEEPS)),
     ("patience", "from 1 to 100 evaluations on dev, or none to train to the end",
      _or_none(_whole(1, 100))),
-    ("negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
-    ("negatives_margin", "a share of the answer's score above 0 and at most 1",
-     _real(0, 1, above=True)),
     ("given_negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
     ("mask", "true or false", _truth),
     ("memory", "a weight from 0 (none) to 10", _real(0, 10)),
     ("symmetric", "true or false", _truth),
-    ("lora_rank", "a whole number from 1 to 512, or none to train the whole model",
-     _or_none(_whole(1, 512))),
-    ("lora_alpha", "above 0 and at most 1024", _real(0, 1024, above=True)),
     ("mini_batch_size", "from 1 to 4096 texts, or none for the whole batch at once",
      _or_none(_whole(1, 4096))),
     ("precision", f"one of {', '.join(PRECISIONS)}", _one_of(PRECISIONS)),
@@ -183,6 +184,12 @@ def first_start_recipe(name: str, pairs: int) -> Recipe:
     return RECIPES["tandem" if pairs <= FIRST_START_PAIRS else "quick"]
 
 
+def retired_values(kept: Mapping[str, Any]) -> list[str]:
+    """What the recipe of an old record asks for that no recipe has any more, as `key=value`."""
+    used = {name: kept[name] for name in ("lora_rank", "negatives") if kept.get(name)}
+    return [f"{name}={value}" for name, value in used.items()]
+
+
 def named_recipe(name: str) -> Recipe:
     """A recipe by its name."""
     if name not in RECIPES:
@@ -192,6 +199,10 @@ def named_recipe(name: str) -> Recipe:
 
 def _parsed(name: str, text: str) -> Any:
     kinds = {field.name: str(field.type) for field in fields(Recipe) if field.name != "name"}
+    if name in RETIRED:
+        raise RecipeError(f"{name} cannot be set any more: no measurement spoke for "
+                          f"{'low-rank adaptation' if 'lora' in name else 'mined negatives'}. "
+                          "Leave it out.")
     if name not in kinds:
         raise RecipeError(f"A recipe has no {name!r:.60}: it has {', '.join(kinds)}.")
     if "None" in kinds[name] and text.lower() in ("none", ""):

@@ -190,8 +190,13 @@ def _tell_of_scores(
                           "was not named as the score: every row counts as a pair."))
 
 
-def label_note(labels: Labels, first: Sequence[Mapping[str, Any]]) -> str:
-    """What the values of a label are taken to mean, and how often they stand there."""
+def label_note(
+    labels: Labels, first: Sequence[Mapping[str, Any]], whole: bool = False
+) -> str:
+    """What the values of a label are taken to mean, and how often they stand there.
+
+    whole: the first rows are all there are.
+    """
     values = [row.get(labels.column) for row in first if row.get(labels.column) is not None]
     kinds: dict[bool | None, list[str]] = {True: [], False: [], None: []}
     for value in values:
@@ -203,8 +208,9 @@ def label_note(labels: Labels, first: Sequence[Mapping[str, Any]]) -> str:
         (True, "is a pair"), (False, "is none, and its text becomes a hard negative of its "
                              "question"), (None, "is neither, and left out"))
             if kinds[verdict]]
-    return (f"“{shortened(labels.column, 40)}” says which rows are pairs. In the first "
-            f"{len(first):,} rows: {'; '.join(said)}.")
+    where = f"Of {len(first):,} rows" if whole else f"In the first {len(first):,} rows"
+    return (f"“{shortened(labels.column, 40)}” says which rows are pairs. {where}: "
+            f"{'; '.join(said)}.")
 
 
 @dataclass

@@ -1,12 +1,12 @@
-"""Which pairs share a step: the other passages of a batch are each query's negatives."""
+"""Which pairs and passages share a step: a batch's others are each query's negatives."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus.records import Pair
+from corpus.records import Corpus, Pair
 from retrieval.encoder import Vectors
 
 POOL = 16
@@ -54,6 +54,24 @@ def epoch_batches(
     batches = _apart(order, batch_size, {query: set(ids) for query, ids in relevant.items()})
     rng.shuffle(batches)
     return batches
+
+
+def given(corpus: Corpus, held_out: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Query id -> passages that the training data says are no answers.
+
+    In a fixed order. held_out: ids that are never taken, such as the answers of dev and test, which
+    nothing may be learned of.
+    """
+    never = set(held_out)
+    return {
+        query: found for query, judged in corpus.negatives("train").items()
+        if (found := tuple(passage for passage in sorted(judged) if passage not in never))
+    }
+
+
+def drawn(found: tuple[str, ...], most: int, seed: str) -> tuple[str, ...]:
+    """At most so many of some passages: the same seed draws the same."""
+    return found if len(found) <= most else tuple(random.Random(seed).sample(found, most))
 
 
 def _apart(

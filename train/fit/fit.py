@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from corpus.records import SPLITS, Corpus, CorpusError
+from corpus.records import Corpus, CorpusError
+from corpus.split import untrainable
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.evaluation import Judged, means
 from retrieval.index import Index
@@ -21,7 +22,7 @@ from train.run.record import Run, RunError
 
 from .card_facts import facts, optimizer_facts
 from .checkpoints import Checkpoints
-from .distributed import Team
+from .distributed import Team, order_for
 from .errors import is_out_of_memory
 from .loop import Loop
 from .machine import device_name, memory_used, most_memory
@@ -37,7 +38,6 @@ from .result import (
     write_result,
 )
 from .stopping import PauseRequestedError, Stop, StopRequestedError
-from .worker import order_for
 
 MEMORY_EVERY = 5.0
 """Seconds between two looks at the memory."""
@@ -80,12 +80,8 @@ def fit(
 
 def check_trainable(corpus: Corpus) -> None:
     """Refuse a corpus that has nothing to learn from or nothing to measure on."""
-    for split in SPLITS:
-        if not corpus.pairs(split):
-            raise CorpusError(
-                f"{corpus.name} has no judged queries in its {split} split: a fine-tune needs "
-                "train to learn from, dev to choose on and test to measure on. Add pairs."
-            )
+    if why := untrainable(corpus):
+        raise CorpusError(why)
 
 
 @dataclass

@@ -9,22 +9,17 @@ from corpus.records import Corpus, Pair
 from retrieval.index import Index
 from train.recipe import Recipe
 
-from .batches import epoch_batches
+from .batches import drawn, epoch_batches, given
 from .distributed import Team
 from .gradient import Gradient
 from .loss import Answers, Memory, Places
 from .machine import settle
 from .model import TrainingError, check_fits, memory_watched, optimizer, prepare
-from .negatives import drawn, given, mine
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
     from retrieval.encoder import Vectors
-
-
-Mined = dict[tuple[str, str], tuple[str, ...]]
-"""Ids of a pair's query and passage -> ids of its hard negatives."""
 
 
 class Loop:
@@ -44,8 +39,8 @@ class Loop:
     ) -> None:
         """Prepare data, model, optimiser and schedule; TrainingError for what cannot be trained.
 
-        index: of the corpus under the base, for recipes with a memory, hard negatives or batches
-        of neighbours; in a team, the main process's. Nothing has been trained yet, so `model` may
+        index: of the corpus under the base, for recipes with a memory or batches of neighbours;
+        in a team, the main process's. Nothing has been trained yet, so `model` may
         be the index's.
         """
         import torch
@@ -67,7 +62,7 @@ class Loop:
         self._check_teaches(corpus)
         with team.together():
             base = self._from_base(index)
-        self.negatives, self.vectors, remembered = team.from_main(base)
+        self.vectors, remembered = team.from_main(base)
         self.memory = None if remembered is None else Memory(
             self.answering, torch.tensor(remembered, device=model.device), self.answers)
         self.epoch = self.step = self.step_in_epoch = 0
@@ -140,7 +135,6 @@ class Loop:
             "trained": {name: value.detach() for name, value in self.trained.items()},
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "negatives": self.negatives,
             "memory": self.memory.vectors if self.memory else None,
             **extra,
         }
@@ -155,7 +149,7 @@ class Loop:
 
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         self.epoch, self.step = state["epoch"], state["step"]
-        self.step_in_epoch, self.negatives = state["step_in_epoch"], state["negatives"]
+        self.step_in_epoch = state["step_in_epoch"]
         with torch.no_grad():
             for name, value in state["trained"].items():
                 self.trained[name].copy_(value)
@@ -165,30 +159,20 @@ class Loop:
         self.schedule.load_state_dict(state["schedule"])
         return state
 
-    def _from_base(
-        self, index: Index | None
-    ) -> tuple[Mined, "Vectors | None", "Vectors | None"]:
-        """What the base says of the training pairs, and what the memory begins with.
-
-        Hard negatives; vectors of the pairs' passages, for neighbours; those of `answering`.
-        """
+    def _from_base(self, index: Index | None) -> tuple["Vectors | None", "Vectors | None"]:
+        """The base's vectors of the pairs' passages, for neighbours, and of `answering`."""
         recipe = self.recipe
         near = recipe.batching == "neighbours"
-        if not self.team.is_main or not (recipe.memory or recipe.negatives or near):
-            return {}, None, None
+        if not self.team.is_main or not (recipe.memory or near):
+            return None, None
         if index is None:
-            raise ValueError(
-                "A memory, hard negatives and batches of neighbours need the base's index.")
+            raise ValueError("A memory and batches of neighbours need the base's index.")
         places = {passage: place for place, passage in enumerate(index.ids)}
 
         def vectors(passages: Iterable[str]) -> "Vectors":
             return index.vectors[[places[passage] for passage in passages]]
 
-        found = mine(self.pairs, self.relevant, index, recipe.negatives,
-                     recipe.negatives_margin, self.seed, self.held_out)
-        mined = {_key(pair): passages for pair, passages in zip(self.pairs, found, strict=True)}
         return (
-            mined,
             vectors(pair.passage.id for pair in self.pairs) if near else None,
             vectors(self.answering) if recipe.memory else None,
         )
@@ -204,7 +188,6 @@ class Loop:
         ids = [pair.passage.id for pair in batch]
         hard: set[str] = set()
         for pair in batch:
-            hard.update(self.negatives.get(_key(pair), ()))
             hard.update(drawn(self.given.get(pair.query.id, ()), self.recipe.given_negatives,
                               f"{self.seed} {self.epoch} {pair.query.id}"))
         return ids + sorted(hard - set(ids))
@@ -237,7 +220,3 @@ class Loop:
         if self.recipe.schedule == "cosine":
             return max(0.0, 0.5 * (1 + math.cos(math.pi * done)))
         return max(0.0, 1 - done) if self.recipe.schedule == "linear" else 1.0
-
-
-def _key(pair: Pair) -> tuple[str, str]:
-    return pair.query.id, pair.passage.id

@@ -1,11 +1,12 @@
-"""Vectors -> loss: each query is to find its own passage among all that it is shown.
+"""Vectors -> loss: each query is to find its own passage among a batch's, and in the memory.
 
-Negatives from beyond the batch: the vectors that training passages had when last trained on.
-
-A batch has few negatives, and mostly easy ones. Cross-batch memory (Wang et al. 2020, arXiv
-1912.06798) keeps the vectors of earlier batches; here it holds all training passages from the
-start, as the base sees them. What is in it is never mixed with vectors of the step: those have
-moved on together, and telling the new from the old would be the easiest way to a small loss.
+The loss of a batch is multiple negatives ranking (`ranking_loss`); `Answers` says which of its
+passages answer a query that they are not the own of. The second loss is of cross-batch memory
+(Wang et al. 2020, arXiv 1912.06798): a batch has few negatives, and mostly easy ones, so the
+vectors of earlier batches are kept. `Memory` holds those of all training passages from the start,
+as the base sees them; `Recall` is what one batch sees of it. What is in it is never mixed with
+vectors of the step: those have moved on together, and telling the new from the old would be the
+easiest way to a small loss.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

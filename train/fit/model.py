@@ -45,23 +45,13 @@ def full_dim(model: "SentenceTransformer") -> int:
 
 
 def prepare(model: "SentenceTransformer", recipe: Recipe) -> str:
-    """Give a model the recipe's dropout, low-rank changes and precision; returns the precision.
-
-    Draws from torch's random numbers where the recipe wants low-rank changes.
-    """
+    """Give a model the recipe's dropout and precision; returns the precision."""
     import torch
 
     if recipe.dropout is not None:
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = recipe.dropout
-    if recipe.lora_rank is not None:
-        from .lora import adapt
-
-        if not adapt(model, recipe.lora_rank, recipe.lora_alpha):
-            raise TrainingError(
-                "lora_rank is set, but the model has no linear layers to adapt: set it to none."
-            )
     precision = _precision(model, recipe)
     if precision == "bf16":
         _train_in_bf16(model)

@@ -1,6 +1,7 @@
-"""How fast a run goes, and what that means for how long it will take.
+"""How far a run is: its pace, what that leaves to do, and measuring that tells it.
 
-Measure a model in mid-run: told how far it is, stopped when somebody asks.
+`Pace` turns the seconds that steps and encoding took into the share done and the seconds left;
+`Measure` encodes and judges a model in mid-run, reports by that pace, and ends where it is asked.
 """
 
 import time
@@ -18,6 +19,8 @@ from train.recipe import Recipe
 
 from .stopping import Stop
 
+Event = dict[str, Any]
+"""What a run tells whoever watches: `type` and what belongs to it."""
 ENCODE_SHARE = 1 / 3
 """What encoding costs of a training step on the same texts: no backward pass."""
 REPORT_EVERY = 0.5
@@ -78,9 +81,6 @@ class Pace:
 
 def _rate(count: int, seconds: float | None) -> float | None:
     return round(count / seconds, 2) if seconds else None
-
-
-Event = dict[str, Any]
 
 
 @dataclass

@@ -1,6 +1,7 @@
-"""What a run leaves: the model as it should be used, its figures, the questions, the card.
+"""What a run leaves behind: its model, its figures, and a record of how it went.
 
-What the record says of a run: what it began with, what it took, how it ended.
+The model is the best checkpoint, used with the prompts that serve it best; the figures are those of
+dev and test, query by query. The record says with what the run began, what it took, how it ended.
 """
 
 import importlib.metadata
@@ -34,9 +35,80 @@ from .card_facts import base_facts, loss_log
 from .checkpoints import Checkpoints
 from .machine import cpu_seconds
 
+LIBRARIES = ("sentence-transformers", "transformers", "torch", "accelerate", "datasets",
+             "tokenizers", "numpy", "huggingface-hub")
+"""Whose versions the record keeps."""
 MEASURED = ("dev", "test")
 SETTINGS = "config_sentence_transformers.json"
 """Where sentence-transformers keeps a model's prompts."""
+
+
+@dataclass
+class Spent:
+    """The time a run has taken, by clocks that nobody sets back.
+
+    earlier, earlier_cpu: seconds up to the state it was resumed from.
+    """
+
+    earlier: float = 0.0
+    earlier_cpu: float = 0.0
+    _start: float = field(default_factory=time.monotonic)
+
+    @property
+    def here(self) -> float:
+        """Seconds since this process took the run up."""
+        return time.monotonic() - self._start
+
+    @property
+    def seconds(self) -> float:
+        """Seconds the run has taken."""
+        return self.earlier + self.here
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time the run has taken."""
+        return self.earlier_cpu + cpu_seconds()
+
+
+def write_beginning(
+    run: Run, recipe: Recipe, corpus: Corpus, base: str, seed: int, resume: bool
+) -> None:
+    """Record that a run is at work, and with what."""
+    record = run.record()
+    run.update(
+        status="running",
+        error=None,
+        ended_by=None,
+        started=(record.started if resume else None) or now(),
+        process=this_process(),
+        recipe=asdict(recipe),
+        seed=seed,
+        base_model=record.base_model.changed(name=base),
+        data=record.data.changed(name=record.data.name or corpus.name,
+                                 passages=len(corpus.passages)),
+        splits={
+            split: {"queries": len(qrels), "pairs": len(corpus.pairs(split))}
+            for split, qrels in corpus.qrels.items()
+        },
+        published=record.published,
+        fingerprints={"corpus": corpus.fingerprint, "splits": corpus.split_fingerprints},
+        versions={"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in LIBRARIES},
+        tandem={"version": VERSION, "url": Settings.from_env().source},
+    )
+
+
+def described(known: RecordedModel, encoder: SentenceTransformerEncoder) -> RecordedModel:
+    """What the record says of a base model once it is loaded."""
+    return known.changed(
+        name=encoder.name,
+        revision=encoder.revision,
+        fingerprint=encoder.weights_fingerprint,
+        dim=encoder.dim,
+        max_seq_length=0 if (longest := encoder.model.max_seq_length) == inf else longest,
+        parameters=sum(p.numel() for p in encoder.model.parameters()),
+        **base_facts(encoder.model),
+    )
 
 
 def make_model(run: Run, kept: Checkpoints, corpus: Corpus) -> Index:
@@ -100,65 +172,6 @@ def write_result(
     return run.write(measured)
 
 
-LIBRARIES = ("sentence-transformers", "transformers", "torch", "accelerate", "datasets",
-             "tokenizers", "numpy", "huggingface-hub")
-
-
-@dataclass
-class Spent:
-    """The time a run has taken, by clocks that nobody sets back.
-
-    earlier, earlier_cpu: seconds up to the state it was resumed from.
-    """
-
-    earlier: float = 0.0
-    earlier_cpu: float = 0.0
-    _start: float = field(default_factory=time.monotonic)
-
-    @property
-    def here(self) -> float:
-        """Seconds since this process took the run up."""
-        return time.monotonic() - self._start
-
-    @property
-    def seconds(self) -> float:
-        """Seconds the run has taken."""
-        return self.earlier + self.here
-
-    @property
-    def cpu_seconds(self) -> float:
-        """Processor time the run has taken."""
-        return self.earlier_cpu + cpu_seconds()
-
-
-def write_beginning(
-    run: Run, recipe: Recipe, corpus: Corpus, base: str, seed: int, resume: bool
-) -> None:
-    """Record that a run is at work, and with what."""
-    record = run.record()
-    run.update(
-        status="running",
-        error=None,
-        ended_by=None,
-        started=(record.started if resume else None) or now(),
-        process=this_process(),
-        recipe=asdict(recipe),
-        seed=seed,
-        base_model=record.base_model.changed(name=base),
-        data=record.data.changed(name=record.data.name or corpus.name,
-                                 passages=len(corpus.passages)),
-        splits={
-            split: {"queries": len(qrels), "pairs": len(corpus.pairs(split))}
-            for split, qrels in corpus.qrels.items()
-        },
-        published=record.published,
-        fingerprints={"corpus": corpus.fingerprint, "splits": corpus.split_fingerprints},
-        versions={"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in LIBRARIES},
-        tandem={"version": VERSION, "url": Settings.from_env().source},
-    )
-
-
 def ending(run: Run, spent: Spent, status: str, ended_by: str, steps_done: int) -> dict[str, Any]:
     """What the record says at the end of a run."""
     return {
@@ -170,16 +183,3 @@ def ending(run: Run, spent: Spent, status: str, ended_by: str, steps_done: int) 
         "cpu_seconds": round(spent.cpu_seconds, 2),
         "steps_done": steps_done,
     }
-
-
-def described(known: RecordedModel, encoder: SentenceTransformerEncoder) -> RecordedModel:
-    """What the record says of a base model once it is loaded."""
-    return known.changed(
-        name=encoder.name,
-        revision=encoder.revision,
-        fingerprint=encoder.weights_fingerprint,
-        dim=encoder.dim,
-        max_seq_length=0 if (longest := encoder.model.max_seq_length) == inf else longest,
-        parameters=sum(p.numel() for p in encoder.model.parameters()),
-        **base_facts(encoder.model),
-    )

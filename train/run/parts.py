@@ -65,6 +65,11 @@ class RecordedModel(JsonObject):
     license: str | None = None
     language: tuple[str, ...] = ()
 
+    @property
+    def prompts(self) -> dict[str, str | None]:
+        """The prompts that were asked for, by side."""
+        return {"query": self.query_prompt, "passage": self.passage_prompt}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spread(JsonObject):
@@ -131,13 +136,13 @@ class RecordedEngine(JsonObject):
 
     name: str = "local"
     flavor: str | None = None
-    job: str | None = None
-    url: str | None = None
-    stage: str | None = None
-    mark: str | None = None
-    namespace: str | None = None
-    repository: str | None = None
-    limit_s: int | None = None
+    job: str = ""
+    url: str = ""
+    stage: str = ""
+    mark: str = ""
+    namespace: str = ""
+    repository: str = ""
+    limit_s: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ class RunRecord(JsonObject, Mapping[str, Any]):
     ended_by: str | None = None
     note: str | None = None
     recipe: RecordedRecipe | None = None
-    seed: int | None = None
+    seed: int = 42
     base_model: RecordedModel = field(default_factory=RecordedModel)
     data: RecordedData = field(default_factory=RecordedData)
     engine: RecordedEngine | None = None
@@ -134,6 +134,21 @@ class RunRecord(JsonObject, Mapping[str, Any]):
     def test(self) -> RecordedEvidence | None:
         """What was measured on the test split; None before it was."""
         return self.metrics.get("test")
+
+    @property
+    def recipe_name(self) -> str:
+        """What the recipe is called; empty before one was asked for."""
+        return self.recipe.name if self.recipe else ""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training pairs that were asked for."""
+        return self.recipe.epochs if self.recipe else 0
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of the vectors it is measured on; 0 before the base was loaded."""
+        return (self.recipe and self.recipe.truncate_dim) or self.base_model.dim
 
     @property
     def base_is_prompted(self) -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from corpus.load import BUILT_IN
-from retrieval.models import EMBEDDED_MODEL, AskedPrompts, recorded_prompts
-from train.recipe import Recipe
+from retrieval.models import EMBEDDED_MODEL, AskedPrompts
+from train.recipe import Recipe, RecipeError, retired_values
 
 from .record import Run, RunError, create_run
 
@@ -83,24 +83,35 @@ def placed(name: str) -> str:
 def spec_of(run: Run) -> RunSpec:
     """The request a run was created with; RunError if its record has none."""
     record = run.record()
+    asked = {"data": record.data.source, "base model": record.base_model.name,
+             "recipe": record.recipe, "engine": record.engine}
+    if record.recipe is None or record.engine is None or not all(asked.values()):
+        raise _cannot_start(run, f"no {next(name for name in asked if not asked[name])}")
+    kept = record.recipe.hyperparameters
+    if gone := retired_values(kept):
+        raise RunError(f"{run.folder} was asked to train with {', '.join(gone)}, which Tandem no "
+                       "longer does: start a new run without it.")
     try:
-        base, engine = record["base_model"], record["engine"]
-        prompts = recorded_prompts(base)
-        return RunSpec(
-            data=record["data"]["source"],
-            base=base["name"],
-            revision=base.get("revision"),
-            recipe=Recipe(**record["recipe"]),
-            seed=record["seed"],
-            owner=record.get("owner"),
-            engine=engine["name"],
-            flavor=engine.get("flavor"),
-            data_name=record["data"].get("name", ""),
-            query_prompt=prompts["query"],
-            passage_prompt=prompts["passage"],
-        )
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"{run.folder}/run.json does not say what the run was asked to do ({error}): it "
-            "cannot be started again. Start a new run."
-        ) from None
+        recipe = Recipe.from_record(kept)
+    except RecipeError as error:
+        raise _cannot_start(run, str(error)) from None
+    return RunSpec(
+        data=record.data.source or "",
+        base=record.base_model.name,
+        revision=record.base_model.revision,
+        recipe=recipe,
+        seed=record.seed,
+        owner=record.owner,
+        engine=record.engine.name,
+        flavor=record.engine.flavor,
+        data_name=record.data.name,
+        query_prompt=record.base_model.query_prompt,
+        passage_prompt=record.base_model.passage_prompt,
+    )
+
+
+def _cannot_start(run: Run, why: str) -> RunError:
+    return RunError(
+        f"{run.folder}/run.json does not say what the run was asked to do ({why}): it cannot be "
+        "started again. Start a new run."
+    )

@@ -1,4 +1,4 @@
-"""Start a run on all the GPUs of this machine: `python -m train.launch RUN_DIR`.
+"""Start a run on all the GPUs of this machine: `python -m train.commands.launch RUN_DIR`.
 
 With one or none it is `python -m train fit --resume` itself; with more, `accelerate` starts one
 such process for each.
@@ -41,7 +41,7 @@ def main(run: Path) -> int:
     if count > 1:
         os.environ["OMP_NUM_THREADS"] = str(max(1, torch.get_num_threads() // count))
         os.execv(line[0], line)
-    from .__main__ import main as train
+    from train.__main__ import main as train
 
     return train(line[line.index("fit"):])
 
