@@ -1,4 +1,4 @@
-"""How a run trains: every hyperparameter, validated once, and the named recipes."""
+"""Recipes: every hyperparameter of training, validated once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -16,7 +16,7 @@ RETIRED = ("lora_rank", "lora_alpha", "negatives", "negatives_margin")
 
 
 class RecipeError(ValueError):
-    """A hyperparameter that cannot be used: the message gives the allowed range."""
+    """A hyperparameter out of range: the message gives the range."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Recipe:
 
     @classmethod
     def from_record(cls, kept: Mapping[str, Any]) -> "Recipe":
-        """The recipe of a run's record, old or new; RecipeError where it cannot be used.
+        """The recipe of a record, old or new; RecipeError.
 
         Hyperparameters of `RETIRED` are left out.
         """
@@ -86,7 +86,7 @@ class Recipe:
             raise RecipeError(f"The record has no recipe of this Tandem: {error}.") from None
 
     def with_values(self, values: Mapping[str, str]) -> "Recipe":
-        """The recipe with some hyperparameters replaced, given as text (`--set key=value`)."""
+        """The recipe with hyperparameters replaced (`--set key=value`)."""
         changes = {name: _parsed(name, text) for name, text in values.items()}
         return replace(self, **changes)
 
@@ -175,9 +175,9 @@ of a small machine (bench/RESULTS.md); with more, a first start makes do with on
 
 
 def first_start_recipe(name: str, pairs: int) -> Recipe:
-    """The recipe of a first start: the one named, or for `auto` what does not keep people waiting.
+    """The recipe of a first start, by name or `auto`.
 
-    pairs: how many there are to train on.
+    `auto` takes what does not keep people waiting. pairs: how many there are to train on.
     """
     if name != AUTO:
         return named_recipe(name)
@@ -185,7 +185,7 @@ def first_start_recipe(name: str, pairs: int) -> Recipe:
 
 
 def retired_values(kept: Mapping[str, Any]) -> list[str]:
-    """What the recipe of an old record asks for that no recipe has any more, as `key=value`."""
+    """Retired hyperparameters that an old record uses, as `key=value`."""
     used = {name: kept[name] for name in ("lora_rank", "negatives") if kept.get(name)}
     return [f"{name}={value}" for name, value in used.items()]
 

@@ -1,4 +1,4 @@
-"""One run from start to end: baseline, training, the best checkpoint, the test split once."""
+"""A training run from baseline to the test split."""
 
 import time
 from collections.abc import Generator, Iterator
@@ -60,7 +60,7 @@ def fit(
     max_minutes: float | None = None,
     team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> Iterator[Event]:
-    """Fine-tune `base` on a corpus into a run directory, yielding events as it goes.
+    """Fine-tune a base model into a run directory, yielding events.
 
     The base model is measured first, then trained and measured on dev after each epoch; the
     checkpoint the recipe keeps is measured on test once, against the base, on the same queries.
@@ -79,7 +79,7 @@ def fit(
 
 
 def check_trainable(corpus: Corpus) -> None:
-    """Refuse a corpus that has nothing to learn from or nothing to measure on."""
+    """Refuse a corpus without pairs in one of its splits."""
     if why := untrainable(corpus):
         raise CorpusError(why)
 

@@ -1,10 +1,11 @@
-"""Texts -> the gradient of their batch's loss, in however many processes and forward passes.
+"""The gradient of a batch's loss, from its texts.
 
-The loss needs the vectors of the whole batch, the model only ever sees a part of it. So a step
-goes through the vectors (GradCache, Gao et al. 2021, arXiv 2101.06983): each process encodes its
-share of the texts, all gather the vectors, each computes the same loss and its gradient by the
-vectors, and takes the gradient of its own vectors through the model. The processes' gradients are
-then added up: the sum is what one process would have found alone.
+In however many processes and forward passes. The loss needs the vectors of the whole batch, the
+model only ever sees a part of it. So a step goes through the vectors (GradCache, Gao et al. 2021,
+arXiv 2101.06983): each process encodes its share of the texts, all gather the vectors, each
+computes the same loss and its gradient by the vectors, and takes the gradient of its own vectors
+through the model. The processes' gradients are then added up: the sum is what one process would
+have found alone.
 """
 
 import random
@@ -55,7 +56,7 @@ class Gradient:
         self, queries: Sequence[str], passages: Sequence[str], known: Places, step: int,
         recall: Recall | None = None,
     ) -> float:
-        """Leave the gradient of a batch's loss in the parameters; returns the loss.
+        """Leave a batch's gradient in the parameters; its loss.
 
         queries, passages, known: as `ranking_loss` takes them, texts in the place of vectors.
         recall: what the queries see of the memory; it is renewed. What dropout draws depends on the
@@ -94,7 +95,7 @@ class Gradient:
         return float(loss.item())
 
     def features(self, texts: list[str], prompt_names: tuple[str, ...]) -> dict[str, Any]:
-        """Tokens of texts, behind the prompt that the model is searched with."""
+        """Tokens of texts, behind the prompt of their side."""
         names = [name for name in prompt_names if name in self.model.prompts]
         name = names[0] if names else self.model.default_prompt_name
         prompt = None if name is None else self.model.prompts.get(name)
