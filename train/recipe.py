@@ -1,13 +1,8 @@
-"""How a run trains: every hyperparameter, validated once, and the named recipes.
-
-Base models whose use is known: which revision, how many dimensions, which query prompt.
-"""
+"""Recipes: every hyperparameter of training, validated once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
-
-from retrieval.models import EMBEDDED_MODEL
 
 SCHEDULES = ("linear", "cosine", "constant")
 BATCHINGS = ("shuffled", "like_length", "neighbours")
@@ -23,7 +18,7 @@ RETIRED = ("lora_rank", "lora_alpha", "negatives", "negatives_margin")
 
 
 class RecipeError(ValueError):
-    """A hyperparameter that cannot be used: the message gives the allowed range."""
+    """A hyperparameter out of range: the message gives the range."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,8 @@ class Recipe:
     own. max_seq_length: tokens, None keeps the model's own. truncate_dim: train these first
     dimensions beside all of them. keep: which checkpoint becomes the result, the `best` by ndcg@10
     on dev or the `last`. patience: so many evaluations on dev without a better one end the run.
-    scale: of the cosine in the loss.
+    scale: of the cosine in the loss (the dot product of a model that is compared
+    by that, and whose vectors have any length, is taken as it is).
 
     given_negatives: passages a pair, at most, that the data itself says are no answers; of more,
     others in each epoch. mask: a passage known to answer a query, or equal in text to one that
@@ -82,7 +78,7 @@ class Recipe:
 
     @classmethod
     def from_record(cls, kept: Mapping[str, Any]) -> "Recipe":
-        """The recipe of a run's record, old or new; RecipeError where it cannot be used.
+        """The recipe of a record, old or new; RecipeError.
 
         Hyperparameters of `RETIRED` are left out.
         """
@@ -93,7 +89,7 @@ class Recipe:
             raise RecipeError(f"The record has no recipe of this Tandem: {error}.") from None
 
     def with_values(self, values: Mapping[str, str]) -> "Recipe":
-        """The recipe with some hyperparameters replaced, given as text (`--set key=value`)."""
+        """The recipe with hyperparameters replaced (`--set key=value`)."""
         changes = {RENAMED.get(name, name): _parsed(RENAMED.get(name, name), text)
                    for name, text in values.items()}
         return replace(self, **changes)
@@ -183,9 +179,9 @@ of a small machine (bench/RESULTS.md); with more, a first start makes do with on
 
 
 def first_start_recipe(name: str, pairs: int) -> Recipe:
-    """The recipe of a first start: the one named, or for `auto` what does not keep people waiting.
+    """The recipe of a first start, by name or `auto`.
 
-    pairs: how many there are to train on.
+    `auto` takes what does not keep people waiting. pairs: how many there are to train on.
     """
     if name != AUTO:
         return named_recipe(name)
@@ -193,7 +189,7 @@ def first_start_recipe(name: str, pairs: int) -> Recipe:
 
 
 def retired_values(kept: Mapping[str, Any]) -> list[str]:
-    """What the recipe of an old record asks for that no recipe has any more, as `key=value`."""
+    """Retired hyperparameters that an old record uses, as `key=value`."""
     used = {name: kept[name] for name in ("lora_rank", "negatives") if kept.get(name)}
     return [f"{name}={value}" for name, value in used.items()]
 
@@ -224,39 +220,3 @@ def _parsed(name: str, text: str) -> Any:
     except (ValueError, KeyError):
         allowed = next(allowed for rule, allowed, _ in RULES if rule == name)
         raise RecipeError(f"{name} must be {allowed}, not {text!r:.60}.") from None
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A base model as its authors mean it to be used.
-
-    revision: the commit on the Hub, None for what is newest (or carried along). truncate_dim: None
-    for all dimensions. query_prompt: what its authors put before a query; passages get none.
-    """
-
-    name: str
-    base: str
-    revision: str | None = None
-    truncate_dim: int | None = None
-    query_prompt: str | None = None
-
-
-PRESETS = {
-    preset.name: preset
-    for preset in (
-        Preset("minilm", EMBEDDED_MODEL),
-        # The ancestor's: DESIGN section 7. It pools the first token, which its files say.
-        Preset(
-            "mxbai-large",
-            "mixedbread-ai/mxbai-embed-large-v1",
-            revision="e7857440379da569f68f19e8403b69cd7be26e50",
-            truncate_dim=512,
-            query_prompt="Represent this sentence for searching relevant passages: ",
-        ),
-    )
-}
-
-
-def preset_of(base: str) -> Preset | None:
-    """The preset of a base model, by the preset's name or the model's; None where there is none."""
-    return next((p for p in PRESETS.values() if base in (p.name, p.base)), None)

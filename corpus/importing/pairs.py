@@ -157,7 +157,8 @@ def pair_reader(
         return columns, PairReader.of(columns, texts, labels)
     guess = source.guess()
     if source.names and not (guess and guess.certain) and not (source.free and each_by_itself):
-        raise no_columns(source.names, source.file, guess.notes if guess else ())
+        raise no_columns(source.names, source.file, guess.notes if guess else (),
+                         hopeless=guess is None and bool(first))
     columns = guess.columns if guess and guess.certain else None
     for note in guess.notes if guess else ():
         on_bad_row(Remark(note))

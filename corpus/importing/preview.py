@@ -235,6 +235,10 @@ def _faults(tally: LossTally) -> Iterator[str]:
 def _shown(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, list) and value and all(
+            isinstance(item, str) or isinstance(item, Mapping) and "text" in item
+            for item in value):
+        value = " | ".join(map(_shown, value[:SHOWN_ROWS]))
     if isinstance(value, Mapping) and value.keys() == {"title", "text"}:
         value = f"{value['title']} — {value['text']}"
     if not isinstance(value, str):

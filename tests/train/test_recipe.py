@@ -2,8 +2,8 @@ from dataclasses import asdict, fields
 
 import pytest
 
+from retrieval.models import PRESETS, preset_of
 from train.recipe import (
-    PRESETS,
     RECIPES,
     RETIRED,
     RULES,
@@ -11,7 +11,6 @@ from train.recipe import (
     RecipeError,
     first_start_recipe,
     named_recipe,
-    preset_of,
     retired_values,
 )
 

@@ -4,10 +4,11 @@ import shlex
 from dataclasses import fields
 from pathlib import PurePath
 
-from train.recipe import RECIPES, Recipe
+from train.recipe import RECIPES, Recipe, RecipeError
 from train.run.record import RunRecord
 
 from .card_metadata import CardEdits
+from .plain_script import script_text
 
 
 def base_name(name: str) -> str:
@@ -35,6 +36,15 @@ def command(record: RunRecord) -> str:
         f"python -m train fit --data {_data(record)}",
         f"--base {shlex.quote(f'{base}@{revision}' if revision else base)}",
         f"--recipe {named}", *changed, f"--seed {record.seed} --out my-run"])
+
+
+def plain_script(record: RunRecord) -> str:
+    """The script that trains alike without Tandem; empty where the recipe is none of today's."""
+    base = record.base_model.changed(name=base_name(record.base_model.name))
+    try:
+        return script_text(record.changed(base_model=base)).rstrip("\n")
+    except RecipeError:
+        return ""
 
 
 def _published(record: RunRecord) -> str | None:

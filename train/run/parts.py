@@ -45,13 +45,16 @@ class RecordedRecipe(JsonObject):
 class RecordedModel(JsonObject):
     """The base model: what was asked for, and, once it was loaded, what it is.
 
-    dim: of its vectors, as they are used; full_dim: before they are cut. max_seq_length: tokens of
-    a text that it reads. stored_prompts: by name.
+    query_prompt, passage_prompt: what was asked to be put before a text, None for what it has. dim:
+    of its vectors, as they are used; full_dim: before they are cut. max_seq_length: tokens of a
+    text that it reads, 0 for all. stored_prompts: by name.
     license, language: as its own card on the Hub has them.
     """
 
     name: str = ""
     revision: str | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
     fingerprint: str = ""
     dim: int = 0
     max_seq_length: int = 0
@@ -62,6 +65,11 @@ class RecordedModel(JsonObject):
     stored_prompts: Mapping[str, str] = field(default_factory=dict)
     license: str | None = None
     language: tuple[str, ...] = ()
+
+    @property
+    def prompts(self) -> dict[str, str | None]:
+        """The prompts that were asked for, by side."""
+        return {"query": self.query_prompt, "passage": self.passage_prompt}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,6 +138,18 @@ def test_ms_marco_takes_the_selected_passages(tmp_path, name):
     assert len(doors.judged(0)) == len(PAIRS) - 1 and doors.left_out == {"no_answer": 1}
 
 
+def test_ms_marco_as_it_was_published_is_a_frame_of_lists_of_passages(tmp_path):
+    value = {"query": {}, "query_id": {}, "passages": {}, "answers": {}}
+    for number, (question, answer) in enumerate(PAIRS):
+        row = {"query": question, "query_id": number, "answers": [answer[:8]], "passages": [
+            {"is_selected": 1, "passage_text": answer, "url": "u"},
+            {"is_selected": 0, "passage_text": AFTER[number], "url": "v"}]}
+        for name, cell in row.items():
+            value[name][str(number)] = cell
+    doors = through_every_door(written(tmp_path / "train_v2.1.json", value))
+    assert doors.judged() == PLAIN and len(doors.judged(0)) == len(PAIRS)
+
+
 def test_sets_pair_their_first_text_with_each_other(tmp_path):
     rows = [{"set": [question, answer, f"Once more: {answer}"]} for question, answer in PAIRS]
     doors = through_every_door(written(tmp_path / "a.jsonl", rows))
@@ -166,6 +178,7 @@ GROUPS = [[{"question": question, "answer": answer} for question, answer in PAIR
     {f"c{number}": rows for number, rows in enumerate(GROUPS)},
     {f"c{number}": {row["question"]: row["answer"] for row in rows}
      for number, rows in enumerate(GROUPS)},
+    {f"c{number}": {"faqs": rows, "n": 5} for number, rows in enumerate(GROUPS)},
     [{"category": "all", "sections": [{"title": f"c{number}", "entries": rows}
                                       for number, rows in enumerate(GROUPS)]}],
 ])
@@ -234,7 +247,7 @@ def test_alpaca_asks_with_its_input(tmp_path):
 
 
 @pytest.mark.parametrize("value, said", [
-    ({"rasa_nlu_data": {"common_examples": []}}, "Rasa"),
+    ({"rasa_nlu_data": {"common_examples": [{"text": "hi", "intent": "greet"}]}}, "Rasa"),
     ({"a": 1, "b": {"c": 2}}, '[{"question": "…", "answer": "…"}, …]'),
 ])
 def test_what_is_no_pairs_says_what_to_make_of_it(tmp_path, value, said):

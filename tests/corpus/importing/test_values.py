@@ -7,6 +7,7 @@ import pytest
 
 from corpus.columns import Columns, guess_columns
 from corpus.importing.convert import convert
+from corpus.importing.preview import look
 from corpus.labels import labels_of
 from corpus.load import load_corpus
 from corpus.records import SPLITS, CorpusError
@@ -75,6 +76,8 @@ def test_a_language_is_paired_with_itself(tmp_path, head, order):
     (["premise", "hypothesis", "label"], "premise", "hypothesis"),
     (["prompt", "chosen", "rejected"], "prompt", "chosen"),
     (["q", "a"], "q", "a"),
+    (["Question client", "Réponse finale", "Catégorie"], "Question client", "Réponse finale"),
+    (["question_content", "question_title", "best_answer"], "question_title", "best_answer"),
     (["Title", "Body", "AcceptedAnswer"], "Title", "AcceptedAnswer"),
     (["pertanyaan", "jawaban"], "pertanyaan", "jawaban"),
     (["שאלה", "תשובה"], "שאלה", "תשובה"),
@@ -245,6 +248,14 @@ def test_a_wrong_encoding_is_said_and_undone_where_it_is_asked(tmp_path):
     (tmp_path / "b").mkdir()
     mended = through_every_door(path.rename(tmp_path / "b" / "faq.csv"), fix_mojibake=True)
     assert {(question, answer) for question, _, answer in mended.judged()} == set(rows)
+
+
+def test_columns_that_cannot_be_pairs_are_not_asked_to_be_named(tmp_path):
+    path = write_lines(tmp_path / "a.jsonl", [{"text": "hello there", "intent": "greet"}] * 9)
+    assert "does not help to name them" in look(path).notes[-1]
+    with pytest.raises(CorpusError, match="no two look like question and answer: make a row") as no:
+        convert(path, tmp_path / "out")
+    assert "--anchor" not in str(no.value)
 
 
 def test_an_answer_that_is_null_is_called_empty_and_not_missing(tmp_path):
