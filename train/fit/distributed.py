@@ -182,7 +182,8 @@ def order_for(
 ) -> Order:
     """The order to train the main process' model."""
     model = encoder.model
-    return Order(encoder.name, encoder.revision, recipe, corpus, seed, model.max_seq_length,
+    longest = model.max_seq_length if model.transformers_model is not None else None
+    return Order(encoder.name, encoder.revision, recipe, corpus, seed, longest,
                  dict(model.prompts), model.default_prompt_name, state)
 
 

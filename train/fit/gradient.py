@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from retrieval.encoder import DOT
 from train.recipe import Recipe
 
 from .distributed import Team
@@ -73,12 +74,13 @@ class Gradient:
         of_queries = team.gather(_in_order(parts[0]), len(queries)).requires_grad_()
         of_passages = team.gather(_in_order(parts[1]), len(passages)).requires_grad_()
         with self.team.together(), memory_watched(self.recipe, step):
-            recipe, dims = self.recipe, self._dims()
+            recipe, dims, (scale, cosine) = self.recipe, self._dims(), self._scores()
             loss = ranking_loss(
-                of_queries, of_passages, recipe.scale, dims, known, recipe.symmetric
+                of_queries, of_passages, scale, dims, known, recipe.symmetric, cosine=cosine
             )
             if recall is not None:
-                loss = loss + recipe.memory * recall.loss(of_queries, recipe.scale, dims)
+                weight = recipe.cross_batch_memory
+                loss = loss + weight * recall.loss(of_queries, scale, dims, cosine)
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"The loss became {loss.item()} at step {step + 1}: lower the learning rate "
@@ -108,6 +110,19 @@ class Gradient:
     def _twice(self) -> bool:
         """Whether the texts are encoded in parts, once for the loss and once for the gradient."""
         return self.recipe.mini_batch_size is not None
+
+    def _scores(self) -> tuple[float, bool]:
+        """What scores are multiplied with, and whether they are cosines: as the model is compared.
+
+        The recipe's scale is of a cosine. Dot products of vectors of any length are larger by
+        themselves; the library's own advice for those is 1.
+        """
+        from sentence_transformers.sentence_transformer.modules import Normalize
+
+        if self.model.similarity_fn_name != DOT:
+            return self.recipe.scale, True
+        of_length_1 = any(isinstance(module, Normalize) for module in self.model)
+        return self.recipe.scale if of_length_1 else 1.0, False
 
     def _dims(self) -> set[int]:
         full = full_dim(self.model)

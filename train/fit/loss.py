@@ -32,13 +32,15 @@ def ranking_loss(
     known: Places = (),
     symmetric: bool = False,
     own: Sequence[int] | None = None,
+    cosine: bool = True,
 ) -> "Tensor":
-    """Multiple negatives ranking loss: cross entropy over scaled cosines.
+    """Multiple negatives ranking loss: cross entropy over scaled scores.
 
     queries: (n, dim) float32. passages: (n or more, dim); the first n are the answers of the
     queries, in their order, the others negatives of all, unless `own` says which rows are the
     answers. dims: each number of first dimensions that must do; their losses are added
     (Matryoshka, Kusupati et al. 2022, arXiv 2205.13147).
+    cosine: what a score is; False for a dot product.
     known: where a passage that is not the query's own answers it too; it is left out. symmetric:
     the mean of this loss and of that of the answers, which are to find their queries.
     """
@@ -50,7 +52,9 @@ def ranking_loss(
     rows, columns = (list(places) for places in zip(*known, strict=True)) if known else ([], [])
     total = queries.new_zeros(())
     for dim in dims:
-        scores = normalize(queries[:, :dim]) @ normalize(passages[:, :dim]).T * scale
+        cut = queries[:, :dim], passages[:, :dim]
+        of_queries, of_passages = map(normalize, cut) if cosine else cut
+        scores = of_queries @ of_passages.T * scale
         if known:
             left_out = torch.zeros_like(scores, dtype=torch.bool)
             left_out[rows, columns] = True
@@ -121,7 +125,9 @@ class Recall:
     own: list[int]
     known: Places
 
-    def loss(self, queries: "torch.Tensor", scale: float, dims: set[int]) -> "torch.Tensor":
+    def loss(
+        self, queries: "torch.Tensor", scale: float, dims: set[int], cosine: bool = True
+    ) -> "torch.Tensor":
         """The loss of queries among all training passages.
 
         queries: (n, dim).
@@ -129,7 +135,7 @@ class Recall:
         width = self.vectors.shape[1]
         return ranking_loss(
             queries, self.vectors, scale, {min(dim, width) for dim in dims}, self.known,
-            own=self.own)
+            own=self.own, cosine=cosine)
 
     def renew(self, passages: "torch.Tensor") -> None:
         """Remember the passages' vectors as they are now.

@@ -30,6 +30,9 @@ def check_fits(model: "SentenceTransformer", recipe: Recipe) -> None:
         raise TrainingError(
             f"truncate_dim is {recipe.truncate_dim}, but the model has {full} dimensions."
         )
+    if recipe.max_seq_length and not _is_transformer(model):
+        raise TrainingError("max_seq_length is set, but the model is a static embedding, which "
+                            "reads a text whole: set it to none.")
     positions = _positions(model)
     if recipe.max_seq_length and positions and recipe.max_seq_length > positions:
         raise TrainingError(
@@ -90,6 +93,10 @@ def memory_watched(recipe: Recipe, step: int) -> Iterator[None]:
         ) from error
 
 
+def _is_transformer(model: "SentenceTransformer") -> bool:
+    return model.transformers_model is not None
+
+
 def _positions(model: "SentenceTransformer") -> int | None:
     """How many tokens a model has learned positions for; None where any number will do."""
     import torch
@@ -106,6 +113,8 @@ def _precision(model: "SentenceTransformer", recipe: Recipe) -> str:
     """`bf16` or `fp32`: what `auto` means on this device."""
     import torch
 
+    if not _is_transformer(model):  # nothing but a table is looked up
+        return "fp32"
     if recipe.precision != "auto":
         return recipe.precision
     if model.device.type == "cuda":

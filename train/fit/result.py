@@ -10,6 +10,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def described(known: RecordedModel, encoder: SentenceTransformerEncoder) -> Reco
         revision=encoder.revision,
         fingerprint=encoder.weights_fingerprint,
         dim=encoder.dim,
-        max_seq_length=encoder.model.max_seq_length,
+        max_seq_length=0 if (longest := encoder.model.max_seq_length) == inf else longest,
         parameters=sum(p.numel() for p in encoder.model.parameters()),
         **base_facts(encoder.model),
     )

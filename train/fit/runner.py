@@ -109,8 +109,8 @@ def carry_out(
         limits = limits or RunLimits()
         limits.check(corpus)
         for event in fit(request.recipe, corpus, run, request.base, revision=request.revision,
-                         seed=request.seed, cache=cache, resume=resume, stop=stop,
-                         max_minutes=limits.max_minutes, team=team):
+                         prompts=request.prompts, seed=request.seed, cache=cache, resume=resume,
+                         stop=stop, max_minutes=limits.max_minutes, team=team):
             run.append(event)
             tell(event)
     except Exception as error:
@@ -150,7 +150,8 @@ def follow(team: Team) -> int:
 def _train(order: Order, team: Team) -> None:
     with team.together():
         model = load_encoder(order.base, order.revision).model
-        model.max_seq_length = order.max_seq_length
+        if order.max_seq_length is not None:
+            model.max_seq_length = order.max_seq_length
         model.prompts, model.default_prompt_name = order.prompts, order.default_prompt
     loop = Loop(model, order.recipe, order.corpus, order.seed, team=team)
     if order.state is not None:
