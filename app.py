@@ -11,12 +11,8 @@ import sys
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from train.engines import Engine  # noqa: E402
-from train.engines.jobs import JobsEngine  # noqa: E402
-from train.engines.local import LocalEngine  # noqa: E402
+from train.engines import engines_from  # noqa: E402
 from train.engines.queue import Queue  # noqa: E402
-from train.engines.zerogpu import ZeroGpuEngine  # noqa: E402
-from train.fit.runner import RunLimits  # noqa: E402
 from train.settings import Settings, SettingsError  # noqa: E402
 from ui.auth import Auth  # noqa: E402
 from ui.middleware import middleware  # noqa: E402
@@ -25,6 +21,11 @@ from ui.services.app import Services  # noqa: E402
 from ui.services.opening import OpeningPair  # noqa: E402
 from ui.services.uploads import Uploads  # noqa: E402
 from ui.theme import look  # noqa: E402
+
+MOST_WAITING = 100
+"""Requests that wait for their turn; one more is told that Tandem is busy."""
+MOST_SESSIONS = 500
+"""Views of the page whose state is kept, half a megabyte each; the oldest goes first."""
 
 
 def main() -> int:
@@ -42,7 +43,7 @@ def main() -> int:
         print(f"Tandem cannot start: port {settings.port} is taken by another program. Set PORT to "
               "a free one, for example PORT=7861.", file=sys.stderr)
         return 1
-    queue = Queue(settings.runs, engines(settings), settings.max_disk)
+    queue = Queue(settings.runs, engines_from(settings), settings.max_disk)
     atexit.register(queue.close)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's stop, like Ctrl-C
     opening = OpeningPair(settings, queue)
@@ -53,7 +54,7 @@ def main() -> int:
     opening.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
     print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)
-    page.queue(default_concurrency_limit=4).launch(
+    page.queue(default_concurrency_limit=4, max_size=MOST_WAITING).launch(
         server_name=host,
         server_port=settings.port,
         **look(),
@@ -63,23 +64,10 @@ def main() -> int:
         run_history=False,
         ssr_mode=False,
         max_file_size=settings.max_upload,
+        state_session_capacity=MOST_SESSIONS,
         app_kwargs={"middleware": middleware(settings)},
     )
     return 0
-
-
-def engines(settings: Settings) -> dict[str, Engine]:
-    """The engines there are here. ZeroGPU's must be there before the page is launched."""
-    found: dict[str, Engine] = {
-        "local": LocalEngine(settings.home),
-        "jobs": JobsEngine(settings.max_minutes),
-    }
-    if settings.zero_gpu:
-        import spaces  # the platform brings it along
-
-        limits = RunLimits(settings.max_pairs, settings.max_minutes)
-        found["zerogpu"] = ZeroGpuEngine(spaces.GPU, settings.cache, limits)
-    return found
 
 
 def _taken(host: str, port: int) -> bool:
