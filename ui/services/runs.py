@@ -37,6 +37,7 @@ from train.run.spec import RunSpec
 from ui.auth import RefusedError, Visitor
 
 from .app import Services
+from .estimate import ModelCheck
 from .load_upload import is_own
 from .model_pair import LexicalOnly, ModelPair
 from .run_state import RunState, recorded_state, run_state
@@ -61,6 +62,8 @@ class TrainForm:
     engine: str = "auto"
     flavor: str = ""
     seed: int = 42
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class RunService:
     """The acts, each for a visitor. Every refusal is a ValueError with a sentence."""
 
     services: Services
+    models: ModelCheck | None = None
     _corpora: OrderedDict[str, Corpus] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -144,7 +148,8 @@ class RunService:
         base, revision = self._base(visitor, asked.base.strip() or EMBEDDED_MODEL)
         return RunSpec(source, base, revision, recipe, asked.seed, visitor.key,
                        self._engine(visitor, asked.engine), asked.flavor or None,
-                       data_name=self.services.uploads.title(asked.data))
+                       data_name=self.services.uploads.title(asked.data),
+                       query_prompt=asked.query_prompt, passage_prompt=asked.passage_prompt)
 
     def _base(self, visitor: Visitor, named: str) -> tuple[str, str | None]:
         """A base model as somebody named it. Folders of this machine are for its owner alone."""
@@ -188,6 +193,8 @@ class RunService:
         if most is not None and pairs > most:
             raise RefusedError(f"There are {pairs:,} training pairs; at most {most:,} are trained "
                                "on here (TANDEM_MAX_PAIRS).")
+        models = self.models or ModelCheck(self.services.settings.home)
+        models.check(request, visitor.token)
         return self.services.queue.submit(request, visitor.token)
 
     def run(self, visitor: Visitor, run_id: str) -> Run:
@@ -309,7 +316,8 @@ class RunService:
             "left_s": state.left_s, "loss": [list(point) for point in state.loss],
             f"dev_{PRIMARY}": [list(point) for point in state.dev],
             "seconds": state.seconds, "error": state.error or None,
-            "metrics": as_json(record.metrics) or None, "published": as_json(record.published),
+            "metrics": as_json(record.metrics) or None,
+            "published": [named_files(entry) for entry in as_json(record.published)],
         }
 
     def own(self, visitor: Visitor, run_id: str) -> Run:
@@ -317,6 +325,16 @@ class RunService:
         run = self.run(visitor, run_id)
         self.services.auth.check_owns(visitor, run)
         return run
+
+
+def named_files(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A publication for programs: a file's path is its `name`.
+
+    gradio_client takes whatever has a `path` for a file to fetch.
+    """
+    return dict(entry) | {"files": [
+        {"name": file["path"]} | {key: value for key, value in file.items() if key != "path"}
+        for file in entry.get("files") or ()]}
 
 
 def _machine(flavor: Flavor) -> str:
