@@ -16,6 +16,7 @@ from train.run.spec import RunSpec
 from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements
+from ui.html.words import field_words, recipe_words
 from ui.services.app import Services
 from ui.services.estimate import PlanError, Planner, plan_key
 from ui.services.importing import Importer
@@ -107,7 +108,7 @@ def _form(
         value=services.settings.base_model,
         allow_custom_value=True,
         label="Base model",
-        info="A preset, or any Hub id (id@revision for one commit); safetensors only.",
+        info="One of these, or any model of the Hub by its id (id@revision for one commit).",
         elem_id="base",
     )
     base_said = gr.HTML(js_on_load=None, elem_id="base-said")
@@ -288,17 +289,12 @@ def _start(services: Services, service: RunService, publishing: Publishing) -> C
     return start
 
 
-ABOUT = {
-    "tandem": "ours: as good as the ancestor’s in less than half its time",
-    "quick": "one pass at a higher rate: nearly as good in about a sixth of the time",
-    "seed": "the ancestor’s, to the letter",
-}
 NAMES = tuple(name for name, _, _ in RULES)
 
 
 def recipe_choices() -> list[tuple[str, str]]:
     """The named recipes with what they are for, as choices of a radio."""
-    return [(f"{name} – {ABOUT[name]}" if name in ABOUT else name, name) for name in RECIPES]
+    return [(recipe_words(name), name) for name in RECIPES]
 
 
 def recipe_fields() -> list[gr.Textbox]:
@@ -308,7 +304,8 @@ def recipe_fields() -> list[gr.Textbox]:
         with gr.Row():
             for name, allowed, _ in RULES[start : start + 3]:
                 boxes.append(gr.Textbox(
-                    label=name, info=allowed, placeholder="the recipe’s own", max_length=60,
+                    label=name, info=field_words(name, allowed), max_length=60,
+                    placeholder="the recipe’s own",
                     min_width=180,
                 ))
     return boxes
