@@ -100,7 +100,7 @@ def _form(
 ) -> tuple[Form, gr.BrowserState, list[Any]]:
     """The form, where it is kept, and what tells that data was chosen."""
     panel = data_panel(services, importer, shared)
-    gr.Markdown("### 2 · Recipe")
+    gr.Markdown("## 2 · Recipe")
     recipe = gr.Radio(recipe_choices(), value="tandem", show_label=False, label="Recipe",
                       elem_id="recipe")
     base = gr.Dropdown(
@@ -120,14 +120,14 @@ def _form(
                       api_visibility="private")
         seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
         texts = recipe_fields()
-    gr.Markdown("### 3 · Where it runs")
+    gr.Markdown("## 3 · Where it runs")
     # All of them from the start: what a reload restores must be among the choices.
     engines = [(TITLES[name], name) for name in TITLES if name in services.queue.engines]
     engine = gr.Radio([("Automatic", "auto"), *engines], value="auto", show_label=False,
                       label="Engine", elem_id="engine")
     flavor = gr.Dropdown([], label="Machine", visible=False, elem_id="flavor")
     about = gr.HTML(js_on_load=None, elem_id="engine-note")
-    gr.Markdown("### 4 · What will happen")
+    gr.Markdown("## 4 · What will happen")
     form = Form(panel.data, recipe, base, engine, flavor, seed, texts)
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
     _listen(services, service, shared, form, about, kept)
