@@ -26,6 +26,11 @@ from ui.services.opening import OpeningPair  # noqa: E402
 from ui.services.uploads import Uploads  # noqa: E402
 from ui.theme import look  # noqa: E402
 
+MOST_WAITING = 100
+"""Requests that wait for their turn; one more is told that Tandem is busy."""
+MOST_SESSIONS = 500
+"""Views of the page whose state is kept, half a megabyte each; the oldest goes first."""
+
 
 def main() -> int:
     """Read the settings, build the page, serve it until it is stopped."""
@@ -53,7 +58,7 @@ def main() -> int:
     opening.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
     print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)
-    page.queue(default_concurrency_limit=4).launch(
+    page.queue(default_concurrency_limit=4, max_size=MOST_WAITING).launch(
         server_name=host,
         server_port=settings.port,
         **look(),
@@ -63,6 +68,7 @@ def main() -> int:
         run_history=False,
         ssr_mode=False,
         max_file_size=settings.max_upload,
+        state_session_capacity=MOST_SESSIONS,
         app_kwargs={"middleware": middleware(settings)},
     )
     return 0

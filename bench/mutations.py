@@ -1,12 +1,18 @@
 """What is done to good files to see whether a bad one can do harm: `bench.fuzz` uses them."""
 
+import gzip
 import io
 import json
 import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from html import escape
+from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+
+if TYPE_CHECKING:
+    import pyarrow
 
 Rng = random.Random
 TOKENS = (
@@ -16,7 +22,9 @@ TOKENS = (
     b"-1e999", b"9" * 5_000, b"[" * 50_000, b'{"a":' * 20_000, b"," * 30_000, b'"' * 9_999,
     b"x" * 70_000, b"\n" * 50_000, b"=cmd|' /C calc'!A0", b"../../etc/passwd", b"PK\3\4", b"PAR1",
     b"<!DOCTYPE x [<!ENTITY a 'b'>]>", b"&a;", b"<c r='XFD1048576'><v>1</v></c>", b"<f>1</f>",
-    b"<row r='999999999'>", b"<!--", b"<![CDATA[", b'{"anchor": ["x"], "positive": {"a": 1}}\n',
+    b"<row r='999999999'>", b" table:number-rows-repeated='1000000000'",
+    b" table:number-columns-repeated='1000000'", b"<!--", b"<![CDATA[",
+    b'{"anchor": ["x"], "positive": {"a": 1}}\n',
     b'{"_id": "p0", "text": ""}\n', b"query-id\tcorpus-id\tscore\n",
 )
 NUMBERS = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
@@ -26,6 +34,8 @@ def mutated(rng: Rng, data: bytes, others: list[bytes]) -> bytes:
     """The same bytes after one to four accidents; inside of a zip's members, every other time."""
     if data.startswith(b"PK") and rng.random() < 0.6:
         return _inside_of_zip(rng, data, others)
+    if data.startswith(b"\x1f\x8b") and rng.random() < 0.6:
+        return gzip.compress(mutated(rng, gzip.decompress(data), others), mtime=0)
     kept = b""
     if data.startswith(b"PAR1") and rng.random() < 0.5:  # its pages alone, or few get that far
         size = min(len(data), 8 + int.from_bytes(data[-8:-4], "little"))
@@ -119,7 +129,8 @@ def good_files() -> dict[str, list[tuple[str, bytes]]]:
     """Format -> files of it as (suffix, bytes), each of some pairs."""
     import openpyxl
     import pyarrow
-    from pyarrow import parquet
+    import xlwt
+    from pyarrow import ipc, parquet
 
     rows: list[dict[str, object]] = [
         {"anchor": f"Where is part {n}, “please”?", "positive": f"Part {n} is at ü, shelf {n % 7}.",
@@ -137,6 +148,11 @@ def good_files() -> dict[str, list[tuple[str, bytes]]]:
         sheet.append(names)
         for row in rows:
             sheet.append(list(row.values()))
+    old = xlwt.Workbook()
+    for sheet in (old.add_sheet("First"), old.add_sheet("Second")):
+        for number, line in enumerate([names, *(list(row.values()) for row in rows)]):
+            for column, value in enumerate(line):
+                sheet.write(number, column, value)
     held = {name: pyarrow.array([row[name] for row in rows]) for name in names}
     nested = held | {"negatives": pyarrow.array([["x", f"y{n}"] for n in range(40)]),
                      "topic": held["topic"].dictionary_encode()}
@@ -157,8 +173,14 @@ def good_files() -> dict[str, list[tuple[str, bytes]]]:
         "Parquet": [(".parquet", _written(partial(
             parquet.write_table, pyarrow.table(columns), compression=kind, row_group_size=15)))
             for columns in (held, nested) for kind in ("none", "snappy", "zstd")],
-        "Excel": [(".xlsx", _written(book.save))],
-        "zip": [(".zip", _zip(beir)), (".zip", _zip({"a/pairs.csv": table(",")}))],
+        "Arrow": [(".arrow", _arrow(pyarrow.table(columns), kind))
+                  for columns in (held, nested) for kind in (ipc.new_stream, ipc.new_file)],
+        "Excel": [(".xlsx", _written(book.save)), (".xls", _written(old.save)),
+                  (".ods", _opendocument([names, *(list(row.values()) for row in rows)]))],
+        "gzip": [(".jsonl.gz", gzip.compress(lines.encode(), mtime=0)),
+                 (".csv.gz", gzip.compress(table(";").encode("cp1252", "replace"), mtime=0))],
+        "zip": [(".zip", _zip(beir)), (".zip", _zip({"a/pairs.csv": table(",")})),
+                (".zip", _zip({f"a/{split}.jsonl": lines for split in ("train", "test")}))],
     }
 
 
@@ -166,6 +188,30 @@ def _written(write: Callable[..., object]) -> bytes:
     made = io.BytesIO()
     write(where=made) if isinstance(write, partial) else write(made)
     return made.getvalue()
+
+
+def _arrow(table: "pyarrow.Table", kind: Callable[..., Any]) -> bytes:
+    made = io.BytesIO()
+    with kind(made, table.schema) as writer:
+        writer.write_table(table, max_chunksize=15)
+    return made.getvalue()
+
+
+def _opendocument(rows: Sequence[Sequence[object]]) -> bytes:
+    """An OpenDocument spreadsheet of one sheet."""
+    urn = "urn:oasis:names:tc:opendocument:xmlns"
+    spaces = " ".join(f'xmlns:{name}="{urn}:{name}:1.0"' for name in ("office", "table", "text"))
+    cells = "".join(
+        "<table:table-row>" + "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{escape(str(value))}</text:p>'
+            "</table:table-cell>" for value in row) + "</table:table-row>" for row in rows)
+    return _zip({
+        "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+        "content.xml": f"<office:document-content {spaces}><office:body><office:spreadsheet>"
+                       f'<table:table table:name="First">{cells}</table:table>'
+                       "</office:spreadsheet></office:body></office:document-content>",
+        "META-INF/manifest.xml": f'<manifest:manifest xmlns:manifest="{urn}:manifest:1.0"/>',
+    })
 
 
 def _zip(files: dict[str, str]) -> bytes:

@@ -1,6 +1,7 @@
 """What the environment says, read once and checked once."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,9 @@ class Settings:
     never. max_passages: of a visitor's data that Base reads for Compare. max_pairs, max_minutes:
     what a fine-tune may take, None for as much as it wants.
     zero_gpu: whether the Space has ZeroGPU. space_owner: the Hub name of the user or organisation
-    the Space belongs to; space_creator: the Hub's id of who made it.
+    the Space belongs to; space_creator: the Hub's id of who made it. hosts: the names it is
+    served under, beside `localhost` and addresses. source: the address where others find this
+    Tandem, which cards name; a Space's own where none is given.
     """
 
     home: Path = Path(".tandem")
@@ -54,6 +57,8 @@ class Settings:
     zero_gpu: bool = False
     space_owner: str | None = None
     space_creator: str | None = None
+    source: str | None = None
+    hosts: tuple[str, ...] = ()
 
     @property
     def runs(self) -> Path:
@@ -96,13 +101,34 @@ class Settings:
             zero_gpu=on_space and _is_true(given.get("SPACES_ZERO_GPU", "")),
             space_owner=given.get("SPACE_AUTHOR_NAME") if on_space else None,
             space_creator=given.get("SPACE_CREATOR_USER_ID") if on_space else None,
+            source=_address(given, "TANDEM_SOURCE", f"https://huggingface.co/spaces/{space}"
+                            if on_space and (space := given.get("SPACE_ID")) else None),
+            hosts=_hosts(given, on_space),
         )
+
+
+def _hosts(env: Mapping[str, str], on_space: bool) -> tuple[str, ...]:
+    """Host names in lower case: those of TANDEM_HOSTS, and the Space's own."""
+    told = env.get("TANDEM_HOSTS", "").split(",")
+    names = [name.strip().lower() for name in told if name.strip()]
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", name):
+            raise SettingsError("TANDEM_HOSTS must be host names with commas between them, without "
+                                f"http:// and port, not {name!r:.80}.")
+    return (*names, *([env["SPACE_HOST"].lower()] if on_space and "SPACE_HOST" in env else []))
 
 
 def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:
     value = env.get(name, default)
     if value not in choices:
         raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
+
+
+def _address(env: Mapping[str, str], name: str, default: str | None) -> str | None:
+    value = env.get(name, default)
+    if value is not None and not re.fullmatch(r"https?://[\w.:/~%@+-]{1,300}", value):
+        raise SettingsError(f"{name} must be an address, https://…, not {value!r:.80}.")
     return value
 
 

@@ -1,5 +1,7 @@
 """What every request passes through: limits, headers, and a mark to know a browser by."""
 
+import contextlib
+import ipaddress
 import secrets
 
 from starlette.middleware import Middleware
@@ -10,85 +12,86 @@ from train.settings import Settings
 
 from .auth import BROWSER_COOKIE
 from .preview import LinkPreview
+from .request_limits import LimitBody, answer
 
-MAX_BODY = 1_000_000
-"""Bytes of a request's body; Gradio has no limit of its own for JSON."""
-MOST_DROPPED = 20 * MAX_BODY
-FORM_AROUND = 10_000
-"""Bytes that a form may add around the file it carries."""
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
+    (b"content-security-policy", "; ".join((
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio compiles its templates
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "media-src 'self' data: blob:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self' https://huggingface.co https://*.hf.space",
+    )).encode()),
 )
+CLOSED = tuple(f"/gradio_api/{name}" for name in (
+    "deep_link", "process_recording", "vibe", "undo-vibe", "run-history", "runs", "profiling",
+    "proxy=", "file=http", "file=//", "mcp")) + ("/monitoring",)
+"""How the paths begin that write to the disk, ask other machines, or tell of other visitors."""
 
 
 def middleware(settings: Settings) -> list[Middleware]:
     """What every request passes through."""
-    return [Middleware(_LimitBody, max_upload=settings.max_upload), Middleware(_AddHeaders),
+    return [Middleware(_AddHeaders), Middleware(_CheckHost, settings=settings),
+            Middleware(_OwnRoutes), Middleware(LimitBody, max_upload=settings.max_upload),
             Middleware(_KnowBrowser, on_space=settings.on_space), Middleware(LinkPreview)]
 
 
-class _TooLargeError(Exception):
-    """A body over the limit."""
+class _CheckHost:
+    """Answer only under the names this app is served under.
 
-
-class _LimitBody:
-    """Refuse a body over its limit, whatever length it declares, before anybody reads it whole.
-
-    max_upload: bytes of a file that is uploaded; everything else is held to MAX_BODY.
+    Else a foreign name that resolves to this machine makes another site's page one of ours (DNS
+    rebinding). An IP address cannot be rebound, so any is taken. A Space's own probes may use other
+    names to look; under those nothing can be done.
     """
 
-    def __init__(self, app: ASGIApp, max_upload: int) -> None:
-        self.app, self.max_upload = app, max_upload
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app, self.on_space, self.hosts = app, settings.on_space, settings.hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "http":
+            forwarded = b"x-forwarded-host"
+            scope["headers"] = [(name, value) for name, value in scope["headers"]
+                                if name != forwarded or self._is_ours(value)]
+            host = dict(scope["headers"]).get(b"host", b"")
+            if not self._is_ours(host) and not (
+                    self.on_space and scope["method"] in ("GET", "HEAD")):
+                await answer(send, 421, f"Tandem is not served as {host.decode('latin-1')!r:.80}: "
+                                        "name it in TANDEM_HOSTS if it is yours.")
+                return
+        await self.app(scope, receive, send)
+
+    def _is_ours(self, host: bytes) -> bool:
+        name = host.decode("latin-1").lower()
+        name = name.partition("]")[0][1:] if name.startswith("[") else name.partition(":")[0]
+        if name in ("", "localhost") or name.endswith(".localhost") or name in self.hosts:
+            return True
+        with contextlib.suppress(ValueError):
+            ipaddress.ip_address(name)
+            return True
+        return False
+
+
+class _OwnRoutes:
+    """Close the routes of Gradio that the page does not use, and answer probes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/healthz":
+            await answer(send, 200, "ok")
+        elif scope["type"] == "http" and scope["path"].lower().startswith(CLOSED):
+            await answer(send, 404, "There is no such page.")
+        else:
             await self.app(scope, receive, send)
-            return
-        most = MAX_BODY
-        if scope["path"].endswith("/upload"):
-            most = self.max_upload + FORM_AROUND
-        seen = 0
-        started = False
-        more = True
-
-        async def counted() -> Message:
-            nonlocal seen, more
-            message = await receive()
-            more = _goes_on(message)
-            seen += len(message.get("body", b""))
-            if seen > most:
-                raise _TooLargeError
-            return message
-
-        async def noting(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        try:
-            if declared.isdigit() and int(declared[:20]) > most:
-                raise _TooLargeError
-            await self.app(scope, counted, noting)
-        except _TooLargeError:
-            if not started:
-                if more:  # after the last part a server would wait for ever
-                    await _drop(receive)
-                await _refuse(send, most)
-
-
-async def _drop(receive: Receive) -> None:
-    """Let a body go by unread, within bounds: who still writes cannot read why it is refused."""
-    dropped, more = 0, True
-    while more and dropped < MOST_DROPPED:
-        message = await receive()
-        dropped += len(message.get("body", b""))
-        more = _goes_on(message)
-
-
-def _goes_on(message: Message) -> bool:
-    return message["type"] == "http.request" and message.get("more_body", False)
 
 
 class _AddHeaders:
@@ -104,13 +107,6 @@ class _AddHeaders:
             await send(message)
 
         await self.app(scope, receive, adding if scope["type"] == "http" else send)
-
-
-async def _refuse(send: Send, most: int) -> None:
-    text = f"The request is too large: at most {most:,} bytes are read.".encode()
-    await send({"type": "http.response.start", "status": 413,
-                "headers": [(b"content-type", b"text/plain; charset=utf-8")]})
-    await send({"type": "http.response.body", "body": text})
 
 
 class _KnowBrowser:

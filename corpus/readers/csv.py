@@ -42,6 +42,8 @@ BACKSLASHED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 JUDGED = re.compile(r"\S+[ \t]+Q?0[ \t]+\S+[ \t]+-?\d{1,3}\s*"
                     r"|[^\s\d]*\d\S*[ \t]+[^\s\d]*\d\S*[ \t]+-?\d{1,3}\s*")
 """A line of judgements, as TREC or BEIR write them: query, passage, grade."""
+EVEN = 0.9
+"""The share of a file's lines that have the same number of cells, where each is a row."""
 MOST_CELLS = 100_000
 """Cells of a line that is looked at to see how a file is quoted."""
 
@@ -297,8 +299,8 @@ class _Tried:
 
     @property
     def whole(self) -> int:
-        """Rows of the usual width."""
-        return max(self.widths.values(), default=0)
+        """Rows of the usual width, less those that are otherwise."""
+        return 2 * max(self.widths.values(), default=0) - self.widths.total() - self.spoilt
 
 
 def _quoting(
@@ -313,7 +315,7 @@ def _quoting(
         return Quoting()
     name = file.path.name
     slashed, plain = tried(Quoting(backslashed=True)), _as_text(_from(file, skipped), delimiter)
-    if slashed.whole > max(usual.whole, plain):
+    if slashed.whole >= plain and slashed.whole > usual.whole:
         on_bad_row(Remark(f'{name} writes quotation marks within texts as \\", and is read so.'))
         return Quoting(backslashed=True)
     if plain > usual.whole:
@@ -350,7 +352,10 @@ def _tried(lines: _Lines, skipped: int) -> _Tried:
 
 
 def _as_text(lines: Iterable[str], delimiter: str) -> int:
-    """Rows that a file has where quotation marks are text; none where most that open also close."""
+    """Rows that a file has where quotation marks are text, as `_Tried.whole` counts them.
+
+    None where most of those that open a text also close one, or where lines differ in their cells.
+    """
     widths = Counter[int]()
     closed = opened = 0
     for line in lines:
@@ -361,7 +366,9 @@ def _as_text(lines: Iterable[str], delimiter: str) -> int:
         opens = sum(cell.startswith('"') for cell in cells)
         opened += opens
         closed += min(opens, sum(len(cell) > 1 and cell.endswith('"') for cell in cells))
-    return 0 if 2 * closed > opened else max(widths.values(), default=0)
+    even = max(widths.values(), default=0)
+    return 0 if 2 * closed > opened or even < EVEN * widths.total() else (
+        2 * even - widths.total())
 
 
 def opened_table(

@@ -66,6 +66,8 @@ def _rows(sheet: Any) -> Iterator[tuple[int, dict[int, str], dict[int, tuple[str
     # Rows come from the sheet's first one on, cells from the first column with something in it.
     left = sheet.start[1] + 1 if sheet.start else 1
     for number, values in enumerate(sheet.iter_rows(), 1):
+        if values.count("") == len(values):  # most rows, where a far cell spans a sheet
+            continue
         cells = {column: text for column, value in enumerate(values, left)
                  if value != "" and (text := cell_text(value)).strip()}
         if not cells:

@@ -22,7 +22,7 @@ def files():
 
 
 def test_every_good_file_is_converted(files):
-    assert list(files) == ["JSONL", "JSON", "CSV", "Parquet", "Excel", "zip"]
+    assert list(files) == ["JSONL", "JSON", "CSV", "Parquet", "Arrow", "Excel", "gzip", "zip"]
     for made in files.values():
         for suffix, data in made:
             fuzz.bring_good(data, suffix)

@@ -1,7 +1,10 @@
+import gzip
 import json
 
 import pytest
 
+from corpus.importing.convert import convert
+from corpus.importing.preview import look
 from corpus.load import load_corpus
 from corpus.records import CorpusError
 from support.samples import write_lines
@@ -202,3 +205,80 @@ def test_what_is_no_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pairs.csv")
     with pytest.raises(CorpusError, match="is not a file"):
         load_corpus(tmp_path / "pairs.csv")
+
+
+def test_ids_may_be_called_id(tmp_path):
+    folder = beir(tmp_path, [{"id": "p1", "text": "A."}], [{"id": "q1", "text": "A?"}])
+    assert load_corpus(folder).qrels == {"test": {"q1": {"p1": 1}}}
+
+
+def test_rows_that_stand_there_again_are_read_once_and_counted(tmp_path):
+    folder = beir(tmp_path, [{"_id": "p1", "title": "T", "text": "A."}] * 3
+                  + [{"_id": "p2", "text": "B."}], [{"_id": "q1", "text": "A?"}] * 2)
+    said = []
+    corpus = load_corpus(folder, on_bad_row=said.append)
+    assert ([passage.id for passage in corpus.passages], list(corpus.queries)) == (
+        ["p1", "p2"], ["q1"])
+    assert [str(error) for error in said] == [
+        f"{count:,} rows of {name} repeat an earlier one, id and all: they are read once."
+        for count, name in ((2, "corpus.jsonl"), (1, "queries.jsonl"))]
+
+
+@pytest.mark.parametrize("text", ["", " ", None])
+def test_a_passage_with_a_title_alone_has_the_title_as_its_text(tmp_path, text):
+    folder = beir(tmp_path, [{"_id": "p1", "title": "The whole", "text": text},
+                             {"_id": "p2", "title": "T", "text": "B."}])
+    said = []
+    first, second = load_corpus(folder, on_bad_row=said.append).passages
+    assert (first.text, first.title, first.content) == ("The whole", "", "The whole")
+    assert (second.text, second.title) == ("B.", "T")
+    assert "1 passages of corpus.jsonl have a title and no text" in str(said[0])
+    (folder / "corpus.jsonl").write_text('{"_id": "p1", "title": "T"}\n{"_id": "p2"}\n')
+    with pytest.raises(CorpusError, match="corpus.jsonl line 2 has no text"):
+        load_corpus(folder)
+
+
+@pytest.mark.parametrize("name", [
+    "qrels/test.txt", "qrels/test.qrels", "qrels.test.tsv", "qrels-test.txt", "test.qrels",
+    "test.trec", "qrels/test.tsv.gz", "qrels_test.txt",
+])
+def test_judgements_are_found_under_any_usual_name(tmp_path, name):
+    folder = beir(tmp_path)
+    (folder / "qrels" / "test.tsv").unlink()
+    text = b"q1 0 p1 1\n"
+    (folder / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    assert load_corpus(folder).qrels == {"test": {"q1": {"p1": 1}}}
+
+
+def test_a_folder_may_hold_its_texts_packed(tmp_path):
+    folder = beir(tmp_path, [{"_id": f"p{n}", "text": f"A {n}."} for n in range(3)])
+    plain = load_corpus(folder)
+    for name in ("corpus.jsonl", "queries.jsonl"):
+        text = (folder / name).read_bytes()
+        (folder / f"{name}.gz").write_bytes(gzip.compress(text))
+        assert load_corpus(folder).fingerprint == plain.fingerprint  # the plain one is taken
+        (folder / name).unlink()
+    assert load_corpus(folder).split_fingerprints == plain.split_fingerprints
+    assert convert(folder, tmp_path / "out")["passages"] == 3
+
+
+def test_mojibake_is_said_and_undone_when_asked(tmp_path):
+    rows = [{"question": f"Wie groß ist die Tür {n}?", "answer": f"„Größe {n}“ – schön."}
+            for n in range(20)]
+    good = write_lines(tmp_path / "good.jsonl", rows)
+    bad = tmp_path / "bad.csv"
+    bad.write_text("question,answer\n" + "".join(
+        ",".join(f'"{text}"' for text in row.values()).encode().decode("cp1252", "replace") + "\n"
+        for row in rows).replace("\ufffd", "\x9d"), "utf-8")
+    assert look(good).notes == ()
+    (note,) = look(bad).notes
+    assert "40 texts in the first rows of bad.csv" in note and "“groÃŸ” for “groß”" in note
+    assert "--fix-mojibake" in note
+    told = []
+    load_corpus(bad, on_bad_row=told.append)
+    assert [str(error) for error in told if error.kind == "note"] == [note]
+    about = convert(bad, tmp_path / "kept")
+    assert about["fixed"] == {} or "mojibake" not in about["fixed"]
+    about = convert(bad, tmp_path / "fixed", fix_mojibake=True)
+    assert about["fixed"]["mojibake"]["count"] == 40
+    assert load_corpus(tmp_path / "fixed").fingerprint == load_corpus(good).fingerprint

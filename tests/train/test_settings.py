@@ -94,3 +94,16 @@ def test_everything_that_is_kept_is_under_home():
     settings = Settings.from_env({"TANDEM_HOME": "/data"})
     assert {settings.runs, settings.uploads, settings.cache} == {
         Path("/data/runs"), Path("/data/uploads"), Path("/data/cache")}
+
+
+def test_hosts_are_names_and_the_spaces_own_is_among_them():
+    env = {
+        "TANDEM_HOSTS": "Tandem.example, a.b",
+        "SYSTEM": "spaces",
+        "SPACE_HOST": "ada-t.hf.space",
+    }
+    assert Settings.from_env(env).hosts == ("tandem.example", "a.b", "ada-t.hf.space")
+    assert Settings.from_env({"SPACE_HOST": "x"}).hosts == ()
+    for wrong in ("http://a", "a:80", "a/b", "a..b"):
+        with pytest.raises(SettingsError, match="TANDEM_HOSTS must be host names"):
+            Settings.from_env({"TANDEM_HOSTS": wrong})

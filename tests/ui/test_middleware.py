@@ -8,9 +8,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from train.settings import Settings
-from ui import middleware as room
+from ui import request_limits as room
 from ui.auth import BROWSER_COOKIE
-from ui.middleware import FORM_AROUND, MAX_BODY, middleware
+from ui.middleware import middleware
+from ui.request_limits import FORM_AROUND, MAX_BODY
 
 MAX_UPLOAD = 3_000_000
 
@@ -23,7 +24,7 @@ def client(on_space=False, **options):
     paths = ("/", "/gradio_api/call/x", "/gradio_api/upload", "/deeper/")
     app = Starlette(routes=[Route(path, read, methods=["GET", "POST"]) for path in paths],
                     middleware=middleware(Settings(on_space=on_space, max_upload=MAX_UPLOAD)))
-    return TestClient(app, **options)
+    return TestClient(app, **{"base_url": "http://localhost"} | options)
 
 
 @pytest.mark.parametrize("path, most", [("/gradio_api/call/x", MAX_BODY), ("/", MAX_BODY),
@@ -65,8 +66,9 @@ def test_a_body_that_goes_on_for_ever_is_not_read_for_ever(monkeypatch):
     async def app(scope, receive, send):
         raise AssertionError("nobody reads it")
 
-    limit = middleware(Settings())[0]
-    scope = {"type": "http", "path": "/", "headers": [(b"content-length", b"1000000000")]}
+    limit = next(part for part in middleware(Settings()) if part.cls is room.LimitBody)
+    scope = {"type": "http", "method": "POST", "path": "/",
+             "headers": [(b"content-length", b"1000000000")]}
     with ThreadPoolExecutor(1) as thread:  # a browser of other tests may hold this one's loop
         thread.submit(asyncio.run, limit.cls(app, **limit.kwargs)(scope, receive, send)).result()
     assert len(parts) == 3

@@ -160,7 +160,8 @@ def _edits(record: Mapping[str, Any], options: argparse.Namespace) -> CardEdits:
             for key, value in (record.get("card") or {}).items()}
     given = {"title": options.title, "license": options.license,
              "language": tuple(options.language), "description": options.description,
-             "private_data": options.private_data}
+             "private_data": options.private_data,
+             "datasets": (options.with_data,) if options.with_data else ()}
     try:
         return CardEdits(**kept | {
             key: value for key, value in given.items() if value not in (None, "", ())})

@@ -101,11 +101,12 @@ def recipe_values(values: Mapping[str, str]) -> str:
     return f'<div class="t"><p class="t-soft">The recipe’s own: {shown}</p></div>'
 
 
-def prompt_note(prompt: str) -> str:
-    """What a model's authors put before a question, and what Tandem does about it."""
+def prompt_note(prompt: str, passage: str = "") -> str:
+    """What a model's authors put before its texts, and what Tandem does about it."""
+    also = f" and <code>{escape(passage)}</code> before a passage" if passage else ""
     return (f'<div class="t"><p class="t-soft">Its authors put <code>{escape(prompt)}</code> '
-            "before a question. Base and Fine-tuned are each judged with it and without; best is "
-            "compared with best.</p></div>")
+            f"before a question{also}. Base and Fine-tuned are each judged with it and without; "
+            "best is compared with best.</p></div>")
 
 
 def _range(seconds: Mapping[str, float] | None) -> str:

@@ -11,8 +11,10 @@ from ui.services.process import Step
 
 from .data import sample_links
 
-FORMATS = ("From JSON lines, JSON, CSV of any delimiter and encoding, Parquet, Excel (.xlsx), or a "
-           "folder in BEIR layout as .zip.")
+FORMATS = (
+    "From JSON lines, JSON, CSV of any delimiter and encoding (also as .gz), Parquet, Arrow, Excel "
+    "(.xlsx, .xls), .ods, or as .zip a folder in BEIR layout or of such files, one for each of "
+    "train, dev and test.")
 MOST_SHOWN = 12
 """Columns of the preview: a person reads no more."""
 LONGEST_CELL = 160

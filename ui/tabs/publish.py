@@ -1,7 +1,7 @@
 """Publishing the run that is watched: where to, the card as it will look, how far it is."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -11,7 +11,7 @@ from train.publish.onnx import can_export
 from train.publish.permissions import check_repo_id
 from train.publish.publish import PublishRequest
 from train.report.card_metadata import LICENSES, CardEdits, title_of
-from train.run.record import Run
+from train.run.record import Run, RunRecord
 from ui.auth import Visitor
 from ui.html import elements
 from ui.html.publish import publication
@@ -140,10 +140,10 @@ def _fill(services: Services, service: RunService) -> Callable[..., Any]:
         try:
             run = service.own(visitor, run_id)
             record = run.record()
-            kept = record.get("card") or {}
-            to = record.get("publish_to") or _suggested(visitor, record)
-            return (to, kept.get("title") or title_of(record), kept.get("license") or AS_BASE,
-                    ", ".join(kept.get("language") or ()), kept.get("description") or "",
+            kept = record.card
+            to = record.publish_to or _suggested(visitor, record)
+            return (to, kept.title or title_of(record), kept.license or AS_BASE,
+                    ", ".join(kept.language), kept.description or "",
                     bool(CardEdits.of(record).private_data))
         except (ValueError, KeyError):
             return [gr.skip()] * 6
@@ -169,9 +169,9 @@ def _who(services: Services) -> Callable[..., str]:
     return who
 
 
-def _suggested(visitor: Visitor, record: Mapping[str, Any]) -> str:
-    base = str(record["base_model"]["name"]).rstrip("/").rsplit("/", 1)[-1]
-    data = "".join(c if c.isalnum() else "-" for c in str(record["data"]["name"])).strip("-")
+def _suggested(visitor: Visitor, record: RunRecord) -> str:
+    base = record.base_model.name.rstrip("/").rsplit("/", 1)[-1]
+    data = "".join(c if c.isalnum() else "-" for c in record.data.name).strip("-")
     return f"{visitor.name}/{base}-{data}"[:96] if visitor.name else ""
 
 
@@ -189,8 +189,8 @@ def _preview(services: Services, service: RunService) -> Callable[..., Any]:
 
 def card_text(run: Run, to: str | None, edits: CardEdits) -> str:
     """The card of a run as it will be written, with some edits."""
-    record = run.record() | {"card": edits.as_record()}
-    if not record.get("metrics"):
+    record = run.record().changed(card=edits.as_record())
+    if not record.metrics:
         raise ValueError("The card is written when the run has been measured.")
     return as_published(record, (to or "").strip() or None)
 
@@ -212,13 +212,13 @@ def _look(services: Services, service: RunService, publishing: Publishing) -> Ca
         except ValueError:
             run = None
         at = publishing.of(run_id) if run else None
-        record = run.record() if run else {}
-        published = record.get("published") or []
-        seen = (run_id, at, len(published), sum(bool(entry.get("verified")) for entry in published))
+        record = run.record() if run else None
+        published = record.published if record else ()
+        seen = (run_id, at, len(published), sum(entry.verified for entry in published))
         if seen == drawn:
             return gr.skip()
         active = at is not None and at.active
-        return (publication(at, published, record.get("publish_to") or ""),
+        return (publication(at, published, (record and record.publish_to) or ""),
                 gr.Button("Publishing …" if active else "Publish", interactive=not active),
                 gr.Button(visible=active, interactive=True),
                 gr.Radio(visible=at is not None and at.kind == "edited"), seen)

@@ -119,3 +119,71 @@ def test_nul_bytes_and_lone_carriage_returns_are_lines_as_they_come(tmp_path):
     _, rows, _ = table(tmp_path, "q,a\rx\0y,1\r2,3\r")
     assert rows == [("a.csv line 2", {"q": "x\0y", "a": "1"}),
                     ("a.csv line 3", {"q": "2", "a": "3"})]
+
+
+STRAY = ['How is {}?\tScrew {} out.', 'Why is {}?\t"Caution" is printed on {}.',
+         'When is {}?\t"As the leaflet says: turn {}.', 'Where is {}?\tAt {}" of height.']
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv"])
+def test_quotation_marks_of_a_file_without_quoting_are_text_and_lose_no_row(tmp_path, name):
+    text = "question\tanswer\n" + "".join(
+        STRAY[n % 4].format(n, n) + "\n" for n in range(100))
+    _, rows, said = table(tmp_path, text, name=name)
+    assert [fields["answer"] for _, fields in rows] == [
+        STRAY[n % 4].format(n, n).split("\t")[1] for n in range(100)]
+    (note,) = said
+    assert note.kind == "note" and f"{name} does not put texts between quotation marks" in str(note)
+    assert "in line 3" in str(note)
+
+
+def test_one_stray_mark_that_never_closes_swallows_nothing(tmp_path):
+    text = "q\ta\n" + "".join(f"q{n}\ta{n}\n" for n in range(50)) + 'x\t"open\n' + "".join(
+        f"r{n}\tb{n}\n" for n in range(50))
+    _, rows, said = table(tmp_path, text, name="a.tsv")
+    assert len(rows) == 101 and rows[50][1] == {"q": "x", "a": '"open'} and len(said) == 1
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_quotation_marks_behind_backslashes_are_read_and_said(tmp_path, delimiter):
+    text = delimiter.join(('"question"', '"answer"')) + "\n" + "".join(
+        f'"Why \\"{n}\\"?"{delimiter}"Press \\"OK\\"{delimiter} then{delimiter}\n'
+        'wait, in C:\\dir."\n' for n in range(20))
+    _, rows, said = table(tmp_path, text)
+    assert (len(rows), rows[3][1]) == (20, {
+        "question": 'Why "3"?',
+        "answer": f'Press "OK"{delimiter} then{delimiter}\nwait, in C:\\dir.'})
+    assert [str(error) for error in said] == [
+        'a.csv writes quotation marks within texts as \\", and is read so.']
+
+
+def test_a_backslash_at_the_end_of_a_quoted_text_is_a_backslash(tmp_path):
+    _, rows, said = table(tmp_path, 'q,a\n"Where?","C:\\dir\\"\n"Why?","So, so."\n')
+    assert ([fields["a"] for _, fields in rows], said) == (["C:\\dir\\", "So, so."], [])
+
+
+def test_lines_that_a_mark_swallows_in_a_quoted_file_are_counted(tmp_path):
+    good = "".join(f'"q{n}, or?","a{n}, so."\n' for n in range(30))
+    _, rows, said = table(tmp_path, f'q,a\n{good}"x","an open one\n{good}')
+    lost = 61 - len(rows)
+    note, fault = said
+    assert "with a quotation mark that is not closed" in str(note) and "line 32" in str(note)
+    assert "a.csv line 32: a quotation mark that opens a text there" in str(fault)
+    assert f"so that {lost} lines cannot be read" in str(fault)
+
+
+@pytest.mark.parametrize("titles", [
+    "FAQ export,,\nas of 1 May,,\n", "FAQ export\n", "FAQ export\n\nas of 1 May,,\n\n",
+])
+@pytest.mark.parametrize("names", ["No,Question,Answer", "Nr,Problem,Abhilfe"])
+def test_titles_above_the_names_of_columns_are_not_read_and_said(tmp_path, titles, names):
+    text = titles + names + "\n" + "".join(f'{n},"Why, {n}?","So, {n}."\n' for n in range(20))
+    found, rows, said = table(tmp_path, text)
+    assert (found.names, len(rows)) == (tuple(names.split(",")), 20)
+    assert "above the names of its columns" in str(said[0]) and "“FAQ export”" in str(said[0])
+    assert rows[0][0] == f"a.csv line {titles.count(chr(10)) + 2}"
+
+
+def test_a_file_of_one_column_is_not_taken_for_a_title_above_a_table(tmp_path):
+    _, rows, said = table(tmp_path, "notes\n" + "First a thing, then another\n" * 6)
+    assert ([list(fields) for _, fields in rows], said) == ([["notes"]] * 6, [])
