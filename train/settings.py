@@ -8,11 +8,12 @@ from pathlib import Path
 
 from corpus.load import BUILT_IN
 from retrieval.models import EMBEDDED_MODEL
+from train.engines import ENGINES
 
 from .recipe import AUTO, RECIPES
 
 TRAINERS = ("open", "login", "owner", "off")
-ENGINES = ("auto", "local", "zerogpu", "jobs")
+ENGINE_CHOICES = ("auto", *ENGINES)
 
 
 class SettingsError(ValueError):
@@ -86,7 +87,7 @@ class Settings:
             base_model=given.get("TANDEM_BASE_MODEL", EMBEDDED_MODEL),
             tuned_model=given.get("TANDEM_TUNED_MODEL"),
             train=_choice(given, "TANDEM_TRAIN", TRAINERS, "login" if on_space else "open"),
-            engine=_choice(given, "TANDEM_ENGINE", ENGINES, "auto"),
+            engine=_choice(given, "TANDEM_ENGINE", ENGINE_CHOICES, "auto"),
             recipe=_choice(given, "TANDEM_RECIPE", (AUTO, *RECIPES), AUTO),
             max_pairs=_limit(given, "TANDEM_MAX_PAIRS", 10_000 if on_space else None),
             max_minutes=_limit(given, "TANDEM_MAX_MINUTES", 60 if on_space else None),

@@ -22,6 +22,7 @@ from typing import Any
 from hub.account import Account
 from train.engines import EngineError, Flavor
 from train.run.record import ACTIVE, Run, RunError, now
+from train.settings import Settings
 
 from .bundle import check_bundle, repository
 from .hub import UserHub
@@ -207,6 +208,11 @@ class JobsEngine:
             env["TANDEM_MAX_MINUTES"] = str(max(1, int(self.max_minutes)))
         watch = self._watches[run.id] = Watch(run, hub, self.pace, env, admit)
         watch.start()
+
+
+def engine_from(settings: Settings) -> JobsEngine:
+    """The engine of Jobs, for the register."""
+    return JobsEngine(settings.max_minutes)
 
 
 def _seconds_to(end: datetime) -> float:
