@@ -331,7 +331,8 @@ class RunService:
             "left_s": state.left_s, "loss": [list(point) for point in state.loss],
             f"dev_{PRIMARY}": [list(point) for point in state.dev],
             "seconds": state.seconds, "error": state.error or None,
-            "metrics": as_json(record.metrics) or None, "published": as_json(record.published),
+            "metrics": as_json(record.metrics) or None,
+            "published": [named_files(entry) for entry in as_json(record.published)],
         }
 
     def own(self, visitor: Visitor, run_id: str) -> Run:
@@ -339,6 +340,16 @@ class RunService:
         run = self.run(visitor, run_id)
         self.services.auth.check_owns(visitor, run)
         return run
+
+
+def named_files(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A publication for programs: a file's path is its `name`.
+
+    gradio_client takes whatever has a `path` for a file to fetch.
+    """
+    return dict(entry) | {"files": [
+        {"name": file["path"]} | {key: value for key, value in file.items() if key != "path"}
+        for file in entry.get("files") or ()]}
 
 
 def _machine(flavor: Flavor) -> str:
