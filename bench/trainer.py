@@ -1,4 +1,4 @@
-"""Today's training loop against `SentenceTransformerTrainer`, with the same batches and losses.
+"""The training loop against `SentenceTransformerTrainer`, batch by batch.
 
     python -m bench.trainer --data PLACE@TOKENS … --recipes seed tandem --seeds 1 2 3 \
         --runs FOLDER --out FILE.json
@@ -50,7 +50,7 @@ Event = dict[str, Any]
 
 
 class Batches(torch.utils.data.Dataset[dict[str, Any]]):
-    """What is left of a run's batches, tokenised when they are asked for."""
+    """A run's batches that are left, tokenised when asked."""
 
     def __init__(self, loop: Loop) -> None:
         """All epochs in a row, from where the loop stands."""
@@ -78,7 +78,7 @@ class Batches(torch.utils.data.Dataset[dict[str, Any]]):
 
 
 class Loss(torch.nn.Module):
-    """Multiple negatives ranking with masks, and cross-batch memory: the loss of a recipe."""
+    """A recipe's loss: masked ranking loss and cross-batch memory."""
 
     def __init__(self, loop: Loop) -> None:
         """The memory's vectors are a buffer of this module."""
@@ -97,7 +97,7 @@ class Loss(torch.nn.Module):
                             recipe.symmetric)
         if loop.memory:
             recall: Recall = loop.memory.recall(batch, recipe.mask)
-            loss = loss + recipe.memory * recall.loss(queries, recipe.scale, dims)
+            loss = loss + recipe.cross_batch_memory * recall.loss(queries, recipe.scale, dims)
             recall.renew(passages)
         return loss
 
@@ -111,7 +111,7 @@ class Trainer(SentenceTransformerTrainer):
     last = float("nan")
 
     def get_train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
-        """Batches are made whole: nothing may be collated or shared out by accelerate."""
+        """Batches as they are: accelerate may not share them out."""
         return torch.utils.data.DataLoader(self.batches, batch_size=None, shuffle=False)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> torch.Tensor:
@@ -211,7 +211,10 @@ class TrainerFit(_Fit):
 
 
 def trainer_of(loop: Loop, folder: Path) -> Trainer:
-    """A Trainer for the steps that a loop has left; what it would print or save is left out."""
+    """A Trainer for the steps that a loop has left.
+
+    What it would print or save is left out.
+    """
     recipe = loop.recipe
     batches = Batches(loop)
     trainer = Trainer(

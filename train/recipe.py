@@ -1,13 +1,8 @@
-"""How a run trains: every hyperparameter, validated once, and the named recipes.
-
-Base models whose use is known: which revision, how many dimensions, which query prompt.
-"""
+"""Recipes: every hyperparameter of training, validated once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
-
-from retrieval.models import EMBEDDED_MODEL
 
 SCHEDULES = ("linear", "cosine", "constant")
 BATCHINGS = ("shuffled", "like_length", "neighbours")
@@ -16,12 +11,14 @@ PRECISIONS = ("auto", "fp32", "bf16")
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+RENAMED = {"memory": "cross_batch_memory"}
+"""Hyperparameters by their older names, which records and command lines still have."""
 RETIRED = ("lora_rank", "lora_alpha", "negatives", "negatives_margin")
 """Hyperparameters that records of earlier versions have: no measurement spoke for them."""
 
 
 class RecipeError(ValueError):
-    """A hyperparameter that cannot be used: the message gives the allowed range."""
+    """A hyperparameter out of range: the message gives the range."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +31,15 @@ class Recipe:
     own. max_seq_length: tokens, None keeps the model's own. truncate_dim: train these first
     dimensions beside all of them. keep: which checkpoint becomes the result, the `best` by ndcg@10
     on dev or the `last`. patience: so many evaluations on dev without a better one end the run.
-    scale: of the cosine in the loss.
+    scale: of the cosine in the loss (the dot product of a model that is compared
+    by that, and whose vectors have any length, is taken as it is).
 
     given_negatives: passages a pair, at most, that the data itself says are no answers; of more,
     others in each epoch. mask: a passage known to answer a query, or equal in text to one that
-    does, is no negative of it. memory: weight of a second loss, in which each query is to find its
-    passage among those of all training pairs, with the vectors they had when they were last in a
-    batch (the base's before that); 0 leaves it out. symmetric: each passage also looks for its
-    query.
+    does, is no negative of it. cross_batch_memory (`memory` in older records and commands): weight
+    of a second loss, in which each query is to find its passage among those of all training pairs,
+    with the vectors they had when they were last in a batch (the base's before that); 0 leaves it
+    out. symmetric: each passage also looks for its query.
 
     precision: of the matrix products in training; `auto` takes bf16 where the device computes it
     in hardware. Weights, the loss, and all measuring stay in fp32. mini_batch_size: texts a forward
@@ -66,7 +64,7 @@ class Recipe:
     patience: int | None = None
     given_negatives: int = 4
     mask: bool = True
-    memory: float = 1.0
+    cross_batch_memory: float = 1.0
     symmetric: bool = False
     precision: str = "auto"
     mini_batch_size: int | None = None
@@ -80,18 +78,20 @@ class Recipe:
 
     @classmethod
     def from_record(cls, kept: Mapping[str, Any]) -> "Recipe":
-        """The recipe of a run's record, old or new; RecipeError where it cannot be used.
+        """The recipe of a record, old or new; RecipeError.
 
         Hyperparameters of `RETIRED` are left out.
         """
         try:
-            return cls(**{name: value for name, value in kept.items() if name not in RETIRED})
+            return cls(**{RENAMED.get(name, name): value for name, value in kept.items()
+                          if name not in RETIRED})
         except TypeError as error:
             raise RecipeError(f"The record has no recipe of this Tandem: {error}.") from None
 
     def with_values(self, values: Mapping[str, str]) -> "Recipe":
-        """The recipe with some hyperparameters replaced, given as text (`--set key=value`)."""
-        changes = {name: _parsed(name, text) for name, text in values.items()}
+        """The recipe with hyperparameters replaced (`--set key=value`)."""
+        changes = {RENAMED.get(name, name): _parsed(RENAMED.get(name, name), text)
+                   for name, text in values.items()}
         return replace(self, **changes)
 
 
@@ -139,7 +139,7 @@ RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
      _or_none(_whole(1, 100))),
     ("given_negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
     ("mask", "true or false", _truth),
-    ("memory", "a weight from 0 (none) to 10", _real(0, 10)),
+    ("cross_batch_memory", "a weight from 0 (none) to 10", _real(0, 10)),
     ("symmetric", "true or false", _truth),
     ("mini_batch_size", "from 1 to 4096 texts, or none for the whole batch at once",
      _or_none(_whole(1, 4096))),
@@ -165,7 +165,7 @@ RECIPES = {
             keep="last",
             given_negatives=0,
             mask=False,
-            memory=0.0,
+            cross_batch_memory=0.0,
             precision="fp32",
         ),
     )
@@ -179,9 +179,9 @@ of a small machine (bench/RESULTS.md); with more, a first start makes do with on
 
 
 def first_start_recipe(name: str, pairs: int) -> Recipe:
-    """The recipe of a first start: the one named, or for `auto` what does not keep people waiting.
+    """The recipe of a first start, by name or `auto`.
 
-    pairs: how many there are to train on.
+    `auto` takes what does not keep people waiting. pairs: how many there are to train on.
     """
     if name != AUTO:
         return named_recipe(name)
@@ -189,7 +189,7 @@ def first_start_recipe(name: str, pairs: int) -> Recipe:
 
 
 def retired_values(kept: Mapping[str, Any]) -> list[str]:
-    """What the recipe of an old record asks for that no recipe has any more, as `key=value`."""
+    """Retired hyperparameters that an old record uses, as `key=value`."""
     used = {name: kept[name] for name in ("lora_rank", "negatives") if kept.get(name)}
     return [f"{name}={value}" for name, value in used.items()]
 
@@ -220,39 +220,3 @@ def _parsed(name: str, text: str) -> Any:
     except (ValueError, KeyError):
         allowed = next(allowed for rule, allowed, _ in RULES if rule == name)
         raise RecipeError(f"{name} must be {allowed}, not {text!r:.60}.") from None
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A base model as its authors mean it to be used.
-
-    revision: the commit on the Hub, None for what is newest (or carried along). truncate_dim: None
-    for all dimensions. query_prompt: what its authors put before a query; passages get none.
-    """
-
-    name: str
-    base: str
-    revision: str | None = None
-    truncate_dim: int | None = None
-    query_prompt: str | None = None
-
-
-PRESETS = {
-    preset.name: preset
-    for preset in (
-        Preset("minilm", EMBEDDED_MODEL),
-        # The ancestor's: DESIGN section 7. It pools the first token, which its files say.
-        Preset(
-            "mxbai-large",
-            "mixedbread-ai/mxbai-embed-large-v1",
-            revision="e7857440379da569f68f19e8403b69cd7be26e50",
-            truncate_dim=512,
-            query_prompt="Represent this sentence for searching relevant passages: ",
-        ),
-    )
-}
-
-
-def preset_of(base: str) -> Preset | None:
-    """The preset of a base model, by the preset's name or the model's; None where there is none."""
-    return next((p for p in PRESETS.values() if base in (p.name, p.base)), None)

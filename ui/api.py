@@ -69,18 +69,23 @@ def add_endpoints(
         flavor: str = "",
         seed: int = 42,
         publish_to: str = "",
+        query_prompt: str | None = None,
+        passage_prompt: str | None = None,
     ) -> dict[str, Any]:
         """Start a fine-tune; it waits in the queue until its device is free.
 
         settings: hyperparameters to replace in the recipe. publish_to: owner/name, to publish it
-        there (private) when it is done. Gives the run's id and status.
+        there (private) when it is done. query_prompt, passage_prompt: what is put before a text,
+        None for what the base has. Gives the run's id and status.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
             values = {str(name): "none" if value is None else str(value)
                       for name, value in (settings or {}).items()}
+            prompts = [text if text is None else str(text)
+                       for text in (query_prompt, passage_prompt)]
             asked = TrainForm(str(data), str(recipe), str(base), values, str(engine), str(flavor),
-                           seed)
+                              seed, *prompts)
             run = publishing.start_and_publish(service, visitor, asked, publish_to)
             return service.status(visitor, run.id)
 
@@ -109,12 +114,13 @@ def add_endpoints(
         language: str = "",
         description: str = "",
         private_data: bool | None = None,
+        over: bool = False,
     ) -> dict[str, Any]:
         """Publish a run's model and card to the Hub, verified; takes as long as that takes.
 
         private_data: none leaves texts off the card of data that was brought, False shows some.
-        on_edited: `ask`, `replace`, `keep` or `merge` a card that was edited there since. The
-        answer is what `python -m train publish --json` prints.
+        on_edited: `ask`, `replace`, `keep` or `merge` a card that was edited there since.
+        over: also over something else. The answer is what `python -m train publish --json` prints.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
@@ -122,7 +128,7 @@ def add_endpoints(
             return published(
                 publishing,
                 service.own(visitor, run),
-                PublishRequest(to, private, pull_request, on_edited),
+                PublishRequest(to, private, pull_request, on_edited, over),
                 visitor.token,
                 edits,
             )

@@ -61,6 +61,6 @@ def base_of(record: RunRecord) -> SentenceTransformerEncoder:
     """
     base, recipe = record.base_model, record.recipe or RecordedRecipe()
     token = None if record.owner is None else False
-    encoder = load_encoder(base.name, base.revision, token=token)
+    encoder = load_encoder(base.name, base.revision, token=token, prompts=base.prompts)
     return encoder.cut_at(recipe.max_seq_length).with_prompts(record.base_is_prompted).at(
         recipe.truncate_dim)

@@ -1,4 +1,4 @@
-"""`python -m train script`: a run's fine-tune as plain sentence-transformers, with its data."""
+"""`python -m train script`: a run as plain sentence-transformers."""
 
 import argparse
 from pathlib import Path
@@ -23,7 +23,7 @@ def add_script(commands: Any) -> None:
 
 
 def script_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Write the script of a run directory, and its data beside it."""
+    """Write the script of a run, its data beside it."""
     run = Run(options.run)
     record = run.record()
     if record.recipe is None:

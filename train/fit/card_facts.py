@@ -89,6 +89,9 @@ def _counter(tokenizer: Any) -> Counter:
         counts: list[int] = []
         for start in range(0, len(texts), BATCH):
             batch = list(texts[start : start + BATCH])
+            if hasattr(tokenizer, "encode_batch"):  # of the package tokenizers: static embeddings
+                counts += [len(row.ids) for row in tokenizer.encode_batch(batch)]
+                continue
             ids = tokenizer(batch, truncation=False, padding=False, verbose=False)["input_ids"]
             counts += [len(row) for row in ids]
         return counts

@@ -1,4 +1,4 @@
-"""The processes that train one model together: one a GPU, or a single one.
+"""Processes that train one model together, one a GPU.
 
 They are a group of accelerate's (`PartialState`); a run in one process loads none of it.
 """
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class TeamError(ValueError):
-    """Another process of the team failed: the message is what it said."""
+    """Another training process failed: the message is its sentence."""
 
 
 class TeamGoneError(TeamError):
@@ -39,7 +39,10 @@ class TeamGoneError(TeamError):
 
 @dataclass(frozen=True)
 class Team:
-    """This process among those that train together; each must call the same methods in turn."""
+    """This process among those that train together.
+
+    Each must call the same methods in turn.
+    """
 
     rank: int = 0
     size: int = 1
@@ -55,7 +58,10 @@ class Team:
         return range(count * rank // self.size, count * (rank + 1) // self.size)
 
     def gather(self, rows: "Tensor", count: int) -> "Tensor":
-        """All processes' rows, (count, dim), in order; `rows` are those of `share(count)`."""
+        """Gather all processes' rows of vectors: (count, dim).
+
+        In order; `rows` are those of `share(count)`.
+        """
         if self.size == 1:
             return rows
         import torch
@@ -69,7 +75,10 @@ class Team:
         return torch.cat([part[: len(self.share(count, r))] for r, part in enumerate(parts)])
 
     def add(self, tensors: Iterable["Tensor"]) -> None:
-        """Replace each tensor by the sum over all processes, many small ones at a time."""
+        """Replace each tensor by its sum over all processes.
+
+        Many small ones go at a time.
+        """
         if self.size == 1:
             return
         import torch
@@ -93,7 +102,7 @@ class Team:
             return bool(reduce(torch.tensor([int(flag)]), "max").item())
 
     def from_main(self, value: T) -> T:
-        """What the main process has; the others' value does not matter."""
+        """Broadcast a value of the main process to all."""
         if self.size == 1:
             return value
         from accelerate.utils import broadcast_object_list
@@ -104,7 +113,7 @@ class Team:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What fails inside in one process fails in all, at the end of the block.
+        """Fail in all processes where the block failed in one.
 
         No process must wait for another inside. Raises TeamError where another one failed.
         """
@@ -119,7 +128,10 @@ class Team:
         raise failed or TeamError(next(filter(None, said)))
 
     def leave(self) -> None:
-        """Go; where the main process goes first, what the others wait for from it is nothing."""
+        """Leave the process group.
+
+        Where the main process goes first, what the others wait for from it is None.
+        """
         if self.size == 1:
             return
         from accelerate import PartialState
@@ -158,7 +170,7 @@ class Order:
     state: Path | None
 
     def give(self, team: Team) -> None:
-        """Tell the others of the main process, and wait until they are ready."""
+        """Send the order to all processes; wait for them."""
         team.from_main(self)
         with team.together():
             pass
@@ -168,14 +180,15 @@ def order_for(
     encoder: SentenceTransformerEncoder, recipe: Recipe, corpus: Corpus, seed: int,
     state: Path | None,
 ) -> Order:
-    """The order to train a model as it stands in the main process."""
+    """The order to train the main process' model."""
     model = encoder.model
-    return Order(encoder.name, encoder.revision, recipe, corpus, seed, model.max_seq_length,
+    longest = model.max_seq_length if model.transformers_model is not None else None
+    return Order(encoder.name, encoder.revision, recipe, corpus, seed, longest,
                  dict(model.prompts), model.default_prompt_name, state)
 
 
 def join_team() -> Team:
-    """The team this process was started in (`accelerate launch`), or a team of one.
+    """Join the processes of `accelerate launch`, or train alone.
 
     Each process gets the GPU that is its own where there are GPUs, and ends when the launcher does:
     one that waits for others on a GPU would wait for ever.

@@ -1,4 +1,7 @@
-"""What a run will take, before it starts: counted, timed by a few real steps, given as a range."""
+"""What a training run will take, before it starts.
+
+Counted, timed by a few real steps, given as a range.
+"""
 
 import math
 import time
@@ -58,7 +61,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds a step, and seconds a text when measuring: each at least and at most."""
+    """Seconds a training step and an encoded text take.
+
+    Each at least and at most.
+    """
 
     step: Range
     encode: Range
@@ -100,7 +106,10 @@ def seconds(work: Work, speed: Speed, start: Range = START) -> Range:
 def earlier_speed(
     records: Iterable[RunRecord], base: str, revision: str | None, recipe: Recipe
 ) -> Speed | None:
-    """The speed of the first of some records with this base on this machine; None if none is."""
+    """The speed of an earlier run with this base here.
+
+    The first of some records that fits; None if none does.
+    """
     for record in records:
         known, model, trained = record.speed, record.base_model, record.recipe
         if (trained and model.name == base and revision in (None, model.revision)
@@ -130,9 +139,10 @@ def estimate_from(work: Work, speed: Speed, **more: Any) -> dict[str, Any]:
 def estimate(
     recipe: Recipe, corpus: Corpus, base: str, revision: str | None = None, seed: int = 42
 ) -> dict[str, Any]:
-    """Load the base and time a few steps on real batches; takes some seconds, writes nothing.
+    """Estimate a run by a few steps on real batches.
 
-    Raises CorpusError, ModelError or TrainingError, as the run itself would.
+    Loads the base, takes some seconds, writes nothing. Raises CorpusError, ModelError or
+    TrainingError, as the run itself would.
     """
     check_trainable(corpus)
     began = time.monotonic()
@@ -142,7 +152,8 @@ def estimate(
     encoder = encoder.at(recipe.truncate_dim).cut_at(recipe.max_seq_length)
     encode = _timed_encoding(encoder, corpus)
     # What a step takes does not depend on which passages meet in it.
-    plain = replace(recipe, memory=0.0, given_negatives=0, batching=_plain(recipe))
+    plain = replace(recipe, cross_batch_memory=0.0, given_negatives=0,
+                    batching=_plain(recipe))
     loop = Loop(encoder.model, plain, corpus, seed)
     step = _timed_steps(loop, next(_epochs(plain, corpus, seed)))
     return estimate_from(
@@ -156,7 +167,10 @@ def estimate(
 
 
 def spread(rounds: Sequence[Sequence[float]]) -> Range:
-    """The mean of a step, at least and at most, from rounds that each timed the same steps."""
+    """The mean seconds of a step, from rounds of them.
+
+    At least and at most; each round timed the same steps.
+    """
     whole = [sum(times) / len(times) for times in rounds if len(times) == len(rounds[0])]
     low, high = MANY if len(whole) > 1 else FEW
     return low * min(whole), high * max(whole)

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 
 class Loop:
-    """A model in training, epoch by epoch; its state can be kept on disk and taken up again.
+    """A model in training, epoch by epoch.
 
-    In a team of processes each has a loop over the same data, and all take the same steps.
+    Its state can be kept on disk and taken up again. In a team of processes each has a loop over
+    the same data, and all take the same steps.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Loop:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
 
     def train_epoch(self) -> Iterator[float]:
-        """Train what is left of an epoch; yields the loss of each step.
+        """Train the rest of an epoch, yielding each step's loss.
 
         In a team, each step waits until the main process takes it.
         """
@@ -94,13 +95,16 @@ class Loop:
         self.epoch, self.step_in_epoch = self.epoch + 1, 0
 
     def follow(self) -> None:
-        """In a process that is not the main one: take each step that it takes, until it leaves."""
+        """Take each training step that the main process takes.
+
+        Until it leaves; for the other processes.
+        """
         while self.epoch < self.recipe.epochs:
             for _ in self.train_epoch():
                 pass
 
     def take_step(self, batch: list[Pair]) -> float:
-        """Train on one batch; returns its loss. TrainingError when that cannot go on."""
+        """Train on one batch; returns its loss. TrainingError."""
         import torch
 
         passages = self._passages(batch)
@@ -121,7 +125,7 @@ class Loop:
         return loss
 
     def save(self, path: Path, **extra: Any) -> None:
-        """Keep everything that `load` needs to go on exactly as if nothing had happened.
+        """Save the training state: `load` goes on exactly from it.
 
         After any step; what is random in the next ones depends on the seed and the step alone. In
         a team one process saves and all load.
@@ -144,7 +148,10 @@ class Loop:
         beside.replace(path)
 
     def load(self, path: Path) -> dict[str, Any]:
-        """Take up a kept state; tensors, numbers and names only, no code is read from the file."""
+        """Load a training state that was saved.
+
+        Tensors, numbers and names only: no code is read from the file.
+        """
         import torch
 
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
@@ -163,7 +170,7 @@ class Loop:
         """The base's vectors of the pairs' passages, for neighbours, and of `answering`."""
         recipe = self.recipe
         near = recipe.batching == "neighbours"
-        if not self.team.is_main or not (recipe.memory or near):
+        if not self.team.is_main or not (recipe.cross_batch_memory or near):
             return None, None
         if index is None:
             raise ValueError("A memory and batches of neighbours need the base's index.")
@@ -174,7 +181,7 @@ class Loop:
 
         return (
             vectors(pair.passage.id for pair in self.pairs) if near else None,
-            vectors(self.answering) if recipe.memory else None,
+            vectors(self.answering) if recipe.cross_batch_memory else None,
         )
 
     def _known(self, batch: list[Pair], passages: list[str]) -> Places:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: its model, its figures, and a record of how it went.
+"""The result of a run: model, metrics, and record.
 
 The model is the best checkpoint, used with the prompts that serve it best; the figures are those of
 dev and test, query by query. The record says with what the run began, what it took, how it ended.
@@ -10,6 +10,7 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ SETTINGS = "config_sentence_transformers.json"
 
 @dataclass
 class Spent:
-    """The time a run has taken, by clocks that nobody sets back.
+    """Seconds a run has taken, by clocks nobody sets back.
 
     earlier, earlier_cpu: seconds up to the state it was resumed from.
     """
@@ -98,20 +99,23 @@ def write_beginning(
 
 
 def described(known: RecordedModel, encoder: SentenceTransformerEncoder) -> RecordedModel:
-    """What the record says of a base model once it is loaded."""
+    """A base model as the record says it, once loaded."""
     return known.changed(
         name=encoder.name,
         revision=encoder.revision,
         fingerprint=encoder.weights_fingerprint,
         dim=encoder.dim,
-        max_seq_length=encoder.model.max_seq_length,
+        max_seq_length=0 if (longest := encoder.model.max_seq_length) == inf else longest,
         parameters=sum(p.numel() for p in encoder.model.parameters()),
         **base_facts(encoder.model),
     )
 
 
 def make_model(run: Run, kept: Checkpoints, corpus: Corpus) -> Index:
-    """The best checkpoint becomes the run's model; its index, of the vectors kept with it."""
+    """Make the best checkpoint the run's model; its index.
+
+    The vectors are those kept with it.
+    """
     kept.best_as(run.model)
     run.update(loads_with=write_for_older(run.model, run.record().base_model.max_seq_length))
     encoder = load_encoder(str(run.model))
@@ -121,10 +125,10 @@ def make_model(run: Run, kept: Checkpoints, corpus: Corpus) -> Index:
 def prompted_best(
     run: Run, index: Index, corpus: Corpus, prompts: Mapping[str, str], used: bool
 ) -> tuple[Index, dict[str, Any]]:
-    """The model with or without the base's prompts, as it does better on dev, and the choice.
+    """The model with or without prompts, as dev prefers.
 
-    The model's folder then stores what it should be used with. prompts: as the base stores them.
-    used: whether it was trained with them, so whether the index is with them.
+    And the choice. The model's folder then stores what it should be used with. prompts: as the base
+    stores them. used: whether it was trained with them, so whether the index is with them.
     """
     model = load_encoder(str(run.model)).model
     model.prompts = dict(prompts)
@@ -149,9 +153,10 @@ def write_result(
     cache: Path | None,
     changes: Mapping[str, Any],
 ) -> RunRecord:
-    """Measure the tuned side on dev and test, and write it all down; returns the record.
+    """Measure the tuned model and write the run's record.
 
-    base: how the base did, by split. changes: what else the record is to say.
+    On dev and test; returns the record. base: how the base did, by split. changes: what else the
+    record is to say.
     """
     if cache:  # so that nobody encodes the corpus again
         store_index(tuned, corpus, cache)

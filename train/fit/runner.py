@@ -1,4 +1,4 @@
-"""Carry out what a run was asked to do, and record how it ended, whatever happens.
+"""Carry out a run, and record how it ended.
 
 One process does; where several train together the others `follow` it, and write nothing.
 """
@@ -27,7 +27,10 @@ log = logging.getLogger("train")
 
 @dataclass(frozen=True)
 class RunLimits:
-    """What a run may take: pairs, and minutes of one start; None for as much as it wants."""
+    """The most pairs and minutes that a run may take.
+
+    Minutes of one start; None for as much as it wants.
+    """
 
     max_pairs: int | None = None
     max_minutes: float | None = None
@@ -43,7 +46,7 @@ class RunLimits:
 
 
 def begun(run: Run, request: RunSpec) -> RunSpec:
-    """Write a request into the record of a run that has not begun; RunError if it has."""
+    """Write a request into a queued run's record; RunError otherwise."""
     record = run.record()
     if record.status != "queued":
         raise RunError(
@@ -58,7 +61,7 @@ def begun(run: Run, request: RunSpec) -> RunSpec:
 
 
 def taken_up(run: Run, data: str | None = None) -> RunSpec | None:
-    """What a run was asked to do, to go on with it; None if nobody asked yet.
+    """The request of a run that is resumed; None without.
 
     data: where the same data is now; None for where it was. RunError if it is other data.
     """
@@ -90,7 +93,7 @@ def carry_out(
     tell: Callable[[dict[str, Any]], None] = lambda event: None,
     team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> None:
-    """Fit, writing each event to the run directory; an error ends the run as failed.
+    """Fit, writing each event; an error fails the run.
 
     To be called with the run held (`train.run.lock`). tell: is called with each event. team: the
     processes that train with this one. An error that nobody foresaw is recorded and raised again.
@@ -106,8 +109,8 @@ def carry_out(
         limits = limits or RunLimits()
         limits.check(corpus)
         for event in fit(request.recipe, corpus, run, request.base, revision=request.revision,
-                         seed=request.seed, cache=cache, resume=resume, stop=stop,
-                         max_minutes=limits.max_minutes, team=team):
+                         prompts=request.prompts, seed=request.seed, cache=cache, resume=resume,
+                         stop=stop, max_minutes=limits.max_minutes, team=team):
             run.append(event)
             tell(event)
     except Exception as error:
@@ -123,9 +126,10 @@ def carry_out(
 
 
 def follow(team: Team) -> int:
-    """Train along until the main process leaves or something fails; returns the exit status.
+    """Train along with the main process; returns the exit status.
 
-    Only that process is asked to stop: a signal to all of them must not break its last step.
+    Until that leaves, or something fails. Only that process is asked to stop: a signal to all of
+    them must not break its last step.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -146,7 +150,8 @@ def follow(team: Team) -> int:
 def _train(order: Order, team: Team) -> None:
     with team.together():
         model = load_encoder(order.base, order.revision).model
-        model.max_seq_length = order.max_seq_length
+        if order.max_seq_length is not None:
+            model.max_seq_length = order.max_seq_length
         model.prompts, model.default_prompt_name = order.prompts, order.default_prompt
     loop = Loop(model, order.recipe, order.corpus, order.seed, team=team)
     if order.state is not None:

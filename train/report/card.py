@@ -16,7 +16,7 @@ from train.run.record import RunError, RunRecord
 
 from .card_claims import chosen_by_dev, heading, limits, longest, use_of
 from .card_metadata import CardEdits, front_matter, is_repo_id, loss_names, title_of, typed
-from .reproduce import base_name, command, download
+from .reproduce import base_name, command, data_argument, download, plain_script
 from .templates import template
 
 Row = list[str]
@@ -220,11 +220,19 @@ def _training(record: RunRecord) -> dict[str, Any]:
         "settings": [[name, str(value)] for name, value in settings.items()],
         "download": download(record),
         "command": command(record),
+        "data_argument": data_argument(record),
+        "script": (script := plain_script(record)),
+        "fence": _fence(script),
         "local_base": not is_repo_id(record.base_model.name),
         "fingerprints": [[said, f"`{value}`"] for said, value in prints.items() if value],
         "versions": [[name, version] for name, version in record.versions.items()],
         "kept_last": not chosen_by_dev(record),
     }
+
+
+def _fence(text: str) -> str:
+    """A fence for a block of code, longer than any in it."""
+    return "`" * max(3, *(len(run) + 1 for run in re.findall(r"`{3,}", text)), 3)
 
 
 def _loss(recipe: RecordedRecipe) -> str:

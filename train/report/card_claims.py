@@ -10,7 +10,7 @@ PATIENCE = "patience"
 
 
 def longest(record: RunRecord) -> int:
-    """How many tokens of a text the model reads."""
+    """How many tokens of a text the model reads; 0 for all, as a static embedding does."""
     own, recipe = record.base_model.max_seq_length, record.recipe or RecordedRecipe()
     return min(own, recipe.max_seq_length or own)
 
@@ -76,6 +76,7 @@ def limits(record: RunRecord) -> Iterator[str]:
                f"{was} chosen by them.")
     if not chosen_by_dev(record):
         yield "The last checkpoint was kept, whether or not it was the best on dev."
-    yield f"A text is read up to {longest(record)} tokens; what comes after is not seen."
+    if tokens := longest(record):
+        yield f"A text is read up to {tokens} tokens; what comes after is not seen."
     if not record.retention:
         yield "What fine-tuning cost on other subjects was not measured."

@@ -1,4 +1,7 @@
-"""A run's fine-tune as a script of plain sentence-transformers, with its data as JSONL."""
+"""A run's fine-tune as a script of plain sentence-transformers.
+
+Its data lie beside it as JSONL.
+"""
 
 import json
 import re
@@ -23,21 +26,22 @@ PASSAGE_PROMPTS = ("document", "passage", "corpus")
 
 
 def script_text(record: RunRecord) -> str:
-    """The script that trains as a run did, about sixty lines of Python, from `run.json`.
+    """The script that trains as a run did.
 
-    It needs sentence-transformers, datasets and torch, and the files of `write_script` beside it.
-    A card shows it whole, as it is, in a block of code (```` ```python ````): nothing in it needs
-    escaping but a fence longer than one in a prompt, what a visitor named is a literal. Asks for
-    `recipe`, `base_model` and `seed` of the record; raises RecipeError where its recipe is none.
+    About sixty lines of Python. It needs sentence-transformers, datasets and torch, and the files
+    of `write_script` beside it. A card shows it whole in a block of code, behind a fence longer
+    than any in it; what a visitor named stands in it as literals. A base that is a folder stands
+    with its path: a card gives a record whose base has `reproduce.base_name`. RecipeError where the
+    record has no recipe of today.
     """
     return template("plain_script.py.j2").render(
         python=repr, plain=_plain, **_values(record))
 
 
 def write_script(record: RunRecord, corpus: Corpus, folder: Path) -> list[str]:
-    """Write the script and its data into a folder, new if need be; the names of the files.
+    """Write the script and its data; the files' names.
 
-    OSError where that cannot be written.
+    folder: is made if need be. OSError where that cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = {f"{name}.jsonl": _lines(rows) for name, rows in _data(corpus).items()}
@@ -116,7 +120,7 @@ def _packages(record: RunRecord) -> list[str]:
 def _left_out(recipe: Recipe, retired: Sequence[str]) -> str:
     """What Tandem does beyond this script, for a reader who compares the two."""
     parts = [said for said, has in (
-        ("cross-batch memory", recipe.memory),
+        ("cross-batch memory", recipe.cross_batch_memory),
         ("hard negatives that the data gives", recipe.given_negatives),
         ("masks of passages known to answer another query", recipe.mask),
         ("batches of texts of like length", recipe.batching == "like_length"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from retrieval.metrics import PRIMARY
+from train.recipe import RENAMED
 
 from .schema import JsonObject, SchemaError
 
@@ -29,28 +30,31 @@ class RecordedRecipe(JsonObject):
     keep: str | None = None
     negatives: int | None = None
     cross_batch_memory: float | None = field(
-        default=None, metadata={"keys": ("memory", "cross_batch_memory")})
+        default=None, metadata={"keys": ("cross_batch_memory", "memory")})
     lora_rank: int | None = None
     mini_batch_size: int | None = None
     matryoshka_dims: tuple[int, ...] = ()
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """All that was recorded."""
-        return self.to_json()
+        """All that was recorded, by the names of today."""
+        return {RENAMED.get(name, name): value for name, value in self.to_json().items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedModel(JsonObject):
     """The base model: what was asked for, and, once it was loaded, what it is.
 
-    dim: of its vectors, as they are used; full_dim: before they are cut. max_seq_length: tokens of
-    a text that it reads. stored_prompts: by name.
+    query_prompt, passage_prompt: what was asked to be put before a text, None for what it has. dim:
+    of its vectors, as they are used; full_dim: before they are cut. max_seq_length: tokens of a
+    text that it reads, 0 for all. stored_prompts: by name.
     license, language: as its own card on the Hub has them.
     """
 
     name: str = ""
     revision: str | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
     fingerprint: str = ""
     dim: int = 0
     max_seq_length: int = 0
@@ -61,6 +65,11 @@ class RecordedModel(JsonObject):
     stored_prompts: Mapping[str, str] = field(default_factory=dict)
     license: str | None = None
     language: tuple[str, ...] = ()
+
+    @property
+    def prompts(self) -> dict[str, str | None]:
+        """The prompts that were asked for, by side."""
+        return {"query": self.query_prompt, "passage": self.passage_prompt}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.load import BUILT_IN
-from retrieval.models import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL, AskedPrompts
 from train.recipe import Recipe, RecipeError, retired_values
 
 from .record import Run, RunError, create_run
@@ -21,7 +21,8 @@ class RunSpec:
     """A fine-tune that somebody asks for.
 
     data: `porsche`, a BEIR folder or a file of pairs. base: a Hub id or a folder; revision: which
-    commit of the Hub id, None for the newest. owner: the Hub name or the browser that asks, None
+    commit of the Hub id, None for the newest. query_prompt, passage_prompt: what is put before a
+    text, None for what the base has. owner: the Hub name or the browser that asks, None
     for the owner of this Tandem. engine: where it runs; flavor: on which of the engine's machines.
     data_name: what the data is called, where its file name says nothing.
     """
@@ -35,6 +36,13 @@ class RunSpec:
     engine: str = "local"
     flavor: str | None = None
     data_name: str = ""
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+
+    @property
+    def prompts(self) -> AskedPrompts:
+        """The prompts that were asked for, by side."""
+        return {"query": self.query_prompt, "passage": self.passage_prompt}
 
     @property
     def called(self) -> str:
@@ -58,7 +66,9 @@ class RunSpec:
             "owner": self.owner,
             "recipe": asdict(self.recipe),
             "seed": self.seed,
-            "base_model": {"name": placed(self.base), "revision": self.revision},
+            "base_model": {"name": placed(self.base), "revision": self.revision,
+                           "query_prompt": self.query_prompt,
+                           "passage_prompt": self.passage_prompt},
             "data": {"source": placed(self.data), "name": self.called},
             "engine": {"name": self.engine, "flavor": self.flavor},
         }
@@ -95,6 +105,8 @@ def spec_of(run: Run) -> RunSpec:
         engine=record.engine.name,
         flavor=record.engine.flavor,
         data_name=record.data.name,
+        query_prompt=record.base_model.query_prompt,
+        passage_prompt=record.base_model.passage_prompt,
     )
 
 

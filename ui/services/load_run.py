@@ -98,9 +98,11 @@ def _another_base(
     A visitor's run may name any model: it is asked for in nobody's name.
     """
     base, tokens = record.base_model, record.recipe.max_seq_length if record.recipe else None
-    if is_opening_base(base, settings) and tokens is None and record.base_is_prompted:
+    own = not any(text is not None for text in base.prompts.values())
+    if is_opening_base(base, settings) and tokens is None and record.base_is_prompted and own:
         return None
-    encoder = loads(base.name, base.revision, token=None if record.owner is None else False)
+    encoder = loads(base.name, base.revision, token=None if record.owner is None else False,
+                    **({} if own else {"prompts": base.prompts}))
     return encoder.cut_at(tokens).with_prompts(record.base_is_prompted)
 
 

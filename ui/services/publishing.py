@@ -173,6 +173,8 @@ class Publishing:
         if extras.onnx:
             exported = self._told(run, export_int8(run, self._corpus(run), cache))
             asked = replace(asked, extra={PATH: exported.file})
+        if extras.data_to:  # the card names where the data is
+            edits = replace(edits or CardEdits.of(run.record()), datasets=(extras.data_to,))
         result: dict[str, Any] = {}
         for event in publish(run, asked, hub, edits=edits, corpus=lambda: corpus_of(run),
                              cache=cache):
