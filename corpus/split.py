@@ -100,7 +100,7 @@ def _cause(corpus: Corpus, empty: Sequence[str]) -> str:
         answers = "one answer" if passages == 1 else f"{passages:,} answers"
         return (f"Its {questions:,} questions have {answers} together, and whole answers go to one "
                 f"split: add other answers with their questions, or {WAY_OUT}.")
-    return f"Its {questions:,} questions are too few to be cut in three: add pairs."
+    return f"Its {questions:,} questions are too few to be cut in three. Add pairs."
 
 
 def _relevant(qrels: Qrels) -> dict[str, list[str]]:
