@@ -50,15 +50,15 @@ class Beir:
 
 def beir_parts(
     folder: Path, on_bad_row: OnBadRow = refuse, limits: ReadLimits = WHOLE,
-    fix_mojibake: bool = False,
+    texts: Texts | None = None,
 ) -> Beir:
     """Read a folder's passages, queries and judgements; each of its files may be packed (.gz).
 
     A row that stands there again word for word is read once; two rows of one id and different
-    texts are a fault.
+    texts are a fault. texts: how texts are taken, where something of them is to be mended.
     """
     places = folder_files(folder)
-    texts = Texts(on_bad_row, limits.characters, fix_mojibake)
+    texts = texts or Texts(on_bad_row, limits.characters)
     passages = _once(each(_rows(places["corpus.jsonl"], on_bad_row, limits),
                           partial(_passage, texts), on_bad_row),
                      places["corpus.jsonl"])

@@ -259,10 +259,13 @@ def check_columns(
         raise CorpusError(f"{source}: a least score needs the column of the score: name it.")
 
 
-def no_columns(names: Sequence[str], source: str, notes: Sequence[str] = ()) -> CorpusError:
+def no_columns(
+    names: Sequence[str], source: str, notes: Sequence[str] = (), hopeless: bool = False
+) -> CorpusError:
     """What to say where no column is known to hold the question, or the answer.
 
-    notes: why columns of usual names were passed over.
+    notes: why columns of usual names were passed over. hopeless: no two columns can be both, so
+    that it does not help to name them.
     """
     anchors = ranked(names, "anchor")
     lacking = POSITIVE_NAMES if anchors else ANCHOR_NAMES
@@ -270,6 +273,11 @@ def no_columns(names: Sequence[str], source: str, notes: Sequence[str] = ()) -> 
         return CorpusError(
             f"{source} has no {' or '.join(lacking)}: it has {_listed(names)} alone, and a pair "
             f"takes two: {EXAMPLE}"
+        )
+    if hopeless:
+        return CorpusError(
+            f"{source} has no {' or '.join(lacking)}: it has {_listed(names)}, of which no two "
+            f"look like question and answer: {EXAMPLE}"
         )
     if anchors and ranked(names, "positive") and notes:
         return CorpusError(f"{source}: {notes[0]} Else {HOW_TO_NAME}.")

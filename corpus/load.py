@@ -11,7 +11,7 @@ from corpus.readers.rows import WHOLE, NoPairsError, OnBadRow, Remark, refuse
 
 from .beir import beir_parts
 from .records import Corpus, CorpusError, Passage, Query
-from .split import split_by_passage, with_missing_splits
+from .split import BY_PASSAGE, split, with_missing_splits
 
 BUILT_IN = "porsche"
 GENERAL = "general"
@@ -32,7 +32,7 @@ def load_corpus(
         return read_beir(Path(__file__).parent / name, name, on_bad_row)
     path = Path(source)
     if path.is_dir() and (about := read_manifest(path)):
-        return read_beir(path, about.name, on_bad_row, seed)
+        return read_beir(path, about.name, on_bad_row, seed, about.split_by)
     if not path.exists():
         raise CorpusError(
             f"There is no corpus at {path}. Give `{BUILT_IN}`, `{GENERAL}`, a folder in BEIR "
@@ -42,14 +42,14 @@ def load_corpus(
 
 
 def read_beir(
-    folder: Path, name: str, on_bad_row: OnBadRow = refuse, seed: int = 42
+    folder: Path, name: str, on_bad_row: OnBadRow = refuse, seed: int = 42, by: str = BY_PASSAGE
 ) -> Corpus:
     """Read `corpus.jsonl`, `queries.jsonl` and `qrels/{train,dev,test}.tsv`.
 
-    A folder with a single `qrels.tsv` and no splits is split by passage, with `seed`.
+    A folder with a single `qrels.tsv` and no splits is split with `seed`, `by` passage or question.
     """
     parts = beir_parts(folder, on_bad_row)
-    qrels = parts.splits if parts.single is None else split_by_passage(parts.single, seed)
+    qrels = parts.splits if parts.single is None else split(parts.single, seed, by)
     return Corpus(name, parts.passages, parts.queries, qrels)
 
 
@@ -78,7 +78,7 @@ def _gathered(source: Source, seed: int, on_bad_row: OnBadRow) -> Corpus:
     if not any(gathering.splits.values()):
         raise NoPairsError(f"{source.file} holds no pairs: add rows with anchor and positive.")
     if not source.parts:
-        qrels = split_by_passage(gathering.qrels, seed)
+        qrels = split(gathering.qrels, seed)
     else:
         qrels, said = with_missing_splits(gathering.splits, seed)
         for note in said:

@@ -19,7 +19,8 @@ OTHER_ANSWERS = """antwort antworten textabschnitt absatz dokument
     उत्तर คำตอบ 答案 回答 解答 답변""".split()
 ALIASES = {
     "anchor": (*ANCHOR_NAMES, *"""questions queries q search searchquery searchterm userquery
-        userquestion questiontext questionbody querytext anchortext question1 query1 sentence1
+        userquestion questiontitle questiontext questionbody querytext anchortext question1
+        query1 sentence1
         sentencea text1 texta q1 s1 premise prompt instruction instructions utterance utterances
         patterns trainingphrases phrases userinput usermessage ask faqquestion
         """.split(), *OTHER_QUESTIONS, "input"),
@@ -63,6 +64,13 @@ NEGATIVE = re.compile(
     r"(hard)?neg(ative)?s?(passage|doc|document|text|answer|sample|ctx|context|candidate)?s?\d{0,3}"
     r"|rejected|falscheantwort(en)?\d{0,3}|wronganswers?\d{0,3}|incorrectanswers?\d{0,3}"
     r"|distractors?\d{0,3}|sentence3|text3|negativ[eo]?s?\d{0,3}")
+ABOUT = frozenset("""id ids type kind score scores date time start end count number url link
+    author user source length category title status rating votes views rank index tags topic lang
+    language date datum fecha data tipo typ nummer numero total key hash embedding vector entity
+    entities no nr""".split())
+"""What is about a question or an answer, and is none: “question type”."""
+LESS = 10
+"""Places that “question body” stands behind “question title”."""
 LANGUAGES = {
     code: names[0] for names in (line.split() for line in """en eng english englisch
         de deu ger german deutsch
@@ -128,16 +136,20 @@ def rank(name: str, role: str) -> tuple[int, int] | None:
     if (whole := places.get(compact(name))) is not None:
         return whole, 0
     words = [word for word in _words(name) if word not in LANGUAGES or len(_words(name)) == 1]
+    cut = 0
     while len(words) > 1 and words[-1] in PLAIN:
+        cut = LESS if words[-1] in ("body", "content", "contents") else cut
         words.pop()
     if not words or role not in WITHIN:
         return None
     if "".join(words) in places:
-        return places["".join(words)], 1
+        return places["".join(words)] + cut, 1
     if len(words) > 2 and words[1] in WITH and words[0] in _within(role):
         return places[words[0]], 2
     if words[-1] in _within(role):
-        return places[words[-1]], 2
+        return places[words[-1]] + cut, 2
+    if words[0] in _within(role) and len(words) == 2 and words[1] not in ABOUT:
+        return places[words[0]], 3  # “Réponse finale”
     ending = next((word for word in COMPOUND if words[-1].endswith(word)), "")
     return (places[ending], 2) if ending in _within(role) else None
 

@@ -19,11 +19,19 @@ BATCH_SIZE = 32
 """Passages a call: small batches of like length are the fastest on a CPU."""
 
 
+COSINE, DOT = "cosine", "dot"
+
+
 class Encoder(Protocol):
-    """What search needs of a model. Rows are normalised, so a dot product is the cosine."""
+    """A model as search needs it: texts to vectors.
+
+    similarity: what the model compares vectors by, `cosine` or `dot`. Either way the score of a
+    passage is the dot product of two rows: those of a cosine model have length 1.
+    """
 
     name: str
     fingerprint: str
+    similarity: str
 
     @property
     def dim(self) -> int:
@@ -33,10 +41,10 @@ class Encoder(Protocol):
         """The same model with vectors of another length; ValueError if it has fewer dimensions."""
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of questions: (texts, dim) float32, each of length 1."""
+        """Vectors of queries: (texts, dim) float32, of length 1 for a cosine model."""
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of passages: (texts, dim) float32, each of length 1."""
+        """Vectors of passages: (texts, dim) float32, of length 1 for a cosine model."""
 
 
 class SentenceTransformerEncoder:
@@ -63,17 +71,18 @@ class SentenceTransformerEncoder:
         self.name = name
         self.truncate_dim = truncate_dim or model.truncate_dim
         self.revision = revision
-        self.prompts = {"query": _stored(model, QUERY_PROMPTS),
-                        "passage": _stored(model, PASSAGE_PROMPTS)}
+        self.similarity = str(model.similarity_fn_name or COSINE)
+        self.prompts = {"query": stored_prompt(model, QUERY_PROMPTS),
+                        "passage": stored_prompt(model, PASSAGE_PROMPTS)}
         self.prompted = prompted
         self.max_tokens = max_tokens
         if max_tokens is not None:
             model.max_seq_length = max_tokens
         self.weights_fingerprint = fingerprint
-        bare = not prompted and bool(self.prompts["passage"])
-        if bare or max_tokens is not None:  # then passages have other vectors
-            how = f"{fingerprint} bare={bare} max_tokens={max_tokens}"
-            fingerprint = hashlib.sha256(how.encode()).hexdigest()
+        how = {"passage": self.prompts["passage"] if prompted else "", "max_tokens": max_tokens,
+               "similarity": self.similarity if self.similarity != COSINE else None}
+        if any(how.values()):  # then passages have other vectors than the weights alone say
+            fingerprint = hashlib.sha256(f"{fingerprint} {how}".encode()).hexdigest()
         self.fingerprint = f"{fingerprint}@{self.dim}"
 
     @property
@@ -105,13 +114,13 @@ class SentenceTransformerEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors of questions, with the model's query prompt where it has one."""
-        return self._encode(self.model.encode_query, texts)
+        return self._encode(self.model.encode_query, texts, "query")
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Vectors of passages, with the model's document prompt where it has one."""
-        return self._encode(self.model.encode_document, texts)
+        return self._encode(self.model.encode_document, texts, "passage")
 
-    def _encode(self, encode: Callable[..., Any], texts: Sequence[str]) -> Vectors:
+    def _encode(self, encode: Callable[..., Any], texts: Sequence[str], side: str) -> Vectors:
         if not texts:  # encode([]) has no second axis
             return np.zeros((0, self.dim), np.float32)
         vectors = encode(
@@ -120,9 +129,9 @@ class SentenceTransformerEncoder:
             show_progress_bar=False,
             convert_to_numpy=True,
             truncate_dim=self.truncate_dim,
-            prompt=None if self.prompted else "",  # None: the one it stores
+            prompt=self.prompts[side] if self.prompted else "",
         )
-        return normalised(np.asarray(vectors, np.float32))
+        return comparable(np.asarray(vectors, np.float32), self.similarity)
 
 
 def normalised(vectors: Vectors) -> Vectors:
@@ -132,7 +141,24 @@ def normalised(vectors: Vectors) -> Vectors:
     return np.where(usable, vectors / np.where(usable, lengths, 1), 0).astype(np.float32)
 
 
-def _stored(model: "SentenceTransformer", names: Sequence[str]) -> str:
-    """The prompt that the library itself takes for one of these names, if any."""
-    name = next((name for name in names if name in model.prompts), model.default_prompt_name)
-    return str(model.prompts.get(name) or "") if name else ""
+def comparable(vectors: Vectors, similarity: str) -> Vectors:
+    """Vectors whose dot product is the similarity that their model is compared by.
+
+    Also after they were cut to fewer dimensions. A row that is not a number becomes zeros.
+    """
+    if similarity == COSINE:
+        return normalised(vectors)
+    usable = np.isfinite(vectors).all(axis=1, keepdims=True)
+    return np.where(usable, vectors, 0).astype(np.float32)
+
+
+def stored_prompt(model: "SentenceTransformer", names: Sequence[str]) -> str:
+    """The prompt that a model stores under one of some names, "" where it has none.
+
+    The library itself looks no further than `document`, which each model has since version 5, be it
+    empty: a model of before that stores its prompt for passages as `passage` would be read without.
+    """
+    found = [model.prompts[name] for name in names if name in model.prompts]
+    if not found and model.default_prompt_name:
+        found = [model.prompts.get(model.default_prompt_name)]
+    return next((str(prompt) for prompt in found if prompt), "")

@@ -5,7 +5,7 @@ The evidence in parts: by topic, and by where the answer stood before and after.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -108,13 +108,19 @@ def means(judged: Mapping[str, Judged]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Base and tuned, measured on the same queries."""
+    """Base and tuned, measured on the same queries.
+
+    leaked: the queries that were trained on or chosen by, as a question or by their answer
+    (`corpus.split.leaked_queries`); None where nobody knows what the models were trained on. The
+    verdict is that of the others.
+    """
 
     split: str
     passages: int
     base: Mapping[str, Judged]
     tuned: Mapping[str, Judged]
     seed: int = 42
+    leaked: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         """Refuse sides that were not measured on the same queries."""
@@ -132,7 +138,29 @@ class Evidence:
             {row["query_id"]: Judged(row[side]["ranks"], row[side]["metrics"]) for row in of_split}
             for side in ("base", "tuned")
         )
-        return cls(split, passages, base, tuned)
+        leaked = frozenset(row["query_id"] for row in of_split if row.get("leaked"))
+        known = all("leaked" in row for row in of_split)
+        return cls(split, passages, base, tuned, leaked=leaked if known else None)
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """The evidence as `per_query.jsonl` keeps it, a row a query."""
+        known = self.leaked
+        return [
+            {"split": self.split, "query_id": query, "base": asdict(self.base[query]),
+             "tuned": asdict(self.tuned[query])}
+            | ({} if known is None else {"leaked": query in known})
+            for query in self.base
+        ]
+
+    @cached_property
+    def unseen(self) -> "Evidence | None":
+        """The evidence of the queries that were not leaked; None where all were."""
+        if not self.leaked:
+            return self
+        kept = [query_id for query_id in self.base if query_id not in self.leaked]
+        base, tuned = ({query_id: side[query_id] for query_id in kept}
+                       for side in (self.base, self.tuned))
+        return replace(self, base=base, tuned=tuned, leaked=frozenset()) if kept else None
 
     @cached_property
     def differences(self) -> dict[str, Difference]:
@@ -197,17 +225,32 @@ class Evidence:
 
     def verdict_of(self, base: str, tuned: str) -> str:
         """The verdict, with the two sides called by other names."""
-        shown, queries = self.differences[PRIMARY], len(self.base)
-        said = (
-            f"{shown.value:+.3f} {PRIMARY} "
-            f"(95 % interval {shown.low:+.3f} to {shown.high:+.3f}) on "
-            f"{queries:,} {'question' if queries == 1 else 'questions'} neither was trained on"
-        )
+        unseen, everything = self.unseen, _questions(len(self.base))
+        if unseen is None:
+            return (f"No verdict: all {everything} of the {self.split} split were trained on or "
+                    "chosen by, as a question or by their answer. What they show, "
+                    f"{self.differences[PRIMARY].value:+.3f} {PRIMARY}, need not hold for new "
+                    "ones: keep each question and each answer in one split.")
+        shown = unseen.differences[PRIMARY]
+        here = " neither was trained on here" if self.leaked is not None else (
+            f" of the {self.split} split")
+        said = (f"{shown.value:+.3f} {PRIMARY} (95 % interval {shown.low:+.3f} to {shown.high:+.3f}"
+                f") on {_questions(len(unseen.base))}{here}")
+        if self.leaked:
+            said += (f" ({self.differences[PRIMARY].value:+.3f} on all {everything}, of which "
+                     f"{len(self.leaked):,} were trained on or chosen by, as a question or by "
+                     "their answer)")
         return {
             "better": f"{tuned} is better: {said}.",
             "worse": f"{tuned} is worse: {said}. Keep {base}.",
-            NO_DIFFERENCE: f"No clear difference: {said}. {self._could_show}",
-        }[shown.outcome]
+            NO_DIFFERENCE: f"No clear difference: {said}. {unseen._could_show}",
+        }[self.outcome]
+
+    @property
+    def outcome(self) -> str:
+        """`better`, `worse` or no clear difference, on the queries that were not leaked."""
+        unseen = self.unseen
+        return unseen.differences[PRIMARY].outcome if unseen else NO_DIFFERENCE
 
     @property
     def _could_show(self) -> str:
@@ -229,7 +272,12 @@ class Evidence:
             "outcomes": self.outcomes,
             "detectable_difference": self.detectable,
             "verdict": self.verdict,
-        }
+            "leaked": None if self.leaked is None else len(self.leaked),
+        } | ({"unseen": self.unseen.as_json()} if self.leaked and self.unseen else {})
+
+
+def _questions(count: int) -> str:
+    return f"{count:,} {'question' if count == 1 else 'questions'}"
 
 
 def _table(judged: Iterable[Judged]) -> Table:

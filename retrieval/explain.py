@@ -1,7 +1,7 @@
 """Why the rank of an answer moved: what stood against it on both sides, and what training saw."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from corpus.records import Corpus, Passage, Query
 from corpus.text import WORD, is_content, stem
 
-from .encoder import Encoder
+from .encoder import COSINE, Encoder
 from .evaluation import Evidence
 from .index import Index, Ranking, Searcher, build_index
 
@@ -38,7 +38,7 @@ class Why:
     """One test question: the answer, how it stood, and what it has in common with whom.
 
     wrong: the passage that stands strongest against the answer in tuned. trained: the training
-    question nearest to it by the base model, with its cosine, None where there is none.
+    question nearest to it by the base model, with its score, None where there is none.
     answer_words, wrong_words: content words of the question that stand in each.
     """
 
@@ -53,6 +53,8 @@ class Why:
     trained: tuple[Query, float] | None = None
     same_answer: bool = False
     """Whether the nearest training question has the same answer."""
+    similarity: str = COSINE
+    """What the base compares by, so what the score of the nearest training question is."""
 
     @property
     def sentence(self) -> str:
@@ -85,7 +87,8 @@ def why_moved(
     sides = zip(base.search_many(texts), tuned.search_many(texts), strict=True)
     near: Sequence[Ranking | None] = (
         trained.search_many(texts) if trained and trained.ids else [None] * len(texts))
-    return [_why(query_id, corpus, split, *side, ranking)
+    similarity = trained.encoder.similarity if trained else COSINE
+    return [replace(_why(query_id, corpus, split, *side, ranking), similarity=similarity)
             for query_id, side, ranking in zip(query_ids, sides, near, strict=True)]
 
 
@@ -126,8 +129,8 @@ def _why(
     wrong = corpus.passage.get(after.wrong_id or "")
     trained = None
     if near is not None:
-        nearest, cosine = near.top(1)[0]
-        trained = corpus.queries[nearest], cosine
+        nearest, score = near.top(1)[0]
+        trained = corpus.queries[nearest], score
     return Why(
         query,
         corpus.passage[answer],

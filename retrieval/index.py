@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from corpus.records import Corpus
 
-from .encoder import Encoder, Vectors, normalised
+from .encoder import Encoder, Vectors, comparable
 
 CHUNK = 64
 """Passages encoded between two reports of progress."""
@@ -71,7 +71,8 @@ class Searcher(Protocol):
 class Index:
     """The vectors of a corpus under one model.
 
-    vectors: (passages, dim) float32, rows of length 1, in the order of `ids`, which is sorted.
+    vectors: (passages, dim) float32, as the encoder gives them, in the order of `ids`, which is
+    sorted.
     """
 
     encoder: Encoder
@@ -89,8 +90,9 @@ class Index:
         return [Ranking(self.ids, row, self._places) for row in scores]
 
     def truncated(self, dim: int) -> "Index":
-        """The same index with shorter vectors: cutting and normalising again is all it takes."""
-        return Index(self.encoder.at(dim), self.ids, normalised(self.vectors[:, :dim]))
+        """The same index with shorter vectors: nothing is encoded again."""
+        cut = comparable(self.vectors[:, :dim], self.encoder.similarity)
+        return Index(self.encoder.at(dim), self.ids, cut)
 
     @cached_property
     def _places(self) -> Mapping[str, int]:

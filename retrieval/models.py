@@ -2,29 +2,76 @@
 
 import hashlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from corpus.check.tokens import PACKAGE as EMBEDDED_PACKAGE
 from hub.client import Hub
 from hub.errors import Failure, failure_of
 from hub.tokens import hide_tokens, local_token
 
-from .encoder import SentenceTransformerEncoder
+from .encoder import PASSAGE_PROMPTS, QUERY_PROMPTS, SentenceTransformerEncoder, stored_prompt
+from .model_kinds import SAFETENSORS, ModelFiles, is_model2vec, refusal
+from .prompts import names_of_folder, published_prompts
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 EMBEDDED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-PRESCRIBED = {
-    "mixedbread-ai/mxbai-embed-large-v1":
-        {"query": "Represent this sentence for searching relevant passages: "},
-}
-"""Prompts that a model's authors prescribe, where older revisions do not store them."""
 HUB_TIMEOUT = 10
 """Seconds to wait for the Hub's first answer."""
+PROBES = ("How long is the warranty?", "Two years, from the day of delivery; see page 214.")
+"""A query and a passage that a model is tried on."""
+LONGEST_PROMPT = 2_000
+"""Characters of a prompt."""
+
+Token = str | Literal[False]
+AskedPrompts = Mapping[str, str | None]
+"""Prompts that somebody set: `query` and `passage`, None for what the model has."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A base model as its authors mean it to be used.
+
+    revision: the commit on the Hub, None for what is newest (or carried along). truncate_dim: None
+    for all dimensions. Its prompts are those its authors publish.
+    """
+
+    name: str
+    base: str
+    revision: str | None = None
+    truncate_dim: int | None = None
+
+    @property
+    def query_prompt(self) -> str | None:
+        """What its authors put before a query."""
+        return published_prompts([self.base]).get("query")
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset("minilm", EMBEDDED_MODEL),
+        # The ancestor's: DESIGN section 7. It pools the first token, which its files say.
+        Preset(
+            "mxbai-large",
+            "mixedbread-ai/mxbai-embed-large-v1",
+            revision="e7857440379da569f68f19e8403b69cd7be26e50",
+            truncate_dim=512,
+        ),
+    )
+}
+
+
+def preset_of(base: str) -> Preset | None:
+    """The preset of a base model, by the preset's name or the model's; None where there is none."""
+    return next((p for p in PRESETS.values() if base in (p.name, p.base)), None)
 
 
 class ModelError(ValueError):
@@ -33,28 +80,71 @@ class ModelError(ValueError):
 
 def load_encoder(
     model: str, revision: str | None = None, device: str | None = None,
-    token: str | bool | None = None,
+    token: str | bool | None = None, prompts: AskedPrompts | None = None,
 ) -> SentenceTransformerEncoder:
-    """Load a model by Hub id (`ID` or `ID@REVISION`) or folder: safetensors only, no remote code.
+    """Load a model by Hub id (`ID` or `ID@REVISION`) or folder, in float32.
 
-    The embedded model comes from its package, without network, and its weights must have the
-    published hash. token: who asks the Hub; None is the owner of this process (their HF_TOKEN), so
-    a model that a visitor names must come with the visitor's, or with False for nobody's. Raises
-    ModelError with a sentence for a person.
+    Safetensors only, no code of a repository. What is no text embedder is refused by name, before
+    its weights are fetched. The embedded model comes from its package, without network, and its
+    weights must have the published hash. token: who asks the Hub; None is the owner of this process
+    (their HF_TOKEN), so a model that a visitor names must come with the visitor's, or with False
+    for nobody's. prompts: instead of those that the model stores, or, where it stores none, that
+    its authors publish. Raises ModelError with a sentence for a person.
     """
     if revision is None:
         model, revision = split_revision(model)
-    folder = _embedded_folder() if model == EMBEDDED_MODEL and revision is None else _folder(model)
-    asks: str | Literal[False] = (
-        token if isinstance(token, str) else token is None and local_token()) or False
-    offline = folder is None and not _hub_answers(model, revision, asks)
-    loaded = _load(str(folder or model), model, revision, device, asks, offline)
-    if not any(loaded.prompts.values()):
-        loaded.prompts = {**loaded.prompts, **PRESCRIBED.get(model, {})}
+    asks = _asks(token)
+    place = _place(model, revision, asks)
+    loaded = _load(place, device, asks)
+    _give_prompts(loaded, place, prompts or {})
+    folder = place.folder
     return SentenceTransformerEncoder(
         loaded, model, fingerprint(folder) if folder else _hub_fingerprint(loaded, model),
         revision=None if folder else _commit(model, revision),
     )
+
+
+def check_model(
+    model: str, revision: str | None = None, token: str | bool | None = None
+) -> ModelFiles | None:
+    """Refuse what is no text embedder by its files, which are given back.
+
+    No weights are fetched or read. None where the Hub lists no files: then loading says why. token:
+    as for `load_encoder`. Raises ModelError.
+    """
+    if revision is None:
+        model, revision = split_revision(model)
+    return _place(model, revision, _asks(token)).files
+
+
+def probe(encoder: SentenceTransformerEncoder) -> None:
+    """Encode a query and a passage; ModelError unless their vectors can be told apart."""
+    try:
+        vectors = np.concatenate([encoder.encode_queries(PROBES[:1]),
+                                  encoder.encode_passages(PROBES[1:])])
+    except Exception as error:  # whatever a model's own layers can raise
+        raise ModelError(f"The model {encoder.name} cannot encode a text: "
+                         f"{_reason(error, False, 'encoding')} Take "
+                         "another, or save it again from where it works.") from error
+    why = ""
+    if vectors.shape != (2, encoder.dim) or not encoder.dim:
+        why = f"gives vectors of shape {vectors.shape} where (2, {encoder.dim}) were expected"
+    elif not vectors.any(axis=1).all():
+        why = "gives no usable vector for a plain sentence (zeros, or not a number)"
+    elif np.allclose(vectors[0], vectors[1], rtol=0, atol=1e-5):
+        why = "gives two different sentences the same vector"
+    if why:
+        raise ModelError(f"The model {encoder.name} {why}: its weights may be damaged, or only "
+                         "partly there. Fetch or save it again, or take another.")
+
+
+def check_prompts(prompts: AskedPrompts) -> AskedPrompts:
+    """The prompts that somebody set; ModelError where one cannot be."""
+    for side, text in prompts.items():
+        if text is not None and len(text) > LONGEST_PROMPT:
+            raise ModelError(f"The {side} prompt has {len(text):,} characters; at most "
+                             f"{LONGEST_PROMPT:,} can be put before a text. Shorten it.")
+    return prompts
 
 
 def split_revision(model: str) -> tuple[str, str | None]:
@@ -109,67 +199,133 @@ def _folder(model: str) -> Path | None:
         return None
     if not path.is_dir():
         raise ModelError(f"{model} is a file: give the folder that holds the model.")
-    if not (path / "modules.json").is_file() and not (path / "config.json").is_file():
-        raise ModelError(
-            f"{model} holds no model: neither modules.json nor config.json is in it. Give a folder "
-            "saved by sentence-transformers."
-        )
-    if not any(path.rglob("*.safetensors")):
-        raise ModelError(
-            f"{model} has no .safetensors weights. Other weight formats can run code when they "
-            "are read; save the model again as safetensors."
-        )
     return path
 
 
-def _hub_answers(model: str, revision: str | None, token: str | Literal[False]) -> bool:
-    """Whether the Hub says anything about a model: asked once, since loading asks many times."""
+@dataclass(frozen=True)
+class _Place:
+    """Where a model is loaded from.
+
+    folder: on this machine, None for the Hub. files: None where the Hub does not list them.
+    offline: the Hub does not answer.
+    """
+
+    model: str
+    revision: str | None
+    folder: Path | None
+    files: ModelFiles | None
+    offline: bool = False
+
+
+def _place(model: str, revision: str | None, token: Token) -> _Place:
+    """Where a model is, if it is one that can be searched with; ModelError if it is not."""
+    embedded = model == EMBEDDED_MODEL and revision is None
+    folder = _embedded_folder() if embedded else _folder(model)
+    if folder:
+        place = _Place(model, revision, folder, ModelFiles.of_folder(folder, model))
+    else:
+        place = _on_hub(model, revision, token)
+    if place.files is None:
+        return place
+    if why := refusal(place.files):
+        raise ModelError(f"{model} {why}")
+    return place
+
+
+def _on_hub(model: str, revision: str | None, token: Token) -> _Place:
+    """A model of the Hub; asked once whether it answers, since loading asks many times."""
     hub = Hub.of(token or None)
-    found = hub.call(
-        lambda: hub.api.model_info(model, revision=revision, timeout=HUB_TIMEOUT))
-    return not isinstance(found, Failure) or found.status is not None  # a no is an answer
+    info = hub.call(lambda: hub.api.model_info(model, revision=revision, timeout=HUB_TIMEOUT,
+                                               files_metadata=True))
+    if isinstance(info, Failure):
+        if info.status is not None:  # a no is an answer; loading says which
+            return _Place(model, revision, None, None)
+        cached = _cached(model, revision)
+        files = ModelFiles.of_folder(cached, model) if cached else None
+        return _Place(model, revision, None, files, offline=True)
+
+    def fetched(name: str) -> Path:
+        found = hub.call(lambda: hub.api.hf_hub_download(model, name, revision=revision))
+        if isinstance(found, Failure):
+            raise ModelError(f"The model {model} could not be looked at: "
+                             f"{found.sentence(f'fetching {name}')}")
+        return Path(found)
+
+    listed = info.siblings or []
+    weights = sum(file.size or 0 for file in listed if file.rfilename.endswith(SAFETENSORS))
+    names = frozenset(file.rfilename for file in listed)
+    files = ModelFiles(model, names, fetched, weights, local=False)
+    return _Place(model, revision, None, files)
+
+
+def _asks(token: str | bool | None) -> Token:
+    """Who asks the Hub, as its client takes it: False for nobody."""
+    return (token if isinstance(token, str) else token is None and local_token()) or False
 
 
 def _load(
-    place: str,
-    model: str,
-    revision: str | None,
-    device: str | None,
-    token: str | Literal[False],
-    offline: bool,
+    place: _Place, device: str | None, token: Token
 ) -> "SentenceTransformer":
+    import torch
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # weights load in a second
+    where: dict[str, Any] = {"revision": place.revision, "token": token,
+                             "local_files_only": place.offline}
+    name = str(place.folder or place.model)
     try:
+        if place.files and is_model2vec(place.files):
+            from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+            module = StaticEmbedding.load(name, **where)
+            return SentenceTransformer(modules=[module], device=device).float()
+        # Half precision is for answering: what trains, and what is measured, is in float32.
         return SentenceTransformer(
-            place,
-            revision=revision,
-            device=device,
-            token=token,
-            local_files_only=offline,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},
-        )
+            name, device=device, trust_remote_code=False, **where,
+            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+        ).float()
     except Exception as error:  # whatever a hub, a config or a tokenizer can raise
-        why = ("the Hub does not answer and it is not in the cache." if offline
-               else _reason(error, token, f"loading {model}"))
+        why = ("the Hub does not answer and it is not in the cache." if place.offline
+               else _reason(error, token, f"loading {place.model}"))
         raise ModelError(
-            f"The model {model} could not be loaded: {why} Check the name, the network, and that "
-            "its weights are safetensors."
+            f"The model {place.model} could not be loaded: {why} Check the name, the network, and "
+            "that its weights are safetensors."
         ) from None
 
 
-def _commit(model: str, revision: str | None) -> str | None:
-    """Which commit of the Hub a model was just loaded from: the cache keeps each in its folder."""
+def _give_prompts(
+    model: "SentenceTransformer", place: _Place, asked: AskedPrompts
+) -> None:
+    """Have a model store what is put before its texts, under the names the library looks for."""
+    check_prompts(asked)
+    own = {"query": stored_prompt(model, QUERY_PROMPTS),
+           "passage": stored_prompt(model, PASSAGE_PROMPTS)}
+    if not any(own.values()):
+        config = place.files.config() if place.files else {}
+        own |= published_prompts(names_of_folder(place.folder, config) if place.folder
+                                 else [place.model])
+    own |= {side: text for side, text in asked.items() if text is not None}
+    others = {name: text for name, text in model.prompts.items()
+              if name not in (*QUERY_PROMPTS, *PASSAGE_PROMPTS)}
+    model.prompts = {**others, "query": own["query"], "document": own["passage"]}
+
+
+def _cached(model: str, revision: str | None) -> Path | None:
+    """The folder in which the Hub's cache keeps a model at the commit it was last fetched at."""
     from huggingface_hub import try_to_load_from_cache
 
     for name in ("config.json", "modules.json"):
         path = try_to_load_from_cache(model, name, revision=revision)
         if isinstance(path, str):
-            return Path(path).parent.name
+            return Path(path).parent
     return None
+
+
+def _commit(model: str, revision: str | None) -> str | None:
+    """Which commit of the Hub a model was just loaded from: the cache keeps each in its folder."""
+    cached = _cached(model, revision)
+    return cached.name if cached else None
 
 
 def _reason(error: Exception, token: str | Literal[False], doing: str) -> str:

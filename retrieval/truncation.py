@@ -8,7 +8,7 @@ import numpy as np
 
 from corpus.records import Corpus
 
-from .encoder import Vectors, normalised
+from .encoder import Vectors, comparable
 from .index import Index, Ranking
 from .metrics import PRIMARY, query_metrics
 
@@ -79,10 +79,12 @@ def _quality(
 ) -> float | None:
     if dim > side.encoder.dim:
         return None
-    passages = normalised(side.vectors[:, :dim]).T
+    similarity = side.encoder.similarity
+    passages = comparable(side.vectors[:, :dim], similarity).T
     places = {pid: place for place, pid in enumerate(side.ids)}
     found = []
-    for row, grades in zip(normalised(queries[:, :dim]), corpus.qrels[split].values(), strict=True):
+    cut = comparable(queries[:, :dim], similarity)
+    for row, grades in zip(cut, corpus.qrels[split].values(), strict=True):
         ranking = Ranking(side.ids, row @ passages, places)
         ranks = {pid: ranking.rank(pid) for pid, grade in grades.items() if grade > 0}
         found.append(query_metrics(ranks, grades)[PRIMARY])

@@ -1,13 +1,8 @@
-"""How a run trains: every hyperparameter, validated once, and the named recipes.
-
-Base models whose use is known: which revision, how many dimensions, which query prompt.
-"""
+"""Recipes: every hyperparameter of training, validated once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
-
-from retrieval.models import EMBEDDED_MODEL
 
 SCHEDULES = ("linear", "cosine", "constant")
 BATCHINGS = ("shuffled", "like_length", "neighbours")
@@ -16,8 +11,14 @@ PRECISIONS = ("auto", "fp32", "bf16")
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+RENAMED = {"memory": "cross_batch_memory"}
+"""Hyperparameters by their older names, which records and command lines still have."""
+RETIRED = ("lora_rank", "lora_alpha", "negatives", "negatives_margin")
+"""Hyperparameters that records of earlier versions have: no measurement spoke for them."""
+
+
 class RecipeError(ValueError):
-    """A hyperparameter that cannot be used: the message gives the allowed range."""
+    """A hyperparameter out of range: the message gives the range."""
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,20 @@ class Recipe:
     own. max_seq_length: tokens, None keeps the model's own. truncate_dim: train these first
     dimensions beside all of them. keep: which checkpoint becomes the result, the `best` by ndcg@10
     on dev or the `last`. patience: so many evaluations on dev without a better one end the run.
-    scale: of the cosine in the loss.
+    scale: of the cosine in the loss (the dot product of a model that is compared
+    by that, and whose vectors have any length, is taken as it is).
 
-    negatives: passages a pair that the base takes for answers and that are none. negatives_margin:
-    one that scores above this share of the answer's score is left alone, it may be an answer that
-    nobody marked. given_negatives: passages a pair, at most, that the data itself says are no
-    answers; of more, others in each epoch. mask: a passage known to answer a query, or equal in
-    text to one that does, is no negative of it. memory: weight of a second loss, in which each
-    query is to find its passage among those of all training pairs, with the vectors they had when
-    they were last in a batch (the base's before that); 0 leaves it out. symmetric: each passage
-    also looks for its query.
+    given_negatives: passages a pair, at most, that the data itself says are no answers; of more,
+    others in each epoch. mask: a passage known to answer a query, or equal in text to one that
+    does, is no negative of it. cross_batch_memory (`memory` in older records and commands): weight
+    of a second loss, in which each query is to find its passage among those of all training pairs,
+    with the vectors they had when they were last in a batch (the base's before that); 0 leaves it
+    out. symmetric: each passage also looks for its query.
 
-    lora_rank, lora_alpha: train a low-rank change of each weight matrix instead of the matrix, for
-    models too large to train whole; it wants a learning rate about ten times higher. precision: of
-    the matrix products in training; `auto` takes bf16 where the device computes it in hardware.
-    Weights, the loss, and all measuring stay in fp32. mini_batch_size: texts a forward pass; a
-    batch is then encoded twice, in parts, with the gradient of the whole: for one that does not
-    fit in memory.
+    precision: of the matrix products in training; `auto` takes bf16 where the device computes it
+    in hardware. Weights, the loss, and all measuring stay in fp32. mini_batch_size: texts a forward
+    pass; a batch is then encoded twice, in parts, with the gradient of the whole: for one that does
+    not fit in memory.
     """
 
     name: str = "tandem"
@@ -64,14 +62,10 @@ class Recipe:
     truncate_dim: int | None = None
     keep: str = "best"
     patience: int | None = None
-    negatives: int = 0
-    negatives_margin: float = 0.95
     given_negatives: int = 4
     mask: bool = True
-    memory: float = 1.0
+    cross_batch_memory: float = 1.0
     symmetric: bool = False
-    lora_rank: int | None = None
-    lora_alpha: float = 32.0
     precision: str = "auto"
     mini_batch_size: int | None = None
 
@@ -82,9 +76,22 @@ class Recipe:
             if not is_allowed(value):
                 raise RecipeError(f"{name} must be {allowed}, not {value!r:.60}.")
 
+    @classmethod
+    def from_record(cls, kept: Mapping[str, Any]) -> "Recipe":
+        """The recipe of a record, old or new; RecipeError.
+
+        Hyperparameters of `RETIRED` are left out.
+        """
+        try:
+            return cls(**{RENAMED.get(name, name): value for name, value in kept.items()
+                          if name not in RETIRED})
+        except TypeError as error:
+            raise RecipeError(f"The record has no recipe of this Tandem: {error}.") from None
+
     def with_values(self, values: Mapping[str, str]) -> "Recipe":
-        """The recipe with some hyperparameters replaced, given as text (`--set key=value`)."""
-        changes = {name: _parsed(name, text) for name, text in values.items()}
+        """The recipe with hyperparameters replaced (`--set key=value`)."""
+        changes = {RENAMED.get(name, name): _parsed(RENAMED.get(name, name), text)
+                   for name, text in values.items()}
         return replace(self, **changes)
 
 
@@ -130,16 +137,10 @@ RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("keep", f"one of {', '.join(KEEPS)}", _one_of(KEEPS)),
     ("patience", "from 1 to 100 evaluations on dev, or none to train to the end",
      _or_none(_whole(1, 100))),
-    ("negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
-    ("negatives_margin", "a share of the answer's score above 0 and at most 1",
-     _real(0, 1, above=True)),
     ("given_negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
     ("mask", "true or false", _truth),
-    ("memory", "a weight from 0 (none) to 10", _real(0, 10)),
+    ("cross_batch_memory", "a weight from 0 (none) to 10", _real(0, 10)),
     ("symmetric", "true or false", _truth),
-    ("lora_rank", "a whole number from 1 to 512, or none to train the whole model",
-     _or_none(_whole(1, 512))),
-    ("lora_alpha", "above 0 and at most 1024", _real(0, 1024, above=True)),
     ("mini_batch_size", "from 1 to 4096 texts, or none for the whole batch at once",
      _or_none(_whole(1, 4096))),
     ("precision", f"one of {', '.join(PRECISIONS)}", _one_of(PRECISIONS)),
@@ -164,7 +165,7 @@ RECIPES = {
             keep="last",
             given_negatives=0,
             mask=False,
-            memory=0.0,
+            cross_batch_memory=0.0,
             precision="fp32",
         ),
     )
@@ -178,13 +179,19 @@ of a small machine (bench/RESULTS.md); with more, a first start makes do with on
 
 
 def first_start_recipe(name: str, pairs: int) -> Recipe:
-    """The recipe of a first start: the one named, or for `auto` what does not keep people waiting.
+    """The recipe of a first start, by name or `auto`.
 
-    pairs: how many there are to train on.
+    `auto` takes what does not keep people waiting. pairs: how many there are to train on.
     """
     if name != AUTO:
         return named_recipe(name)
     return RECIPES["tandem" if pairs <= FIRST_START_PAIRS else "quick"]
+
+
+def retired_values(kept: Mapping[str, Any]) -> list[str]:
+    """Retired hyperparameters that an old record uses, as `key=value`."""
+    used = {name: kept[name] for name in ("lora_rank", "negatives") if kept.get(name)}
+    return [f"{name}={value}" for name, value in used.items()]
 
 
 def named_recipe(name: str) -> Recipe:
@@ -196,6 +203,10 @@ def named_recipe(name: str) -> Recipe:
 
 def _parsed(name: str, text: str) -> Any:
     kinds = {field.name: str(field.type) for field in fields(Recipe) if field.name != "name"}
+    if name in RETIRED:
+        raise RecipeError(f"{name} cannot be set any more: no measurement spoke for "
+                          f"{'low-rank adaptation' if 'lora' in name else 'mined negatives'}. "
+                          "Leave it out.")
     if name not in kinds:
         raise RecipeError(f"A recipe has no {name!r:.60}: it has {', '.join(kinds)}.")
     if "None" in kinds[name] and text.lower() in ("none", ""):
@@ -209,39 +220,3 @@ def _parsed(name: str, text: str) -> Any:
     except (ValueError, KeyError):
         allowed = next(allowed for rule, allowed, _ in RULES if rule == name)
         raise RecipeError(f"{name} must be {allowed}, not {text!r:.60}.") from None
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A base model as its authors mean it to be used.
-
-    revision: the commit on the Hub, None for what is newest (or carried along). truncate_dim: None
-    for all dimensions. query_prompt: what its authors put before a query; passages get none.
-    """
-
-    name: str
-    base: str
-    revision: str | None = None
-    truncate_dim: int | None = None
-    query_prompt: str | None = None
-
-
-PRESETS = {
-    preset.name: preset
-    for preset in (
-        Preset("minilm", EMBEDDED_MODEL),
-        # The ancestor's: DESIGN section 7. It pools the first token, which its files say.
-        Preset(
-            "mxbai-large",
-            "mixedbread-ai/mxbai-embed-large-v1",
-            revision="e7857440379da569f68f19e8403b69cd7be26e50",
-            truncate_dim=512,
-            query_prompt="Represent this sentence for searching relevant passages: ",
-        ),
-    )
-}
-
-
-def preset_of(base: str) -> Preset | None:
-    """The preset of a base model, by the preset's name or the model's; None where there is none."""
-    return next((p for p in PRESETS.values() if base in (p.name, p.base)), None)

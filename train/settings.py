@@ -8,11 +8,12 @@ from pathlib import Path
 
 from corpus.load import BUILT_IN
 from retrieval.models import EMBEDDED_MODEL
+from train.engines import ENGINES
 
 from .recipe import AUTO, RECIPES
 
 TRAINERS = ("open", "login", "owner", "off")
-ENGINES = ("auto", "local", "zerogpu", "jobs")
+ENGINE_CHOICES = ("auto", *ENGINES)
 
 
 class SettingsError(ValueError):
@@ -33,7 +34,8 @@ class Settings:
     what a fine-tune may take, None for as much as it wants.
     zero_gpu: whether the Space has ZeroGPU. space_owner: the Hub name of the user or organisation
     the Space belongs to; space_creator: the Hub's id of who made it. hosts: the names it is
-    served under, beside `localhost` and addresses.
+    served under, beside `localhost` and addresses. source: the address where others find this
+    Tandem, which cards name; a Space's own where none is given.
     """
 
     home: Path = Path(".tandem")
@@ -45,6 +47,7 @@ class Settings:
     recipe: str = AUTO
     max_pairs: int | None = None
     max_minutes: int | None = None
+    keep_jobs: bool = False
     max_passages: int | None = None
     port: int = 7860
     max_disk: int | None = None
@@ -56,6 +59,7 @@ class Settings:
     zero_gpu: bool = False
     space_owner: str | None = None
     space_creator: str | None = None
+    source: str | None = None
     hosts: tuple[str, ...] = ()
 
     @property
@@ -84,10 +88,11 @@ class Settings:
             base_model=given.get("TANDEM_BASE_MODEL", EMBEDDED_MODEL),
             tuned_model=given.get("TANDEM_TUNED_MODEL"),
             train=_choice(given, "TANDEM_TRAIN", TRAINERS, "login" if on_space else "open"),
-            engine=_choice(given, "TANDEM_ENGINE", ENGINES, "auto"),
+            engine=_choice(given, "TANDEM_ENGINE", ENGINE_CHOICES, "auto"),
             recipe=_choice(given, "TANDEM_RECIPE", (AUTO, *RECIPES), AUTO),
             max_pairs=_limit(given, "TANDEM_MAX_PAIRS", 10_000 if on_space else None),
             max_minutes=_limit(given, "TANDEM_MAX_MINUTES", 60 if on_space else None),
+            keep_jobs=_is_true(given.get("TANDEM_KEEP_JOBS", "")),
             max_passages=_limit(given, "TANDEM_MAX_PASSAGES", 20_000 if on_space else None),
             port=_port(given.get("PORT", "7860")),
             max_disk=_bytes(given, "TANDEM_MAX_DISK_GB", "giga", 1e9),
@@ -99,6 +104,8 @@ class Settings:
             zero_gpu=on_space and _is_true(given.get("SPACES_ZERO_GPU", "")),
             space_owner=given.get("SPACE_AUTHOR_NAME") if on_space else None,
             space_creator=given.get("SPACE_CREATOR_USER_ID") if on_space else None,
+            source=_address(given, "TANDEM_SOURCE", f"https://huggingface.co/spaces/{space}"
+                            if on_space and (space := given.get("SPACE_ID")) else None),
             hosts=_hosts(given, on_space),
         )
 
@@ -118,6 +125,13 @@ def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default
     value = env.get(name, default)
     if value not in choices:
         raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
+
+
+def _address(env: Mapping[str, str], name: str, default: str | None) -> str | None:
+    value = env.get(name, default)
+    if value is not None and not re.fullmatch(r"https?://[\w.:/~%@+-]{1,300}", value):
+        raise SettingsError(f"{name} must be an address, https://…, not {value!r:.80}.")
     return value
 
 

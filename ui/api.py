@@ -10,7 +10,13 @@ import gradio as gr
 from retrieval.models import EMBEDDED_MODEL
 from train.publish.publish import PublishRequest
 from ui.services.app import Services
-from ui.services.importing import Importer, ImportFailedError, ImportRequest, columns_for
+from ui.services.importing import (
+    Importer,
+    ImportFailedError,
+    ImportRequest,
+    checked_options,
+    columns_for,
+)
 from ui.services.process import drained
 from ui.services.publishing import Publishing
 from ui.services.runs import RunService, TrainForm
@@ -32,6 +38,7 @@ def add_endpoints(
         columns: dict[str, Any] | None = None,
         hub: dict[str, Any] | None = None,
         passages: dict[str, Any] | None = None,
+        options: list[str] | None = None,
     ) -> dict[str, Any]:
         """Check data before training on it.
 
@@ -39,8 +46,8 @@ def add_endpoints(
         or hub: a data set of the Hub, `{"id": "owner/name", "config": …, "split": …}`. columns:
         which column holds what, `{"anchor": …, "positive": …, "negatives": [], "score": …,
         "least_score": …, "topic": …}`, where their names leave it open. passages: a file of more
-        passages. The answer is what `python -m corpus check --json` prints, with `data`, the name
-        that `/start` takes.
+        passages. options: of `strip_html`, `fix_mojibake` and `split_by_question`. The answer is
+        what `python -m corpus check --json` prints, with `data`, the name that `/start` takes.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
@@ -48,7 +55,8 @@ def add_endpoints(
                 brought = _brought(services, visitor, file, hub)
                 more = None if passages is None else services.uploads.received(passages, visitor)
                 look = drained(importer.look(visitor, brought))
-                data = drained(importer.take(visitor, brought, columns_for(look, columns), more))
+                data = drained(importer.take(visitor, brought, columns_for(look, columns), more,
+                                             options=checked_options(options)))
             return drained(importer.check(visitor, data)) | {"data": data}
 
     def start(
@@ -61,18 +69,23 @@ def add_endpoints(
         flavor: str = "",
         seed: int = 42,
         publish_to: str = "",
+        query_prompt: str | None = None,
+        passage_prompt: str | None = None,
     ) -> dict[str, Any]:
         """Start a fine-tune; it waits in the queue until its device is free.
 
         settings: hyperparameters to replace in the recipe. publish_to: owner/name, to publish it
-        there (private) when it is done. Gives the run's id and status.
+        there (private) when it is done. query_prompt, passage_prompt: what is put before a text,
+        None for what the base has. Gives the run's id and status.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
             values = {str(name): "none" if value is None else str(value)
                       for name, value in (settings or {}).items()}
+            prompts = [text if text is None else str(text)
+                       for text in (query_prompt, passage_prompt)]
             asked = TrainForm(str(data), str(recipe), str(base), values, str(engine), str(flavor),
-                           seed)
+                              seed, *prompts)
             run = publishing.start_and_publish(service, visitor, asked, publish_to)
             return service.status(visitor, run.id)
 
@@ -101,12 +114,13 @@ def add_endpoints(
         language: str = "",
         description: str = "",
         private_data: bool | None = None,
+        over: bool = False,
     ) -> dict[str, Any]:
         """Publish a run's model and card to the Hub, verified; takes as long as that takes.
 
         private_data: none leaves texts off the card of data that was brought, False shows some.
-        on_edited: `ask`, `replace`, `keep` or `merge` a card that was edited there since. The
-        answer is what `python -m train publish --json` prints.
+        on_edited: `ask`, `replace`, `keep` or `merge` a card that was edited there since.
+        over: also over something else. The answer is what `python -m train publish --json` prints.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
@@ -114,7 +128,7 @@ def add_endpoints(
             return published(
                 publishing,
                 service.own(visitor, run),
-                PublishRequest(to, private, pull_request, on_edited),
+                PublishRequest(to, private, pull_request, on_edited, over),
                 visitor.token,
                 edits,
             )

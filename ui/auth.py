@@ -54,7 +54,7 @@ class Visitor:
 
     def owns(self, run: Run) -> bool:
         """Whether a run is theirs: they started it, or Tandem is theirs."""
-        return self.is_owner or (self.key is not None and run.record().get("owner") == self.key)
+        return self.is_owner or (self.key is not None and run.record().owner == self.key)
 
 
 @dataclass(frozen=True)

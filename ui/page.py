@@ -7,7 +7,7 @@ import gradio as gr
 
 from ui.html import elements
 from ui.services.app import Services
-from ui.services.estimate import Planner
+from ui.services.estimate import ModelCheck, Planner
 from ui.services.importing import Importer
 from ui.services.load_upload import is_own
 from ui.services.publishing import Publishing
@@ -36,7 +36,8 @@ CACHE_LIVES = (600, 3600)
 
 def build_page(services: Services) -> gr.Blocks:
     """All tabs and endpoints; launching is the caller's."""
-    opening, service, publishing = services.opening, RunService(services), Publishing(services)
+    opening, publishing = services.opening, Publishing(services)
+    service = RunService(services, ModelCheck(services.settings.home))
     importer = Importer(services.settings, services.uploads)
     with gr.Blocks(title="Tandem", analytics_enabled=False, delete_cache=CACHE_LIVES) as page:
         # First: a handler of the page that is called as an endpoint is would take its name.

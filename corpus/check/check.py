@@ -7,6 +7,7 @@ from pathlib import Path
 from corpus.load import BUILT_IN, GENERAL, load_corpus
 from corpus.records import SPLITS, Corpus, CorpusError
 from corpus.sandbox import OnProgress, silent
+from corpus.split import untrainable
 from corpus.text import shortened
 
 from . import rules
@@ -94,7 +95,9 @@ def check_corpus(
         "near_duplicate_passage": near,
         "shared_answer": rules.shared_answers(judged),
         "conflicting_answers": rules.conflicting_answers(judged, from_pairs),
-        "split_leak": rules.split_leaks(judged),
+        "split_leak": rules.split_leaks(judged, bool(brought and brought.by_question)),
+        "html": rules.with_html(corpus),
+        "mojibake": rules.with_mojibake(corpus),
         "swapped_columns": rules.swapped_columns(judged),
     }
     found = [finding(kind, of_kind) for kind, of_kind in cases.items()]
@@ -111,7 +114,9 @@ def check_corpus(
         writing=figures, languages=told.as_json(), notes=_notes(refused, brought), spread=spread,
     )
     found += [*_of_reading(refused, not judged), *(brought.findings() if brought else ()),
-              told.finding(base_is_english), _too_few(corpus, report, not judged)]
+              told.finding(base_is_english), _too_few(corpus, report, not judged),
+              _no_split(corpus) if judged else None,
+              _by_question(corpus) if brought and brought.by_question else None]
     stages.end()
     return replace(report, findings=worst_first(found))
 
@@ -151,11 +156,28 @@ def _of_reading(refused: Sequence[CorpusError], no_pairs: bool) -> Iterator[Find
 
 
 def _too_few(corpus: Corpus, report: Report, no_pairs: bool) -> Finding | None:
+    """What is too small; nothing where a split is empty, which says why and what to do."""
+    if not no_pairs and untrainable(corpus):
+        return None
     cases = rules.too_few_pairs(corpus, report.power)
     if no_pairs:
         return finding("too_few_pairs", cases, severity="error", action=NO_PAIRS,
                        treatment=REFUSED)
     return finding("too_few_pairs", cases)
+
+
+def _no_split(corpus: Corpus) -> Finding | None:
+    """What a fine-tune would refuse, in its own words."""
+    why = untrainable(corpus)
+    empty = (f"{name} has no question with an answer" for name in SPLITS if not corpus.pairs(name))
+    return finding("no_split", empty, action=why) if why else None
+
+
+def _by_question(corpus: Corpus) -> Finding | None:
+    """What a split by question can show, and what not."""
+    shared = rules.answers_in_splits([(split, pair) for split in SPLITS
+                                      for pair in corpus.pairs(split)])
+    return finding("split_by_question", shared)
 
 
 def _notes(refused: Iterable[CorpusError], brought: ImportedRows | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.importing.manifest import ABOUT, MOST_NOTES, read_manifest
+from corpus.split import BY_QUESTION, QUESTION_SPLIT
 from corpus.text import shortened
 
 from .tokens import MOST_TOKENS
@@ -44,14 +45,24 @@ KINDS = {
                    "trained on flatter the model: keep each question and passage in one split."),
     "swapped_columns": ("warning", "Tandem takes the anchor for the question and the positive for "
                         "its answer: exchange the two columns if they are the wrong way round."),
+    "no_split": ("error", "A fine-tune refuses such data, and so does this check: it needs train "
+                 "to learn from, dev to choose on and test to measure on."),
+    "split_by_question": ("info", QUESTION_SPLIT),
+    "no_answer": ("info", "Tandem leaves out questions that the data itself says have no answer."),
+    "no_pair": ("info", "Tandem leaves out rows whose label says neither that they are a pair nor "
+                "that they are none."),
+    "html": ("warning", "A model reads tags as text. Tandem keeps them unless it is told to strip "
+             "them: “Strip HTML tags” under the columns, or python -m corpus convert "
+             "--strip-html."),
+    "mojibake": ("warning", "The text was read in the wrong encoding and saved so before it came "
+                 "here, which spoils every accent. Tandem undoes it when it is told to: “Put right "
+                 "accents” under the columns, or python -m corpus convert --fix-mojibake."),
     "languages": ("info", "Tandem keeps every language: look at the figures of each by itself, and "
                   "take a base model that was trained on all of them."),
     "below_score": ("info", "Tandem leaves out rows whose score is below the least that was "
                     "asked for."),
     "control_characters": ("info", "Tandem takes control and bidirectional marks out of texts, "
                            "since no model reads them."),
-    "mojibake": ("info", "Tandem put right texts in UTF-8 that were read as another encoding once, "
-                 "as it was asked to."),
     "encoding": ("info", "Tandem reads the file in the encoding that its bytes speak for, and "
                  "writes UTF-8: look whether accents and quotation marks are right."),
     "too_few_pairs": ("warning", "Tandem trains and measures all the same, but a gain may be too "
@@ -59,8 +70,8 @@ KINDS = {
 }
 """Kind of finding -> its severity, and what Tandem does about it or the user should do."""
 TREATED = {"unreadable_row": REFUSED, "empty_text": REFUSED, "too_long": LEFT_OUT,
-           "below_score": LEFT_OUT, "control_characters": FIXED, "mojibake": FIXED,
-           "encoding": FIXED}
+           "below_score": LEFT_OUT, "no_answer": LEFT_OUT, "no_pair": LEFT_OUT, "no_split": REFUSED,
+           "control_characters": FIXED, "encoding": FIXED}
 """Kind -> what becomes of it; the others are kept."""
 REPEATED = ("Tandem reads a pair that stands there again once, and leaves out the repetition: "
             "nothing is lost.")
@@ -71,6 +82,10 @@ SKIPPED = {
     "duplicate_pair": REPEATED,
 }
 """Kind -> what was done where the data was brought, and rows that cannot be used were left out."""
+MENDED = {"html": "Tandem stripped HTML tags from these texts, as it was asked to.",
+          "mojibake": "Tandem put right texts in UTF-8 that were read as another encoding once, as "
+                      "it was asked to."}
+"""Kind -> what was done to texts that were mended because it was asked for."""
 MOST_LOST = ("More than half of the rows are lost: check which column is the question and which "
              "the answer, and how the file was written.")
 NO_PAIRS = "There is nothing to train on or to measure: add questions with their answers."
@@ -106,7 +121,7 @@ class Finding:
         if not isinstance(examples, list):
             raise ValueError("The examples of a finding must be a list.")
         return cls(_text(value, "kind", 40), severity, whole_number(value, "count"),
-                   _text(value, "action", 2 * EXAMPLE_LENGTH),
+                   _text(value, "action", 3 * EXAMPLE_LENGTH),
                    tuple(shortened(str(one)[:EXAMPLE_LENGTH], EXAMPLE_LENGTH)
                          for one in examples[:MOST_EXAMPLES]), treatment)
 
@@ -160,6 +175,7 @@ class ImportedRows:
     """What about.json says: where the rows are from, and which were left out or mended."""
 
     from_pairs: bool = False
+    by_question: bool = False
     rows: int = 0
     encoding: str = ""
     notes: tuple[str, ...] = ()
@@ -173,12 +189,14 @@ class ImportedRows:
         most = 2 * lost > self.rows > 0
         for kind, (count, examples) in self.left_out.items():
             severity, action = KINDS.get(kind, ("warning", "Tandem left these rows out."))
+            severity = "warning" if severity == "error" else severity
             action = SKIPPED.get(kind, action)
             if kind in LOSSES:
                 severity, action = ("error", MOST_LOST) if most else ("warning", action)
             yield Finding(kind, severity, count, action, examples, LEFT_OUT)
         for kind, (count, examples) in self.fixed.items():
             _, action = KINDS.get(kind, ("info", "Tandem mended these texts."))
+            action = MENDED.get(kind, action)
             yield Finding(kind, "info", count, action, examples, FIXED)
         if self.encoding and "encoding" not in self.fixed:
             said = next(filter(self._is_of_encoding, self.notes), f"Read as {self.encoding}.")
@@ -205,6 +223,7 @@ def imported_rows(folder: Path) -> ImportedRows | None:
         usual = encoding.lower().replace("-", "").replace("_", "") in ("", *UTF_8)
         return ImportedRows(
             from_pairs=about.from_pairs is True,
+            by_question=about.split_by == BY_QUESTION,
             rows=whole_number({"rows": about.rows}, "rows"),
             encoding="" if usual else shortened(encoding, 40),
             notes=tuple(shortened(str(note)[:1000], 300) for note in about.notes[:MOST_NOTES]),

@@ -1,9 +1,12 @@
 """What can be wrong with a corpus: one generator for each kind, a sentence for each case."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from corpus.records import Corpus, Pair, Passage
+from corpus.html_text import has_html
+from corpus.readers.clean import without_mojibake
+from corpus.records import Corpus, Pair, Passage, Query
 from corpus.text import folded, shortened
 
 from .near_duplicates import near_duplicates
@@ -14,6 +17,8 @@ FEWEST_TRAIN_PAIRS = 100
 FEWEST_TEST_QUERIES = 30
 MUCH_LONGER = 1.5
 """Anchors this many times as long as positives look like answers."""
+HASHED = re.compile(r"[qp][0-9a-f]{12}")
+"""Ids that are made of a text, and say nothing to a person."""
 QUESTION_MARKS = ("?", "？", "؟")
 
 Judged = Sequence[tuple[str, Pair]]
@@ -24,10 +29,10 @@ def over_length(corpus: Corpus, tokens: TokenCounts) -> Iterator[str]:
     """Texts of which a model reads the beginning only."""
     for query, count in zip(corpus.queries.values(), tokens.queries, strict=True):
         if count > MOST_TOKENS:
-            yield f"Question {_name(query.id)} has {count:,} tokens: {shortened(query.text)}"
+            yield f"Question {_place(query)} has {count:,} tokens: {shortened(query.text)}"
     for passage, count in zip(corpus.passages, tokens.contents, strict=True):
         if count > MOST_TOKENS:
-            yield f"Passage {_name(passage.id)} has {count:,} tokens: {_opening(passage)}"
+            yield f"Passage {_place(passage)} has {count:,} tokens: {_opening(passage)}"
 
 
 def duplicate_pairs(judged: Judged) -> Iterator[str]:
@@ -36,7 +41,9 @@ def duplicate_pairs(judged: Judged) -> Iterator[str]:
     for _, pair in judged:
         earlier = first.setdefault((folded(pair.query.text), folded(pair.passage.content)), pair)
         if earlier is not pair:
-            yield f"{_pair_name(pair)} repeats {_pair_name(earlier)}: {shortened(pair.query.text)}"
+            yield (f"{_pair_name(pair)} repeats {_pair_name(earlier)}: "
+                   f"“{shortened(pair.query.text)}” with “{_opening(pair.passage)}”, as "
+                   f"“{shortened(earlier.query.text)}” with “{_opening(earlier.passage)}”")
 
 
 def near_duplicate_passages(
@@ -45,8 +52,9 @@ def near_duplicate_passages(
     """Passages that share most of their three-word shingles with an earlier one."""
     passages = corpus.passages
     for earlier, later in near_duplicates([p.content for p in passages], progress):
-        yield (f"{_name(passages[later].id)} nearly repeats {_name(passages[earlier].id)}: "
-               f"{_opening(passages[later])}")
+        yield (f"{_place(passages[later])} nearly repeats {_place(passages[earlier])}: "
+               f"“{shortened(passages[later].text, 100)}”, and "
+               f"“{shortened(passages[earlier].text, 100)}”")
 
 
 def shared_answers(judged: Judged) -> Iterator[str]:
@@ -57,8 +65,9 @@ def shared_answers(judged: Judged) -> Iterator[str]:
     for pairs in asked.values():
         queries = {pair.query.id for pair in pairs}
         if len(queries) > 1:
-            yield (f"{_name(pairs[0].passage.id)} answers {len(queries):,} questions: "
-                   f"{_opening(pairs[0].passage)}")
+            asked_so = "”, “".join(shortened(pair.query.text, 50) for pair in pairs[:2])
+            yield (f"{_place(pairs[0].passage)} answers {len(queries):,} questions: "
+                   f"{_opening(pairs[0].passage)} (“{asked_so}”)")
 
 
 def conflicting_answers(judged: Judged, from_pairs: bool) -> Iterator[str]:
@@ -76,24 +85,48 @@ def conflicting_answers(judged: Judged, from_pairs: bool) -> Iterator[str]:
         ids = sorted(set().union(*of_query.values()))
         if text and len(ids) > 1 and (differ or from_pairs):
             yield (f"“{shortened(text)}” has {len(ids):,} answers: “{_opening(passage[ids[0]])}”, "
-                   f"“{_opening(passage[ids[1]])}”")
+                   f"“{_opening(passage[ids[1]])}” ({_place(passage[ids[0]])}, "
+                   f"{_place(passage[ids[1]])})")
 
 
-def split_leaks(judged: Judged) -> Iterator[str]:
-    """Questions and answers that stand in two splits."""
-    questions: dict[str, dict[str, str]] = defaultdict(dict)
-    answers: dict[str, dict[str, Passage]] = defaultdict(dict)
+def split_leaks(judged: Judged, by_question: bool = False) -> Iterator[str]:
+    """Questions, and unless the split is by question answers, that stand in two splits."""
+    questions: dict[str, dict[str, Query]] = defaultdict(dict)
     for split, pair in judged:
-        questions[folded(pair.query.text)].setdefault(split, pair.query.id)
-        answers[pair.passage.id].setdefault(split, pair.passage)
+        questions[folded(pair.query.text)].setdefault(split, pair.query)
     for text, places in questions.items():
         if text and len(places) > 1:
-            ids = ", ".join(f"{split} ({_name(query)})" for split, query in places.items())
+            ids = ", ".join(f"{split} ({_place(query)})" for split, query in places.items())
             yield f"The question “{shortened(text)}” is in {ids}"
-    for passage_id, passages in answers.items():
+    if not by_question:
+        yield from answers_in_splits(judged)
+
+
+def answers_in_splits(judged: Judged) -> Iterator[str]:
+    """Passages that answer in two splits or more."""
+    answers: dict[str, dict[str, Passage]] = defaultdict(dict)
+    for split, pair in judged:
+        answers[pair.passage.id].setdefault(split, pair.passage)
+    for passages in answers.values():
         if len(passages) > 1:
-            yield (f"Passage {_name(passage_id)} is an answer in {' and '.join(passages)}: "
-                   f"{_opening(next(iter(passages.values())))}")
+            first = next(iter(passages.values()))
+            yield (f"Passage {_place(first)} is an answer in {' and '.join(passages)}: "
+                   f"{_opening(first)}")
+
+
+def with_html(corpus: Corpus) -> Iterator[str]:
+    """Texts with HTML tags or entities in them."""
+    for item in _texts(corpus):
+        if has_html(item.text):
+            yield f"{_kind(item)} {_place(item)}: {shortened(item.text, 120)}"
+
+
+def with_mojibake(corpus: Corpus) -> Iterator[str]:
+    """Texts whose accents are those of a wrong encoding, with what they were meant to be."""
+    for item in _texts(corpus):
+        if (right := without_mojibake(item.text)) != item.text:
+            yield (f"{_kind(item)} {_place(item)}: “{shortened(item.text, 90)}” for "
+                   f"“{shortened(right, 90)}”")
 
 
 def swapped_columns(judged: Judged) -> Iterator[str]:
@@ -120,6 +153,11 @@ def too_few_pairs(corpus: Corpus, power: Power) -> Iterator[str]:
         yield f"test has {test:,} questions, of the {FEWEST_TEST_QUERIES} that are the least"
 
 
+def _texts(corpus: Corpus) -> Iterator[Query | Passage]:
+    yield from corpus.queries.values()
+    yield from corpus.passages
+
+
 def _asks(text: str) -> bool:
     return text.rstrip("\"'”’)» ").endswith(QUESTION_MARKS)
 
@@ -128,8 +166,21 @@ def _name(identifier: str) -> str:
     return shortened(identifier, 40)
 
 
+def _place(item: Query | Passage) -> str:
+    """Where a text stands in what was brought; its id where nobody knows, or it is one's own."""
+    own = not HASHED.fullmatch(item.id)
+    if not item.where:
+        return _name(item.id)
+    return f"{_name(item.id)} ({shortened(item.where, 60)})" if own else shortened(item.where, 60)
+
+
+def _kind(item: Query | Passage) -> str:
+    return "Question" if isinstance(item, Query) else "Passage"
+
+
 def _pair_name(pair: Pair) -> str:
-    return f"{_name(pair.query.id)} with {_name(pair.passage.id)}"
+    query, passage = _place(pair.query), _place(pair.passage)
+    return query if query == passage else f"{query} with {passage}"
 
 
 def _opening(passage: Passage) -> str:

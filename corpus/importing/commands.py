@@ -12,6 +12,7 @@ from typing import Any
 from corpus.columns import Columns
 from corpus.readers.rows import USUAL, ReadLimits
 from corpus.sandbox import bound_memory, out_of_memory, progress_printer, silent
+from corpus.split import BY_PASSAGE, SPLIT_BY
 from corpus.text import shortened
 
 from .convert import convert
@@ -31,12 +32,17 @@ def add_commands(commands: Any) -> None:
     whole.add_argument("--out", type=Path, required=True, metavar="FOLDER",
                        help="where to write; it must not be there yet")
     for name, said in (("anchor", "the question"), ("positive", "what answers it"),
-                       ("score", "how well it answers"), ("topic", "what it is about")):
+                       ("score", "how well it answers, or a label that says whether it does"),
+                       ("topic", "what it is about")):
         whole.add_argument(f"--{name}", default="", metavar="COLUMN", help=f"the column of {said}")
     whole.add_argument("--negative", action="append", default=[], metavar="COLUMN",
                        help="a column of what does not answer; may be given again")
     whole.add_argument("--least-score", type=float, metavar="X",
                        help="leave out rows whose score is lower")
+    whole.add_argument("--strip-html", action="store_true", help="take HTML tags out of texts")
+    whole.add_argument("--split-by", choices=SPLIT_BY, default=BY_PASSAGE,
+                       help="what goes to train, dev or test as a whole; by question where few "
+                       "answers have many questions each")
     whole.add_argument("--passages", type=Path, metavar="FILE",
                        help="passages without questions, which join the corpus")
     whole.add_argument("--fix-mojibake", action="store_true",
@@ -73,7 +79,8 @@ def convert_command(options: argparse.Namespace) -> tuple[str, int]:
         progress = progress_printer() if options.progress else silent
         about = convert(options.source, options.out, _columns(options), _limits(options),
                         options.passages, progress, config=options.config, split=options.split,
-                        sheet=options.sheet, fix_mojibake=options.fix_mojibake)
+                        sheet=options.sheet, fix_mojibake=options.fix_mojibake,
+                        strip_html=options.strip_html, split_by=options.split_by)
         return about, _about_as_text(about, options.out)
 
     return _answered(options, converted)

@@ -22,7 +22,7 @@ from corpus.readers.rows import USUAL, NoPairsError, OnBadRow, ReadLimits, Row, 
 from corpus.readers.text import TextFile
 from corpus.records import CorpusError, Passage, Query
 from corpus.sandbox import OnProgress, silent
-from corpus.split import with_missing_splits
+from corpus.split import BY_PASSAGE, with_missing_splits
 from corpus.text import shortened
 
 from .manifest import LossTally, Manifest, write_manifest
@@ -38,12 +38,14 @@ def convert(
     source: str | Path, out: Path, columns: Columns | None = None, limits: ReadLimits = USUAL,
     passages: Path | None = None, progress: OnProgress = silent, *,
     config: str = "", split: str = "", sheet: str = "", fix_mojibake: bool = False,
+    strip_html: bool = False, split_by: str = BY_PASSAGE,
 ) -> dict[str, Any]:
     """Convert a source to the folder `out`, which must not be there yet; gives its about.json.
 
-    columns: of a table; without them they are told from their names. passages: a file of passages
-    without questions that join the corpus. sheet: of a workbook, or `all`. fix_mojibake: put right
-    texts whose UTF-8 was read as another encoding. Rows that cannot be used are left out, counted.
+    columns: of a table; without them they are told from their names and values. passages: a file
+    of passages without questions that join the corpus. sheet: of a workbook, or `all`.
+    fix_mojibake: put right texts whose UTF-8 was read as another encoding. split_by: what goes to
+    one split as a whole. Rows that cannot be used are left out, counted.
     progress: in bytes or rows; the total is 0 where nobody knows it.
     Raises CorpusError with a sentence, and then nothing is left on the disk.
     """
@@ -55,21 +57,22 @@ def convert(
             opened(source, limits, tally, config=config, split=split, sheet=sheet,
                    beside=folder.parent))
         writer = stack.enter_context(_Writer(folder))
-        texts = Texts(tally, limits.characters, fix_mojibake)
+        texts = Texts(tally, limits.characters, fix_mojibake, strip_html)
         if not found.folder:
             columns, reader = pair_reader(found, columns, texts, tally)
             counts = _write_table(found, reader, writer, tally, progress)
         elif columns:
             raise CorpusError(f"{found.file} is in BEIR layout, which has no columns to name.")
         else:
-            counts = _write_folder(found.folder, writer, limits, tally, fix_mojibake)
+            counts = _write_folder(found.folder, writer, limits, tally, texts)
         if passages:
-            _write_extra(passages, writer, limits, tally)
+            _write_extra(passages, writer, limits, tally, texts)
         about = Manifest(
             shortened(found.name, 60), shortened(found.origin or found.file, 200), found.format,
             found.encoding, columns, not found.folder, **counts, queries=writer.queries,
             passages=writer.passages, notes=tuple(tally.notes),
             left_out=tally.of(fixed=False), fixed=tally.of(fixed=True),
+            split_by=split_by,
         )
         write_manifest(folder, about)
     return about.as_json()
@@ -164,10 +167,10 @@ def _write_table(
 
 
 def _write_folder(
-    folder: Path, writer: _Writer, limits: ReadLimits, tally: LossTally, fix_mojibake: bool = False
+    folder: Path, writer: _Writer, limits: ReadLimits, tally: LossTally, texts: Texts
 ) -> dict[str, int]:
     """Write what a folder in BEIR layout holds; gives how many judgements and pairs."""
-    parts = beir_parts(folder, tally, limits, fix_mojibake)
+    parts = beir_parts(folder, tally, limits, texts)
     judged = parts.splits if parts.single is None else {"": parts.single}
     pairs = sum(map(_relevant, judged.values()))
     if not pairs:
@@ -182,10 +185,12 @@ def _write_folder(
             "pairs": pairs}
 
 
-def _write_extra(path: Path, writer: _Writer, limits: ReadLimits, tally: LossTally) -> None:
+def _write_extra(
+    path: Path, writer: _Writer, limits: ReadLimits, tally: LossTally, texts: Texts
+) -> None:
     """Write the passages of a file that are not in the corpus yet."""
     count = joined = 0
-    for passage in extra_passages(path, limits, tally):
+    for passage in extra_passages(path, limits, tally, texts):
         count += 1
         if passage.id not in writer.known:
             joined += 1
@@ -234,17 +239,18 @@ def _nothing(name: str, tally: LossTally) -> NoPairsError:
     return NoPairsError(f"{name} holds no pairs that can be used.{why}")
 
 
-def extra_passages(path: Path, limits: ReadLimits, on_bad_row: OnBadRow) -> Iterator[Passage]:
+def extra_passages(
+    path: Path, limits: ReadLimits, on_bad_row: OnBadRow, texts: Texts
+) -> Iterator[Passage]:
     """The passages of a file: of its column `text`, `passage`, `document` …, or its only one.
 
     A column `title` joins in. In a .txt the passages are paragraphs, with blank lines between.
     """
-    texts = Texts(on_bad_row, limits.characters)
-
     def passage(row: Row) -> Passage:
         where, fields = row
         content = texts.text(fields, (text,), where)
-        return Passage(id_of("p", content), content, texts.label(fields, (title,), where).strip())
+        return Passage(id_of("p", content), content, texts.label(fields, (title,), where).strip(),
+                       where=where)
 
     if path.suffix.lower() == ".txt":
         text, title = "text", ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from corpus.columns import Columns
 from corpus.records import CorpusError
+from corpus.split import BY_PASSAGE, SPLIT_BY
 from corpus.text import shortened
 
 ABOUT = "about.json"
@@ -17,7 +18,7 @@ EXAMPLE_LENGTH = 300
 MOST_NOTES = 20
 NOTES = ("note", "encoding")
 """Kinds of what is said of the data as a whole."""
-FIXED = ("control_characters", "mojibake")
+FIXED = ("control_characters", "html", "mojibake")
 """Kinds of what was mended; the other kinds say what was left out."""
 
 
@@ -27,7 +28,7 @@ class Manifest:
 
     rows: those that could be read, whether they were used or left out (of BEIR: judgements used).
     pairs: a question with one of its answers. left_out, fixed: kind -> count and up to five
-    examples.
+    examples. split_by: how judgements without splits are cut when they are read.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Manifest:
     passages: int = 0
     notes: tuple[str, ...] = ()
     left_out: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    split_by: str = BY_PASSAGE
     fixed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -56,6 +58,8 @@ class Manifest:
         if value["schema"] != SCHEMA:
             raise ValueError(f"about.json of schema {value['schema']!r:.20}")
         columns = value["columns"] and Columns.from_json(value["columns"])
+        if value.get("split_by", BY_PASSAGE) not in SPLIT_BY:
+            raise ValueError(f"split_by of about.json is {value['split_by']!r:.20}")
         names = cls.__dataclass_fields__
         fields = {name: part for name, part in value.items() if name in names}
         return cls(**fields | {"columns": columns, "notes": tuple(value["notes"])})

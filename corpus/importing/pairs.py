@@ -157,7 +157,8 @@ def pair_reader(
         return columns, PairReader.of(columns, texts, labels)
     guess = source.guess()
     if source.names and not (guess and guess.certain) and not (source.free and each_by_itself):
-        raise no_columns(source.names, source.file, guess.notes if guess else ())
+        raise no_columns(source.names, source.file, guess.notes if guess else (),
+                         hopeless=guess is None and bool(first))
     columns = guess.columns if guess and guess.certain else None
     for note in guess.notes if guess else ():
         on_bad_row(Remark(note))
@@ -190,8 +191,13 @@ def _tell_of_scores(
                           "was not named as the score: every row counts as a pair."))
 
 
-def label_note(labels: Labels, first: Sequence[Mapping[str, Any]]) -> str:
-    """What the values of a label are taken to mean, and how often they stand there."""
+def label_note(
+    labels: Labels, first: Sequence[Mapping[str, Any]], whole: bool = False
+) -> str:
+    """What the values of a label are taken to mean, and how often they stand there.
+
+    whole: the first rows are all there are.
+    """
     values = [row.get(labels.column) for row in first if row.get(labels.column) is not None]
     kinds: dict[bool | None, list[str]] = {True: [], False: [], None: []}
     for value in values:
@@ -203,8 +209,9 @@ def label_note(labels: Labels, first: Sequence[Mapping[str, Any]]) -> str:
         (True, "is a pair"), (False, "is none, and its text becomes a hard negative of its "
                              "question"), (None, "is neither, and left out"))
             if kinds[verdict]]
-    return (f"“{shortened(labels.column, 40)}” says which rows are pairs. In the first "
-            f"{len(first):,} rows: {'; '.join(said)}.")
+    where = f"Of {len(first):,} rows" if whole else f"In the first {len(first):,} rows"
+    return (f"“{shortened(labels.column, 40)}” says which rows are pairs. {where}: "
+            f"{'; '.join(said)}.")
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """A first look at what somebody brings: its columns, a few rows, and what may be in them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -9,10 +9,11 @@ from typing import Any
 
 from corpus.beir import IDS, folder_files, judgements, noticed, qrels_files
 from corpus.columns import Columns, Guess
+from corpus.html_text import has_html
 from corpus.labels import Labels, labels_of
 from corpus.readers.csv import longest_cell
 from corpus.readers.jsonl import json_lines
-from corpus.readers.open import Source, opened
+from corpus.readers.open import FIRST_ROWS, Source, opened
 from corpus.readers.rows import USUAL, ReadLimits
 from corpus.records import SPLITS
 from corpus.text import shortened
@@ -21,6 +22,13 @@ from .manifest import LossTally
 from .pairs import label_note
 
 SHOWN_ROWS = 10
+COUNTED_ROWS = 20_000
+"""Rows that are counted at most, of data that is unfolded or that has labels."""
+ASIDE = ("no_answer",)
+"""Kinds of what is left out because the data says so, and is counted by itself."""
+HTML_NOTE = ("{count:,} of the first {texts:,} texts hold HTML, which a model reads as text: it "
+             "can be stripped (--strip-html).")
+EXAMPLE = '{"question": "How long is the warranty?", "answer": "Two years."}'
 SHOWN_TEXT = 300
 SHOWN_COLUMNS = 50
 SHOWN_FAULTS = 3
@@ -82,10 +90,13 @@ def look(
 
 def _at_table(source: Source, tally: LossTally) -> Look:
     guess = source.guess()
-    notes = [*tally.notes, *_faults(tally), *(guess.notes if guess else ())]
     labels = _labels(guess, source)
+    rows_seen, whole = _counted(source, bool(labels))
+    notes = [*tally.notes, *_faults(tally), *_left_out(tally), *(guess.notes if guess else ())]
     if labels:
-        notes.append(label_note(labels, [fields for _, fields in source.first]))
+        notes.append(label_note(labels, rows_seen, whole))
+    if guess:
+        notes += _spoiled(guess.columns, rows_seen[:FIRST_ROWS])
     if guess and not guess.certain:
         notes.append("The names of the columns do not say which holds the question and which the "
                      "answer: they are guessed from the texts. Confirm or change them.")
@@ -93,7 +104,7 @@ def _at_table(source: Source, tally: LossTally) -> Look:
         notes.append(f"“{shortened(guess.columns.score, 40)}” looks like a score: give the least "
                      "that makes a pair, or every row counts as one.")
     elif not guess and source.names:
-        notes.append("No two columns look like question and answer: name them.")
+        notes.append(_nothing_found(source))
     if not source.first:
         notes.append(f"{source.file} holds no rows.")
     rows = tuple(
@@ -102,8 +113,59 @@ def _at_table(source: Source, tally: LossTally) -> Look:
     )
     return Look(source.kind, shortened(source.name), source.format, source.encoding, source.names,
                 rows, guess.columns if guess else None, bool(guess and guess.certain),
-                tuple(notes), source.row_count,
+                tuple(notes), len(rows_seen) if whole else source.row_count,
                 hub=source.choices.as_json() if source.choices else None)
+
+
+def _counted(source: Source, labelled: bool) -> tuple[list[Mapping[str, Any]], bool]:
+    """The rows that the preview counts, and whether they are all.
+
+    More than the first are read of what was unfolded, or has labels, but not of the Hub; of those
+    no more than numbers and short texts is kept.
+    """
+    first = [fields for _, fields in source.first]
+    if source.choices or not (source.layouts or labelled):
+        return first, source.row_count == len(first)
+    rows = [*first, *({name: value for name, value in fields.items() if _is_short(value)}
+                      for _, fields in islice(source.rows, len(first), COUNTED_ROWS + 1))]
+    return rows[:COUNTED_ROWS], len(rows) <= COUNTED_ROWS
+
+
+def _is_short(value: object) -> bool:
+    return isinstance(value, int | float) or isinstance(value, str) and len(value) <= 40
+
+
+def _left_out(tally: LossTally) -> Iterator[str]:
+    """How many questions are left out because their own data says that they have no answer."""
+    for kind in ASIDE:
+        if count := tally.counts.get(kind):
+            said = "question is" if count == 1 else "questions are"
+            yield (f"{count:,} {said} left out, since the data has no answer to it, such as: "
+                   f"{tally.examples[kind][0]}")
+
+
+def _spoiled(columns: Columns, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What texts of questions and answers were spoiled by on their way here."""
+    texts = [shown for row in rows for name in (columns.anchor, columns.positive)
+             if isinstance(shown := row.get(name), str)]
+    if count := sum(map(has_html, texts)):
+        yield HTML_NOTE.format(count=count, texts=len(texts))
+
+
+def _nothing_found(source: Source) -> str:
+    """What to say where no two columns can be question and answer."""
+    found = ", ".join(f"“{shortened(name, 40)}” ({_held(source, name)})"
+                      for name in source.names[:8])
+    return ("No two columns look like question and answer, so it does not help to name them: it "
+            f"has {found}. Make a row of each question with what answers it: {EXAMPLE}")
+
+
+def _held(source: Source, name: str) -> str:
+    """What a column holds, in a word."""
+    values = [fields[name] for _, fields in source.first if fields.get(name) is not None]
+    kinds = {list: "lists", dict: "objects", bool: "true or false", int: "numbers",
+             float: "numbers", str: "text"}
+    return kinds.get(type(values[0]), "values") if values else "nothing"
 
 
 def _labels(guess: Guess | None, source: Source) -> Labels | None:
@@ -165,14 +227,18 @@ def _texts_of(
 
 def _faults(tally: LossTally) -> Iterator[str]:
     """What is wrong with the first rows."""
-    examples = [example for found in tally.of(fixed=False).values() for example in
-                found["examples"]]
+    examples = [example for kind, found in tally.of(fixed=False).items() if kind not in ASIDE
+                for example in found["examples"]]
     yield from examples[:SHOWN_FAULTS]
 
 
 def _shown(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, list) and value and all(
+            isinstance(item, str) or isinstance(item, Mapping) and "text" in item
+            for item in value):
+        value = " | ".join(map(_shown, value[:SHOWN_ROWS]))
     if isinstance(value, Mapping) and value.keys() == {"title", "text"}:
         value = f"{value['title']} — {value['text']}"
     if not isinstance(value, str):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from corpus.html_text import has_html, strip_html
 from corpus.records import CorpusError
 from corpus.text import shortened
 
@@ -18,6 +19,7 @@ from .rows import (
     OnBadRow,
     Remark,
     Row,
+    TagsStripped,
     TooLongError,
     refuse,
 )
@@ -37,12 +39,14 @@ class Texts:
     """Takes texts out of rows: without space around them and without marks nobody can see.
 
     on_bad_row is told of what was changed. characters: of one text; a longer one is a TooLongError.
-    fix_mojibake: put right what was in UTF-8 and was read as another encoding once.
+    fix_mojibake: put right what was in UTF-8 and was read as another encoding once. strip_html:
+    take tags out.
     """
 
     on_bad_row: OnBadRow = refuse
     characters: int = sys.maxsize
     fix_mojibake: bool = False
+    strip_html: bool = False
 
     def text(self, row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
         """The text under the first of some names that a row has."""
@@ -98,6 +102,9 @@ class Texts:
         if self.fix_mojibake and (fixed := without_mojibake(text)) != text:
             self.on_bad_row(MojibakeUndone(f"{where}: {shortened(text, 80)}"))
             text = fixed
+        if self.strip_html and has_html(text):
+            self.on_bad_row(TagsStripped(f"{where}: {shortened(text, 80)}"))
+            text = strip_html(text)
         if text.isprintable():
             return text
         if half := HALF.search(text):
@@ -171,6 +178,8 @@ def _first(row: Mapping[str, Any], names: Sequence[str], where: str) -> tuple[st
     for name in names:
         if (value := row.get(name)) is not None:
             return name, value
+    if empty := next((name for name in names if name in row), ""):
+        raise EmptyTextError(f"{where}: {empty} is empty (null): fill it in, or remove the row.")
     found = ", ".join(shortened(str(name)) for name in list(row)[:20]) or "no fields"
     raise CorpusError(f"{where} has no {' or '.join(names)}: it has {found:.300}.")
 

@@ -80,7 +80,7 @@ def json_rows(file: TextFile, on_bad_row: OnBadRow) -> JsonRows:
             return JsonRows("JSON", each(values, _object, on_bad_row))
         del text, value
         return JsonRows("JSON lines", rows_of_lines(file, on_bad_row))
-    found = document(value)
+    found = None if _known(value) else document(value)
     if found is None:
         raise _no_rows(value, file.path.name)
     if found.note:
@@ -162,9 +162,14 @@ def _items(text: str, start: int, name: str) -> Iterator[tuple[str, Any]]:
         raise _not_json(name, json.JSONDecodeError("Extra data", text, end))
 
 
+def _known(value: dict[str, Any]) -> str:
+    """What a well-known file without pairs is; empty for any other."""
+    return next((said for keys, said in NAMED if keys <= value.keys()), "")
+
+
 def _no_rows(value: dict[str, Any], name: str) -> CorpusError:
     """What to say of an object in which no rows can be seen."""
-    known = next((said for keys, said in NAMED if keys <= value.keys()), "")
+    known = _known(value)
     return CorpusError(
         f"{name} must hold a list of rows, not one object with "
         f"{', '.join(list(value)[:10]):.200}.{known} Write it as a list of pairs: {EXAMPLE}"

@@ -87,6 +87,12 @@ class NoPairError(Remark):
     kind = "no_pair"
 
 
+class TagsStripped(Remark):
+    """A text that had HTML tags, which were asked to be stripped."""
+
+    kind = "html"
+
+
 class MarksRemoved(Remark):
     """A text that had control characters, or marks that turn the direction of writing."""
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from retrieval import models as room
 from retrieval.models import EMBEDDED_SHA256, load_encoder
+from retrieval.prompts import published_prompts
 from support.model_hub import hub
 from support.samples import write_beir
 from support.services import ROOT
@@ -92,7 +92,7 @@ def test_the_ancestors_base_is_trained_by_id_and_revision_and_its_model_needs_no
     porsche, tmp_path, monkeypatch
 ):
     name, commit = ANCESTOR.split("@")
-    prompt = room.PRESCRIBED[name]["query"]
+    prompt = published_prompts([name])["query"]
     base = tiny_model(tmp_path / "base", pooling="cls", prompts={"query": prompt, "passage": ""})
     data = write_beir(porsche, tmp_path / "data", passages=20)
     more = ("--data", str(data), "--set", "truncate_dim=16", "--set", "batch_size=8",

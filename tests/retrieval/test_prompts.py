@@ -1,10 +1,10 @@
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from corpus.load import load_corpus
-from retrieval import models as room
 from retrieval.evaluation import evaluate, means
 from retrieval.index import build_index
 from retrieval.models import load_encoder, split_revision
@@ -70,10 +70,9 @@ def test_a_text_cut_shorter_is_another_vector_with_another_fingerprint(plain):
     assert encoder.cut_at(None) is encoder
 
 
-def test_the_prompt_that_authors_prescribe_is_known_where_a_model_stores_none(plain, monkeypatch):
-    name = "mixedbread-ai/mxbai-embed-large-v1"
-    monkeypatch.setitem(room.PRESCRIBED, str(plain), room.PRESCRIBED[name])
-    encoder = load_encoder(str(plain))
+def test_the_prompt_that_authors_prescribe_is_known_where_a_model_stores_none(plain, tmp_path):
+    folder = shutil.copytree(plain, tmp_path / "mxbai-embed-large-v1")
+    encoder = load_encoder(str(folder))
     assert encoder.prompts["query"].startswith("Represent this sentence for searching")
     assert encoder.model.prompts["query"] == encoder.prompts["query"]  # so it is saved, too
 

@@ -16,6 +16,8 @@ from train.run.spec import spec_of
 class HashingEncoder:
     """Bag of words, each word hashed to a direction of its own: similar texts share words."""
 
+    similarity = "cosine"
+
     def __init__(self, name: str = "hashing", dim: int = 64, salt: str = "") -> None:
         self.name, self._dim, self._salt = name, dim, salt
         self.fingerprint = f"{name}{salt}@{dim}"

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from corpus.records import Corpus
+from corpus.split import leaked_queries
 from retrieval.evaluation import Evidence, evaluate
 from retrieval.index import build_index
 from train.fit.card_facts import facts
@@ -35,16 +36,16 @@ def record_of(corpus: Corpus, base, tuned, **changes):
     judged = {side: {split: evaluate(build_index(encoder, corpus), corpus, split)
                      for split in ("dev", "test")}
               for side, encoder in (("base", base), ("tuned", tuned))}
-    metrics = {split: Evidence(split, len(corpus.passages), judged["base"][split],
-                               judged["tuned"][split]).as_json() for split in ("dev", "test")}
-    rows = [{"split": split, "query_id": query, "base": asdict(judged["base"][split][query]),
-             "tuned": asdict(judged["tuned"][split][query])}
-            for split in ("dev", "test") for query in judged["base"][split]]
+    sides = {split: Evidence(split, len(corpus.passages), judged["base"][split],
+                             judged["tuned"][split], leaked=leaked_queries(corpus, split))
+             for split in ("dev", "test")}
+    metrics = {split: side.as_json() for split, side in sides.items()}
+    rows = [row for side in sides.values() for row in side.as_rows()]
     record = {
         "schema": 1, "status": "done", "created": "2026-01-02T03:04:05+00:00", "owner": "visitor",
         "process": None, "error": None, "recipe": asdict(Recipe(epochs=2)), "seed": 42,
         "base_model": {"name": "owner/base", "revision": "a" * 40, "parameters": 22713216,
-                       "dim": 384, "max_seq_length": 256, "fingerprint": "b" * 64,
+                       "dim": 384, "full_dim": 384, "max_seq_length": 256, "fingerprint": "b" * 64,
                        "license": "apache-2.0", "language": ["en"], "similarity": "cosine",
                        "stored_prompts": {"query": "question: "},
                        "architecture": "SentenceTransformer(\n  (0): Transformer(...)\n)"},
@@ -60,6 +61,9 @@ def record_of(corpus: Corpus, base, tuned, **changes):
         "history": [{"epoch": 0, "step": 0, "ndcg@10": 0.5},
                     {"epoch": 1, "step": 3, "ndcg@10": 0.6125, "loss": 0.4321},
                     {"epoch": 2, "step": 6, "ndcg@10": 0.6098, "loss": 0.1234}],
+        "log": [{"step": 2, "loss": 0.5187}, {"step": 4, "loss": 0.2076}],
+        "optimizer": {"name": "AdamW", "betas": [0.9, 0.999], "eps": 1e-08},
+        "tandem": {"version": "0.1.0", "url": "https://example.org/tandem"}, "loads_with": "5.1",
     } | changes
     return json.loads(json.dumps(record)), rows
 

@@ -1,16 +1,17 @@
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import pytest
 
+from retrieval.models import PRESETS, preset_of
 from train.recipe import (
-    PRESETS,
     RECIPES,
+    RETIRED,
     RULES,
     Recipe,
     RecipeError,
     first_start_recipe,
     named_recipe,
-    preset_of,
+    retired_values,
 )
 
 
@@ -20,8 +21,8 @@ def test_seed_is_the_ancestors_to_the_letter():
     assert (seed.schedule, seed.warmup, seed.scale) == ("cosine", 0.1, 20.0)
     assert (seed.keep, seed.dropout, seed.batching) == ("last", None, "shuffled")
     assert seed.precision == "fp32"
-    assert (seed.negatives, seed.mask, seed.symmetric, seed.truncate_dim) == (0, False, False, None)
-    assert (seed.patience, seed.lora_rank, seed.mini_batch_size) == (None, None, None)
+    assert (seed.given_negatives, seed.mask, seed.symmetric) == (0, False, False)
+    assert (seed.patience, seed.truncate_dim, seed.mini_batch_size) == (None, None, None)
 
 
 def test_tandem_starts_from_what_measured_best():
@@ -45,10 +46,9 @@ def test_values_given_as_text_replace_hyperparameters():
     ("learning_rate", "inf", "above 0"), ("warmup", "-1", "from 0 to 0.9"),
     ("schedule", "stairs", "linear, cosine, constant"), ("dropout", "2", "from 0 to 0.9"),
     ("max_seq_length", "1", "from 8 to 8192"), ("keep", "worst", "best, last"),
-    ("patience", "0", "from 1 to 100"), ("negatives", "17", "from 0 to 16"),
-    ("negatives", "-1", "from 0 to 16"), ("negatives_margin", "1.1", "at most 1"),
+    ("patience", "0", "from 1 to 100"), ("given_negatives", "17", "from 0 to 16"),
+    ("given_negatives", "-1", "from 0 to 16"), ("memory", "11", "to 10"),
     ("mask", "maybe", "true or false"), ("symmetric", "2", "true or false"),
-    ("lora_rank", "0", "from 1 to 512"), ("lora_alpha", "0", "above 0"),
     ("mini_batch_size", "0", "from 1 to 4096"), ("batching", "sorted", "neighbours"),
 ])
 def test_a_bad_value_is_refused_with_the_allowed_range(key, value, allowed):
@@ -75,6 +75,22 @@ def test_a_bad_value_is_refused_however_it_is_given():
         Recipe(mask=1)  # as a record read from a file might hold it
 
 
+@pytest.mark.parametrize("key", RETIRED)
+def test_a_hyperparameter_that_is_gone_is_refused_with_a_sentence(key):
+    with pytest.raises(RecipeError, match=f"{key} cannot be set any more.*Leave it out"):
+        Recipe().with_values({key: "2"})
+
+
+def test_the_recipe_of_an_old_record_is_still_read():
+    old = asdict(named_recipe("tandem")) | {
+        "negatives": 0, "negatives_margin": 0.95, "lora_rank": None, "lora_alpha": 32.0}
+    assert Recipe.from_record(old) == named_recipe("tandem")
+    assert retired_values(old) == []
+    assert retired_values(old | {"lora_rank": 8, "negatives": 2}) == ["lora_rank=8", "negatives=2"]
+    with pytest.raises(RecipeError, match="no recipe of this Tandem"):
+        Recipe.from_record(old | {"invented": 1})
+
+
 def test_an_unknown_recipe_and_hyperparameter_are_refused_with_the_known_ones():
     with pytest.raises(RecipeError, match="seed"):
         named_recipe("best")
@@ -99,3 +115,10 @@ def test_the_ancestors_base_is_a_preset_to_the_letter():
 def test_a_preset_is_found_by_its_name_and_by_its_model():
     assert preset_of("minilm") is preset_of("sentence-transformers/all-MiniLM-L6-v2")
     assert preset_of("somebody/else") is None
+
+
+def test_a_hyperparameter_is_still_set_by_its_older_name():
+    assert Recipe().with_values({"memory": "0.5"}) == \
+        Recipe().with_values({"cross_batch_memory": "0.5"})
+    with pytest.raises(RecipeError, match="cross_batch_memory must be a weight from 0"):
+        Recipe().with_values({"memory": "a lot"})

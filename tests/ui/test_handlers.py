@@ -52,7 +52,8 @@ def page(services, token=BEN):
 
 def form(data, engine="auto", seed=42, **texts):
     names = [name for name, _, _ in RULES]
-    return [data, "tandem", "", engine, None, seed, *(texts.get(name, "") for name in names)]
+    typed = (texts.get(name, "") for name in names)
+    return [data, "tandem", "", engine, None, seed, "", "", *typed]
 
 
 # --- the run that is watched
@@ -141,6 +142,8 @@ def test_a_recipe_has_a_box_for_every_rule_and_its_own_values_are_shown():
     for name, value in values.items():
         assert RECIPES["seed"].with_values({name: value}) == RECIPES["seed"], name
     assert {value for _, value in recipe_form.recipe_choices()} == set(RECIPES)
+    assert all(name in label for label, name in recipe_form.recipe_choices())
+    assert "Thorough (tandem)" in {label for label, _ in recipe_form.recipe_choices()}
 
 
 def test_what_was_typed_is_kept_and_what_was_not_is_left_to_the_recipe():
@@ -271,3 +274,11 @@ def test_a_program_is_refused_in_a_sentence_and_nothing_of_it_is_kept(check, ser
     with pytest.raises(gr.Error, match="row 3 holds 7,000,000 rows"):
         check(of_ben(), "porsche", sent("anchor,positive\nREFUSE,x\n", "a.csv"))
     assert {path.name[:4] for path in services.settings.uploads.iterdir()} == {"raw-"}
+
+
+def test_a_prompt_is_the_models_own_where_nothing_is_typed_and_none_where_that_is_said():
+    values = form("porsche")
+    values[6:8] = ["query: ", " none "]
+    asked = finetune._asked(tuple(values))
+    assert (asked.query_prompt, asked.passage_prompt) == ("query: ", "")
+    assert finetune._asked(tuple(form("porsche"))).query_prompt is None

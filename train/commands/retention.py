@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from retrieval.metrics import PRIMARY
 from retrieval.models import load_encoder
 from retrieval.retention import retention
 from train.run.lock import held
-from train.run.record import USABLE, Run, RunError
+from train.run.parts import RecordedRecipe
+from train.run.record import Run, RunError, RunRecord
 from train.settings import Settings
 
 log = logging.getLogger("train")
@@ -37,8 +37,8 @@ def measure_retention(run: Run, cache: Path | None) -> dict[str, Any]:
     RunError when the run has no model; ModelError when its base cannot be had.
     """
     record = run.record()
-    if record["status"] not in USABLE or not run.has_model:
-        raise RunError(f"{run.folder} is {record['status']} and holds no model to measure.")
+    if not record.is_usable or not run.has_model:
+        raise RunError(f"{run.folder} is {record.status} and holds no model to measure.")
     tuned = load_encoder(str(run.model))
     last = {"side": ""}
 
@@ -54,14 +54,13 @@ def measure_retention(run: Run, cache: Path | None) -> dict[str, Any]:
     return found
 
 
-def base_of(record: Mapping[str, Any]) -> SentenceTransformerEncoder:
+def base_of(record: RunRecord) -> SentenceTransformerEncoder:
     """The base model of a run as it was measured there: tokens, prompts, dimensions.
 
     A visitor's run may name any model: it is asked for in nobody's name.
     """
-    base, recipe = record["base_model"], record["recipe"]
-    token = None if record.get("owner") is None else False
-    encoder = load_encoder(base["name"], base.get("revision"), token=token)
-    prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
-    return encoder.cut_at(recipe.get("max_seq_length")).with_prompts(prompted).at(
-        recipe.get("truncate_dim"))
+    base, recipe = record.base_model, record.recipe or RecordedRecipe()
+    token = None if record.owner is None else False
+    encoder = load_encoder(base.name, base.revision, token=token, prompts=base.prompts)
+    return encoder.cut_at(recipe.max_seq_length).with_prompts(record.base_is_prompted).at(
+        recipe.truncate_dim)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from train.engines import EngineError
 from train.run.lock import holder
-from train.run.record import ACTIVE, Run, RunError, mark_interrupted
+from train.run.record import Run, RunError, mark_interrupted
 from train.run.spec import RunSpec, spec_of
+from train.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 NICENESS = 19
@@ -21,7 +22,10 @@ NICENESS = 19
 
 @dataclass
 class LocalEngine:
-    """Starts `python -m train.launch` and asks it to stop; the run directory tells the rest."""
+    """Trains runs in processes of their own (`train.commands.launch`), and asks them to stop.
+
+    The run directory tells the rest.
+    """
 
     home: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -37,7 +41,7 @@ class LocalEngine:
         """Start a queued run or resume one that ended early; returns at once. EngineError."""
         try:
             request = spec_of(run)
-            status = run.record()["status"]
+            status = run.record().status
         except RunError as error:
             raise EngineError(str(error)) from None
         if status in ("running", "done"):
@@ -46,7 +50,7 @@ class LocalEngine:
             run.update(status="queued", error=None)
         with (run.folder / "process.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "train.launch", str(run.folder.resolve())],
+                [sys.executable, "-m", "train.commands.launch", str(run.folder.resolve())],
                 cwd=ROOT,
                 env=environment(request, token) | {
                     "TANDEM_HOME": str(self.home.resolve()),
@@ -65,9 +69,9 @@ class LocalEngine:
     def stop(self, run: Run, token: str | None = None) -> bool:
         """Ask a run to stop and keep its best checkpoint; False if it is not running here."""
         child, record = self.children.get(run.id), run.record()
-        if record["status"] not in ACTIVE or mark_interrupted(run):
+        if not record.is_active or mark_interrupted(run):
             return False
-        pid = (record.get("process") or {}).get("pid")
+        pid = record.process.pid if record.process else None
         if pid is None and child is not None and child.poll() is None:
             pid = child.pid
         if pid is None:
@@ -97,7 +101,7 @@ class LocalEngine:
         if run.folder.exists() and holder(run) is not None:
             return  # another process had the run before this one, and has it still
         with contextlib.suppress(RunError):  # the run may have been deleted meanwhile
-            recorded = run.record()["status"]
+            recorded = run.record().status
             if recorded == "queued" and run.id in self.asked:
                 run.update(status="stopped", error="It was stopped before it began.")
             elif recorded == "queued" and not self.abandoned:
@@ -106,6 +110,11 @@ class LocalEngine:
             elif recorded == "running":
                 run.update(status="interrupted", process=None, error="Its process ended early "
                            f"({_reason(status)}). It can be resumed.")
+
+
+def engine_from(settings: Settings) -> LocalEngine:
+    """The engine of this machine, for the register."""
+    return LocalEngine(settings.home)
 
 
 def environment(request: RunSpec, token: str | None) -> dict[str, str]:

@@ -28,8 +28,10 @@ from train.fit.checkpoints import Checkpoints
 from train.fit.runner import RunLimits, carry_out
 from train.fit.stopping import Stop
 from train.run.lock import held
-from train.run.record import ACTIVE, Run, RunError, now, this_process
+from train.run.process import this_process
+from train.run.record import Run, RunError, now
 from train.run.spec import spec_of
+from train.settings import Settings
 
 STOP_FILE = "stop"
 LEFT_OVER = 0.2
@@ -74,7 +76,7 @@ def train_piece(
     with held(run), asking_as(request.owner, token):
         carry_out(run, request, resume=True, stop=stop,
                   cache=Path(cache) if cache else None, limits=limits, tell=listen)
-    return str(run.record()["status"])
+    return run.record().status
 
 
 @contextlib.contextmanager
@@ -141,7 +143,7 @@ class ZeroGpuEngine:
             spec_of(run)
         except RunError as error:
             raise EngineError(str(error)) from None
-        if run.record()["status"] != "running" and (last := self._threads.get(run.id)):
+        if run.record().status != "running" and (last := self._threads.get(run.id)):
             last.join(ENDS_WITHIN)  # it has written how the run ended, and is about to go
         if self._is_alive(run):
             raise EngineError(f"The run {run.id} is running: there is nothing to start.")
@@ -156,14 +158,14 @@ class ZeroGpuEngine:
     def stop(self, run: Run, token: str | None = None) -> bool:
         """Ask a run to stop and keep its best checkpoint; False if it is not running."""
         self.look(run)
-        if run.record()["status"] not in ACTIVE or not self._is_alive(run):
+        if not run.record().is_active or not self._is_alive(run):
             return False
         (run.folder / STOP_FILE).touch()
         return True
 
     def look(self, run: Run) -> None:
         """Mark a run as interrupted if the thread that called its pieces is gone."""
-        if run.record()["status"] == "running" and not self._is_alive(run):
+        if run.record().status == "running" and not self._is_alive(run):
             self._interrupt(run, "Tandem was ended before the run was. It can be resumed.")
 
     def abandon(self) -> None:
@@ -192,7 +194,7 @@ class ZeroGpuEngine:
             if problem := self._call(run, seconds, token):
                 self._interrupt(run, problem)
                 return
-            if run.record()["status"] != "running":
+            if run.record().status != "running":
                 return
             run.update(process=this_process())  # the worker's is gone, and the run is not
             after = _progress(run)
@@ -216,7 +218,7 @@ class ZeroGpuEngine:
                 visit.copy().run(self._piece, *arguments)
                 return None
             except Exception as error:
-                if run.record()["status"] not in ACTIVE:
+                if not run.record().is_active:
                     return None  # the worker has said why itself
                 if not is_expired(error):
                     return in_words(error)
@@ -229,6 +231,16 @@ class ZeroGpuEngine:
     def _interrupt(self, run: Run, problem: str) -> None:
         run.append({"type": "log", "text": problem})
         run.update(status="interrupted", error=problem, process=None, finished=now())
+
+
+def engine_from(settings: Settings) -> ZeroGpuEngine | None:
+    """The engine of ZeroGPU, for the register; None where there is none."""
+    if not settings.zero_gpu:
+        return None
+    import spaces  # the platform brings it along
+
+    limits = RunLimits(settings.max_pairs, settings.max_minutes)
+    return ZeroGpuEngine(spaces.GPU, settings.cache, limits)
 
 
 def is_expired(error: Exception) -> bool:

@@ -1,12 +1,15 @@
-"""Which pairs share a step: the other passages of a batch are each query's negatives."""
+"""Which pairs and passages share a training step.
+
+The other passages of a batch are each query's negatives.
+"""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus.records import Pair
+from corpus.records import Corpus, Pair
 from retrieval.encoder import Vectors
 
 POOL = 16
@@ -23,14 +26,14 @@ def epoch_batches(
     seed: int,
     vectors: Vectors | None = None,
 ) -> list[list[Pair]]:
-    """One epoch's batches, in a random order that depends on `seed` alone.
+    """One epoch's batches of pairs, in random order.
 
-    A passage that answers two queries of a batch would be a false negative of one of them, so
-    such pairs are kept apart. batching: `shuffled`, `like_length` (little padding), or
-    `neighbours` (pairs that the base finds alike, so that a batch's own passages are hard
-    negatives). relevant: query id -> ids of the passages that answer it. vectors: for
-    `neighbours`, the base model's vector of each pair's passage, (pairs, dim) float32; ValueError
-    without them.
+    The order depends on `seed` alone. A passage that answers two queries of a batch would be a
+    false negative of one of them, so such pairs are kept apart. batching: `shuffled`, `like_length`
+    (little padding), or `neighbours` (pairs that the base finds alike, so that a batch's own
+    passages are hard negatives). relevant: query id -> ids of the passages that answer it. vectors:
+    for `neighbours`, the base model's vector of each pair's passage, (pairs, dim) float32;
+    ValueError without them.
     """
     rng = random.Random(seed)
     if batching == "neighbours":
@@ -54,6 +57,24 @@ def epoch_batches(
     batches = _apart(order, batch_size, {query: set(ids) for query, ids in relevant.items()})
     rng.shuffle(batches)
     return batches
+
+
+def given(corpus: Corpus, held_out: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+    """Hard negatives that the training data gives, by query id.
+
+    In a fixed order. held_out: ids that are never taken, such as the answers of dev and test, which
+    nothing may be learned of.
+    """
+    never = set(held_out)
+    return {
+        query: found for query, judged in corpus.negatives("train").items()
+        if (found := tuple(passage for passage in sorted(judged) if passage not in never))
+    }
+
+
+def drawn(found: tuple[str, ...], most: int, seed: str) -> tuple[str, ...]:
+    """Draw at most so many passages, the same by seed."""
+    return found if len(found) <= most else tuple(random.Random(seed).sample(found, most))
 
 
 def _apart(

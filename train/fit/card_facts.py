@@ -1,15 +1,23 @@
 """What a run records for its card about its data and its base model: lengths, samples, licence."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from corpus.records import SPLITS, Corpus, Pair
+from corpus.split import leaked_queries
+from train.run.record import of_kind, still_true
+
+from .model import full_dim
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from torch.optim import Optimizer
 
 SAMPLES = 3
+LOGGED = 20
+"""Rows of the training log that a card shows, beside those of the evaluations."""
 WIDGETS = 5
 WIDGET_PASSAGES = 3
 LONGEST = 1_000
@@ -24,14 +32,15 @@ def facts(corpus: Corpus, tokenizer: Any = None) -> dict[str, Any]:
 
     tokenizer: the base model's, None where there is none; then only characters are counted.
     `statistics`: per split, min, mean and max length of anchors and positives. `samples`: the first
-    pairs of the train split. `widget`: questions of the test split, each with an answer and two
-    other passages; nothing in it was trained on.
+    pairs of the train and of the dev split. `widget`: questions of the test split that no other
+    split gives away, each with an answer and two other passages.
     """
     count = _counter(tokenizer) if tokenizer is not None else None
     return {
         "statistics": {split: _statistics(pairs, count)
                        for split in SPLITS if (pairs := corpus.pairs(split))},
-        "samples": [_pair(pair) for pair in corpus.pairs("train")[:SAMPLES]],
+        "samples": [_pair(pair) | {"split": split} for split in ("train", "dev")
+                    for pair in corpus.pairs(split)[:SAMPLES]],
         "widget": _widget(corpus),
     }
 
@@ -50,6 +59,7 @@ def base_facts(model: "SentenceTransformer") -> dict[str, Any]:
         data = {}
     language = data.get("language") or []
     return {
+        "full_dim": full_dim(model),
         "architecture": str(model),
         "similarity": str(model.similarity_fn_name or "cosine"),
         "stored_prompts": {name: text for name, text in model.prompts.items() if text},
@@ -58,11 +68,30 @@ def base_facts(model: "SentenceTransformer") -> dict[str, Any]:
     }
 
 
+def optimizer_facts(optimizer: "Optimizer") -> dict[str, Any]:
+    """What the card says of an optimiser, beside what the recipe says of it."""
+    group = optimizer.param_groups[0]
+    return {"name": type(optimizer).__name__, "betas": list(group.get("betas", ())),
+            "eps": group.get("eps")}
+
+
+def loss_log(events: list[dict[str, Any]]) -> list[dict[str, float]]:
+    """The training loss by step from a run's events, as means of at most `LOGGED` stretches."""
+    points = [(event["step"], event["loss"]) for event in of_kind(still_true(events), "loss")]
+    every = max(1, math.ceil(len(points) / LOGGED))
+    stretches = [points[start : start + every] for start in range(0, len(points), every)]
+    return [{"step": stretch[-1][0], "loss": sum(loss for _, loss in stretch) / len(stretch)}
+            for stretch in stretches]
+
+
 def _counter(tokenizer: Any) -> Counter:
     def count(texts: Sequence[str]) -> list[int]:
         counts: list[int] = []
         for start in range(0, len(texts), BATCH):
             batch = list(texts[start : start + BATCH])
+            if hasattr(tokenizer, "encode_batch"):  # of the package tokenizers: static embeddings
+                counts += [len(row.ids) for row in tokenizer.encode_batch(batch)]
+                continue
             ids = tokenizer(batch, truncation=False, padding=False, verbose=False)["input_ids"]
             counts += [len(row) for row in ids]
         return counts
@@ -99,7 +128,9 @@ def _pair(pair: Pair) -> dict[str, str]:
 
 
 def _widget(corpus: Corpus) -> list[dict[str, Any]]:
-    pairs = list({pair.query.id: pair for pair in corpus.pairs("test")}.values())
+    leaked = leaked_queries(corpus, "test")
+    pairs = list({pair.query.id: pair for pair in corpus.pairs("test")
+                  if pair.query.id not in leaked}.values())
     passages = list({pair.passage.id: pair.passage for pair in pairs}.values())
     step = max(1, len(pairs) // WIDGETS)
     examples: list[dict[str, Any]] = []

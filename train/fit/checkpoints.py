@@ -1,4 +1,4 @@
-"""What a run keeps while it trains: the state to go on from, and the best checkpoint so far.
+"""Checkpoints of a run: its training state, its best model.
 
 Each is written beside and renamed, so that there is always a whole one; at most these two.
 """
@@ -40,7 +40,7 @@ class Checkpoints:
         self._took = 0.0
 
     def open(self, resume: bool) -> None:
-        """Make room for them; without `resume`, what an earlier run left is removed."""
+        """Make the folder; remove old checkpoints unless resuming."""
         if not resume:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(exist_ok=True)
@@ -48,7 +48,7 @@ class Checkpoints:
         (self.folder / "room.part").write_bytes(b"\0" * ROOM)
 
     def remove_parts(self) -> None:
-        """Remove what was being written when a process ended, and the room set aside."""
+        """Remove half-written checkpoints, and the room set aside."""
         for part in self.folder.glob("*.part"):
             if part.is_dir():
                 shutil.rmtree(part, ignore_errors=True)
@@ -69,7 +69,7 @@ class Checkpoints:
         return time.monotonic() - self._kept >= max(EVERY, self._took / MOST)
 
     def keep_state(self, loop: "Loop", **extra: Any) -> None:
-        """Keep all that it takes to go on from here; OSError if the disk is full."""
+        """Keep the training state; OSError on a full disk."""
         start = time.monotonic()
         # Weights and the two moments of the optimiser; the old state is there until the new is.
         check_room(self.folder, 3 * sum(4 * weight.numel() for weight in loop.trained.values()))
@@ -78,7 +78,7 @@ class Checkpoints:
         self._took = self._kept - start
 
     def keep_best(self, encoder: SentenceTransformerEncoder, vectors: Vectors) -> None:
-        """Keep a model as the best so far, with the vectors of the corpus it has just made."""
+        """Keep a model as the best checkpoint, with its vectors."""
         model = encoder.model
         check_room(self.folder, vectors.nbytes + 4 * sum(w.numel() for w in model.parameters()))
         beside = self.best.with_suffix(".part")
@@ -91,12 +91,15 @@ class Checkpoints:
         beside.rename(self.best)
 
     def best_vectors(self) -> Vectors:
-        """The corpus as the best checkpoint encoded it: (passages, dim)."""
+        """The corpus' vectors of the best checkpoint: (passages, dim)."""
         vectors: Vectors = np.load(self.best / "vectors.npy", allow_pickle=False)
         return vectors
 
     def best_as(self, model: Path) -> None:
-        """Put the best checkpoint where the result belongs; it stays here as well, for resuming."""
+        """Link the best checkpoint as the run's model.
+
+        It stays here as well, for resuming.
+        """
         beside = model.with_suffix(".part")
         for leftover in (beside, model):
             shutil.rmtree(leftover, ignore_errors=True)

@@ -1,4 +1,7 @@
-"""The processes that train one model together: one a GPU, or a single one."""
+"""Processes that train one model together, one a GPU.
+
+They are a group of accelerate's (`PartialState`); a run in one process loads none of it.
+"""
 
 import os
 import threading
@@ -7,7 +10,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from corpus.records import Corpus
+from retrieval.encoder import SentenceTransformerEncoder
+from train.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +30,7 @@ T = TypeVar("T")
 
 
 class TeamError(ValueError):
-    """Another process of the team failed: the message is what it said."""
+    """Another training process failed: the message is its sentence."""
 
 
 class TeamGoneError(TeamError):
@@ -31,7 +39,10 @@ class TeamGoneError(TeamError):
 
 @dataclass(frozen=True)
 class Team:
-    """This process among those that train together; each must call the same methods in turn."""
+    """This process among those that train together.
+
+    Each must call the same methods in turn.
+    """
 
     rank: int = 0
     size: int = 1
@@ -47,29 +58,35 @@ class Team:
         return range(count * rank // self.size, count * (rank + 1) // self.size)
 
     def gather(self, rows: "Tensor", count: int) -> "Tensor":
-        """All processes' rows, (count, dim), in order; `rows` are those of `share(count)`."""
+        """Gather all processes' rows of vectors: (count, dim).
+
+        In order; `rows` are those of `share(count)`.
+        """
         if self.size == 1:
             return rows
         import torch
+        from accelerate.utils import gather
 
         longest = -(-count // self.size)
         mine = rows.new_zeros(longest, *rows.shape[1:])
         mine[: len(rows)] = rows
-        parts = [torch.empty_like(mine) for _ in range(self.size)]
         with _reaching_all():
-            torch.distributed.all_gather(parts, mine)
+            parts = gather(mine).split(longest)
         return torch.cat([part[: len(self.share(count, r))] for r, part in enumerate(parts)])
 
     def add(self, tensors: Iterable["Tensor"]) -> None:
-        """Replace each tensor by the sum over all processes, many small ones at a time."""
+        """Replace each tensor by its sum over all processes.
+
+        Many small ones go at a time.
+        """
         if self.size == 1:
             return
         import torch
+        from accelerate.utils import reduce
 
         for bucket in _buckets(tensors):
-            flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
             with _reaching_all():
-                torch.distributed.all_reduce(flat)
+                flat = reduce(torch.cat([tensor.reshape(-1) for tensor in bucket]), "sum")
             sums = torch.split(flat, [tensor.numel() for tensor in bucket])
             for tensor, added in zip(bucket, sums, strict=True):
                 tensor.copy_(added.view_as(tensor))
@@ -79,26 +96,24 @@ class Team:
         if self.size == 1:
             return flag
         import torch
+        from accelerate.utils import reduce
 
-        found = torch.tensor([int(flag)])
         with _reaching_all():
-            torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
-        return bool(found.item())
+            return bool(reduce(torch.tensor([int(flag)]), "max").item())
 
     def from_main(self, value: T) -> T:
-        """What the main process has; the others' value does not matter."""
+        """Broadcast a value of the main process to all."""
         if self.size == 1:
             return value
-        import torch
+        from accelerate.utils import broadcast_object_list
 
-        box = [value]
         with _reaching_all():
-            torch.distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
+            box: list[T] = broadcast_object_list([value])
         return box[0]
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What fails inside in one process fails in all, at the end of the block.
+        """Fail in all processes where the block failed in one.
 
         No process must wait for another inside. Raises TeamError where another one failed.
         """
@@ -113,35 +128,72 @@ class Team:
         raise failed or TeamError(next(filter(None, said)))
 
     def leave(self) -> None:
-        """Go; where the main process goes first, what the others wait for from it is nothing."""
+        """Leave the process group.
+
+        Where the main process goes first, what the others wait for from it is None.
+        """
         if self.size == 1:
             return
-        import torch
+        from accelerate import PartialState
 
         with suppress(Exception):  # the others may have gone already
             if self.is_main:
                 self.from_main(None)
         with suppress(Exception):
-            torch.distributed.destroy_process_group()
+            PartialState().destroy_process_group()
 
     def _all(self, said: str | None) -> list[str | None]:
-        heard = [said] * self.size
-        if self.size > 1:
-            import torch
+        if self.size == 1:
+            return [said]
+        from accelerate.utils import gather_object
 
-            with _reaching_all():
-                torch.distributed.all_gather_object(heard, said)
+        with _reaching_all():
+            heard: list[str | None] = gather_object([said])
         return heard
 
 
+@dataclass(frozen=True)
+class Order:
+    """What the main process tells the others to train.
+
+    prompts, default_prompt: those it trains with. state: where to go on from, None to begin.
+    """
+
+    base: str
+    revision: str | None
+    recipe: Recipe
+    corpus: Corpus
+    seed: int
+    max_seq_length: int | None
+    prompts: dict[str, str | None]
+    default_prompt: str | None
+    state: Path | None
+
+    def give(self, team: Team) -> None:
+        """Send the order to all processes; wait for them."""
+        team.from_main(self)
+        with team.together():
+            pass
+
+
+def order_for(
+    encoder: SentenceTransformerEncoder, recipe: Recipe, corpus: Corpus, seed: int,
+    state: Path | None,
+) -> Order:
+    """The order to train the main process' model."""
+    model = encoder.model
+    longest = model.max_seq_length if model.transformers_model is not None else None
+    return Order(encoder.name, encoder.revision, recipe, corpus, seed, longest,
+                 dict(model.prompts), model.default_prompt_name, state)
+
+
 def join_team() -> Team:
-    """The team this process was started in (`accelerate launch`), or a team of one.
+    """Join the processes of `accelerate launch`, or train alone.
 
     Each process gets the GPU that is its own where there are GPUs, and ends when the launcher does:
     one that waits for others on a GPU would wait for ever.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Team()
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     import torch
@@ -149,14 +201,12 @@ def join_team() -> Team:
     # What is imported with a group there, by an optimiser say, keeps it as the default of its
     # parameters: `leave` would not end it, and its threads can abort a process that exits.
     import torch.distributed.nn.functional
+    from accelerate import PartialState
 
-    if not torch.distributed.is_initialized():
-        backend = "gloo"
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-            backend = "cpu:gloo,cuda:nccl"
-        torch.distributed.init_process_group(backend, timeout=PATIENCE)
-    return Team(torch.distributed.get_rank(), size)
+    # Vectors and gradients go by NCCL where there are GPUs, words and flags by gloo.
+    group = {"backend": "cpu:gloo,cuda:nccl"} if torch.cuda.is_available() else {"cpu": True}
+    state = PartialState(timeout=PATIENCE, **group)
+    return Team(state.process_index, state.num_processes)
 
 
 @contextmanager

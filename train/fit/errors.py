@@ -1,4 +1,4 @@
-"""What can go wrong in mid-run, said for a person: which, where, what to do."""
+"""Errors of a training run as sentences for a person."""
 
 import errno
 import shutil
@@ -28,13 +28,13 @@ def sentence(error: Exception, run: Run, recipe: Recipe) -> str:
 
 
 def foreseen(error: Exception, run: Run) -> bool:
-    """Whether the sentence says all there is to say, so that nobody needs the trace."""
+    """Whether an error's sentence does without its trace."""
     return (isinstance(error, ValueError | OSError) or is_disk_full(error, run)
             or is_out_of_memory(error))
 
 
 def is_disk_full(error: Exception, run: Run) -> bool:
-    """Whether an error means that a file could not be written for want of room.
+    """Whether an error means that the disk is full.
 
     Libraries that write in compiled code raise what they like; then the disk itself is asked.
     """
@@ -52,7 +52,10 @@ def is_disk_full(error: Exception, run: Run) -> bool:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error means that the memory of the GPU or of the machine ran out."""
+    """Whether an error means that memory ran out.
+
+    That of the GPU, or of the machine.
+    """
     for cause in _causes(error):
         text = str(cause).lower()
         if isinstance(cause, MemoryError) or type(cause).__name__ == "OutOfMemoryError":

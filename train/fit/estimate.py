@@ -1,8 +1,11 @@
-"""What a run will take, before it starts: counted, timed by a few real steps, given as a range."""
+"""What a training run will take, before it starts.
+
+Counted, timed by a few real steps, given as a range.
+"""
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +13,7 @@ from corpus.records import Corpus
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.models import load_encoder
 from train.recipe import Recipe
+from train.run.record import RunRecord
 
 from .batches import epoch_batches
 from .fit import check_trainable
@@ -43,8 +47,8 @@ Range = tuple[float, float]
 class Work:
     """What a run will do, counted.
 
-    encoded: passages over all measurings, and queries where hard negatives are mined. heavier:
-    how much more a step has to encode than its pairs, at least and at most.
+    encoded: passages over all measurings. heavier: how much more a step has to encode than its
+    pairs, at least and at most.
     """
 
     pairs: int
@@ -57,7 +61,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds a step, and seconds a text when measuring: each at least and at most."""
+    """Seconds a training step and an encoded text take.
+
+    Each at least and at most.
+    """
 
     step: Range
     encode: Range
@@ -67,24 +74,23 @@ def work_of(recipe: Recipe, corpus: Corpus, seed: int) -> Work:
     """Count what a recipe does with a corpus; nothing is loaded."""
     pairs = corpus.pairs("train")
     steps = sum(len(batches) for batches in _epochs(recipe, corpus, seed))
-    mined = len(pairs) if recipe.negatives or recipe.batching == "neighbours" else 0
     passages, negatives = len(corpus.passages), _negatives(recipe, corpus)
     return Work(
         pairs=len(pairs),
         passages=passages,
         steps=steps,
         batch=recipe.batch_size,
-        encoded=passages * (recipe.epochs + 1) + mined,
+        encoded=passages * (recipe.epochs + 1),
         # Negatives are passages: as long as a pair's, or, beside short queries, all there is.
         heavier=(1 + negatives / 2, 1.0 + negatives),
     )
 
 
 def _negatives(recipe: Recipe, corpus: Corpus) -> float:
-    """Hard negatives of a pair, on average: mined, and given by the data."""
+    """Hard negatives of a pair that the data gives, on average."""
     known, pairs = corpus.negatives("train"), corpus.pairs("train")
     given = sum(min(recipe.given_negatives, len(known.get(pair.query.id, ()))) for pair in pairs)
-    return recipe.negatives + given / max(1, len(pairs))
+    return given / max(1, len(pairs))
 
 
 def seconds(work: Work, speed: Speed, start: Range = START) -> Range:
@@ -98,19 +104,21 @@ def seconds(work: Work, speed: Speed, start: Range = START) -> Range:
 
 
 def earlier_speed(
-    records: Iterable[Mapping[str, Any]], base: str, revision: str | None, recipe: Recipe
+    records: Iterable[RunRecord], base: str, revision: str | None, recipe: Recipe
 ) -> Speed | None:
-    """The speed of the first of some records with this base on this machine; None if none is."""
+    """The speed of an earlier run with this base here.
+
+    The first of some records that fits; None if none does.
+    """
     for record in records:
-        known, model = record.get("speed") or {}, record.get("base_model") or {}
-        trained = record.get("recipe") or {}
-        if (model.get("name") == base and revision in (None, model.get("revision"))
-                and (record.get("engine") or {}).get("name") == "local"
-                and trained.get("max_seq_length") == recipe.max_seq_length
-                and known.get("examples_per_second") and known.get("passages_per_second")):
-            step = recipe.batch_size / known["examples_per_second"]
-            step /= 1 + (trained.get("negatives") or 0) / 2
-            return Speed(_around(step, EARLIER), _around(1 / known["passages_per_second"], EARLIER))
+        known, model, trained = record.speed, record.base_model, record.recipe
+        if (trained and model.name == base and revision in (None, model.revision)
+                and record.engine_name == "local"
+                and trained.max_seq_length == recipe.max_seq_length
+                and known.examples_per_second and known.passages_per_second):
+            step = recipe.batch_size / known.examples_per_second
+            step /= 1 + (trained.negatives or 0) / 2
+            return Speed(_around(step, EARLIER), _around(1 / known.passages_per_second, EARLIER))
     return None
 
 
@@ -131,9 +139,10 @@ def estimate_from(work: Work, speed: Speed, **more: Any) -> dict[str, Any]:
 def estimate(
     recipe: Recipe, corpus: Corpus, base: str, revision: str | None = None, seed: int = 42
 ) -> dict[str, Any]:
-    """Load the base and time a few steps on real batches; takes some seconds, writes nothing.
+    """Estimate a run by a few steps on real batches.
 
-    Raises CorpusError, ModelError or TrainingError, as the run itself would.
+    Loads the base, takes some seconds, writes nothing. Raises CorpusError, ModelError or
+    TrainingError, as the run itself would.
     """
     check_trainable(corpus)
     began = time.monotonic()
@@ -142,8 +151,9 @@ def estimate(
     check_fits(encoder.model, recipe)
     encoder = encoder.at(recipe.truncate_dim).cut_at(recipe.max_seq_length)
     encode = _timed_encoding(encoder, corpus)
-    # What a step takes does not depend on which passages meet in it; that is not mined here.
-    plain = replace(recipe, negatives=0, memory=0.0, given_negatives=0, batching=_plain(recipe))
+    # What a step takes does not depend on which passages meet in it.
+    plain = replace(recipe, cross_batch_memory=0.0, given_negatives=0,
+                    batching=_plain(recipe))
     loop = Loop(encoder.model, plain, corpus, seed)
     step = _timed_steps(loop, next(_epochs(plain, corpus, seed)))
     return estimate_from(
@@ -157,7 +167,10 @@ def estimate(
 
 
 def spread(rounds: Sequence[Sequence[float]]) -> Range:
-    """The mean of a step, at least and at most, from rounds that each timed the same steps."""
+    """The mean seconds of a step, from rounds of them.
+
+    At least and at most; each round timed the same steps.
+    """
     whole = [sum(times) / len(times) for times in rounds if len(times) == len(rounds[0])]
     low, high = MANY if len(whole) > 1 else FEW
     return low * min(whole), high * max(whole)

@@ -1,4 +1,4 @@
-"""One run from start to end: baseline, training, the best checkpoint, the test split once."""
+"""A training run from baseline to the test split."""
 
 import time
 from collections.abc import Generator, Iterator
@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from corpus.records import SPLITS, Corpus, CorpusError
+from corpus.records import Corpus, CorpusError
+from corpus.split import untrainable
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.evaluation import Judged, means
 from retrieval.index import Index
 from retrieval.metrics import PRIMARY
-from retrieval.models import load_encoder
+from retrieval.models import AskedPrompts, load_encoder, probe
 from retrieval.prompts import Side
 from train.recipe import Recipe
 from train.run.record import Run, RunError
 
-from .card_facts import facts
+from .card_facts import facts, optimizer_facts
 from .checkpoints import Checkpoints
-from .distributed import Team
+from .distributed import Team, order_for
 from .errors import is_out_of_memory
 from .loop import Loop
 from .machine import device_name, memory_used, most_memory
@@ -37,7 +38,6 @@ from .result import (
     write_result,
 )
 from .stopping import PauseRequestedError, Stop, StopRequestedError
-from .worker import order_for
 
 MEMORY_EVERY = 5.0
 """Seconds between two looks at the memory."""
@@ -52,6 +52,7 @@ def fit(
     base: str,
     *,
     revision: str | None = None,
+    prompts: AskedPrompts | None = None,
     seed: int = 42,
     cache: Path | None = None,
     resume: bool = False,
@@ -59,7 +60,7 @@ def fit(
     max_minutes: float | None = None,
     team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> Iterator[Event]:
-    """Fine-tune `base` on a corpus into a run directory, yielding events as it goes.
+    """Fine-tune a base model into a run directory, yielding events.
 
     The base model is measured first, then trained and measured on dev after each epoch; the
     checkpoint the recipe keeps is measured on test once, against the base, on the same queries.
@@ -67,24 +68,20 @@ def fit(
     checkpoint so far becomes the result. When `stop` says to pause, the state is kept, the last
     event is `paused` and the run stays `running`. In a team of processes this is the main one; the
     others `follow`. The Hub is asked with the token of this process' environment: an engine that
-    fits for somebody else puts theirs there. Raises CorpusError, ModelError, RecipeError,
-    TrainingError or OSError; the caller records them.
+    fits for somebody else puts theirs there. prompts: instead of the base's own. Raises
+    CorpusError, ModelError, RecipeError, TrainingError or OSError; the caller records them.
     """
     check_trainable(corpus)
     yield from _Fit(
-        recipe, corpus, run, base, revision, seed, cache, resume, stop or Stop(), max_minutes,
-        team,
+        recipe, corpus, run, base, revision, prompts or {}, seed, cache, resume, stop or Stop(),
+        max_minutes, team,
     ).events()
 
 
 def check_trainable(corpus: Corpus) -> None:
-    """Refuse a corpus that has nothing to learn from or nothing to measure on."""
-    for split in SPLITS:
-        if not corpus.pairs(split):
-            raise CorpusError(
-                f"{corpus.name} has no judged queries in its {split} split: a fine-tune needs "
-                "train to learn from, dev to choose on and test to measure on. Add pairs."
-            )
+    """Refuse a corpus without pairs in one of its splits."""
+    if why := untrainable(corpus):
+        raise CorpusError(why)
 
 
 @dataclass
@@ -94,6 +91,7 @@ class _Fit:
     run: Run
     base: str
     revision: str | None
+    asked_prompts: AskedPrompts
     seed: int
     cache: Path | None
     resume: bool
@@ -147,7 +145,8 @@ class _Fit:
         yield {"type": "phase", "phase": "load"}
         record = self.run.record()
         with self.stop.interrupts():
-            encoder = load_encoder(self.base, self.revision)
+            encoder = load_encoder(self.base, self.revision, prompts=self.asked_prompts)
+            probe(encoder)
             check_fits(encoder.model, self.recipe)
             encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
             about = facts(self.corpus, encoder.model.tokenizer)
@@ -211,7 +210,7 @@ class _Fit:
             self.spent.earlier, self.spent.earlier_cpu = kept["seconds"], kept["cpu_seconds"]
         self.loop = loop
         self.run.update(steps=loop.steps, precision=loop.precision,
-                        processes=self.team.size)
+                        processes=self.team.size, optimizer=optimizer_facts(loop.optimizer))
         return loop
 
     def _read(self, state: Path, loop: Loop) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""Texts -> the gradient of their batch's loss, in however many processes and forward passes.
+"""The gradient of a batch's loss, from its texts.
 
-The loss needs the vectors of the whole batch, the model only ever sees a part of it. So a step
-goes through the vectors (GradCache, Gao et al. 2021, arXiv 2101.06983): each process encodes its
-share of the texts, all gather the vectors, each computes the same loss and its gradient by the
-vectors, and takes the gradient of its own vectors through the model. The processes' gradients are
-then added up: the sum is what one process would have found alone.
+In however many processes and forward passes. The loss needs the vectors of the whole batch, the
+model only ever sees a part of it. So a step goes through the vectors (GradCache, Gao et al. 2021,
+arXiv 2101.06983): each process encodes its share of the texts, all gather the vectors, each
+computes the same loss and its gradient by the vectors, and takes the gradient of its own vectors
+through the model. The processes' gradients are then added up: the sum is what one process would
+have found alone.
 """
 
 import random
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from retrieval.encoder import DOT
 from train.recipe import Recipe
 
 from .distributed import Team
@@ -54,7 +56,7 @@ class Gradient:
         self, queries: Sequence[str], passages: Sequence[str], known: Places, step: int,
         recall: Recall | None = None,
     ) -> float:
-        """Leave the gradient of a batch's loss in the parameters; returns the loss.
+        """Leave a batch's gradient in the parameters; its loss.
 
         queries, passages, known: as `ranking_loss` takes them, texts in the place of vectors.
         recall: what the queries see of the memory; it is renewed. What dropout draws depends on the
@@ -72,12 +74,13 @@ class Gradient:
         of_queries = team.gather(_in_order(parts[0]), len(queries)).requires_grad_()
         of_passages = team.gather(_in_order(parts[1]), len(passages)).requires_grad_()
         with self.team.together(), memory_watched(self.recipe, step):
-            recipe, dims = self.recipe, self._dims()
+            recipe, dims, (scale, cosine) = self.recipe, self._dims(), self._scores()
             loss = ranking_loss(
-                of_queries, of_passages, recipe.scale, dims, known, recipe.symmetric
+                of_queries, of_passages, scale, dims, known, recipe.symmetric, cosine=cosine
             )
             if recall is not None:
-                loss = loss + recipe.memory * recall.loss(of_queries, recipe.scale, dims)
+                weight = recipe.cross_batch_memory
+                loss = loss + weight * recall.loss(of_queries, scale, dims, cosine)
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"The loss became {loss.item()} at step {step + 1}: lower the learning rate "
@@ -93,7 +96,7 @@ class Gradient:
         return float(loss.item())
 
     def features(self, texts: list[str], prompt_names: tuple[str, ...]) -> dict[str, Any]:
-        """Tokens of texts, behind the prompt that the model is searched with."""
+        """Tokens of texts, behind the prompt of their side."""
         names = [name for name in prompt_names if name in self.model.prompts]
         name = names[0] if names else self.model.default_prompt_name
         prompt = None if name is None else self.model.prompts.get(name)
@@ -107,6 +110,19 @@ class Gradient:
     def _twice(self) -> bool:
         """Whether the texts are encoded in parts, once for the loss and once for the gradient."""
         return self.recipe.mini_batch_size is not None
+
+    def _scores(self) -> tuple[float, bool]:
+        """What scores are multiplied with, and whether they are cosines: as the model is compared.
+
+        The recipe's scale is of a cosine. Dot products of vectors of any length are larger by
+        themselves; the library's own advice for those is 1.
+        """
+        from sentence_transformers.sentence_transformer.modules import Normalize
+
+        if self.model.similarity_fn_name != DOT:
+            return self.recipe.scale, True
+        of_length_1 = any(isinstance(module, Normalize) for module in self.model)
+        return self.recipe.scale if of_length_1 else 1.0, False
 
     def _dims(self) -> set[int]:
         full = full_dim(self.model)

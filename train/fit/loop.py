@@ -9,13 +9,12 @@ from corpus.records import Corpus, Pair
 from retrieval.index import Index
 from train.recipe import Recipe
 
-from .batches import epoch_batches
+from .batches import drawn, epoch_batches, given
 from .distributed import Team
 from .gradient import Gradient
 from .loss import Answers, Memory, Places
 from .machine import settle
 from .model import TrainingError, check_fits, memory_watched, optimizer, prepare
-from .negatives import drawn, given, mine
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -23,14 +22,11 @@ if TYPE_CHECKING:
     from retrieval.encoder import Vectors
 
 
-Mined = dict[tuple[str, str], tuple[str, ...]]
-"""Ids of a pair's query and passage -> ids of its hard negatives."""
-
-
 class Loop:
-    """A model in training, epoch by epoch; its state can be kept on disk and taken up again.
+    """A model in training, epoch by epoch.
 
-    In a team of processes each has a loop over the same data, and all take the same steps.
+    Its state can be kept on disk and taken up again. In a team of processes each has a loop over
+    the same data, and all take the same steps.
     """
 
     def __init__(
@@ -44,8 +40,8 @@ class Loop:
     ) -> None:
         """Prepare data, model, optimiser and schedule; TrainingError for what cannot be trained.
 
-        index: of the corpus under the base, for recipes with a memory, hard negatives or batches
-        of neighbours; in a team, the main process's. Nothing has been trained yet, so `model` may
+        index: of the corpus under the base, for recipes with a memory or batches of neighbours;
+        in a team, the main process's. Nothing has been trained yet, so `model` may
         be the index's.
         """
         import torch
@@ -67,7 +63,7 @@ class Loop:
         self._check_teaches(corpus)
         with team.together():
             base = self._from_base(index)
-        self.negatives, self.vectors, remembered = team.from_main(base)
+        self.vectors, remembered = team.from_main(base)
         self.memory = None if remembered is None else Memory(
             self.answering, torch.tensor(remembered, device=model.device), self.answers)
         self.epoch = self.step = self.step_in_epoch = 0
@@ -87,7 +83,7 @@ class Loop:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
 
     def train_epoch(self) -> Iterator[float]:
-        """Train what is left of an epoch; yields the loss of each step.
+        """Train the rest of an epoch, yielding each step's loss.
 
         In a team, each step waits until the main process takes it.
         """
@@ -99,13 +95,16 @@ class Loop:
         self.epoch, self.step_in_epoch = self.epoch + 1, 0
 
     def follow(self) -> None:
-        """In a process that is not the main one: take each step that it takes, until it leaves."""
+        """Take each training step that the main process takes.
+
+        Until it leaves; for the other processes.
+        """
         while self.epoch < self.recipe.epochs:
             for _ in self.train_epoch():
                 pass
 
     def take_step(self, batch: list[Pair]) -> float:
-        """Train on one batch; returns its loss. TrainingError when that cannot go on."""
+        """Train on one batch; returns its loss. TrainingError."""
         import torch
 
         passages = self._passages(batch)
@@ -126,7 +125,7 @@ class Loop:
         return loss
 
     def save(self, path: Path, **extra: Any) -> None:
-        """Keep everything that `load` needs to go on exactly as if nothing had happened.
+        """Save the training state: `load` goes on exactly from it.
 
         After any step; what is random in the next ones depends on the seed and the step alone. In
         a team one process saves and all load.
@@ -140,7 +139,6 @@ class Loop:
             "trained": {name: value.detach() for name, value in self.trained.items()},
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "negatives": self.negatives,
             "memory": self.memory.vectors if self.memory else None,
             **extra,
         }
@@ -150,12 +148,15 @@ class Loop:
         beside.replace(path)
 
     def load(self, path: Path) -> dict[str, Any]:
-        """Take up a kept state; tensors, numbers and names only, no code is read from the file."""
+        """Load a training state that was saved.
+
+        Tensors, numbers and names only: no code is read from the file.
+        """
         import torch
 
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         self.epoch, self.step = state["epoch"], state["step"]
-        self.step_in_epoch, self.negatives = state["step_in_epoch"], state["negatives"]
+        self.step_in_epoch = state["step_in_epoch"]
         with torch.no_grad():
             for name, value in state["trained"].items():
                 self.trained[name].copy_(value)
@@ -165,32 +166,22 @@ class Loop:
         self.schedule.load_state_dict(state["schedule"])
         return state
 
-    def _from_base(
-        self, index: Index | None
-    ) -> tuple[Mined, "Vectors | None", "Vectors | None"]:
-        """What the base says of the training pairs, and what the memory begins with.
-
-        Hard negatives; vectors of the pairs' passages, for neighbours; those of `answering`.
-        """
+    def _from_base(self, index: Index | None) -> tuple["Vectors | None", "Vectors | None"]:
+        """The base's vectors of the pairs' passages, for neighbours, and of `answering`."""
         recipe = self.recipe
         near = recipe.batching == "neighbours"
-        if not self.team.is_main or not (recipe.memory or recipe.negatives or near):
-            return {}, None, None
+        if not self.team.is_main or not (recipe.cross_batch_memory or near):
+            return None, None
         if index is None:
-            raise ValueError(
-                "A memory, hard negatives and batches of neighbours need the base's index.")
+            raise ValueError("A memory and batches of neighbours need the base's index.")
         places = {passage: place for place, passage in enumerate(index.ids)}
 
         def vectors(passages: Iterable[str]) -> "Vectors":
             return index.vectors[[places[passage] for passage in passages]]
 
-        found = mine(self.pairs, self.relevant, index, recipe.negatives,
-                     recipe.negatives_margin, self.seed, self.held_out)
-        mined = {_key(pair): passages for pair, passages in zip(self.pairs, found, strict=True)}
         return (
-            mined,
             vectors(pair.passage.id for pair in self.pairs) if near else None,
-            vectors(self.answering) if recipe.memory else None,
+            vectors(self.answering) if recipe.cross_batch_memory else None,
         )
 
     def _known(self, batch: list[Pair], passages: list[str]) -> Places:
@@ -204,7 +195,6 @@ class Loop:
         ids = [pair.passage.id for pair in batch]
         hard: set[str] = set()
         for pair in batch:
-            hard.update(self.negatives.get(_key(pair), ()))
             hard.update(drawn(self.given.get(pair.query.id, ()), self.recipe.given_negatives,
                               f"{self.seed} {self.epoch} {pair.query.id}"))
         return ids + sorted(hard - set(ids))
@@ -237,7 +227,3 @@ class Loop:
         if self.recipe.schedule == "cosine":
             return max(0.0, 0.5 * (1 + math.cos(math.pi * done)))
         return max(0.0, 1 - done) if self.recipe.schedule == "linear" else 1.0
-
-
-def _key(pair: Pair) -> tuple[str, str]:
-    return pair.query.id, pair.passage.id

@@ -1,11 +1,12 @@
-"""Vectors -> loss: each query is to find its own passage among all that it is shown.
+"""Losses: each query is to find its own passage.
 
-Negatives from beyond the batch: the vectors that training passages had when last trained on.
-
-A batch has few negatives, and mostly easy ones. Cross-batch memory (Wang et al. 2020, arXiv
-1912.06798) keeps the vectors of earlier batches; here it holds all training passages from the
-start, as the base sees them. What is in it is never mixed with vectors of the step: those have
-moved on together, and telling the new from the old would be the easiest way to a small loss.
+Among those of the batch, and among all in the memory. The loss of a batch is multiple negatives
+ranking (`ranking_loss`); `Answers` says which of its passages answer a query that they are not the
+own of. The second loss is of cross-batch memory (Wang et al. 2020, arXiv 1912.06798): a batch has
+few negatives, and mostly easy ones, so the vectors of earlier batches are kept. `Memory` holds
+those of all training passages from the start, as the base sees them; `Recall` is what one batch
+sees of it. What is in it is never mixed with vectors of the step: those have moved on together, and
+telling the new from the old would be the easiest way to a small loss.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,13 +32,15 @@ def ranking_loss(
     known: Places = (),
     symmetric: bool = False,
     own: Sequence[int] | None = None,
+    cosine: bool = True,
 ) -> "Tensor":
-    """Multiple negatives ranking loss: cross entropy over scaled cosines, as one number.
+    """Multiple negatives ranking loss: cross entropy over scaled scores.
 
     queries: (n, dim) float32. passages: (n or more, dim); the first n are the answers of the
     queries, in their order, the others negatives of all, unless `own` says which rows are the
     answers. dims: each number of first dimensions that must do; their losses are added
     (Matryoshka, Kusupati et al. 2022, arXiv 2205.13147).
+    cosine: what a score is; False for a dot product.
     known: where a passage that is not the query's own answers it too; it is left out. symmetric:
     the mean of this loss and of that of the answers, which are to find their queries.
     """
@@ -49,7 +52,9 @@ def ranking_loss(
     rows, columns = (list(places) for places in zip(*known, strict=True)) if known else ([], [])
     total = queries.new_zeros(())
     for dim in dims:
-        scores = normalize(queries[:, :dim]) @ normalize(passages[:, :dim]).T * scale
+        cut = queries[:, :dim], passages[:, :dim]
+        of_queries, of_passages = map(normalize, cut) if cosine else cut
+        scores = of_queries @ of_passages.T * scale
         if known:
             left_out = torch.zeros_like(scores, dtype=torch.bool)
             left_out[rows, columns] = True
@@ -62,7 +67,10 @@ def ranking_loss(
 
 
 class Answers:
-    """Which passage is known to answer which training query; equal texts are one."""
+    """Which passages are known to answer a training query.
+
+    Equal texts are one.
+    """
 
     def __init__(self, corpus: Corpus) -> None:
         """Read the qrels of the train split."""
@@ -74,13 +82,16 @@ class Answers:
             known.add(self.text(pair.passage.id))
 
     def text(self, passage: str) -> str:
-        """What is compared of a passage: equal for those that are taken for one."""
+        """The text of a passage as it is compared.
+
+        Equal for those that are taken for one.
+        """
         if passage not in self._texts:
             self._texts[passage] = folded(self._passages[passage].content)
         return self._texts[passage]
 
     def columns(self, passages: Iterable[str]) -> dict[str, list[int]]:
-        """What is compared of some passages, given by id -> where those stand."""
+        """Compared text of passages -> places where they stand."""
         places: dict[str, list[int]] = {}
         for column, passage in enumerate(passages):
             places.setdefault(self.text(passage), []).append(column)
@@ -114,21 +125,32 @@ class Recall:
     own: list[int]
     known: Places
 
-    def loss(self, queries: "torch.Tensor", scale: float, dims: set[int]) -> "torch.Tensor":
-        """Each query is to find its answer among all training passages; queries: (n, dim)."""
+    def loss(
+        self, queries: "torch.Tensor", scale: float, dims: set[int], cosine: bool = True
+    ) -> "torch.Tensor":
+        """The loss of queries among all training passages.
+
+        queries: (n, dim).
+        """
         width = self.vectors.shape[1]
         return ranking_loss(
             queries, self.vectors, scale, {min(dim, width) for dim in dims}, self.known,
-            own=self.own)
+            own=self.own, cosine=cosine)
 
     def renew(self, passages: "torch.Tensor") -> None:
-        """Remember the answers, the first of these (n or more, dim), as they are now."""
+        """Remember the passages' vectors as they are now.
+
+        The answers come first of these (n or more, dim).
+        """
         width = self.vectors.shape[1]
         self.vectors[self.own] = passages[: len(self.own), :width].detach()
 
 
 class Memory:
-    """The vectors of all training passages, (passages, dim) float32, in the order of their ids."""
+    """Cross-batch memory: vectors of all training passages.
+
+    (passages, dim) float32, in the order of their ids.
+    """
 
     def __init__(self, ids: Sequence[str], vectors: "torch.Tensor", answers: Answers) -> None:
         """Begin with the base's vectors; they are changed in place."""
@@ -137,7 +159,10 @@ class Memory:
         self._columns = answers.columns(ids)
 
     def recall(self, batch: Sequence[Pair], mask: bool) -> Recall:
-        """What the queries of a batch see; mask: leave out what else is known to answer them."""
+        """The memory as the queries of a batch see it.
+
+        mask: leave out what else is known to answer them.
+        """
         own = [self._rows[pair.passage.id] for pair in batch]
         return Recall(
             self.vectors, own, self._answers.known(batch, self._columns, own) if mask else ())

@@ -1,4 +1,4 @@
-"""What this machine has and a run takes of it: device, memory, processor time, room on disk."""
+"""Device, memory, processor time and disk that training takes."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ SPARE = 8 << 20
 
 
 def device_name(device: "torch.device") -> str:
-    """A device as people know it: `cuda:0 NVIDIA H100`, `cpu, 2 threads`."""
+    """The device's name: `cuda:0 NVIDIA H100`, `cpu, 2 threads`."""
     import torch
 
     if device.type == "cuda":
@@ -28,9 +28,10 @@ def device_name(device: "torch.device") -> str:
 
 
 def memory_used(device: "torch.device") -> dict[str, int]:
-    """Bytes: `process_memory`, what this process takes now, and `memory`, what limits a batch.
+    """Bytes of memory that this process takes now.
 
-    That is the most it took of its GPU, or, without one, the same.
+    `process_memory`, and `memory`, what limits a batch. That is the most it took of its GPU, or,
+    without one, the same.
     """
     resident = _resident()
     if device.type != "cuda":
@@ -41,7 +42,10 @@ def memory_used(device: "torch.device") -> dict[str, int]:
 
 
 def most_memory() -> int:
-    """The most bytes that this process has taken: of its GPU where it has one in use."""
+    """The most bytes of memory that training took.
+
+    Of the GPU where one is in use.
+    """
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         return int(torch.cuda.max_memory_allocated())
@@ -49,7 +53,10 @@ def most_memory() -> int:
 
 
 def settle(path: Path) -> None:
-    """Have the disk itself keep a file, or the files of a folder: a power cut harms none."""
+    """Flush a file, or a folder's files, to the disk.
+
+    A power cut harms none of them then.
+    """
     for file in path.rglob("*") if path.is_dir() else (path,):
         if file.is_file():
             with file.open("rb") as opened:
@@ -68,7 +75,10 @@ def cpu_seconds() -> float:
 
 
 def check_room(folder: Path, size: int) -> None:
-    """Refuse to write so many bytes where they do not fit; OSError as the disk itself raises it."""
+    """Refuse to write more bytes than the disk has.
+
+    OSError as the disk itself raises it.
+    """
     free = shutil.disk_usage(folder).free
     if free < size + SPARE:
         raise OSError(errno.ENOSPC, f"{size / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are "

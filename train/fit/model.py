@@ -1,4 +1,7 @@
-"""A loaded model made ready to train as a recipe wants it, or refused with a sentence."""
+"""A loaded model, made ready to train by a recipe.
+
+Or refused with a sentence.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,16 +20,19 @@ FUSED = ("cuda", "cpu")
 
 
 class TrainingError(ValueError):
-    """Training that cannot go on: the message says why, and what to change."""
+    """Training that cannot go on: the message says why."""
 
 
 def check_fits(model: "SentenceTransformer", recipe: Recipe) -> None:
-    """Refuse a recipe that asks for more dimensions or tokens than a model has."""
+    """Refuse more dimensions or tokens than a model has."""
     full = full_dim(model)
     if recipe.truncate_dim is not None and recipe.truncate_dim > full:
         raise TrainingError(
             f"truncate_dim is {recipe.truncate_dim}, but the model has {full} dimensions."
         )
+    if recipe.max_seq_length and not _is_transformer(model):
+        raise TrainingError("max_seq_length is set, but the model is a static embedding, which "
+                            "reads a text whole: set it to none.")
     positions = _positions(model)
     if recipe.max_seq_length and positions and recipe.max_seq_length > positions:
         raise TrainingError(
@@ -36,29 +42,19 @@ def check_fits(model: "SentenceTransformer", recipe: Recipe) -> None:
 
 
 def full_dim(model: "SentenceTransformer") -> int:
-    """How many dimensions a model computes, whatever it is truncated to when it is used."""
+    """How many dimensions a model computes before truncation."""
     with model.truncate_embeddings(None):
         return model.get_embedding_dimension() or 0
 
 
 def prepare(model: "SentenceTransformer", recipe: Recipe) -> str:
-    """Give a model the recipe's dropout, low-rank changes and precision; returns the precision.
-
-    Draws from torch's random numbers where the recipe wants low-rank changes.
-    """
+    """Set a model's dropout and precision; returns the precision."""
     import torch
 
     if recipe.dropout is not None:
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = recipe.dropout
-    if recipe.lora_rank is not None:
-        from .lora import adapt
-
-        if not adapt(model, recipe.lora_rank, recipe.lora_alpha):
-            raise TrainingError(
-                "lora_rank is set, but the model has no linear layers to adapt: set it to none."
-            )
     precision = _precision(model, recipe)
     if precision == "bf16":
         _train_in_bf16(model)
@@ -79,7 +75,10 @@ def optimizer(model: "SentenceTransformer", recipe: Recipe) -> "torch.optim.Opti
 
 @contextmanager
 def memory_watched(recipe: Recipe, step: int) -> Iterator[None]:
-    """Say what to do where the memory of the GPU or of the machine runs out in a step (from 0)."""
+    """Raise TrainingError where memory runs out in a step.
+
+    That of the GPU or of the machine. step: from 0.
+    """
     try:
         yield
     except Exception as error:
@@ -92,6 +91,10 @@ def memory_watched(recipe: Recipe, step: int) -> Iterator[None]:
                "set mini_batch_size, which takes a batch in parts")
             + "."
         ) from error
+
+
+def _is_transformer(model: "SentenceTransformer") -> bool:
+    return model.transformers_model is not None
 
 
 def _positions(model: "SentenceTransformer") -> int | None:
@@ -110,6 +113,8 @@ def _precision(model: "SentenceTransformer", recipe: Recipe) -> str:
     """`bf16` or `fp32`: what `auto` means on this device."""
     import torch
 
+    if not _is_transformer(model):  # nothing but a table is looked up
+        return "fp32"
     if recipe.precision != "auto":
         return recipe.precision
     if model.device.type == "cuda":

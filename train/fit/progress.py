@@ -1,6 +1,7 @@
-"""How fast a run goes, and what that means for how long it will take.
+"""Progress of a run: its pace, and measuring in mid-run.
 
-Measure a model in mid-run: told how far it is, stopped when somebody asks.
+`Pace` turns the seconds that steps and encoding took into the share done and the seconds left;
+`Measure` encodes and judges a model in mid-run, reports by that pace, and ends where it is asked.
 """
 
 import time
@@ -18,6 +19,8 @@ from train.recipe import Recipe
 
 from .stopping import Stop
 
+Event = dict[str, Any]
+"""What a run tells whoever watches: `type` and what belongs to it."""
 ENCODE_SHARE = 1 / 3
 """What encoding costs of a training step on the same texts: no backward pass."""
 REPORT_EVERY = 0.5
@@ -26,7 +29,7 @@ REPORT_EVERY = 0.5
 
 @dataclass
 class Pace:
-    """What steps and measuring take, from what they took so far in this process.
+    """Seconds that training steps and encoding take, so far.
 
     passages: how many are encoded whenever an epoch is measured. Times are of a clock that never
     goes back.
@@ -50,7 +53,7 @@ class Pace:
     def progress(
         self, step: int, steps: int, epoch: int, encoded: float | None = None
     ) -> dict[str, Any]:
-        """Step of steps, and the share done and seconds left as far as they can be known.
+        """Steps and share done, and the seconds left.
 
         epoch: how many are done. encoded: while one is measured, the share of the corpus that is
         encoded.
@@ -69,7 +72,10 @@ class Pace:
         return {**at, "share": self.share, "left_s": round(max(0.0, left), 1)}
 
     def speed(self) -> dict[str, float | None]:
-        """What the record keeps, for the next run's estimate: None where nothing was timed."""
+        """Speed as the record keeps it for the next estimate.
+
+        None where nothing was timed.
+        """
         return {
             "examples_per_second": _rate(self.recipe.batch_size, self.step_seconds),
             "passages_per_second": _rate(self.passages, self.encode_seconds),
@@ -78,9 +84,6 @@ class Pace:
 
 def _rate(count: int, seconds: float | None) -> float | None:
     return round(count / seconds, 2) if seconds else None
-
-
-Event = dict[str, Any]
 
 
 @dataclass
@@ -124,9 +127,10 @@ class Measure:
     def base(
         self, encoder: SentenceTransformerEncoder, cache: Path | None
     ) -> Generator[Event, None, tuple[Side, dict[str, Any] | None]]:
-        """The base with its prompts or without, as it does better on dev; and the choice, if any.
+        """The base, with prompts or without as dev prefers.
 
-        Both ways are kept in `cache` where passages are encoded another time.
+        And the choice, if there is one. Both ways are kept in `cache` where passages are encoded
+        another time.
         """
         side: Side = (yield from self.index(encoder, "baseline", cache)), encoder
         other = other_way(encoder)

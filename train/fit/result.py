@@ -1,6 +1,7 @@
-"""What a run leaves: the model as it should be used, its figures, the questions, the card.
+"""The result of a run: model, metrics, and record.
 
-What the record says of a run: what it began with, what it took, how it ended.
+The model is the best checkpoint, used with the prompts that serve it best; the figures are those of
+dev and test, query by query. The record says with what the run began, what it took, how it ended.
 """
 
 import importlib.metadata
@@ -9,100 +10,42 @@ import platform
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from corpus.records import Corpus
+from corpus.split import leaked_queries
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.evaluation import Evidence, Judged, evaluate
 from retrieval.index import Index, build_index, store_index
 from retrieval.models import fingerprint, load_encoder
 from retrieval.prompts import as_other, fairer
+from train import VERSION
 from train.recipe import Recipe
 from train.report.card import model_card
 from train.run.files import write_json, write_text
 from train.run.parts import RecordedModel
 from train.run.process import this_process
 from train.run.record import Run, RunRecord, now
+from train.run.saved_model import write_for_older
+from train.settings import Settings
 
-from .card_facts import base_facts
+from .card_facts import base_facts, loss_log
 from .checkpoints import Checkpoints
 from .machine import cpu_seconds
 
+LIBRARIES = ("sentence-transformers", "transformers", "torch", "accelerate", "datasets",
+             "tokenizers", "numpy", "huggingface-hub")
+"""Whose versions the record keeps."""
 MEASURED = ("dev", "test")
 SETTINGS = "config_sentence_transformers.json"
 """Where sentence-transformers keeps a model's prompts."""
 
 
-def make_model(run: Run, kept: Checkpoints, corpus: Corpus) -> Index:
-    """The best checkpoint becomes the run's model; its index, of the vectors kept with it."""
-    kept.best_as(run.model)
-    encoder = load_encoder(str(run.model))
-    return Index(encoder, tuple(sorted(corpus.passage)), kept.best_vectors())
-
-
-def prompted_best(
-    run: Run, index: Index, corpus: Corpus, prompts: Mapping[str, str], used: bool
-) -> tuple[Index, dict[str, Any]]:
-    """The model with or without the base's prompts, as it does better on dev, and the choice.
-
-    The model's folder then stores what it should be used with. prompts: as the base stores them.
-    used: whether it was trained with them, so whether the index is with them.
-    """
-    model = load_encoder(str(run.model)).model
-    model.prompts = dict(prompts)
-    one = SentenceTransformerEncoder(model, index.name, index.encoder.fingerprint, prompted=used)
-    other = one.with_prompts(not used)
-    sides = (Index(one, index.ids, index.vectors), one), (
-        as_other(Index(one, index.ids, index.vectors), other) or build_index(other, corpus), other)
-    (chosen, _), choice = fairer(*sides, corpus)
-    if choice["used"] != used:
-        path = run.model / SETTINGS
-        settings = json.loads(path.read_text("utf-8"))
-        settings["prompts"] = dict(prompts) if choice["used"] else {"query": "", "document": ""}
-        write_json(path, settings)
-    return Index(load_encoder(str(run.model)), chosen.ids, chosen.vectors), choice
-
-
-def write_result(
-    run: Run,
-    corpus: Corpus,
-    base: Mapping[str, Mapping[str, Judged]],
-    tuned: Index,
-    cache: Path | None,
-    changes: Mapping[str, Any],
-) -> RunRecord:
-    """Measure the tuned side on dev and test, and write it all down; returns the record.
-
-    base: how the base did, by split. changes: what else the record is to say.
-    """
-    if cache:  # so that nobody encodes the corpus again
-        store_index(tuned, corpus, cache)
-    passages = len(corpus.passages)
-    sides = {split: Evidence(split, passages, base[split], evaluate(tuned, corpus, split))
-             for split in MEASURED}
-    run.write_per_query([
-        {"split": split, "query_id": query_id, "base": asdict(side.base[query_id]),
-         "tuned": asdict(side.tuned[query_id])}
-        for split, side in sides.items()
-        for query_id in side.base
-    ])
-    record = run.record()
-    measured = record.changed(
-        metrics={split: side.as_json() for split, side in sides.items()},
-        fingerprints=record.fingerprints.changed(
-            base=record.base_model.fingerprint, tuned=fingerprint(run.model)),
-        **changes)
-    write_text(run.model / "README.md", model_card(measured))
-    return run.write(measured)
-
-
-LIBRARIES = ("sentence-transformers", "transformers", "torch", "numpy", "huggingface-hub")
-
-
 @dataclass
 class Spent:
-    """The time a run has taken, by clocks that nobody sets back.
+    """Seconds a run has taken, by clocks nobody sets back.
 
     earlier, earlier_cpu: seconds up to the state it was resumed from.
     """
@@ -151,7 +94,86 @@ def write_beginning(
         fingerprints={"corpus": corpus.fingerprint, "splits": corpus.split_fingerprints},
         versions={"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
+        tandem={"version": VERSION, "url": Settings.from_env().source},
     )
+
+
+def described(known: RecordedModel, encoder: SentenceTransformerEncoder) -> RecordedModel:
+    """A base model as the record says it, once loaded."""
+    return known.changed(
+        name=encoder.name,
+        revision=encoder.revision,
+        fingerprint=encoder.weights_fingerprint,
+        dim=encoder.dim,
+        max_seq_length=0 if (longest := encoder.model.max_seq_length) == inf else longest,
+        parameters=sum(p.numel() for p in encoder.model.parameters()),
+        **base_facts(encoder.model),
+    )
+
+
+def make_model(run: Run, kept: Checkpoints, corpus: Corpus) -> Index:
+    """Make the best checkpoint the run's model; its index.
+
+    The vectors are those kept with it.
+    """
+    kept.best_as(run.model)
+    run.update(loads_with=write_for_older(run.model, run.record().base_model.max_seq_length))
+    encoder = load_encoder(str(run.model))
+    return Index(encoder, tuple(sorted(corpus.passage)), kept.best_vectors())
+
+
+def prompted_best(
+    run: Run, index: Index, corpus: Corpus, prompts: Mapping[str, str], used: bool
+) -> tuple[Index, dict[str, Any]]:
+    """The model with or without prompts, as dev prefers.
+
+    And the choice. The model's folder then stores what it should be used with. prompts: as the base
+    stores them. used: whether it was trained with them, so whether the index is with them.
+    """
+    model = load_encoder(str(run.model)).model
+    model.prompts = dict(prompts)
+    one = SentenceTransformerEncoder(model, index.name, index.encoder.fingerprint, prompted=used)
+    other = one.with_prompts(not used)
+    sides = (Index(one, index.ids, index.vectors), one), (
+        as_other(Index(one, index.ids, index.vectors), other) or build_index(other, corpus), other)
+    (chosen, _), choice = fairer(*sides, corpus)
+    if choice["used"] != used:
+        path = run.model / SETTINGS
+        settings = json.loads(path.read_text("utf-8"))
+        settings["prompts"] = dict(prompts) if choice["used"] else {"query": "", "document": ""}
+        write_json(path, settings)
+    return Index(load_encoder(str(run.model)), chosen.ids, chosen.vectors), choice
+
+
+def write_result(
+    run: Run,
+    corpus: Corpus,
+    base: Mapping[str, Mapping[str, Judged]],
+    tuned: Index,
+    cache: Path | None,
+    changes: Mapping[str, Any],
+) -> RunRecord:
+    """Measure the tuned model and write the run's record.
+
+    On dev and test; returns the record. base: how the base did, by split. changes: what else the
+    record is to say.
+    """
+    if cache:  # so that nobody encodes the corpus again
+        store_index(tuned, corpus, cache)
+    passages = len(corpus.passages)
+    sides = {split: Evidence(split, passages, base[split], evaluate(tuned, corpus, split),
+                             leaked=leaked_queries(corpus, split))
+             for split in MEASURED}
+    run.write_per_query([row for side in sides.values() for row in side.as_rows()])
+    record = run.record()
+    measured = record.changed(
+        metrics={split: side.as_json() for split, side in sides.items()},
+        fingerprints=record.fingerprints.changed(
+            base=record.base_model.fingerprint, tuned=fingerprint(run.model)),
+        log=loss_log(run.events()),
+        **changes)
+    write_text(run.model / "README.md", model_card(measured))
+    return run.write(measured)
 
 
 def ending(run: Run, spent: Spent, status: str, ended_by: str, steps_done: int) -> dict[str, Any]:
@@ -165,16 +187,3 @@ def ending(run: Run, spent: Spent, status: str, ended_by: str, steps_done: int) 
         "cpu_seconds": round(spent.cpu_seconds, 2),
         "steps_done": steps_done,
     }
-
-
-def described(known: RecordedModel, encoder: SentenceTransformerEncoder) -> RecordedModel:
-    """What the record says of a base model once it is loaded."""
-    return known.changed(
-        name=encoder.name,
-        revision=encoder.revision,
-        fingerprint=encoder.weights_fingerprint,
-        dim=encoder.dim,
-        max_seq_length=encoder.model.max_seq_length,
-        parameters=sum(p.numel() for p in encoder.model.parameters()),
-        **base_facts(encoder.model),
-    )

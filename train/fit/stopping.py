@@ -1,4 +1,7 @@
-"""How a run is stopped: between two steps, and in the middle of what takes long."""
+"""Stopping and pausing a run between two training steps.
+
+And in the middle of what takes long.
+"""
 
 import signal
 import threading
@@ -7,11 +10,14 @@ from contextlib import contextmanager
 
 
 class StopRequestedError(BaseException):
-    """Somebody asked the run to stop. No library may take it for an error of its own."""
+    """Somebody asked the run to stop.
+
+    No library may take it for an error of its own.
+    """
 
 
 class PauseRequestedError(BaseException):
-    """The run is to keep its state and go on from there another time."""
+    """The run is to keep its training state and pause."""
 
 
 class Stop:
@@ -35,7 +41,7 @@ class Stop:
         return self._asked or self._asks()
 
     def check(self) -> None:
-        """Raise StopRequestedError if somebody asked, PauseRequestedError if it is time to."""
+        """Raise StopRequestedError or PauseRequestedError where the run must end."""
         if self():
             raise StopRequestedError
         self.check_pause()
@@ -56,9 +62,10 @@ class Stop:
 
     @contextmanager
     def interrupts(self, alone: bool = True) -> Iterator[None]:
-        """Work that a signal may break off where it is: nothing in it may be left half written.
+        """Work of the run that a signal may break off.
 
-        alone: whether nobody waits for a part of that work; otherwise it is done to its end.
+        Nothing in it may be left half written. alone: whether nobody waits for a part of that work;
+        otherwise it is done to its end.
         """
         self._interruptible = threading.get_ident() if alone else None
         try:

@@ -5,195 +5,180 @@ What it says stands in `card.md.j2`; here is what that is filled with.
 
 import html
 import re
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePath
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from corpus.load import BUILT_IN
+from retrieval.encoder import PASSAGE_PROMPTS, QUERY_PROMPTS
 from retrieval.metrics import METRICS, PRIMARY
-from train.recipe import RECIPES
-from train.run.record import RunError
+from train.run.parts import RecordedDifference, RecordedEvidence, RecordedRecipe
+from train.run.record import RunError, RunRecord
 
-from .card_metadata import CardEdits, front_matter, is_repo_id, loss_names, title_of
+from .card_claims import chosen_by_dev, heading, limits, longest, use_of
+from .card_metadata import CardEdits, front_matter, is_repo_id, loss_names, title_of, typed
+from .reproduce import base_name, command, data_argument, download, plain_script
 from .templates import template
 
-Record = Mapping[str, Any]
 Row = list[str]
 SIDES = {"base": "base", "tuned": "fine-tuned"}
-HEADINGS = {"test": "Test split (measured once)", "dev": "Dev split (chose the checkpoint)"}
-USES = {"train": "training", "dev": "choosing the checkpoint", "test": "the figures above"}
+NEUTRAL = ("How do I change my password?", (
+    "Open the settings, choose Account, and then Change password.",
+    "The office is open on weekdays, and closed on public holidays."))
+"""A question with an answer and another passage, where those of the data may not be shown."""
 
 
-def model_card(record: Record, repo: str | None = None) -> str:
+def model_card(record: Mapping[str, Any], repo: str | None = None) -> str:
     """The card of a finished run: front matter and text.
 
     record: `run.json`, with metrics of dev and test; what a person changed is in its `card`
     (`CardEdits`). repo: where it is published, None for a folder. RunError without figures.
     """
-    if not record.get("metrics"):
+    run = typed(record)
+    if not run.metrics:
         raise RunError("The run was not measured: without figures it has no card.")
-    values = {"primary": PRIMARY, "repo": repo, "table": table, "measured": measured,
-              "retained": retained}
+    values = {"primary": PRIMARY, "repo": repo, "table": table, "measured": measured}
     return template("card.md.j2").render(
-        values | _model(record) | _evaluation(record) | _data(record) | _training(record))
+        values | _model(run) | _usage(run) | _evaluation(run) | _data(run) | _training(run))
 
 
-def _model(record: Record) -> dict[str, Any]:
-    """What the model is, and how it is used."""
-    base, edits = record["base_model"], CardEdits.of(record)
+def _model(record: RunRecord) -> dict[str, Any]:
+    """What the model is."""
+    base, edits = record.base_model, CardEdits.of(record)
+    cut = record.recipe.truncate_dim if record.recipe else None
     return {
         "front_matter": front_matter(record).rstrip("\n"),
         "title": title_of(record),
         "description": (edits.description or "").strip(),
-        "base": _linked(base["name"]),
-        "revision": base.get("revision"),
-        "architecture": base.get("architecture"),
-        "parameters": base["parameters"],
-        "tokens": _longest(record),
-        "dim": int(record["recipe"].get("truncate_dim") or base["dim"]),
-        "cut": record["recipe"].get("truncate_dim"),
-        "similarity": str(base.get("similarity", "cosine")),
-        "prompts": [[name, f"`{text}`"] for name, text in _stored_prompts(record).items()],
+        "base": _linked(base.name),
+        "revision": base.revision,
+        "architecture": base.architecture,
+        "parameters": base.parameters,
+        "tokens": longest(record),
+        "dim": cut or base.dim,
+        "cut": cut,
+        "full_dim": base.full_dim,
+        "similarity": base.similarity,
         "language": ", ".join(edits.language),
         "license": edits.license,
+        "tandem": record.tandem,
     }
 
 
 def _linked(name: str) -> str:
-    return f"[{name}](https://huggingface.co/{name})" if is_repo_id(name) else f"`{_here(name)}`"
+    if is_repo_id(name):
+        return f"[{name}](https://huggingface.co/{name})"
+    return f"`{base_name(name)}`"
 
 
-def _here(name: str) -> str:
-    """A path as somebody else has it: the file alone, not the folders of this machine."""
-    return PurePath(name).name if name.startswith(("/", "~", ".")) or "\\" in name else name
-
-
-def _longest(record: Record) -> int:
-    """How many tokens of a text it reads."""
-    own = int(record["base_model"]["max_seq_length"])
-    return min(own, record["recipe"].get("max_seq_length") or own)
-
-
-def _stored_prompts(record: Record) -> Mapping[str, str]:
-    """What the model puts before a text: the base's prompts, unless it does better without."""
-    chosen = (record.get("prompts") or {}).get("tuned") or (record.get("prompts") or {}).get("base")
-    if chosen is not None and not chosen["used"]:
-        return {}
-    return record["base_model"].get("stored_prompts") or {}
-
-
-def _evaluation(record: Record) -> dict[str, Any]:
-    """Base beside tuned on test and on dev, then what fine-tuning cost elsewhere, and speed."""
-    metrics, prompts = record["metrics"], record.get("prompts") or {}
+def _usage(record: RunRecord) -> dict[str, Any]:
+    """How the model is asked: with sentences of the data, unless that is private."""
+    shown = () if CardEdits.of(record).private_data else record.data.widget
+    question, passages = (shown[0].source_sentence, shown[0].sentences) if shown else NEUTRAL
     return {
-        "verdict": metrics["test"]["verdict"],
-        "splits": [(HEADINGS[split], metrics[split]) for split in ("test", "dev")],
-        "choices": [
-            [SIDES[side], f"{choice['with']:.4f}", f"{choice['without']:.4f}",
-             "with" if choice["used"] else "without"]
-            for side in SIDES if (choice := prompts.get(side))
-        ],
-        "retention": _collections(record.get("retention")),
-        "speed": [[name, value] for name, value in flat(record.get("speed") or {})],
-        "onnx": record.get("onnx"),
-        "limits": list(_limits(record)),
+        "question": repr(question),
+        "answers": [repr(passage) for passage in passages],
+        "prompts": [[f"`{name}`", f"`{text}`"] for name, text in _prompts_used(record).items()],
+        "loads_with": record.loads_with,
     }
 
 
-def measured(figures: Mapping[str, Any]) -> list[Row]:
+def _prompts_used(record: RunRecord) -> dict[str, str]:
+    """What the model puts before a text, by the method that does: unless it does better without."""
+    chosen = record.prompts.get("tuned") or record.prompts.get("base")
+    if chosen is not None and not chosen.used:
+        return {}
+    stored = record.base_model.stored_prompts
+    methods = {"encode_query": QUERY_PROMPTS, "encode_document": PASSAGE_PROMPTS}
+    return {method: text for method, names in methods.items()
+            if (text := next((stored[name] for name in names if name in stored), ""))}
+
+
+def _evaluation(record: RunRecord) -> dict[str, Any]:
+    """Base beside tuned on test and on dev, then what fine-tuning cost elsewhere, and speed."""
+    metrics = record.metrics
+    return {
+        "verdict": metrics["test"].verdict,
+        "splits": [(heading(record, split), metrics[split]) for split in ("test", "dev")],
+        "choices": [
+            [SIDES[side], f"{choice.with_prompts:.4f}", f"{choice.without_prompts:.4f}",
+             "with" if choice.used else "without"]
+            for side in SIDES if (choice := record.prompts.get(side))
+        ],
+        "retention": record.retention,
+        "retained": retained(record.retention) if record.retention else [],
+        "speed": flat(record.speed.to_json()),
+        "onnx": record.onnx,
+        "limits": list(limits(record)),
+    }
+
+
+def measured(figures: RecordedEvidence) -> list[Row]:
     """One split: each metric of both models with the difference."""
     return [
-        [f"**{name}**" if name == PRIMARY else name, f"{figures['base'][name]:.4f}",
-         f"{figures['tuned'][name]:.4f}", *_gap(figures["difference"][name])]
+        [f"**{name}**" if name == PRIMARY else name, f"{figures.base[name]:.4f}",
+         f"{figures.tuned[name]:.4f}", *_gap(figures.difference[name])]
         for name in METRICS
     ]
 
 
-def _gap(gap: Mapping[str, float]) -> Row:
-    interval = f"{gap['low']:+.4f} to {gap['high']:+.4f}"
-    return [f"{gap['value']:+.4f}", interval, f"{gap['p']:.4f}" if "p" in gap else ""]
+def _gap(gap: RecordedDifference) -> Row:
+    interval = f"{gap.low:+.4f} to {gap.high:+.4f}"
+    return [f"{gap.value:+.4f}", interval, "" if gap.p is None else f"{gap.p:.4f}"]
 
 
-def _collections(retention: Any) -> list[Mapping[str, Any]]:
-    """What was measured on passages that are not of the domain: one collection, or several."""
-    if not retention:
-        return []
-    return [retention] if "base" in retention else [
-        part for part in retention.values() if isinstance(part, Mapping) and "base" in part]
-
-
-def retained(collections: Sequence[Mapping[str, Any]]) -> list[Row]:
+def retained(figures: RecordedEvidence) -> list[Row]:
     """The metrics of both models on passages that are not of the domain."""
+    name = str(figures.stated.get("name", "other subjects"))
     return [
-        [str(part.get("name", "other subjects")), name, f"{part['base'][name]:.4f}",
-         f"{part['tuned'][name]:.4f}",
-         *(_gap(part["difference"][name])[:2] if name in part.get("difference", {}) else ["", ""])]
-        for part in collections
-        for name in METRICS
-        if name in part["base"] and name in part["tuned"]
+        [name, metric, f"{figures.base[metric]:.4f}", f"{figures.tuned[metric]:.4f}",
+         *(_gap(figures.difference[metric])[:2] if metric in figures.difference else ["", ""])]
+        for metric in METRICS
+        if metric in figures.base and metric in figures.tuned
     ]
 
 
-def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+def flat(values: Mapping[str, Any], before: str = "") -> list[Row]:
     """Nested figures of a record as (name, value), names joined."""
-    rows: list[tuple[str, str]] = []
+    rows: list[Row] = []
     for key, value in values.items():
         name = f"{before} {key}".strip().replace("_", " ")
         if isinstance(value, Mapping):
             rows += flat(value, name)
         elif value is not None and not isinstance(value, list):
-            rows.append((name, str(value)))
+            rows.append([name, str(value)])
     return rows
 
 
-def _limits(record: Record) -> Iterator[str]:
-    """What the figures say against it."""
-    test, dev = record["metrics"]["test"], record["metrics"]["dev"]
-    gap, outcomes = test["difference"][PRIMARY], test.get("outcomes") or {}
-    yield (f"Measured on {test['queries']:,} questions of one data set, "
-           f"`{record['data']['name']}`: other questions can come out otherwise.")
-    if gap["low"] <= 0 <= gap["high"]:
-        yield (f"The interval of the difference in {PRIMARY} holds zero: these figures do "
-               "not show that it is better than its base.")
-    if outcomes.get("lost"):
-        yield f"It got worse on {outcomes['lost']:,} of those {test['queries']:,} questions."
-    worse = [name for name, other in test["difference"].items() if other["high"] < 0]
-    if worse:
-        yield f"It is worse than its base in {', '.join(worse)}."
-    if test.get("detectable_difference"):
-        yield (f"So many questions show a difference in {PRIMARY} of "
-               f"{test['detectable_difference']:.4f} or more; a smaller one would not show.")
-    yield (f"The dev figures ({dev['tuned'][PRIMARY]:.4f} {PRIMARY}) flatter: the checkpoint "
-           "was chosen by them.")
-    yield f"A text is read up to {_longest(record)} tokens; what comes after is not seen."
-    if not record.get("retention"):
-        yield "What fine-tuning cost on other subjects was not measured."
-
-
-def _data(record: Record) -> dict[str, Any]:
+def _data(record: RunRecord) -> dict[str, Any]:
     """What it was trained and measured on: true sizes, lengths, samples unless it is private."""
-    source, private = record["data"], bool(CardEdits.of(record).private_data)
-    statistics = source.get("statistics") or {}
+    source, edits = record.data, CardEdits.of(record)
     lengths = [
-        [split, side, unit, *(str(spread[key]) for key in ("min", "mean", "max"))]
-        for split, sides in statistics.items()
-        for side in ("anchor", "positive")
-        for unit, spread in sides[side].items()
+        [split, side, unit, *(f"{value}" for value in (spread.min, spread.mean, spread.max))]
+        for split, sizes in source.statistics.items()
+        for side, units in (("anchor", sizes.anchor), ("positive", sizes.positive))
+        for unit, spread in units.items()
     ]
+    samples = () if edits.private_data else source.samples
     return {
-        "name": source["name"],
-        "hub_id": source.get("hub_id"),
-        "passages": source["passages"],
+        "name": source.name,
+        "hub_id": source.hub_id or next(iter(edits.datasets), None),
+        "passages": source.passages,
+        "built_in": source.source == BUILT_IN,
+        "leaked": record.metrics["test"].leaked,
+        "asked": record.metrics["test"].queries,
         "sizes": [
-            [split, USES.get(split, ""), f"{sizes['queries']:,}", f"{sizes['pairs']:,}",
-             f"{statistics[split]['passages']:,}" if split in statistics else ""]
-            for split, sizes in record["splits"].items()
+            [split, use_of(record, split), f"{sizes.queries:,}", f"{sizes.pairs:,}",
+             f"{source.statistics[split].passages:,}" if split in source.statistics else ""]
+            for split, sizes in record.splits.items()
         ],
         "lengths": lengths,
         "counted": any("tokens" in row for row in lengths),
-        "private": private,
-        "samples": [] if private else [
-            [cell(pair["anchor"]), cell(pair["positive"])] for pair in source.get("samples") or []],
+        "private": edits.private_data,
+        "samples": {
+            said: rows for split, said in (("train", "training"), ("dev", "dev"))
+            if (rows := [[cell(pair.anchor), cell(pair.positive)] for pair in samples
+                         if pair.split == split])
+        },
     }
 
 
@@ -210,77 +195,79 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def _training(record: Record) -> dict[str, Any]:
+def _training(record: RunRecord) -> dict[str, Any]:
     """How it was trained, and how it is trained again."""
-    recipe = record["recipe"]
+    recipe = record.recipe or RecordedRecipe()
     header, log = training_log(record)
-    prints = {"corpus": "data", "base": "base model", "tuned": "this model"}
+    prints = {"data": record.fingerprints.corpus, "base model": record.fingerprints.base,
+              "this model": record.fingerprints.tuned}
+    settings = recipe.hyperparameters | {"loss": _loss(recipe), "seed": record.seed}
+    if record.precision:
+        settings["precision"] = record.precision
+    if record.optimizer:
+        settings |= {"optimizer": record.optimizer.name,
+                     "betas": ", ".join(map(str, record.optimizer.betas)),
+                     "epsilon": record.optimizer.eps}
     return {
         "log_header": header,
         "log": log,
-        "seconds": record["seconds"],
-        "cpu_seconds": record["cpu_seconds"],
-        "device": record["device"],
+        "by_step": bool(record.log),
+        "seconds": record.seconds,
+        "cpu_seconds": record.cpu_seconds,
+        "device": record.device,
+        "processes": record.processes or 1,
         "loss": _loss(recipe),
-        "settings": [[name, str(value)] for name, value in (
-            recipe | {"loss": _loss(recipe), "seed": record["seed"]}).items()],
+        "settings": [[name, str(value)] for name, value in settings.items()],
+        "download": download(record),
         "command": command(record),
-        "fingerprints": [[said, f"`{record['fingerprints'][key]}`"]
-                         for key, said in prints.items() if record["fingerprints"].get(key)],
-        "versions": [[name, str(version)] for name, version in record["versions"].items()],
+        "data_argument": data_argument(record),
+        "script": (script := plain_script(record)),
+        "fence": _fence(script),
+        "local_base": not is_repo_id(record.base_model.name),
+        "fingerprints": [[said, f"`{value}`"] for said, value in prints.items() if value],
+        "versions": [[name, version] for name, version in record.versions.items()],
+        "kept_last": not chosen_by_dev(record),
     }
 
 
-def _loss(recipe: Mapping[str, Any]) -> str:
+def _fence(text: str) -> str:
+    """A fence for a block of code, longer than any in it."""
+    return "`" * max(3, *(len(run) + 1 for run in re.findall(r"`{3,}", text)), 3)
+
+
+def _loss(recipe: RecordedRecipe) -> str:
     """The loss in words, by which its citations are found too."""
-    beyond = " with Cross-batch memory" if recipe.get("memory") else ""
+    beyond = " with Cross-batch memory" if recipe.cross_batch_memory else ""
     return " over ".join(loss_names(recipe)) + beyond
 
 
-def training_log(record: Record) -> tuple[Row, list[Row]]:
-    """Loss and dev figures by step, the base model at step 0; the kept checkpoint is bold."""
-    history = record["history"]
+def training_log(record: RunRecord) -> tuple[Row, list[Row]]:
+    """Losses and dev figures by step, the base model at step 0; the kept checkpoint is bold."""
     kept = _kept(record)
-    losses = any(_loss_at(at) is not None for at in history)
+    by_step: dict[int, float | None] = {point.step: point.loss for point in record.log}
+    points = {at.step: at for at in record.history}
+    measured_at: dict[str, dict[int, float | None]] = {
+        "training loss": by_step | {step: at.loss for step, at in points.items()
+                                    if at.loss is not None},
+        "dev loss": {step: at.dev_loss for step, at in points.items()},
+        f"dev {PRIMARY}": {step: at.ndcg for step, at in points.items()},
+    }
+    columns = {name: figures for name, figures in measured_at.items()
+               if any(value is not None for value in figures.values())}
     rows = []
-    for place, at in enumerate(history):
-        loss = _loss_at(at)
-        row = [f"{at['epoch']:g}", f"{at['step']:,}",
-               *([f"{loss:.4f}" if loss is not None else "–"] if losses else []),
-               f"{at[PRIMARY]:.4f}"]
-        rows.append([f"**{value}**" for value in row] if place == kept else row)
-    return ["epoch", "step", *(["training loss"] if losses else []), f"dev {PRIMARY}"], rows
+    for step in sorted({*by_step, *points}):
+        row = [f"{points[step].epoch:g}" if step in points else "", f"{step:,}",
+               *("–" if (value := figures.get(step)) is None else f"{value:.4f}"
+                 for figures in columns.values())]
+        rows.append([f"**{value}**" for value in row] if step == kept else row)
+    return ["epoch", "step", *columns], rows
 
 
-def _loss_at(at: Mapping[str, Any]) -> float | None:
-    loss = at.get("loss", at.get("train_loss"))
-    return float(loss) if loss is not None else None
-
-
-def _kept(record: Record) -> int | None:
-    """The place in the history of the checkpoint that became the result."""
-    trained = [place for place, at in enumerate(record["history"]) if at["epoch"]]
+def _kept(record: RunRecord) -> int | None:
+    """The step of the checkpoint that became the result."""
+    trained = [at for at in record.history if at.epoch]
     if not trained:
         return None
-    if record["recipe"].get("keep") == "last":
-        return trained[-1]
-    return max(trained, key=lambda place: (record["history"][place][PRIMARY], -place))
-
-
-def command(record: Record) -> str:
-    """The command line that runs this run again."""
-    recipe, base = dict(record["recipe"]), record["base_model"]
-    named = recipe.pop("name", "tandem")
-    named = named if named in RECIPES else "tandem"
-    changed = [f"--set {name}={value}" for name, value in recipe.items()
-               if value != getattr(RECIPES[named], name, None)]
-    at = f"@{base['revision']}" if base.get("revision") else ""
-    parts = ["python -m train fit", f"--data {shlex.quote(_data_argument(record))}",
-             f"--base {shlex.quote(_here(base['name']) + at)}"]
-    return " ".join([*parts, f"--recipe {named}", *changed, f"--seed {record['seed']}",
-                     "--out my-run"])
-
-
-def _data_argument(record: Record) -> str:
-    source = record["data"]
-    return _here(source.get("hub_id") or source.get("source") or source["name"])
+    if not chosen_by_dev(record):
+        return trained[-1].step
+    return max(trained, key=lambda at: (at.ndcg, -at.step)).step

@@ -7,6 +7,8 @@ from typing import Any
 
 from corpus.load import BUILT_IN
 from retrieval.metrics import METRICS
+from train.run.parts import RecordedRecipe
+from train.run.record import RunRecord
 
 TAGS = ("sentence-transformers", "sentence-similarity", "feature-extraction", "dense",
         "generated_from_trainer", "tandem")
@@ -14,10 +16,18 @@ LICENSES = (
     "apache-2.0", "mit", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0",
     "cc-by-nc-nd-4.0", "cc-by-nd-4.0", "cc0-1.0", "bsd-2-clause", "bsd-3-clause", "mpl-2.0",
     "gpl-2.0", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "openrail", "bigscience-openrail-m",
-    "creativeml-openrail-m", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "gemma",
-    "unlicense", "isc", "wtfpl", "odbl", "pddl", "other", "unknown",
+    "creativeml-openrail-m", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4",
+    "gemma", "unlicense", "isc", "wtfpl", "odbl", "pddl", "eupl-1.1", "eupl-1.2", "bsl-1.0",
+    "cdla-permissive-1.0", "cdla-permissive-2.0", "cdla-sharing-1.0", "afl-3.0", "apple-amlr",
+    "apple-ascl", "artistic-2.0", "bigcode-openrail-m", "bigscience-bloom-rail-1.0", "bsd",
+    "bsd-3-clause-clear", "c-uda", "cc", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-nc-2.0",
+    "cc-by-nc-3.0", "cc-by-nc-nd-3.0", "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-sa-3.0",
+    "deepfloyd-if-license", "ecl-2.0", "epl-1.0", "epl-2.0", "etalab-2.0",
+    "fair-noncommercial-research-license", "gfdl", "gpl", "grok2-community", "h-research",
+    "intel-research", "lgpl", "lgpl-2.1", "lgpl-lr", "lppl-1.3c", "ms-pl", "ncsa", "odc-by",
+    "ofl-1.1", "openmdw-1.0", "openrail++", "osl-3.0", "postgresql", "zlib", "other", "unknown",
 )
-"""Those of the Hub's identifiers that models carry."""
+"""The Hub's identifiers, those that models carry most first."""
 LICENSE_OF_BASE = {
     "sentence-transformers/all-MiniLM-L6-v2": "apache-2.0",
     "sentence-transformers/all-mpnet-base-v2": "apache-2.0",
@@ -75,20 +85,19 @@ class CardEdits:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "CardEdits":
         """The edits a record keeps, with the base model's licence and languages where it says."""
-        kept: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in (record.get("card") or {}).items()
-        }
-        edits, base = cls(**kept), record["base_model"]
-        license_ = base.get("license") or LICENSE_OF_BASE.get(base["name"])
+        run = typed(record)
+        base, kept = run.base_model, run.card
+        edits = cls(kept.title, kept.license, kept.language, kept.description, kept.datasets,
+                    kept.private_data)
+        license_ = base.license or LICENSE_OF_BASE.get(base.name)
         return replace(
             edits,
             license=edits.license or (license_ if license_ in LICENSES else None),
             language=edits.language or tuple(
-                code for code in base.get("language") or () if LANGUAGE.fullmatch(code)),
+                code for code in base.language if LANGUAGE.fullmatch(code)),
             datasets=edits.datasets or tuple(
-                name for name in [record["data"].get("hub_id")] if name and is_repo_id(name)),
-            private_data=is_private(record["data"]) if edits.private_data is None
+                name for name in [run.data.hub_id] if name and is_repo_id(name)),
+            private_data=is_private(run.data.to_json()) if edits.private_data is None
             else edits.private_data,
         )
 
@@ -96,6 +105,11 @@ class CardEdits:
         """The edits as `run.json` keeps them: those that were made."""
         return {key: list(value) if isinstance(value, tuple) else value
                 for key, value in asdict(self).items() if value not in (None, ())}
+
+
+def typed(record: Mapping[str, Any]) -> RunRecord:
+    """A record as its type: one read from a run directory, or from a repository of the Hub."""
+    return record if isinstance(record, RunRecord) else RunRecord.from_json(record)
 
 
 def is_private(data: Mapping[str, Any]) -> bool:
@@ -113,58 +127,65 @@ def is_repo_id(name: str) -> bool:
 
 def title_of(record: Mapping[str, Any]) -> str:
     """What a model is called: as somebody said, or by its base and its data."""
-    said = CardEdits.of(record).title
-    base = str(record["base_model"]["name"]).rstrip("/").rsplit("/", 1)[-1]
-    return said or f"{base} fine-tuned on {record['data']['name']}"
+    run = typed(record)
+    base = run.base_model.name.rstrip("/").rsplit("/", 1)[-1]
+    return CardEdits.of(run).title or f"{base} fine-tuned on {run.data.name}"
 
 
-def loss_names(recipe: Mapping[str, Any]) -> list[str]:
+def loss_names(recipe: RecordedRecipe) -> list[str]:
     """What a recipe's loss is called in sentence-transformers, the outermost first."""
-    ranking = ("Cached" if recipe.get("mini_batch_size") else "") + "MultipleNegatives" + (
-        "Symmetric" if recipe.get("symmetric") else "") + "RankingLoss"
-    return ["MatryoshkaLoss", ranking] if recipe.get("truncate_dim") else [ranking]
+    ranking = ("Cached" if recipe.mini_batch_size else "") + "MultipleNegatives" + (
+        "Symmetric" if recipe.hyperparameters.get("symmetric") else "") + "RankingLoss"
+    nested = recipe.truncate_dim or recipe.matryoshka_dims
+    return ["MatryoshkaLoss", ranking] if nested else [ranking]
 
 
-def front_matter(record: Mapping[str, Any]) -> str:
+def metric_id(name: str, similarity: str) -> str:
+    """What sentence-transformers calls a metric in `model-index`, such as `cosine_ndcg@10`."""
+    return f"{similarity}_{name}"
+
+
+def front_matter(record: RunRecord) -> str:
     """The YAML between the dashes of a card, dashes included."""
     from huggingface_hub import ModelCardData
 
-    edits, base = CardEdits.of(record), record["base_model"]["name"]
-    on_hub = is_repo_id(base)
-    pairs = record["splits"]["train"]["pairs"]
+    edits, base = CardEdits.of(record), record.base_model
+    on_hub = is_repo_id(base.name)
+    pairs = record.splits["train"].pairs
+    widget = [example.to_json() for example in record.data.widget]
     card = ModelCardData(
         language=list(edits.language) or None,
         license=edits.license,
-        base_model=base if on_hub else None,
+        base_model=base.name if on_hub else None,
         base_model_relation="finetune" if on_hub else None,
         datasets=list(edits.datasets) or None,
         library_name="sentence-transformers",
         pipeline_tag="sentence-similarity",
         tags=[*TAGS, f"dataset_size:{pairs}",
-              *(f"loss:{name}" for name in loss_names(record["recipe"]))],
-        widget=None if edits.private_data else record["data"].get("widget") or None,
-        metrics=list(METRICS),
+              *(f"loss:{name}" for name in loss_names(record.recipe or RecordedRecipe()))],
+        widget=None if edits.private_data else widget or None,
+        metrics=[metric_id(name, base.similarity) for name in METRICS],
         model_name=title_of(record),
         eval_results=_results(record),
     )
     return f"---\n{card.to_yaml()}\n---\n"
 
 
-def _results(record: Mapping[str, Any]) -> list[Any]:
+def _results(record: RunRecord) -> list[Any]:
     """The tuned model's figures, dev and test under names of their own."""
     from huggingface_hub import EvalResult
 
-    data = record["data"]["name"]
+    data, similarity = record.data.name, record.base_model.similarity
     return [
         EvalResult(
             task_type="information-retrieval",
             task_name="Information Retrieval",
-            dataset_type=record["data"].get("hub_id") or data,
+            dataset_type=record.data.hub_id or data,
             dataset_name=f"{data}, {split}",
             dataset_split=split,
-            metric_type=name,
-            metric_name=name,
-            metric_value=record["metrics"][split]["tuned"][name],
+            metric_type=metric_id(name, similarity),
+            metric_name=f"{similarity} {name}".title(),
+            metric_value=record.metrics[split].tuned[name],
         )
         for split in ("test", "dev")
         for name in METRICS

@@ -43,8 +43,14 @@ def scoreboard(
 
 def verdict(evidence: Evidence, names: Names = SIDES) -> str:
     """The sentence that the primary metric gives, coloured by which way it goes."""
-    way = WAYS[evidence.differences[PRIMARY].outcome]
-    return f'<p class="t-say" data-mood="{way}">{escape(evidence.verdict_of(*names))}</p>'
+    way = WAYS[evidence.outcome]
+    said = f'<p class="t-say" data-mood="{way}">{escape(evidence.verdict_of(*names))}</p>'
+    if not evidence.leaked:
+        return said
+    left = len(evidence.base) - len(evidence.leaked)
+    return (f'{said}<p class="t-soft">{len(evidence.leaked):,} of {len(evidence.base):,} questions '
+            "stand in train or dev too, as a question or by their answer. The verdict is of the "
+            f"{left:,} others, the tables and pictures are of all.</p>")
 
 
 def metrics_table(evidence: Evidence, names: Names, about: str = "") -> str:

@@ -9,6 +9,7 @@ from corpus.records import Corpus, Query
 from retrieval.evaluation import Evidence, Topic, by_topic
 from retrieval.metrics import PRIMARY
 from retrieval.truncation import AtDim
+from train.run.parts import PromptChoice, RecordedModel
 from train.run.record import Run, RunError, now
 
 
@@ -66,60 +67,54 @@ def findings_of(run: Run, corpus: Corpus | None = None) -> Findings:
     corpus: its data, for the texts and topics of the questions.
     """
     record, rows = run.record(), run.per_query()
-    if not (record.get("metrics") or {}).get("test") or not rows:
-        raise RunError(f"{run.id} is {record['status']} and has not measured its test split: there "
+    if not record.test or not rows:
+        raise RunError(f"{run.id} is {record.status} and has not measured its test split: there "
                        "is nothing to report.")
-    evidence = Evidence.from_rows(rows, "test", record["data"].get("passages", 0))
+    evidence = Evidence.from_rows(rows, "test", record.data.passages)
     return Findings(evidence, facts_of(run), corpus.queries if corpus else {},
-                    record.get("history") or (), record.get("retention"))
+                    [point.to_json() for point in record.history],
+                    record.retention.to_json() if record.retention else None)
 
 
 def facts_of(run: Run) -> dict[str, str]:
     """What was measured, of which models and data, with which versions, in a run."""
     record = run.record()
-    base, recipe, prints = record["base_model"], record["recipe"], record.get("fingerprints", {})
-    changed = {key: value for key, value in recipe.items() if key != "name" and value is not None}
+    prints, recipe = record.fingerprints, record.recipe
+    settings = recipe.hyperparameters if recipe else {}
+    changed = ", ".join(f"{key} {value}" for key, value in settings.items()
+                        if key != "name" and value is not None)
+    pairs = record.splits["train"].pairs if "train" in record.splits else 0
     facts = {
         "Run": run.id,
-        "Made": record.get("finished") or record.get("created", ""),
-        "Status": record["status"],
-        "Base": _named(base),
-        "Base fingerprint": prints.get("base", ""),
-        "Fine-tuned fingerprint": prints.get("tuned", ""),
-        "Data": str(record["data"].get("name", "")),
-        "Data fingerprint": prints.get("corpus", ""),
-        "Test split fingerprint": (prints.get("splits") or {}).get("test", ""),
-        "Pairs trained on": f"{record.get('splits', {}).get('train', {}).get('pairs', 0):,}",
-        "Recipe": f"{recipe['name']}: "
-        + ", ".join(f"{key} {value}" for key, value in changed.items()),
-        "Seed": str(record.get("seed", "")),
-        "Prompts": _prompts(record.get("prompts") or {}),
-        "Device": str(record.get("device", "")),
-        "Took": f"{record['seconds']:.0f} s" if record.get("seconds") else "",
-        "Versions": ", ".join(f"{name} {number}"
-                              for name, number in record.get("versions", {}).items()),
+        "Made": record.finished or record.created,
+        "Status": record.status,
+        "Base": _named(record.base_model),
+        "Base fingerprint": prints.base,
+        "Fine-tuned fingerprint": prints.tuned,
+        "Data": record.data.name,
+        "Data fingerprint": prints.corpus,
+        "Test split fingerprint": prints.splits.get("test", ""),
+        "Pairs trained on": f"{pairs:,}",
+        "Recipe": f"{recipe.name}: {changed}" if recipe else "",
+        "Seed": "" if record.seed is None else str(record.seed),
+        "Prompts": _prompts(record.prompts),
+        "Device": record.device,
+        "Took": f"{record.seconds:.0f} s" if record.seconds else "",
+        "Versions": ", ".join(f"{name} {number}" for name, number in record.versions.items()),
     }
-    return {name: str(value) for name, value in facts.items() if value}
+    return {name: value for name, value in facts.items() if value}
 
 
-
-
-
-
-
-
-
-
-def _named(base: Mapping[str, Any]) -> str:
-    name, revision = str(base["name"]), base.get("revision")
+def _named(base: RecordedModel) -> str:
+    name = base.name
     if Path(name).is_absolute():  # a folder of this machine says nothing elsewhere
         name = Path(name).name
-    return f"{name}@{revision}" if revision else name
+    return f"{name}@{base.revision}" if base.revision else name
 
 
-def _prompts(prompts: Mapping[str, Any]) -> str:
+def _prompts(prompts: Mapping[str, PromptChoice]) -> str:
     return "; ".join(
-        f"{side} {'with' if choice.get('used') else 'without'} its prompts (dev {PRIMARY} "
-        f"{choice['with']:.3f} with, {choice['without']:.3f} without)"
-        for side, choice in prompts.items() if isinstance(choice, Mapping) and "with" in choice
+        f"{side} {'with' if choice.used else 'without'} its prompts (dev {PRIMARY} "
+        f"{choice.with_prompts:.3f} with, {choice.without_prompts:.3f} without)"
+        for side, choice in prompts.items()
     )

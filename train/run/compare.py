@@ -33,7 +33,9 @@ def beside(left: Run, right: Run) -> Evidence:
     """
     check_alike(left, right)
     sides = [_evidence(run) for run in (left, right)]
-    return Evidence("test", sides[0].passages, sides[0].tuned, sides[1].tuned)
+    known = [side.leaked for side in sides if side.leaked is not None]
+    return Evidence("test", sides[0].passages, sides[0].tuned, sides[1].tuned,
+                    leaked=frozenset().union(*known) if len(known) == len(sides) else None)
 
 
 def table(runs: Sequence[Run]) -> list[RunRow]:
@@ -42,26 +44,26 @@ def table(runs: Sequence[Run]) -> list[RunRow]:
     for place, run in enumerate(runs):
         record, own = run.record(), _evidence(run)
         rows.append(RunRow(
-            run.id, str(record["recipe"]["name"]), str(record["base_model"]["name"]),
+            run.id, record.recipe_name, record.base_model.name,
             means(own.base)[PRIMARY], means(own.tuned)[PRIMARY], own.verdict,
-            record.get("seconds"), beside(runs[0], run) if place else None))
+            record.seconds, beside(runs[0], run) if place else None))
     return rows
 
 
 def check_alike(left: Run, right: Run) -> None:
     """Refuse two runs whose figures say nothing about each other."""
     records = [run.record() for run in (left, right)]
-    prints = [record.get("fingerprints", {}) for record in records]
-    for what, values in {
-        "passages": [known.get("corpus") for known in prints],
-        "test questions": [(known.get("splits") or {}).get("test") for known in prints],
-    }.items():
+    prints = [record.fingerprints for record in records]
+    alike: dict[str, list[str | None]] = {
+        "passages": [known.corpus for known in prints],
+        "test questions": [known.splits.get("test") for known in prints],
+    }
+    for what, values in alike.items():
         if values[0] != values[1]:
             raise ValueError(f"The two runs were measured on different data (other {what}): they "
                              "cannot be compared.")
-    dims = [record["recipe"].get("truncate_dim") or record.get("base_model", {}).get("dim")
-            for record in records]
-    if None not in dims and dims[0] != dims[1]:
+    dims = [record.dim for record in records]
+    if all(dims) and dims[0] != dims[1]:
         raise ValueError(f"{left.id} has vectors of {dims[0]} dimensions and {right.id} of "
                          f"{dims[1]}: compare runs with the same truncate_dim.")
 
@@ -69,6 +71,6 @@ def check_alike(left: Run, right: Run) -> None:
 def _evidence(run: Run) -> Evidence:
     rows, record = run.per_query(), run.record()
     if not any(row["split"] == "test" for row in rows):
-        raise ValueError(f"{run.id} is {record['status']} and has not measured its test split: "
+        raise ValueError(f"{run.id} is {record.status} and has not measured its test split: "
                          "that is not zero, it is not known.")
-    return Evidence.from_rows(rows, "test", record["data"].get("passages", 0))
+    return Evidence.from_rows(rows, "test", record.data.passages)

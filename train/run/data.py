@@ -1,4 +1,4 @@
-"""Moved from train/publishing/verify.py."""
+"""The corpus a run was trained and measured on."""
 
 import contextlib
 
@@ -11,8 +11,7 @@ from .record import Run
 def corpus_of(run: Run) -> Corpus | None:
     """The data of a run, if it is still where it was and can be read."""
     record = run.record()
-    data = record["data"]
-    for source in filter(None, (data.get("source"), data["name"])):
+    for source in filter(None, (record.data.source, record.data.name)):
         with contextlib.suppress(CorpusError, OSError):
-            return load_corpus(source, record["seed"])
+            return load_corpus(source, record.seed)
     return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from retrieval.metrics import PRIMARY
+from train.recipe import RENAMED
 
 from .schema import JsonObject, SchemaError
 
@@ -29,36 +30,46 @@ class RecordedRecipe(JsonObject):
     keep: str | None = None
     negatives: int | None = None
     cross_batch_memory: float | None = field(
-        default=None, metadata={"keys": ("memory", "cross_batch_memory")})
+        default=None, metadata={"keys": ("cross_batch_memory", "memory")})
     lora_rank: int | None = None
     mini_batch_size: int | None = None
     matryoshka_dims: tuple[int, ...] = ()
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """All that was recorded."""
-        return self.to_json()
+        """All that was recorded, by the names of today."""
+        return {RENAMED.get(name, name): value for name, value in self.to_json().items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedModel(JsonObject):
     """The base model: what was asked for, and, once it was loaded, what it is.
 
-    dim: of its vectors. max_seq_length: tokens of a text that it reads. stored_prompts: by name.
+    query_prompt, passage_prompt: what was asked to be put before a text, None for what it has. dim:
+    of its vectors, as they are used; full_dim: before they are cut. max_seq_length: tokens of a
+    text that it reads, 0 for all. stored_prompts: by name.
     license, language: as its own card on the Hub has them.
     """
 
     name: str = ""
     revision: str | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
     fingerprint: str = ""
     dim: int = 0
     max_seq_length: int = 0
+    full_dim: int | None = None
     parameters: int = 0
     architecture: str = ""
     similarity: str = "cosine"
     stored_prompts: Mapping[str, str] = field(default_factory=dict)
     license: str | None = None
     language: tuple[str, ...] = ()
+
+    @property
+    def prompts(self) -> dict[str, str | None]:
+        """The prompts that were asked for, by side."""
+        return {"query": self.query_prompt, "passage": self.passage_prompt}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +94,11 @@ class PairStatistics(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class SamplePair(JsonObject):
-    """A training pair as the card shows it."""
+    """A pair of a split as the card shows it."""
 
     anchor: str = ""
     positive: str = ""
+    split: str = "train"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,13 +137,13 @@ class RecordedEngine(JsonObject):
 
     name: str = "local"
     flavor: str | None = None
-    job: str | None = None
-    url: str | None = None
-    stage: str | None = None
-    mark: str | None = None
-    namespace: str | None = None
-    repository: str | None = None
-    limit_s: int | None = None
+    job: str = ""
+    url: str = ""
+    stage: str = ""
+    mark: str = ""
+    namespace: str = ""
+    repository: str = ""
+    limit_s: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +183,8 @@ class RecordedEvidence(JsonObject):
     """Metrics of base and tuned on the same queries of a split, and their differences.
 
     outcomes: queries `won`, `lost` and `tied` in ndcg@10. detectable_difference: in ndcg@10.
+    leaked: queries that an earlier split gives away, None where nobody looked; unseen: the same
+    figures without those, where there are both.
     """
 
     split: str = ""
@@ -182,6 +196,8 @@ class RecordedEvidence(JsonObject):
     outcomes: Mapping[str, int] = field(default_factory=dict)
     detectable_difference: float | None = None
     verdict: str = ""
+    leaked: int | None = None
+    unseen: "RecordedEvidence | None" = None
 
     @classmethod
     def from_json(cls, value: object, where: str = "") -> Self:
@@ -206,12 +222,41 @@ class PromptChoice(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class DevPoint(JsonObject):
-    """An evaluation on dev: after an epoch, the base at epoch 0. loss: the epoch's, in training."""
+    """An evaluation on dev: after an epoch, the base at epoch 0.
+
+    loss: the epoch's, in training; dev_loss: that of the dev pairs, where it was computed.
+    """
 
     epoch: float
     step: int
     ndcg: float = field(metadata={"keys": (PRIMARY,)})
     loss: float | None = field(default=None, metadata={"keys": ("loss", "train_loss")})
+    dev_loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossPoint(JsonObject):
+    """The mean training loss of the steps up to this one, since the point before."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedOptimizer(JsonObject):
+    """What changes the weights after each batch, beside what the recipe says of it."""
+
+    name: str = ""
+    betas: tuple[float, ...] = ()
+    eps: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedTandem(JsonObject):
+    """The Tandem that trained: its version, and where others find it."""
+
+    version: str = ""
+    url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from .files import write_text as write_text
 from .parts import (
     DevPoint,
     Fingerprints,
+    LossPoint,
     OnnxExport,
     PromptChoice,
     Published,
@@ -31,7 +32,9 @@ from .parts import (
     RecordedEstimate,
     RecordedEvidence,
     RecordedModel,
+    RecordedOptimizer,
     RecordedRecipe,
+    RecordedTandem,
     SplitSizes,
     TrainingSpeed,
 )
@@ -63,7 +66,8 @@ class RunRecord(JsonObject, Mapping[str, Any]):
     owner: the Hub name or the browser that asked, None for the owner of this Tandem. process: that
     fits into the directory now. ended_by: see `fit.ENDINGS`. note: a sentence about a run at work.
     metrics, prompts: by split (`dev`, `test`), by side (`base`, `tuned`). retention: on the general
-    collection. memory_bytes: the most that training took. Times are UTC in ISO 8601.
+    collection. memory_bytes: the most that training took. log: the loss by step. loads_with: the
+    least version of sentence-transformers that reads the model. Times are UTC in ISO 8601.
     """
 
     schema: int
@@ -78,7 +82,7 @@ class RunRecord(JsonObject, Mapping[str, Any]):
     ended_by: str | None = None
     note: str | None = None
     recipe: RecordedRecipe | None = None
-    seed: int | None = None
+    seed: int = 42
     base_model: RecordedModel = field(default_factory=RecordedModel)
     data: RecordedData = field(default_factory=RecordedData)
     engine: RecordedEngine | None = None
@@ -95,6 +99,10 @@ class RunRecord(JsonObject, Mapping[str, Any]):
     memory_bytes: int | None = None
     speed: TrainingSpeed = field(default_factory=TrainingSpeed)
     history: tuple[DevPoint, ...] = ()
+    log: tuple[LossPoint, ...] = ()
+    optimizer: RecordedOptimizer | None = None
+    tandem: RecordedTandem | None = None
+    loads_with: str | None = None
     prompts: Mapping[str, PromptChoice] = field(default_factory=dict)
     metrics: Mapping[str, RecordedEvidence] = field(default_factory=dict)
     retention: RecordedEvidence | None = None
@@ -126,6 +134,21 @@ class RunRecord(JsonObject, Mapping[str, Any]):
     def test(self) -> RecordedEvidence | None:
         """What was measured on the test split; None before it was."""
         return self.metrics.get("test")
+
+    @property
+    def recipe_name(self) -> str:
+        """What the recipe is called; empty before one was asked for."""
+        return self.recipe.name if self.recipe else ""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training pairs that were asked for."""
+        return self.recipe.epochs if self.recipe else 0
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of the vectors it is measured on; 0 before the base was loaded."""
+        return (self.recipe and self.recipe.truncate_dim) or self.base_model.dim
 
     @property
     def base_is_prompted(self) -> bool:
@@ -308,6 +331,12 @@ def list_runs(runs: Path) -> list[Run]:
     return [run for run in map(Run, folders) if _readable(run)]
 
 
+def damaged_runs(runs: Path) -> list[tuple[Run, str]]:
+    """The runs whose records cannot be used, the newest first, each with why."""
+    folders = sorted((path.parent for path in runs.glob("*/run.json")), reverse=True)
+    return [(run, said) for run in map(Run, folders) if (said := _refusal(run))]
+
+
 def known_run(runs: Path, run_id: str) -> Run:
     """A run by its id, as a page or a program names it; RunError unless it is one of `runs`."""
     run = Run(runs / run_id)
@@ -370,11 +399,16 @@ def _event(line: bytes) -> dict[str, Any] | None:
 
 
 def _readable(run: Run) -> bool:
+    return not _refusal(run)
+
+
+def _refusal(run: Run) -> str:
+    """Why a record cannot be used; empty where it can."""
     try:
         run.record()
-    except RunError:
-        return False
-    return True
+    except RunError as error:
+        return str(error)
+    return ""
 
 
 def latest(events: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:

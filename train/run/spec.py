@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from corpus.load import BUILT_IN
-from retrieval.models import EMBEDDED_MODEL
-from train.recipe import Recipe
+from retrieval.models import EMBEDDED_MODEL, AskedPrompts
+from train.recipe import Recipe, RecipeError, retired_values
 
 from .record import Run, RunError, create_run
 
@@ -21,7 +21,8 @@ class RunSpec:
     """A fine-tune that somebody asks for.
 
     data: `porsche`, a BEIR folder or a file of pairs. base: a Hub id or a folder; revision: which
-    commit of the Hub id, None for the newest. owner: the Hub name or the browser that asks, None
+    commit of the Hub id, None for the newest. query_prompt, passage_prompt: what is put before a
+    text, None for what the base has. owner: the Hub name or the browser that asks, None
     for the owner of this Tandem. engine: where it runs; flavor: on which of the engine's machines.
     data_name: what the data is called, where its file name says nothing.
     """
@@ -35,6 +36,13 @@ class RunSpec:
     engine: str = "local"
     flavor: str | None = None
     data_name: str = ""
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+
+    @property
+    def prompts(self) -> AskedPrompts:
+        """The prompts that were asked for, by side."""
+        return {"query": self.query_prompt, "passage": self.passage_prompt}
 
     @property
     def called(self) -> str:
@@ -58,7 +66,9 @@ class RunSpec:
             "owner": self.owner,
             "recipe": asdict(self.recipe),
             "seed": self.seed,
-            "base_model": {"name": placed(self.base), "revision": self.revision},
+            "base_model": {"name": placed(self.base), "revision": self.revision,
+                           "query_prompt": self.query_prompt,
+                           "passage_prompt": self.passage_prompt},
             "data": {"source": placed(self.data), "name": self.called},
             "engine": {"name": self.engine, "flavor": self.flavor},
         }
@@ -73,21 +83,35 @@ def placed(name: str) -> str:
 def spec_of(run: Run) -> RunSpec:
     """The request a run was created with; RunError if its record has none."""
     record = run.record()
+    asked = {"data": record.data.source, "base model": record.base_model.name,
+             "recipe": record.recipe, "engine": record.engine}
+    if record.recipe is None or record.engine is None or not all(asked.values()):
+        raise _cannot_start(run, f"no {next(name for name in asked if not asked[name])}")
+    kept = record.recipe.hyperparameters
+    if gone := retired_values(kept):
+        raise RunError(f"{run.folder} was asked to train with {', '.join(gone)}, which Tandem no "
+                       "longer does: start a new run without it.")
     try:
-        base, engine = record["base_model"], record["engine"]
-        return RunSpec(
-            data=record["data"]["source"],
-            base=base["name"],
-            revision=base.get("revision"),
-            recipe=Recipe(**record["recipe"]),
-            seed=record["seed"],
-            owner=record.get("owner"),
-            engine=engine["name"],
-            flavor=engine.get("flavor"),
-            data_name=record["data"].get("name", ""),
-        )
-    except (KeyError, TypeError) as error:
-        raise RunError(
-            f"{run.folder}/run.json does not say what the run was asked to do ({error}): it "
-            "cannot be started again. Start a new run."
-        ) from None
+        recipe = Recipe.from_record(kept)
+    except RecipeError as error:
+        raise _cannot_start(run, str(error)) from None
+    return RunSpec(
+        data=record.data.source or "",
+        base=record.base_model.name,
+        revision=record.base_model.revision,
+        recipe=recipe,
+        seed=record.seed,
+        owner=record.owner,
+        engine=record.engine.name,
+        flavor=record.engine.flavor,
+        data_name=record.data.name,
+        query_prompt=record.base_model.query_prompt,
+        passage_prompt=record.base_model.passage_prompt,
+    )
+
+
+def _cannot_start(run: Run, why: str) -> RunError:
+    return RunError(
+        f"{run.folder}/run.json does not say what the run was asked to do ({why}): it cannot be "
+        "started again. Start a new run."
+    )

@@ -77,8 +77,9 @@ def _column(
     side: str, found: Found, query: str, slots: Mapping[str, int], area: str = ""
 ) -> str:
     area, label = area or AREA[side], SIDES[side]
-    # A cosine is at most 1; BM25 has no bound, so its best hit fills the bar.
-    full = (found.hits[0].score or 1) if side == "lexical" and found.hits else 1.0
+    # A cosine is at most 1; BM25 and a dot product have no bound, so the best hit fills the bar.
+    best = found.hits[0].score if found.hits else 1.0
+    full = (best or 1) if side == "lexical" else max(1.0, best)
     items = "".join(
         f'<li style="--place:{place}">{_card(side, hit, query, slots, full)}</li>'
         for place, hit in enumerate(found.hits, 1)

@@ -19,6 +19,8 @@ from corpus.check.check import Finding, Report
 from train.engines.offers import Offer
 from ui.services.format import duration
 
+from .words import with_code
+
 SEVERITY_WORDS = {"error": "Must be mended", "warning": "Look at this", "info": "For information"}
 
 
@@ -99,11 +101,12 @@ def recipe_values(values: Mapping[str, str]) -> str:
     return f'<div class="t"><p class="t-soft">The recipe’s own: {shown}</p></div>'
 
 
-def prompt_note(prompt: str) -> str:
-    """What a model's authors put before a question, and what Tandem does about it."""
+def prompt_note(prompt: str, passage: str = "") -> str:
+    """What a model's authors put before its texts, and what Tandem does about it."""
+    also = f" and <code>{escape(passage)}</code> before a passage" if passage else ""
     return (f'<div class="t"><p class="t-soft">Its authors put <code>{escape(prompt)}</code> '
-            "before a question. Base and Fine-tuned are each judged with it and without; best is "
-            "compared with best.</p></div>")
+            f"before a question{also}. Base and Fine-tuned are each judged with it and without; "
+            "best is compared with best.</p></div>")
 
 
 def _range(seconds: Mapping[str, float] | None) -> str:
@@ -115,11 +118,11 @@ def _range(seconds: Mapping[str, float] | None) -> str:
 
 def engine_note(found: Sequence[Offer], chosen: str | None, why: str) -> str:
     """Which engine `auto` takes and why, and why others cannot be chosen."""
-    parts = [f"<p>Automatic takes <b>{escape(_title(found, chosen))}</b>: {escape(why)}.</p>"
-             if chosen else f"<p>{escape(why)}</p>"]
+    parts = [f"<p>Automatic takes <b>{escape(_title(found, chosen))}</b>: {with_code(why)}.</p>"
+             if chosen else f"<p>{with_code(why)}</p>"]
     if len(found) > 1:
         parts += [f'<p class="t-soft">{escape(offer.title)}: '
-                  f"{escape(offer.refusal or offer.about)}</p>" for offer in found]
+                  f"{with_code(offer.refusal or offer.about)}</p>" for offer in found]
     return f'<div class="t">{"".join(parts)}</div>'
 
 

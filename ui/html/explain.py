@@ -94,6 +94,6 @@ def _trained(why: Why, waiting: bool) -> str:
         return '<span class="t-soft">is being looked for …</span>'
     if why.trained is None:
         return "the data has no training questions"
-    query, cosine = why.trained
+    query, score = why.trained
     same = ", which has the same answer" if why.same_answer else ""
-    return f"“{escape(query.text)}” (cosine {cosine:.3f} by Base{same})"
+    return f"“{escape(query.text)}” ({why.similarity} {score:.3f} by Base{same})"

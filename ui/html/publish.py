@@ -1,14 +1,14 @@
 """Escaped HTML of publications. Pure functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
+from train.run.parts import Published
 from ui.services.publishing import PHASES, Publication
 
 
 def publication(
-    at: Publication | None, published: Sequence[Mapping[str, Any]], wanted: str = ""
+    at: Publication | None, published: Sequence[Published], wanted: str = ""
 ) -> str:
     """How far a publication is, how it ended, and where the run has been published before.
 
@@ -20,7 +20,7 @@ def publication(
                      "press Publish.</p>")
     if at is None or not at.active:  # what is on its way stands there as not verified yet
         parts += [_before(entry) for entry in reversed(published)
-                  if at is None or entry.get("revision") != at.result.get("revision")]
+                  if at is None or entry.revision != at.result.get("revision")]
     return f'<div class="t t-published">{"".join(parts)}</div>' if parts else ""
 
 
@@ -37,33 +37,32 @@ def _now(at: Publication) -> str:
         return (f'<div class="t-state" data-kind="training" role="status"><p><strong>{phase}'
                 f"</strong> · {escape(at.to)}{sizes}</p>{bar}</div>")
     if at.kind == "done":
-        return _result(at.result, bool(at.result.get("changed")))
+        return _result(Published.from_json(at.result), bool(at.result.get("changed")))
     if at.kind == "edited":
         return (f'<p class="t-error" role="alert">{escape(at.text)}</p>'
                 f'<pre class="t-diff" tabindex="0">{_diff(at.diff)}</pre>')
     return f'<p class="t-error" role="alert">{escape(at.text)}</p>'
 
 
-def _result(entry: Mapping[str, Any], changed: bool) -> str:
+def _result(entry: Published, changed: bool) -> str:
     said = "Published" if changed else "Nothing new: it is there as it is here"
     return (f'<div class="t-good" role="status"><p><strong>{said}.</strong> {_entry(entry)}</p>'
             "</div>")
 
 
-def _before(entry: Mapping[str, Any]) -> str:
+def _before(entry: Published) -> str:
     return f'<p class="t-soft">{_entry(entry)}</p>'
 
 
-def _entry(entry: Mapping[str, Any]) -> str:
-    url = str(entry.get("url") or "")
-    link = escape(str(entry.get("repo", "")))
-    if url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-        link = f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{link}</a>'
-    what = "pull request" if entry.get("pull_request") else "commit"
-    verified = "verified" if entry.get("verified") else "not verified"
-    at = f", {escape(str(entry['at'])[:16].replace('T', ' '))} UTC" if entry.get("at") else ""
-    note = f" {escape(str(entry['note']))}" if entry.get("note") else ""
-    return (f"{link}, {what} <code>{escape(str(entry.get('revision', ''))[:12])}</code>, "
+def _entry(entry: Published) -> str:
+    link = escape(entry.repo)
+    if entry.url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        link = f'<a href="{escape(entry.url)}" target="_blank" rel="noopener noreferrer">{link}</a>'
+    what = "pull request" if entry.pull_request else "commit"
+    verified = "verified" if entry.verified else "not verified"
+    at = f", {escape(entry.at[:16].replace('T', ' '))} UTC" if entry.at else ""
+    note = f" {escape(entry.note)}" if entry.note else ""
+    return (f"{link}, {what} <code>{escape(entry.revision[:12])}</code>, "
             f"<b>{verified}</b>{at}.{note}")
 
 

@@ -57,7 +57,7 @@ def why_alone(run: Run | None, trains: bool) -> str:
     """What stands in the column of the fine-tuned side while somebody's data is shown by itself."""
     if run is None:
         return FIRST if trains else f"There is no fine-tuned model of your data: {OFF}."
-    return RUNNING if run.record()["status"] in ACTIVE else READY
+    return RUNNING if run.record().is_active else READY
 
 
 def by_words(found: Comparison) -> str:

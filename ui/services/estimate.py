@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from retrieval.models import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL, check_prompts
 from train.engines.local import environment
 from train.run.spec import RunSpec
 
@@ -72,13 +72,67 @@ class Planner:
         return said
 
 
+TRY_WITHIN = 120
+"""Seconds that fetching a base model and trying it may take."""
+MOST_TRIED = 2_500_000_000
+"""Bytes of weights that are fetched here to try a model that a Job is to train."""
+
+
+@dataclass
+class ModelCheck:
+    """Base models that were tried on this machine, in a process of their own.
+
+    command: what tries one, printing one JSON object.
+    """
+
+    home: Path
+    command: Callable[[RunSpec], Sequence[str]] = lambda request: model_command(request)
+    _good: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+    def check(self, request: RunSpec, token: str | None = None) -> None:
+        """Have the base of a request encode two texts, unless it did before; PlanError.
+
+        token: of whoever asks, to fetch the model with. The embedded one is known by its hash.
+        """
+        key = json.dumps([request.owner, request.base, request.revision, dict(request.prompts)])
+        if key in self._good or (request.base == EMBEDDED_MODEL and request.revision is None):
+            check_prompts(request.prompts)
+            return
+        try:
+            said = answer_of(self.command(request), self.home, environment(request, token),
+                             TRY_WITHIN)
+        except subprocess.TimeoutExpired:
+            raise PlanError(f"{request.base} could not be fetched and tried within {TRY_WITHIN} s: "
+                            "what was fetched is kept, so try again, or take a smaller model."
+                            ) from None
+        except NoAnswerError as error:
+            raise PlanError(f"{request.base} could not be tried: {error}") from None
+        if "error" in said:
+            raise PlanError(str(said["error"]))
+        self._good[key] = None
+        if len(self._good) > MOST_KEPT:
+            self._good.popitem(last=False)
+
+
+def model_command(request: RunSpec) -> Sequence[str]:
+    """The command line that tries the base model of a request."""
+    prompts = [f"--{side}-prompt={text}" for side, text in request.prompts.items()
+               if text is not None]
+    most = [f"--most-bytes={MOST_TRIED}"] if request.engine == "jobs" else []
+    return [sys.executable, "-m", "train", "model", f"--base={_base(request)}", *prompts, *most,
+            "--json"]
+
+
+def _base(request: RunSpec) -> str:
+    return request.base if request.revision is None else f"{request.base}@{request.revision}"
+
+
 def estimate_command(request: RunSpec) -> Sequence[str]:
     """The command line that estimates a request."""
     settings = [f"{name}={'none' if value is None else value}"
                 for name, value in asdict(request.recipe).items() if name != "name"]
-    base = request.base if request.revision is None else f"{request.base}@{request.revision}"
     return [sys.executable, "-m", "train", "estimate", f"--data={request.data}",
-            f"--base={base or EMBEDDED_MODEL}", "--recipe", request.recipe.name,
+            f"--base={_base(request) or EMBEDDED_MODEL}", "--recipe", request.recipe.name,
             *(part for setting in settings for part in ("--set", setting)), "--json"]
 
 

@@ -36,6 +36,10 @@ class ImportFailedError(ValueError):
     """Data that cannot be used as it is: the message says why."""
 
 
+NO_COLUMNS = ("No two columns can be question and answer: make a row of each question with what "
+              "answers it.")
+
+
 class UnsureError(ImportFailedError):
     """Data of which nobody can tell by their names which column holds what."""
 
@@ -94,9 +98,28 @@ def columns_for(look: Mapping[str, Any], chosen: Mapping[str, Any] | None) -> Co
         return chosen_columns(chosen)
     if guess := certain_guess(look):
         return guess
+    if not look.get("guess"):
+        raise UnsureError(str(next(iter(reversed(look.get("notes") or [])), NO_COLUMNS)))
     names = ", ".join(repr(str(name)[:60]) for name in list(look.get("columns") or [])[:20])
     raise UnsureError("Which column holds the question and which its answer cannot be told from "
                       f"their names ({names}): say which are the anchor and the positive.")
+
+
+OPTIONS = {
+    "strip_html": "--strip-html", "fix_mojibake": "--fix-mojibake",
+    "split_by_question": "--split-by=question",
+}
+"""What may be done to data on its way in -> how `python -m corpus convert` is told."""
+
+
+def checked_options(options: object) -> list[str]:
+    """The options among OPTIONS, each once and in their order; ImportFailedError for others."""
+    named = [options] if isinstance(options, str) else list(options) if isinstance(
+        options, list | tuple) else []
+    if unknown := [option for option in named if option not in OPTIONS]:
+        raise ImportFailedError(f"There is no option {unknown[0]!r:.60}: there are "
+                                f"{', '.join(OPTIONS)}.")
+    return [option for option in OPTIONS if option in named]
 
 
 def certain_guess(look: Mapping[str, Any]) -> Columns | None:
@@ -193,18 +216,21 @@ class Importer:
     def take(
         self, visitor: Visitor, brought: ImportRequest, columns: Columns | None = None,
         passages: Raw | None = None, cancel: threading.Event | None = None,
+        options: Sequence[str] = (),
     ) -> Steps:
         """Make a corpus of it and keep that; returns its name.
 
         columns: which hold what; None for data that is not pairs. passages: a file of more
-        passages. The same from the same visitor is made once. ImportFailedError or UploadError.
+        passages. options: those of `OPTIONS` that are asked for. The same from the same visitor is
+        made once. ImportFailedError or UploadError.
         """
         source = self._source(visitor, brought)
-        name, title = self._name(visitor, brought, columns, passages)
+        asked = [OPTIONS[option] for option in checked_options(options)]
+        name, title = self._name(visitor, brought, columns, passages, asked)
         if self.uploads.has(name):
             self.uploads.source(name, visitor)  # used again
             return name
-        arguments = ["convert", *source, *_column_arguments(columns), *self._limits(),
+        arguments = ["convert", *source, *_column_arguments(columns), *asked, *self._limits(),
                      f"--memory={CONVERT_MEMORY}"]
         if passages is not None:
             arguments.append(f"--passages={passages.path.resolve()}")
@@ -271,10 +297,11 @@ class Importer:
         brought: ImportRequest,
         columns: Columns | None,
         passages: Raw | None,
+        asked: Sequence[str] = (),
     ) -> tuple[str, str]:
         """The name of what this makes, the same for the same, and what it is called."""
         how = [json.dumps(columns.as_json() if columns else None),
-               passages.digest if passages else "", *self._limits(), mark_of(visitor)]
+               passages.digest if passages else "", *asked, *self._limits(), mark_of(visitor)]
         if brought.raw:
             raw = self.uploads.raw(brought.raw, visitor)
             return name_of(raw.digest, raw.path.suffix, *how), raw.title

@@ -1,7 +1,7 @@
 """The pair of a finished run: from what is in memory where it is the same, else from disk."""
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +12,8 @@ from retrieval.encoder import Encoder, SentenceTransformerEncoder
 from retrieval.evaluation import Evidence
 from retrieval.index import Index, index_in_parts
 from retrieval.models import split_revision
-from train.run.record import USABLE, Run, RunError
+from train.run.parts import RecordedModel, SplitSizes
+from train.run.record import Run, RunError, RunRecord
 from train.run.spec import placed
 from train.settings import Settings
 
@@ -36,9 +37,9 @@ class Loads(Protocol):
 
 def check_usable(run: Run) -> None:
     """Refuse a run that has no model; RunError."""
-    status = run.record()["status"]
-    if not run.has_model or status not in USABLE:
-        raise RunError(f"{run.id} is {status} and has no model to show.")
+    record = run.record()
+    if not run.has_model or not record.is_usable:
+        raise RunError(f"{run.id} is {record.status} and has no model to show.")
 
 
 def pair_of_run(
@@ -61,14 +62,14 @@ def loaded_pair(
     record, tuned = run.record(), loads(str(run.model))
     corpus, base = opened.corpus, opened.base
     if not is_on(record, corpus):
-        source = record["data"]["source"]
+        source = record.data.source or record.data.name
         if Path(source).parent == settings.uploads.resolve() and not Path(source).exists():
             raise RunError(f"The data of {run.id} is not here any more: bring it again to compare "
                            "on it.")
-        corpus = load_corpus(source, record["seed"])
+        corpus = load_corpus(source, record.seed)
         if not is_on(record, corpus):
             raise RunError(f"The data of {run.id} has changed since: it cannot be compared on.")
-        if name := record["data"].get("name"):
+        if name := record.data.name:
             corpus = replace(corpus, name=name)
     another = _another_base(record, loads, settings)
     if another or corpus is not opened.corpus:
@@ -90,40 +91,39 @@ def _index(
 
 
 def _another_base(
-    record: Mapping[str, Any], loads: Loads, settings: Settings
+    record: RunRecord, loads: Loads, settings: Settings
 ) -> Encoder | None:
     """The base of a run as it was measured there; None where it is the opening one, as it is.
 
     A visitor's run may name any model: it is asked for in nobody's name.
     """
-    base, tokens = record["base_model"], record["recipe"].get("max_seq_length")
-    prompted = (record.get("prompts") or {}).get("base", {}).get("used", True)
-    if is_opening_base(base, settings) and tokens is None and prompted:
+    base, tokens = record.base_model, record.recipe.max_seq_length if record.recipe else None
+    own = not any(text is not None for text in base.prompts.values())
+    if is_opening_base(base, settings) and tokens is None and record.base_is_prompted and own:
         return None
-    encoder = loads(base["name"], base.get("revision"),
-                    token=None if record.get("owner") is None else False)
-    return encoder.cut_at(tokens).with_prompts(prompted)
+    encoder = loads(base.name, base.revision, token=None if record.owner is None else False,
+                    **({} if own else {"prompts": base.prompts}))
+    return encoder.cut_at(tokens).with_prompts(record.base_is_prompted)
 
 
-def is_opening_base(known: Mapping[str, Any], settings: Settings) -> bool:
+def is_opening_base(known: RecordedModel, settings: Settings) -> bool:
     """Whether the base model of a record is the one the page opens with."""
     name, revision = split_revision(settings.base_model)
-    return known["name"] == placed(name) and revision in (None, known.get("revision"))
+    return known.name == placed(name) and revision in (None, known.revision)
 
 
-def is_on(record: Mapping[str, Any], corpus: Corpus) -> bool:
+def is_on(record: RunRecord, corpus: Corpus) -> bool:
     """Whether a run learned from these passages, and was measured on these test questions."""
-    known = record["fingerprints"]
-    measured = (known.get("splits") or {}).get("test")
-    return bool(known["corpus"] == corpus.fingerprint
-                and measured in (None, corpus.split_fingerprints.get("test")))
+    known = record.fingerprints
+    return (known.corpus == corpus.fingerprint
+            and known.splits.get("test") in (None, corpus.split_fingerprints.get("test")))
 
 
-def described(record: Mapping[str, Any]) -> str:
+def described(record: RunRecord) -> str:
     """What made a fine-tuned model, in a line."""
-    recipe, pairs = record["recipe"], record["splits"]["train"]["pairs"]
-    epochs = f"{recipe['epochs']} {'epoch' if recipe['epochs'] == 1 else 'epochs'}"
+    trained = record.splits.get("train", SplitSizes())
+    epochs = f"{record.epochs} {'epoch' if record.epochs == 1 else 'epochs'}"
     said = prompts_said(record)
-    stopped = "stopped early, " if record["status"] == "stopped" else ""
-    return (f"Fine-tuned on {pairs:,} pairs, {epochs} of recipe {recipe['name']} ({stopped}"
-            f"{duration(record['seconds'])}){f'. Prompts: {said}' if said else ''}")
+    stopped = "stopped early, " if record.status == "stopped" else ""
+    return (f"Fine-tuned on {trained.pairs:,} pairs, {epochs} of recipe {record.recipe_name} "
+            f"({stopped}{duration(record.seconds or 0)}){f'. Prompts: {said}' if said else ''}")

@@ -94,7 +94,8 @@ class ModelPair:
             if self._kept.lexical_evidence is None:
                 self._kept.lexical_evidence = Evidence(
                     self.evidence.split, self.evidence.passages,
-                    evaluate(lexical, self.corpus, self.evidence.split), self.evidence.tuned)
+                    evaluate(lexical, self.corpus, self.evidence.split), self.evidence.tuned,
+                    leaked=self.evidence.leaked)
             return self._kept.lexical_evidence
 
     def shown_evidence(self, against: str) -> tuple[Evidence | None, tuple[str, str]]:

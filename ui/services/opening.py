@@ -15,6 +15,7 @@ from typing import Any
 
 from corpus.load import load_corpus
 from corpus.records import Corpus
+from corpus.split import leaked_queries
 from retrieval.compare import Comparison
 from retrieval.encoder import Encoder, SentenceTransformerEncoder
 from retrieval.evaluation import Evidence, evaluate
@@ -22,7 +23,7 @@ from retrieval.index import Index, build_index
 from retrieval.models import load_encoder, split_revision
 from train.engines.queue import Queue
 from train.recipe import first_start_recipe
-from train.run.record import ACTIVE, USABLE, Run, RunError, list_runs
+from train.run.record import Run, RunError, list_runs
 from train.run.spec import RunSpec, placed
 from train.settings import Settings
 
@@ -123,14 +124,14 @@ class OpeningPair:
             self._show_model(self.settings.tuned_model)
             return
         run = self._run_of_this_pair(corpus)
-        if run and run.has_model and run.record()["status"] in USABLE:
+        if run and run.has_model and run.record().is_usable:
             self._show_run(run)
-        elif run and run.record()["status"] in ACTIVE:
+        elif run and run.record().is_active:
             self._watch(run)
         elif self.settings.train == "off":
             self._progress = Progress("off", "There is no fine-tuned model", "Training is switched "
                                       "off here (TANDEM_TRAIN). Set TANDEM_TUNED_MODEL to a model.")
-        elif run and run.record()["status"] in ("failed", "stopped"):
+        elif run and run.record().status in ("failed", "stopped"):
             self.run = run
             self._progress = Progress("failed", f"The last fine-tune ended: {_error(run)}",
                                       "The Fine-tune tab has a new try.")
@@ -160,23 +161,23 @@ class OpeningPair:
         runs = [run for run in list_runs(self.settings.runs) if self._is_of_this_pair(run, corpus)]
         for run in runs:
             self.queue.look_at(run)
-        active = [run for run in runs if run.record()["status"] in ACTIVE]
-        usable = [run for run in runs if run.record()["status"] in USABLE and run.has_model]
+        active = [run for run in runs if run.record().is_active]
+        usable = [run for run in runs if run.record().is_usable and run.has_model]
         return next(iter(active or usable or runs), None)
 
     def _is_of_this_pair(self, run: Run, corpus: Corpus) -> bool:
         record = run.record()
         same_data = (
-            is_on(record, corpus) if record.get("fingerprints", {}).get("corpus")
-            else record.get("data", {}).get("source") in (None, placed(self.settings.data))
+            is_on(record, corpus) if record.fingerprints.corpus
+            else record.data.source in (None, placed(self.settings.data))
         )
-        known = record.get("base_model")
-        same_base = known is None or is_opening_base(known, self.settings)
-        return same_data and same_base and record.get("owner") is None
+        base = record.base_model
+        same_base = not base.name or is_opening_base(base, self.settings)
+        return same_data and same_base and record.owner is None
 
     def _train(self, run: Run | None, corpus: Corpus) -> None:
         """Start or resume a run of this pair, and show it when it is done."""
-        if run is not None and run.record()["status"] == "interrupted":
+        if run is not None and run.record().status == "interrupted":
             self.queue.resume(run)
         else:
             recipe = first_start_recipe(self.settings.recipe, len(corpus.pairs("train")))
@@ -186,10 +187,10 @@ class OpeningPair:
 
     def _watch(self, run: Run) -> None:
         self.run = run
-        while (record := run.record())["status"] in ACTIVE:
+        while (record := run.record()).is_active:
             self._progress = progress_of(record, run.events())
             time.sleep(WATCH_EVERY)
-        if run.has_model and record["status"] in USABLE:
+        if run.has_model and record.is_usable:
             self._show_run(run)
         else:
             self._progress = Progress("failed", f"The fine-tune ended: {_error(run)}",
@@ -211,7 +212,7 @@ class OpeningPair:
         if (folder / "run.json").is_file():
             run = Run(folder)
             if not run.has_model:
-                raise RunError(f"TANDEM_TUNED_MODEL: {model} is {run.record()['status']} and "
+                raise RunError(f"TANDEM_TUNED_MODEL: {model} is {run.record().status} and "
                                "holds no model.")
             if self._is_of_this_pair(run, pair.corpus):
                 self._show_run(run)
@@ -243,9 +244,10 @@ class OpeningPair:
 
 def _measured(pair: ModelPair, tuned: Index) -> Evidence:
     return Evidence("test", len(pair.corpus.passages), evaluate(pair.base, pair.corpus, "test"),
-                    evaluate(tuned, pair.corpus, "test"))
+                    evaluate(tuned, pair.corpus, "test"),
+                    leaked=leaked_queries(pair.corpus, "test") or None)
 
 
 def _error(run: Run) -> str:
     record = run.record()
-    return record.get("error") or f"it is {record['status']}."
+    return record.error or f"it is {record.status}."

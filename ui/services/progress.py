@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrieval.metrics import PRIMARY
-from train.run.record import latest, of_kind, since_load
+from train.run.record import RunRecord, latest, of_kind, since_load
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class Progress:
     version: int = 0
 
 
-def progress_of(record: dict[str, Any], events: list[dict[str, Any]]) -> Progress:
+def progress_of(record: RunRecord, events: list[dict[str, Any]]) -> Progress:
     """A run in words and figures, from its record and events alone."""
-    if record["status"] == "queued" or not events:
+    if record.status == "queued" or not events:
         return Progress("training", "Starting the fine-tune", share=0.0)
     phase = latest(events, "phase") or {"phase": "load"}
     curve = tuple(
         (event["epoch"], event["metrics"][PRIMARY]) for event in of_kind(events, "eval")
     )
     at = next((event for event in reversed(since_load(events)) if "share" in event), None)
-    steps, left = record.get("steps") or 0, None
+    steps, left = record.steps, None
     if at and at["left_s"] is not None:
         left = max(0.0, at["left_s"] - (time.time() - at["time"]))
     text = {

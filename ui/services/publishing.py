@@ -17,7 +17,7 @@ from train.publish.publish import PublishRequest, publish
 from train.publish.remote import EditedCardError
 from train.report.card_metadata import CardEdits
 from train.run.data import corpus_of
-from train.run.record import ACTIVE, USABLE, Run, RunError
+from train.run.record import Run, RunError
 from ui.auth import Visitor
 
 from .app import Services
@@ -119,10 +119,10 @@ class Publishing:
     def when_done(self, run: Run, asked: PublishRequest, token: str | None) -> None:
         """Publish a run as soon as it has a model; the token is kept in memory until then."""
         def wait(stop: threading.Event) -> None:
-            while run.record()["status"] in ACTIVE:
+            while run.record().is_active:
                 if stop.wait(LOOK_EVERY):
                     raise PublishError("It was not published, as you asked.", "stopped")
-            if not run.has_model or run.record()["status"] not in USABLE:
+            if not run.has_model or not run.record().is_usable:
                 raise PublishError("The run has no model, so nothing was published.")
             self._publish(run, asked, self.make_hub(token, should_stop=stop.is_set), None)
 
@@ -173,6 +173,8 @@ class Publishing:
         if extras.onnx:
             exported = self._told(run, export_int8(run, self._corpus(run), cache))
             asked = replace(asked, extra={PATH: exported.file})
+        if extras.data_to:  # the card names where the data is
+            edits = replace(edits or CardEdits.of(run.record()), datasets=(extras.data_to,))
         result: dict[str, Any] = {}
         for event in publish(run, asked, hub, edits=edits, corpus=lambda: corpus_of(run),
                              cache=cache):

@@ -33,9 +33,8 @@ class RetentionService:
     def measure(self, run: Run) -> Mapping[str, Any]:
         """The retention of a run, from its record or measured now. ElsewhereError."""
         with self._lock:
-            known: Mapping[str, Any] | None = run.record().get("retention")
-            if known:  # somebody else has waited for it
-                return known
+            if known := run.record().retention:  # somebody else has waited for it
+                return known.to_json()
             try:
                 found = answer_of(self.command(run), self.home, os.environ, WITHIN)
             except subprocess.TimeoutExpired:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retrieval.metrics import PRIMARY
-from train.run.record import ACTIVE, USABLE, Run, latest, of_kind, since_load
+from train.run.record import ACTIVE, USABLE, Run, RunRecord, latest, of_kind, since_load
 
 Event = Mapping[str, Any]
 
@@ -84,26 +84,31 @@ def run_state(run: Run, place: int = 0) -> RunState:
     return _with_events(recorded_state(run, place), run.events())
 
 
+def damaged_state(run: Run, said: str) -> RunState:
+    """A run whose record cannot be read. said: why."""
+    return RunState(run.id, "damaged", "", "", "", "", None, "", error=said)
+
+
 def recorded_state(run: Run, place: int = 0) -> RunState:
     """What the record alone says: enough for a list, which must not read the events of all runs."""
     record = run.record()
     return RunState(
         id=run.id,
-        status=record["status"],
-        data=str(record.get("data", {}).get("name", "")),
-        base=str(record.get("base_model", {}).get("name", "")),
-        recipe=str(record.get("recipe", {}).get("name", "")),
+        status=record.status,
+        data=record.data.name,
+        base=record.base_model.name,
+        recipe=record.recipe_name,
         engine=record.engine_name,
-        owner=record.get("owner"),
-        created=str(record.get("created", "")),
+        owner=record.owner,
+        created=record.created,
         place=place,
-        steps=record.get("steps") or 0,
-        epochs=record.get("recipe", {}).get("epochs", 0),
-        device=str(record.get("device", "")),
-        seconds=record.get("seconds"),
-        error=record.get("error") or "",
-        note=record.get("note") or "",
-        flavor=str((record.get("engine") or {}).get("flavor") or ""),
+        steps=record.steps,
+        epochs=record.epochs,
+        device=record.device,
+        seconds=record.seconds,
+        error=record.error or "",
+        note=record.note or "",
+        flavor=(record.engine and record.engine.flavor) or "",
         has_model=run.has_model,
         prompts=prompts_said(record),
         **_outcome(record),
@@ -149,28 +154,25 @@ def _points(
                         if math.isfinite(x) and math.isfinite(value)))
 
 
-def prompts_said(record: Mapping[str, Any]) -> str:
+def prompts_said(record: RunRecord) -> str:
     """With or without its prompts: how each side did better on dev, and was measured."""
     sides = {"Base": "base", "Fine-tuned": "tuned"}
-    judged = record.get("prompts") or {}
     return ", ".join(
-        f"{name} {'with' if judged[side].get('used') else 'without'}"
-        for name, side in sides.items() if side in judged
+        f"{name} {'with' if record.prompts[side].used else 'without'}"
+        for name, side in sides.items() if side in record.prompts
     )
 
 
-def _outcome(record: Mapping[str, Any]) -> dict[str, Any]:
+def _outcome(record: RunRecord) -> dict[str, Any]:
     """What the test split said, once it was measured."""
-    test = (record.get("metrics") or {}).get("test")
-    if not test:
+    test = record.test
+    if test is None:
         return {}
-    verdict = str(test.get("verdict", ""))
-    gap = test["difference"][PRIMARY]["value"]
-    clear = not verdict.startswith("No clear")
+    clear = not test.verdict.startswith("No clear")
     return {
-        "verdict": verdict,
-        "mood": ("up" if gap > 0 else "down") if clear else "",
-        "test": (test["base"][PRIMARY], test["tuned"][PRIMARY]),
+        "verdict": test.verdict,
+        "mood": ("up" if test.difference[PRIMARY].value > 0 else "down") if clear else "",
+        "test": (test.base[PRIMARY], test.tuned[PRIMARY]),
     }
 
 

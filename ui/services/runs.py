@@ -31,14 +31,17 @@ from train.fit.fit import check_trainable
 from train.recipe import RecipeError, named_recipe
 from train.report.card_metadata import is_repo_id
 from train.run.compare import RunRow, beside, table
-from train.run.record import ACTIVE, USABLE, Run, RunError, known_run, list_runs
+from train.run.lock import holder
+from train.run.record import Run, RunError, damaged_runs, known_run, list_runs
+from train.run.schema import as_json
 from train.run.spec import RunSpec
 from ui.auth import RefusedError, Visitor
 
 from .app import Services
+from .estimate import ModelCheck
 from .load_upload import is_own
 from .model_pair import LexicalOnly, ModelPair
-from .run_state import RunState, recorded_state, run_state
+from .run_state import RunState, damaged_state, recorded_state, run_state
 from .uploads import UploadError
 from .worker import Stage
 
@@ -60,6 +63,8 @@ class TrainForm:
     engine: str = "auto"
     flavor: str = ""
     seed: int = 42
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class RunService:
     """The acts, each for a visitor. Every refusal is a ValueError with a sentence."""
 
     services: Services
+    models: ModelCheck | None = None
     _corpora: OrderedDict[str, Corpus] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -143,7 +149,8 @@ class RunService:
         base, revision = self._base(visitor, asked.base.strip() or EMBEDDED_MODEL)
         return RunSpec(source, base, revision, recipe, asked.seed, visitor.key,
                        self._engine(visitor, asked.engine), asked.flavor or None,
-                       data_name=self.services.uploads.title(asked.data))
+                       data_name=self.services.uploads.title(asked.data),
+                       query_prompt=asked.query_prompt, passage_prompt=asked.passage_prompt)
 
     def _base(self, visitor: Visitor, named: str) -> tuple[str, str | None]:
         """A base model as somebody named it. Folders of this machine are for its owner alone."""
@@ -175,7 +182,7 @@ class RunService:
             raise RefusedError("Reload the page first: your browser has not been given a mark to "
                                "know your runs by.")
         mine = [run for run in list_runs(self.services.settings.runs)
-                if run.record()["status"] in ACTIVE and run.record().get("owner") == visitor.key]
+                if run.record().is_active and run.record().owner == visitor.key]
         if not visitor.is_owner and len(mine) >= MOST_WAITING:
             raise RefusedError(f"You have {len(mine)} runs waiting or running already: wait until "
                                "one is done, or stop one.")
@@ -187,6 +194,8 @@ class RunService:
         if most is not None and pairs > most:
             raise RefusedError(f"There are {pairs:,} training pairs; at most {most:,} are trained "
                                "on here (TANDEM_MAX_PAIRS).")
+        models = self.models or ModelCheck(self.services.settings.home)
+        models.check(request, visitor.token)
         return self.services.queue.submit(request, visitor.token)
 
     def run(self, visitor: Visitor, run_id: str) -> Run:
@@ -198,7 +207,7 @@ class RunService:
 
     def sees(self, visitor: Visitor, run: Run) -> bool:
         """Whether a run may be shown: runs on data that a visitor brought are that visitor's."""
-        source = str(run.record().get("data", {}).get("source", ""))
+        source = run.record().data.source or ""
         return visitor.owns(run) or not self.services.uploads.is_upload(source)
 
     def source(self, visitor: Visitor, data: str) -> str:
@@ -245,18 +254,21 @@ class RunService:
         for run in self.runs(visitor):
             with contextlib.suppress(RunError):
                 states.append(recorded_state(run))
-        return states
+        if visitor.is_owner:  # nobody knows whose a damaged one is
+            damaged = damaged_runs(self.services.settings.runs)
+            states += [damaged_state(run, said) for run, said in damaged]
+        return sorted(states, key=lambda state: state.id, reverse=True)
 
     def newest(self, visitor: Visitor) -> Run | None:
         """The run for somebody who has chosen none: an active one, their own before another's."""
         runs = self.runs(visitor)
-        active = [run for run in runs if run.record()["status"] in ACTIVE]
-        own = [run for run in active if run.record().get("owner") == visitor.key]
+        active = [run for run in runs if run.record().is_active]
+        own = [run for run in active if run.record().owner == visitor.key]
         return next(iter(own or active or runs), None)
 
     def state(self, run: Run) -> RunState:
         """What there is to see of a run now."""
-        queued = run.record()["status"] == "queued"
+        queued = run.record().status == "queued"
         return run_state(run, self.services.queue.place(run) if queued else 0)
 
     def stop(self, visitor: Visitor, run_id: str) -> Run:
@@ -273,12 +285,23 @@ class RunService:
 
     def delete(self, visitor: Visitor, run_id: str) -> None:
         """Remove a run and everything in it."""
+        run = self._damaged(visitor, run_id)
+        if run is not None:
+            if holder(run) is not None:
+                raise RunError(f"A process is at work in {run.id}: stop it first, then delete it.")
+            run.delete()
+            return
         run = self.own(visitor, run_id)
         if self.services.opening.opening_run == run.id:
             raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
                                "start.")
         self.services.queue.delete(run)
         self.services.opening.pairs.forget(run.id)
+
+    def _damaged(self, visitor: Visitor, run_id: str) -> Run | None:
+        """A run whose record cannot be read, for the owner of this Tandem alone."""
+        found = damaged_runs(self.services.settings.runs) if visitor.is_owner else []
+        return next((run for run, _ in found if run.id == run_id), None)
 
     def beside(self, visitor: Visitor, left: str, right: str) -> Evidence:
         """Two runs on the same test questions: the left one stands as base, the right as tuned.
@@ -308,7 +331,8 @@ class RunService:
             "left_s": state.left_s, "loss": [list(point) for point in state.loss],
             f"dev_{PRIMARY}": [list(point) for point in state.dev],
             "seconds": state.seconds, "error": state.error or None,
-            "metrics": record.get("metrics"), "published": record.get("published") or [],
+            "metrics": as_json(record.metrics) or None,
+            "published": [named_files(entry) for entry in as_json(record.published)],
         }
 
     def own(self, visitor: Visitor, run_id: str) -> Run:
@@ -316,6 +340,16 @@ class RunService:
         run = self.run(visitor, run_id)
         self.services.auth.check_owns(visitor, run)
         return run
+
+
+def named_files(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A publication for programs: a file's path is its `name`.
+
+    gradio_client takes whatever has a `path` for a file to fetch.
+    """
+    return dict(entry) | {"files": [
+        {"name": file["path"]} | {key: value for key, value in file.items() if key != "path"}
+        for file in entry.get("files") or ()]}
 
 
 def _machine(flavor: Flavor) -> str:
@@ -408,7 +442,7 @@ class Selection:
         """A visitor's newest run on their data that has a model; where none has, an active one."""
         source = Path(self.service.source(visitor, data)).resolve()
         runs = [run for run in self.service.runs(visitor) if visitor.owns(run) and
-                Path(str(run.record().get("data", {}).get("source", ""))) == source]
-        usable = [run for run in runs if run.has_model and run.record()["status"] in USABLE]
-        active = [run for run in runs if run.record()["status"] in ACTIVE]
+                Path(run.record().data.source or "") == source]
+        usable = [run for run in runs if run.has_model and run.record().is_usable]
+        active = [run for run in runs if run.record().is_active]
         return next(iter(usable or active), None)

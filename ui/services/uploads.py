@@ -110,8 +110,8 @@ class UploadQuota:
         for run in list_runs(self.settings.runs):
             with contextlib.suppress(RunError):  # deleted just now
                 record = run.record()
-                if record["status"] in NEEDED:
-                    names.add(Path(str((record.get("data") or {}).get("source", ""))).name)
+                if record.status in NEEDED:
+                    names.add(Path(record.data.source or "").name)
         return names
 
 

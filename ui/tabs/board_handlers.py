@@ -13,6 +13,7 @@ from train.report.evidence_html import dims_picture
 from train.report.findings import Findings, facts_of
 from train.report.write import write_report
 from train.run.record import Run
+from train.run.schema import as_json
 from ui.html import elements
 from ui.html.retention import retention
 from ui.services.app import Services
@@ -31,9 +32,9 @@ def pair_seen(service: RunService, request: gr.Request, nonce: str, run: str) ->
 
 def trained_dims(run: Run | None) -> list[int]:
     """The dimensions a run trained for, beside all of them."""
-    recipe = run.record().get("recipe", {}) if run else {}
-    found = [recipe.get("truncate_dim"), *(recipe.get("matryoshka_dims") or ())]
-    return [int(dim) for dim in found if dim]
+    recipe = run.record().recipe if run else None
+    found = [recipe.truncate_dim, *recipe.matryoshka_dims] if recipe else []
+    return [dim for dim in found if dim]
 
 
 def run_of(services: Services, pair: ModelPair) -> Run | None:
@@ -97,12 +98,13 @@ def findings(services: Services, pair: ModelPair, against: str) -> Findings:
     if evidence is None or pair.tuned is None:
         raise ValueError("Nothing is measured yet: there is no fine-tuned model.")
     run = run_of(services, pair)
-    record = run.record() if run else {}
+    record = run.record() if run else None
     facts = facts_of(run) if run else _bare_facts(pair)
     if against != "Base":
         facts = facts | {"In place of Base": against}
-    return Findings(evidence, facts, pair.corpus.queries, record.get("history") or (),
-                    record.get("retention"), pair.known_dims)
+    history = as_json(record.history) if record else ()
+    retention = record.retention.to_json() if record and record.retention else None
+    return Findings(evidence, facts, pair.corpus.queries, history, retention, pair.known_dims)
 
 
 def _bare_facts(pair: ModelPair) -> dict[str, str]:

@@ -9,13 +9,15 @@ from typing import Any
 
 import gradio as gr
 
-from retrieval.models import EMBEDDED_MODEL
+from retrieval.models import EMBEDDED_MODEL, LONGEST_PROMPT, PRESETS, preset_of
+from retrieval.prompts import published_prompts
 from train.engines.offers import TITLES, automatic
-from train.recipe import PRESETS, RECIPES, RULES, Recipe, preset_of
+from train.recipe import RECIPES, RULES, Recipe
 from train.run.spec import RunSpec
 from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements
+from ui.html.words import field_words, recipe_words
 from ui.services.app import Services
 from ui.services.estimate import PlanError, Planner, plan_key
 from ui.services.importing import Importer
@@ -38,13 +40,14 @@ class Form:
     engine: gr.Radio
     flavor: gr.Dropdown
     seed: gr.Number
+    prompts: list[gr.Textbox]
     texts: list[gr.Textbox]
 
     @property
     def inputs(self) -> list[Any]:
         """All of them."""
         return [self.data, self.recipe, self.base, self.engine, self.flavor, self.seed,
-                *self.texts]
+                *self.prompts, *self.texts]
 
 
 def finetune_tab(
@@ -99,7 +102,7 @@ def _form(
 ) -> tuple[Form, gr.BrowserState, list[Any]]:
     """The form, where it is kept, and what tells that data was chosen."""
     panel = data_panel(services, importer, shared)
-    gr.Markdown("### 2 · Recipe")
+    gr.Markdown("## 2 · Recipe")
     recipe = gr.Radio(recipe_choices(), value="tandem", show_label=False, label="Recipe",
                       elem_id="recipe")
     base = gr.Dropdown(
@@ -107,7 +110,7 @@ def _form(
         value=services.settings.base_model,
         allow_custom_value=True,
         label="Base model",
-        info="A preset, or any Hub id (id@revision for one commit); safetensors only.",
+        info="One of these, or any model of the Hub by its id (id@revision for one commit).",
         elem_id="base",
     )
     base_said = gr.HTML(js_on_load=None, elem_id="base-said")
@@ -117,17 +120,23 @@ def _form(
         recipe.change(lambda name: data_html.recipe_values(values_of(name)), recipe, own_values,
                       trigger_mode="multiple", queue=False, show_progress="hidden",
                       api_visibility="private")
+        with gr.Row():
+            prompts = [gr.Textbox(
+                label=f"{side} prompt", max_length=LONGEST_PROMPT, min_width=180,
+                placeholder="the model’s own", elem_id=f"{side}-prompt",
+                info=f"What is put before a {side}; `none` for nothing.",
+            ) for side in ("query", "passage")]
         seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
         texts = recipe_fields()
-    gr.Markdown("### 3 · Where it runs")
+    gr.Markdown("## 3 · Where it runs")
     # All of them from the start: what a reload restores must be among the choices.
     engines = [(TITLES[name], name) for name in TITLES if name in services.queue.engines]
     engine = gr.Radio([("Automatic", "auto"), *engines], value="auto", show_label=False,
                       label="Engine", elem_id="engine")
     flavor = gr.Dropdown([], label="Machine", visible=False, elem_id="flavor")
     about = gr.HTML(js_on_load=None, elem_id="engine-note")
-    gr.Markdown("### 4 · What will happen")
-    form = Form(panel.data, recipe, base, engine, flavor, seed, texts)
+    gr.Markdown("## 4 · What will happen")
+    form = Form(panel.data, recipe, base, engine, flavor, seed, prompts, texts)
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
     _listen(services, service, shared, form, about, kept)
     dim = texts[NAMES.index("truncate_dim")]
@@ -169,9 +178,10 @@ def _as_prescribed(base: str, dim: str | None) -> Any:
 
     What somebody typed is theirs; what another preset brought goes with it.
     """
-    preset = preset_of(str(base).partition("@")[0])
-    brought = {str(known.truncate_dim) for known in PRESETS.values() if known.truncate_dim}
-    prompt = data_html.prompt_note(preset.query_prompt) if preset and preset.query_prompt else ""
+    name = str(base).partition("@")[0]
+    preset, known = preset_of(name), published_prompts([name])
+    brought = {str(other.truncate_dim) for other in PRESETS.values() if other.truncate_dim}
+    prompt = data_html.prompt_note(known["query"], known["passage"]) if known else ""
     if dim and dim not in brought:
         return gr.skip(), prompt
     return str(preset.truncate_dim or "") if preset else "", prompt
@@ -199,7 +209,7 @@ def _engines(services: Services, service: RunService) -> Callable[..., Any]:
 def _restore(services: Services) -> Callable[..., Any]:
     """What stood in the form before a reload, unless it is of another version of the page."""
     def restore(request: gr.Request, nonce: str, kept: Any) -> Any:
-        parts = 6 + len(NAMES)
+        parts = 8 + len(NAMES)
         if not isinstance(kept, list) or len(kept) != parts or str(kept[1]) not in RECIPES:
             return [gr.skip()] * parts
         try:
@@ -221,10 +231,17 @@ def _kept(nonce: str, *values: Any) -> Any:
 
 
 def _asked(values: tuple[Any, ...]) -> TrainForm:
-    data, recipe, base, engine, flavor, seed, *texts = values
+    data, recipe, base, engine, flavor, seed, query_prompt, passage_prompt, *texts = values
     return TrainForm(str(data or ""), str(recipe or ""), str(base or ""),
                 changed(tuple(str(text or "") for text in texts)), str(engine or "auto"),
-                str(flavor or ""), int(seed) if isinstance(seed, int | float) else 42)
+                str(flavor or ""), int(seed) if isinstance(seed, int | float) else 42,
+                _prompt(query_prompt), _prompt(passage_prompt))
+
+
+def _prompt(typed: Any) -> str | None:
+    """A prompt as it was typed: empty is the model's own, `none` is none."""
+    text = str(typed or "")
+    return None if not text.strip() else "" if text.strip().lower() == "none" else text
 
 
 def _plan(services: Services, service: RunService, planner: Planner) -> Callable[..., Any]:
@@ -288,17 +305,12 @@ def _start(services: Services, service: RunService, publishing: Publishing) -> C
     return start
 
 
-ABOUT = {
-    "tandem": "ours: as good as the ancestor’s in less than half its time",
-    "quick": "one pass at a higher rate: nearly as good in about a sixth of the time",
-    "seed": "the ancestor’s, to the letter",
-}
 NAMES = tuple(name for name, _, _ in RULES)
 
 
 def recipe_choices() -> list[tuple[str, str]]:
     """The named recipes with what they are for, as choices of a radio."""
-    return [(f"{name} – {ABOUT[name]}" if name in ABOUT else name, name) for name in RECIPES]
+    return [(recipe_words(name), name) for name in RECIPES]
 
 
 def recipe_fields() -> list[gr.Textbox]:
@@ -308,7 +320,8 @@ def recipe_fields() -> list[gr.Textbox]:
         with gr.Row():
             for name, allowed, _ in RULES[start : start + 3]:
                 boxes.append(gr.Textbox(
-                    label=name, info=allowed, placeholder="the recipe’s own", max_length=60,
+                    label=name, info=field_words(name, allowed), max_length=60,
+                    placeholder="the recipe’s own",
                     min_width=180,
                 ))
     return boxes

@@ -1,7 +1,7 @@
 """Publishing the run that is watched: where to, the card as it will look, how far it is."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -11,13 +11,13 @@ from train.publish.onnx import can_export
 from train.publish.permissions import check_repo_id
 from train.publish.publish import PublishRequest
 from train.report.card_metadata import LICENSES, CardEdits, title_of
-from train.run.record import Run
+from train.run.record import Run, RunRecord
 from ui.auth import Visitor
 from ui.html import elements
 from ui.html.publish import publication
 from ui.services.app import Services
 from ui.services.publishing import Extras, Publishing
-from ui.services.runs import RunService
+from ui.services.runs import RunService, named_files
 
 from .shared import Shared
 
@@ -44,6 +44,8 @@ def publish_panel(
         with gr.Row():
             private = gr.Checkbox(True, label="Private")
             pull = gr.Checkbox(False, label="As a pull request")
+            over = gr.Checkbox(False, label="Publish over what else is there",
+                               elem_id="publish-over")
         with gr.Accordion("The card: what it says, and how it looks", open=False):
             title = gr.Textbox(label="Title", max_length=120)
             with gr.Row():
@@ -96,7 +98,7 @@ def publish_panel(
     gr.Timer(TICK).tick(_look(services, service, publishing), [shared.nonce, current, drawn],
                         [out, go, stop, edited, drawn], **quiet)
     go.click(_publish(services, service, publishing),
-             [shared.nonce, current, to, private, pull, edited, *card, *extras], out,
+             [shared.nonce, current, to, private, pull, over, edited, *card, *extras], out,
              concurrency_limit=4, api_visibility="private")
     stop.click(_stop(services, service, publishing), [shared.nonce, current], stop, queue=False,
                api_visibility="private")
@@ -140,10 +142,10 @@ def _fill(services: Services, service: RunService) -> Callable[..., Any]:
         try:
             run = service.own(visitor, run_id)
             record = run.record()
-            kept = record.get("card") or {}
-            to = record.get("publish_to") or _suggested(visitor, record)
-            return (to, kept.get("title") or title_of(record), kept.get("license") or AS_BASE,
-                    ", ".join(kept.get("language") or ()), kept.get("description") or "",
+            kept = record.card
+            to = record.publish_to or _suggested(visitor, record)
+            return (to, kept.title or title_of(record), kept.license or AS_BASE,
+                    ", ".join(kept.language), kept.description or "",
                     bool(CardEdits.of(record).private_data))
         except (ValueError, KeyError):
             return [gr.skip()] * 6
@@ -169,9 +171,9 @@ def _who(services: Services) -> Callable[..., str]:
     return who
 
 
-def _suggested(visitor: Visitor, record: Mapping[str, Any]) -> str:
-    base = str(record["base_model"]["name"]).rstrip("/").rsplit("/", 1)[-1]
-    data = "".join(c if c.isalnum() else "-" for c in str(record["data"]["name"])).strip("-")
+def _suggested(visitor: Visitor, record: RunRecord) -> str:
+    base = record.base_model.name.rstrip("/").rsplit("/", 1)[-1]
+    data = "".join(c if c.isalnum() else "-" for c in record.data.name).strip("-")
     return f"{visitor.name}/{base}-{data}"[:96] if visitor.name else ""
 
 
@@ -189,8 +191,8 @@ def _preview(services: Services, service: RunService) -> Callable[..., Any]:
 
 def card_text(run: Run, to: str | None, edits: CardEdits) -> str:
     """The card of a run as it will be written, with some edits."""
-    record = run.record() | {"card": edits.as_record()}
-    if not record.get("metrics"):
+    record = run.record().changed(card=edits.as_record())
+    if not record.metrics:
         raise ValueError("The card is written when the run has been measured.")
     return as_published(record, (to or "").strip() or None)
 
@@ -212,13 +214,13 @@ def _look(services: Services, service: RunService, publishing: Publishing) -> Ca
         except ValueError:
             run = None
         at = publishing.of(run_id) if run else None
-        record = run.record() if run else {}
-        published = record.get("published") or []
-        seen = (run_id, at, len(published), sum(bool(entry.get("verified")) for entry in published))
+        record = run.record() if run else None
+        published = record.published if record else ()
+        seen = (run_id, at, len(published), sum(entry.verified for entry in published))
         if seen == drawn:
             return gr.skip()
         active = at is not None and at.active
-        return (publication(at, published, record.get("publish_to") or ""),
+        return (publication(at, published, (record and record.publish_to) or ""),
                 gr.Button("Publishing …" if active else "Publish", interactive=not active),
                 gr.Button(visible=active, interactive=True),
                 gr.Radio(visible=at is not None and at.kind == "edited"), seen)
@@ -229,7 +231,7 @@ def _look(services: Services, service: RunService, publishing: Publishing) -> Ca
 def _publish(services: Services, service: RunService, publishing: Publishing) -> Callable[..., Any]:
     def go(
         request: gr.Request, nonce: str, run_id: str, to: str, private: bool, pull: bool,
-        edited: str, *card_and_extras: Any,
+        over: bool, edited: str, *card_and_extras: Any,
     ) -> Any:
         card, extras = card_and_extras[:CARD_FIELDS], card_and_extras[CARD_FIELDS:]
         try:
@@ -237,8 +239,8 @@ def _publish(services: Services, service: RunService, publishing: Publishing) ->
             run = service.own(visitor, run_id)
             at = publishing.of(run_id)
             on_edited = edited if at is not None and at.kind == "edited" else "ask"
-            publishing.start(run, PublishRequest(to or "", private, pull, on_edited), visitor.token,
-                             card_edits(*card), wanted_extras(*extras))
+            asked = PublishRequest(to or "", private, pull, on_edited, over)
+            publishing.start(run, asked, visitor.token, card_edits(*card), wanted_extras(*extras))
         except (ValueError, OSError) as error:
             return elements.error(str(error))
         return gr.skip()
@@ -271,7 +273,4 @@ def published(publishing: Publishing, run: Run, asked: PublishRequest, token: st
         time.sleep(0.2)
     if at is None or at.kind != "done":
         raise ValueError(at.text if at else "It was not published.")
-    # gradio_client takes whatever has a `path` for a file to fetch.
-    files = [{"name": file["path"], "sha256": file["sha256"], "bytes": file["bytes"]}
-             for file in at.result["files"]]
-    return {key: value for key, value in at.result.items() if key != "type"} | {"files": files}
+    return {key: value for key, value in named_files(at.result).items() if key != "type"}

@@ -58,7 +58,7 @@ def _look(services: Services, service: RunService) -> Callable[..., Any]:
             if run is None:
                 return (runs.no_run(), "", "", *_buttons(None, False)) if drawn \
                     else gr.skip()
-            status = run.record()["status"]
+            status = run.record().status
             place = services.queue.place(run) if status == "queued" else 0
             if visitor.owns(run):
                 services.queue.visit(run, visitor.token)

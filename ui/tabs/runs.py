@@ -114,7 +114,7 @@ def _published(services: Services, service: RunService) -> Callable[..., Any]:
         packed = gr.DownloadButton(visible=False)
         try:
             run = service.run(services.auth.looks(request, nonce), chosen or "")
-            return publication(None, run.record().get("published") or []), packed
+            return publication(None, run.record().published), packed
         except ValueError:
             return "", packed
 

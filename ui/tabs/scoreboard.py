@@ -152,7 +152,8 @@ def _show(service: RunService) -> Callable[..., list[Any]]:
             board_handlers.run_of(service.services, pair),
         )
         topics = by_topic(evidence, pair.corpus.queries) if evidence else ()
-        cost = made.record().get("retention") if made else None
+        kept = made.record().retention if made else None
+        cost = kept.to_json() if kept else None
         shown = evidence is not None
         said = verdict_head(evidence, names) if evidence else scoreboard(None, about)
         return [said, gr.Row(visible=shown), figures(evidence, about, names, topics)

@@ -141,7 +141,7 @@ class Seen:
     @property
     def status(self) -> str:
         """Of the run on this data; empty where there is none."""
-        return self.run.record()["status"] if self.run else ""
+        return self.run.record().status if self.run else ""
 
     @property
     def above(self) -> str:

@@ -160,6 +160,10 @@ def _frames(value: Mapping[str, Any]) -> Document | None:
                 for key, part in parts.items())
         return Document(rows, "objects by question" if lacks_question
                         else "pandas, orient “index”")
+    if not known_names(outer) and any(
+            isinstance(row, list) and row and isinstance(row[0], Mapping)
+            for part in parts.values() for row in part.values()):
+        return None  # groups of rows
     same = len(parts) > 1 and all(part.keys() == parts[outer[0]].keys() for part in parts.values())
     if same and not _are_questions(inner):
         first = next(iter(parts.values()))
@@ -204,10 +208,12 @@ def _grouped(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     for key, part in groups.items():
         if isinstance(part, Mapping):
-            inner = _map(part)
-            if inner is None or not inner.layout:
+            inner = _map(part) or _one_table(part)
+            found = list(inner.rows) if inner else []
+            if not found or not all(isinstance(row, Mapping) and names_pair(list(row))
+                                    for row in found):
                 return
-            rows += [{"topic": str(key), **row} for row in inner.rows]
+            rows += [{"topic": str(key), **row} for row in found]
         else:
             if not part or not all(isinstance(row, Mapping) and names_pair(list(row))
                                    for row in part):

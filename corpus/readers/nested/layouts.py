@@ -308,8 +308,8 @@ def _grouped(first: Sequence[Fields]) -> Layout | None:
     def expand(where: str, fields: Fields, on_bad_row: OnBadRow) -> Iterator[Row]:
         outer = {key: value for key, value in fields.items()
                  if key != name and isinstance(value, str | int | float)}
-        topic = first_called(outer, ("category", "topic", "title", "name", "section", "tag",
-                                     "heading", "group", "kategorie", "thema"))
+        topic = first_called(outer, ("category", "title", "name", "section", "tag", "heading",
+                                     "group", "kategorie", "thema", "topic"))
         outer = {"topic" if key == topic else key: value for key, value in outer.items()}
         rows = fields.get(name)
         for number, row in enumerate(rows if isinstance(rows, list) else [], 1):

@@ -14,6 +14,7 @@ from train.engines import EngineError, Flavor
 from train.engines.jobs import estimated_cost
 from train.engines.jobs.pricing import INSTALL_SECONDS, LONGEST_S, SHORTEST_S, time_limit
 from train.engines.jobs.protocol import heard
+from train.run.parts import RecordedEstimate
 
 pytestmark = pytest.mark.slow
 
@@ -250,10 +251,11 @@ def test_the_cost_is_that_of_the_whole_job():
 
 
 def test_a_job_may_take_well_more_than_its_estimate_and_never_more_than_the_limit(play):
-    assert time_limit({}, None) == LONGEST_S
-    assert time_limit({"estimate": {"seconds": [10, 20]}}, None) == SHORTEST_S
-    assert time_limit({"estimate": {"seconds": [1800, 3600]}}, None) == 3 * 3600 + INSTALL_SECONDS
-    assert time_limit({"estimate": {"seconds": [1800, 3600]}}, 60) == 3600 + INSTALL_SECONDS
+    assert time_limit(None, None) == LONGEST_S
+    assert time_limit(RecordedEstimate(seconds=(10, 20)), None) == SHORTEST_S
+    hour = RecordedEstimate(seconds=(1800, 3600))
+    assert time_limit(hour, None) == 3 * 3600 + INSTALL_SECONDS
+    assert time_limit(hour, 60) == 3600 + INSTALL_SECONDS
     play.engine.max_minutes = 60
     spec = play.start().spec
     assert spec["timeoutSeconds"] == 3600 + INSTALL_SECONDS

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_loop import EVERYTHING, SMALL, folder, numbers  # noqa: F401 - one is a fixture
+from test_loop import (  # noqa: F401 - one is a fixture
+    EVERYTHING,
+    SMALL,
+    data_for,
+    folder,
+    numbers,
+)
 
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY
@@ -27,7 +33,6 @@ RECIPES = {
     "plain": SMALL,
     "everything": replace(EVERYTHING, batching="neighbours"),
     "parts": replace(EVERYTHING, mini_batch_size=1),
-    "lora": replace(SMALL, lora_rank=4),
     "odd": replace(SMALL, batch_size=3),
 }
 
@@ -35,8 +40,9 @@ RECIPES = {
 def trained(model: str, recipe: Recipe, team: Team) -> tuple[Loop, list[float]]:
     """A loop after its first epoch, with the losses; only the main process has the index."""
     encoder = load_encoder(model, device="cpu")
-    index = build_index(encoder, numbers()) if team.is_main else None
-    loop = Loop(encoder.model, recipe, numbers(), 1, index, team)
+    data = data_for(recipe)
+    index = build_index(encoder, data) if team.is_main else None
+    loop = Loop(encoder.model, recipe, data, 1, index, team)
     return loop, list(loop.train_epoch())
 
 

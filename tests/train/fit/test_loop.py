@@ -4,7 +4,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 from corpus.records import Corpus, Passage, Query
@@ -16,9 +15,9 @@ from train.fit.loop import Loop, TrainingError
 from train.recipe import Recipe, named_recipe
 
 SMALL = replace(named_recipe("tandem"), batch_size=4, epochs=2, warmup=0.5, learning_rate=1e-3,
-                precision="fp32", memory=0.0)
-EVERYTHING = replace(SMALL, negatives=2, memory=0.5, symmetric=True, truncate_dim=16, mask=True,
-                     negatives_margin=1.0)
+                precision="fp32", cross_batch_memory=0.0)
+EVERYTHING = replace(SMALL, given_negatives=2, cross_batch_memory=0.5, symmetric=True,
+                     truncate_dim=16, mask=True)
 
 
 def numbers(pairs=10):
@@ -30,6 +29,16 @@ def numbers(pairs=10):
     return Corpus("numbers", passages, queries, qrels)
 
 
+def data_for(recipe: Recipe) -> Corpus:
+    """The numbers; for a recipe with everything, each query has three passages that are wrong."""
+    data = numbers()
+    if recipe.given_negatives != EVERYTHING.given_negatives:
+        return data
+    train = {query: rel | {f"p{(int(query[1:]) + step) % 10}": 0 for step in (2, 5, 7)}
+             for query, rel in data.qrels["train"].items()}
+    return replace(data, qrels={"train": train})
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     return str(tiny_model_for(numbers(), tmp_path_factory.mktemp("tiny")))
@@ -38,9 +47,9 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def loop(folder):
     def made(recipe: Recipe = SMALL, data: Corpus | None = None, model: str = folder) -> Loop:
-        data = data or numbers()
+        data = data or data_for(recipe)
         encoder = load_encoder(model)
-        told = recipe.memory or recipe.negatives or recipe.batching == "neighbours"
+        told = recipe.cross_batch_memory or recipe.batching == "neighbours"
         index = build_index(encoder, data) if told else None
         return Loop(encoder.model, recipe, data, seed=1, index=index)
 
@@ -99,7 +108,7 @@ def test_the_rate_warms_up_and_falls_to_nothing(loop):
 
 @pytest.mark.parametrize("recipe", [
     replace(SMALL, dropout=0.1),
-    replace(EVERYTHING, dropout=0.1, batching="neighbours", lora_rank=4, mini_batch_size=2),
+    replace(EVERYTHING, dropout=0.1, batching="neighbours", mini_batch_size=2),
 ], ids=["plain", "everything"])
 def test_same_seed_same_losses_and_another_seed_others(loop, recipe):
     first, again = loop(recipe), loop(recipe)
@@ -112,7 +121,7 @@ def test_same_seed_same_losses_and_another_seed_others(loop, recipe):
 
 @pytest.mark.parametrize("recipe", [
     replace(SMALL, dropout=0.1),
-    replace(EVERYTHING, dropout=0.1, batching="neighbours", lora_rank=4, mini_batch_size=2),
+    replace(EVERYTHING, dropout=0.1, batching="neighbours", mini_batch_size=2),
 ], ids=["plain", "everything"])
 def test_a_state_kept_within_an_epoch_goes_on_as_if_nothing_had_happened(loop, recipe, tmp_path):
     whole = loop(recipe)
@@ -147,7 +156,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(loop, recipe, size):
     values, gradients = [], []
     for made in (whole, parts):
         passages = made._passages(batch)
-        assert len(passages) > len(batch) or not recipe.negatives
+        assert (len(passages) > len(batch)) == (recipe.given_negatives == 2)
         known = made._known(batch, passages)
         recall = made.memory.recall(batch, recipe.mask) if made.memory else None
         texts = [made.passage[passage].content for passage in passages]
@@ -162,19 +171,6 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(loop, recipe, size):
 def test_what_is_encoded_twice_draws_the_same_dropout_twice(loop):
     recipe = replace(SMALL, dropout=0.3)
     assert epochs(loop(recipe)) == epochs(loop(replace(recipe, mini_batch_size=99)))
-
-
-def test_mined_negatives_are_no_answers_and_each_is_in_a_batch_once(loop):
-    made = loop(EVERYTHING)
-    assert len(made.negatives) == 10
-    for (_, passage), mined in made.negatives.items():
-        assert passage not in mined
-    for batch in made._batches(0):
-        passages = made._passages(batch)
-        assert passages[: len(batch)] == [pair.passage.id for pair in batch]
-        assert len(set(passages)) == len(passages)
-        assert set(passages) >= {mined for pair in batch
-                                 for mined in made.negatives[pair.query.id, pair.passage.id]}
 
 
 def judged(told):
@@ -209,8 +205,8 @@ def test_of_many_given_negatives_each_epoch_draws_others_and_the_same_again(loop
 
 
 def test_without_the_bases_index_what_needs_it_is_refused(folder):
-    for recipe in (replace(SMALL, negatives=1), replace(SMALL, batching="neighbours"),
-                   replace(SMALL, memory=1.0)):
+    for recipe in (replace(SMALL, batching="neighbours"),
+                   replace(SMALL, cross_batch_memory=1.0)):
         with pytest.raises(ValueError, match="index"):
             Loop(load_encoder(folder).model, recipe, numbers(), seed=1)
 
@@ -265,33 +261,6 @@ def test_passages_get_the_prompt_that_they_are_searched_with(loop, prompts, pass
     plain = made.model.encode([passage + "a"], prompt="", convert_to_tensor=True)
     assert torch.equal(encoded, plain)
     assert ids.tolist() == made.model.preprocess([passage + "a"])["input_ids"][0].tolist()
-
-
-def test_with_lora_only_the_change_is_trained_and_what_is_saved_is_a_plain_model(loop, tmp_path):
-    made = loop(replace(SMALL, lora_rank=4, epochs=4, warmup=0.0, learning_rate=1e-2))
-    assert all(name.endswith((".up", ".down")) for name in made.trained)
-    before = load_encoder(made.model[0].config.name_or_path).model
-    losses = epochs(made)
-    assert sum(losses[-3:]) < sum(losses[:3])
-    made.model.save_pretrained(str(tmp_path / "saved"), create_model_card=False)
-    plain = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
-    assert {name for name, _ in plain.named_parameters()} == {
-        name for name, _ in before.named_parameters()}
-    text = ["what of 21"]
-    measured = made.model.encode(text, convert_to_tensor=True)
-    assert torch.equal(measured, plain.encode(text, convert_to_tensor=True))
-    assert not torch.allclose(measured, before.encode(text, convert_to_tensor=True), atol=1e-3)
-    words = "0.model.embeddings.word_embeddings.weight"
-    assert torch.equal(plain.state_dict()[words], before.state_dict()[words])
-
-
-def test_lora_measures_as_it_trains(loop):
-    made = loop(replace(SMALL, lora_rank=4, learning_rate=1e-2))
-    epochs(made)
-    features = made.gradient.features(["what of 21"], QUERY_PROMPTS)
-    trained = made.model.train()(dict(features))["sentence_embedding"]
-    measured = made.model.eval()(dict(features))["sentence_embedding"]
-    assert torch.allclose(trained, measured, atol=1e-5)
 
 
 def test_in_bf16_only_training_is_coarser_and_what_is_measured_is_not(loop):

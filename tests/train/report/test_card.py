@@ -49,7 +49,9 @@ def numbers_in(value):
 
 
 def without_citations(card):
-    return card[: card.index("## Citation")]
+    """The text of a card whose figures are those of its run."""
+    before, script = card[: card.index("## Citation")].split("### Without Tandem")
+    return before + script[script.index("## Framework versions"):]
 
 
 @pytest.mark.parametrize("recipe", [Recipe(), Recipe(truncate_dim=128, epochs=7, scale=31.5)])
@@ -95,9 +97,12 @@ def test_the_hubs_client_reads_the_front_matter_with_both_splits_by_name(made):
     assert {"dataset_size:24", "loss:MultipleNegativesRankingLoss"} <= set(data.tags)
     assert {result.dataset_split for result in data.eval_results} == {"dev", "test"}
     assert len({result.dataset_name for result in data.eval_results}) == 2
-    assert {result.metric_type for result in data.eval_results} == set(METRICS)
-    test = [r for r in data.eval_results if r.dataset_split == "test" and r.metric_type == "mrr@10"]
-    assert [r.metric_value for r in test] == [made["metrics"]["test"]["tuned"]["mrr@10"]]
+    assert {result.metric_type for result in data.eval_results} == {
+        f"cosine_{name}" for name in METRICS}
+    assert "Cosine Ndcg@10" in {result.metric_name for result in data.eval_results}
+    test = [result for result in data.eval_results
+            if (result.dataset_split, result.metric_type) == ("test", "cosine_mrr@10")]
+    assert [result.metric_value for result in test] == [made["metrics"]["test"]["tuned"]["mrr@10"]]
 
 
 def test_the_front_matter_keeps_the_hubs_metadata_rules(made):
@@ -212,7 +217,7 @@ def test_limitations_are_written_from_the_figures(made):
     ({}, ["MultipleNegativesRankingLoss"]),
     ({"truncate_dim": 64}, ["MatryoshkaLoss", "MultipleNegativesRankingLoss"]),
     ({"mini_batch_size": 8}, ["CachedMultipleNegativesRankingLoss"]),
-    ({"memory": 0.0}, ["MultipleNegativesRankingLoss"]),
+    ({"cross_batch_memory": 0.0}, ["MultipleNegativesRankingLoss"]),
     ({"symmetric": True}, ["MultipleNegativesSymmetricRankingLoss"]),
 ])
 def test_the_loss_is_named_and_cited_as_what_it_is(made, recipe, names):
@@ -221,7 +226,7 @@ def test_the_loss_is_named_and_cited_as_what_it_is(made, recipe, names):
     assert [tag for tag in tags if tag.startswith("loss:")] == [f"loss:{n}" for n in names]
     assert ("kusupati" in card) == ("truncate_dim" in recipe)
     assert ("gao2021scaling" in card) == ("mini_batch_size" in recipe)
-    assert ("wang2020crossbatch" in card) == ("memory" not in recipe)
+    assert ("wang2020crossbatch" in card) == ("cross_batch_memory" not in recipe)
     assert ("truncate_dim=64" in card) == ("truncate_dim" in recipe)
 
 
@@ -283,7 +288,7 @@ def test_facts_count_tokens_and_characters_of_each_side():
     assert found["statistics"]["test"]["positive"]["characters"] == {
         "min": min(lengths), "mean": round(sum(lengths) / len(lengths), 1), "max": max(lengths)}
     assert [sample["anchor"] for sample in found["samples"]] == [
-        pair.query.text for pair in corpus.pairs("train")[:3]]
+        pair.query.text for split in ("train", "dev") for pair in corpus.pairs(split)[:3]]
     assert "tokens" not in facts(corpus)["statistics"]["train"]["anchor"]
 
 
@@ -298,3 +303,47 @@ def test_no_folder_of_this_machine_is_on_the_card(made):
         card = model_card(record)
         assert "srv" not in card and "secret" not in card and "uploads" not in card
         assert "--data car_parts.jsonl" in card
+
+
+def test_a_model_that_compares_by_dot_product_is_said_to_everywhere(made):
+    record = changed(made, base_model=made["base_model"] | {"similarity": "dot"},
+                     recipe=made["recipe"] | {"truncate_dim": 64})
+    card = model_card(record)
+    assert "compared by dot similarity" in card and "**Similarity:** dot" in card
+    assert {result.metric_type for result in ModelCard(card).data.eval_results} == {
+        f"dot_{name}" for name in METRICS}
+    said = without_citations(card).split("---\n", 2)[2]
+    assert "cosine" not in said.replace("schedule | cosine", "")
+
+
+def test_data_that_is_published_is_named_and_fetched_by_the_command(made):
+    card = model_card(changed(made, card={"datasets": ["me/parts"]}))
+    assert ModelCard(card).data.datasets == ["me/parts"]
+    assert "[me/parts](https://huggingface.co/datasets/me/parts)" in card
+    assert "hf download me/parts --repo-type dataset --local-dir parts\n" in card
+    assert "python -m train fit --data parts " in card and "not published" not in card
+
+
+def test_dev_is_said_to_have_chosen_what_it_chose(made):
+    choice = {"query": "question: ", "passage": "", "used": True, "with": 0.61, "without": 0.52}
+    card = model_card(changed(made, prompts={"base": choice}, recipe=made["recipe"] | {
+        "keep": "last", "patience": 2}))
+    assert "Dev split (chose when to stop and the use of prompts)" in card
+    assert "choosing when to stop and the use of prompts" in card
+    assert "flatter: when to stop and the use of prompts were chosen by them" in card
+
+
+def test_words_of_a_person_stand_on_the_card_as_they_wrote_them(made):
+    said = "Write to desk@example.org, see /faq/index.html, C:\\parts and 10.0.0.1."
+    card = model_card(changed(made, card={"title": "Bank / FAQ helper", "description": said}))
+    assert "# Bank / FAQ helper\n" in card and said in card
+
+
+def test_the_card_shows_the_script_that_needs_no_tandem_in_a_block_of_its_own(made):
+    record = changed(made, base_model=made["base_model"] | {"name": "/srv/secret/mine"})
+    record["base_model"]["stored_prompts"] = {"query": "a ```` fence: "}
+    card = model_card(record)
+    script = card.split("`````python\n")[1].split("\n`````\n")[0]
+    compile(script, "finetune.py", "exec")
+    assert "SentenceTransformerTrainer(" in script and "a ```` fence: " in script
+    assert "secret" not in card and "mine" in script

@@ -12,7 +12,14 @@ from support.samples import write_beir, write_lines
 from train.engines import queue as waiting_room
 from train.engines.queue import Queue
 from train.recipe import Recipe
-from train.run.record import Run, RunError, create_run, list_runs, mark_interrupted
+from train.run.record import (
+    Run,
+    RunError,
+    RunRecord,
+    create_run,
+    list_runs,
+    mark_interrupted,
+)
 from train.run.spec import RunSpec, spec_of
 from train.settings import Settings
 from ui.services import opening as room
@@ -319,11 +326,11 @@ def test_progress_counts_down_between_two_steps():
               {"type": "eval", "epoch": 0, "metrics": {"ndcg@10": 0.5}, "time": 0},
               {"type": "step", "step": 3, "steps": 12, "left_s": 60.0, "loss": 1.0, "share": 0.2,
                "time": time.time() - 10}]
-    progress = progress_of({"status": "running", "steps": 12}, events)
+    progress = progress_of(RunRecord(schema=1, status="running", steps=12), events)
     assert (progress.share, progress.detail) == (0.2, "step 3 of 12")
     assert 49 < progress.left_s < 51
     assert progress.curve == ((0, 0.5),)
-    assert progress_of({"status": "queued"}, []) == Progress(
+    assert progress_of(RunRecord(schema=1, status="queued"), []) == Progress(
         "training", "Starting the fine-tune", share=0.0)
 
 

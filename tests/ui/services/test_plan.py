@@ -36,8 +36,8 @@ def parsed(command):
 @pytest.mark.parametrize("recipe", [
     *RECIPES.values(),
     replace(RECIPES["tandem"], learning_rate=1.25e-7, dropout=None, max_seq_length=64, epochs=7,
-            truncate_dim=256, keep="last", mask=False, symmetric=True, negatives=2, patience=1,
-            lora_rank=8, mini_batch_size=16, batching="neighbours", precision="bf16"),
+            truncate_dim=256, keep="last", mask=False, symmetric=True, patience=1,
+            mini_batch_size=16, batching="neighbours", precision="bf16"),
 ], ids=lambda recipe: recipe.name)
 def test_the_command_line_asks_for_the_very_recipe(recipe):
     assert parsed(estimate_command(RunSpec(recipe=recipe))) == recipe

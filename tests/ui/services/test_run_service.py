@@ -1,7 +1,10 @@
 import json
+import sys
+from dataclasses import replace
 
 import pytest
 
+from support import kinds
 from support.brought_data import keep
 from support.evidence import side
 from support.fakes import FakeEngine, FakeRequest
@@ -9,9 +12,11 @@ from support.samples import write_lines
 from support.services import ADA, BEN
 from train.engines import EngineError
 from train.run.record import RunError, list_runs
-from train.run.spec import spec_of
+from train.run.spec import RunSpec, spec_of
 from ui.auth import RefusedError, Visitor
+from ui.services import estimate as estimate_room
 from ui.services import runs as room
+from ui.services.estimate import ModelCheck, model_command
 from ui.services.pair_cache import NotReadyError
 from ui.services.runs import RunService, TrainForm
 from ui.services.uploads import UploadError
@@ -378,3 +383,70 @@ def test_the_data_of_a_run_is_read_once(home, tmp_path, monkeypatch):
     source = home.source(OWNER, of_upload(home, tmp_path))
     assert home.corpus(source) is home.corpus(source)
     assert len(read) == 1
+
+
+# --- the base model, tried before a run is queued
+
+
+@pytest.mark.slow
+def test_a_base_that_is_no_embedder_is_refused_before_anything_is_queued(home, data, tmp_path):
+    base = kinds.cross_encoder(tmp_path / "base")
+    with pytest.raises(ValueError, match="is a cross-encoder"):
+        home.start(OWNER, TrainForm(data, base=str(base)))
+    broken = kinds.filled(tmp_path / "broken", 0.01)
+    with pytest.raises(ValueError, match="the same vector"):
+        home.start(OWNER, TrainForm(data, base=str(broken)))
+    assert runs(home) == []
+
+
+def test_a_base_is_tried_once_with_its_prompts_and_the_embedded_one_not_at_all(home, data,
+                                                                              tmp_path):
+    asked = []
+    answer = "import json; print(json.dumps({'tried': True}))"
+
+    def command(request):
+        asked.append(model_command(request)[4:])
+        return [sys.executable, "-c", answer]
+
+    service = replace(home, models=ModelCheck(tmp_path, command))
+    service.start(OWNER, TrainForm(data))
+    assert asked == []
+    prompted = TrainForm(data, base="acme/e5@abc", query_prompt="query: ", passage_prompt="")
+    first = service.start(OWNER, prompted)
+    service.start(OWNER, prompted)
+    assert asked == [["--base=acme/e5@abc", "--query-prompt=query: ", "--passage-prompt=",
+                      "--json"]]
+    kept = spec_of(first)
+    assert (kept.base, kept.revision, kept.query_prompt, kept.passage_prompt) == (
+        "acme/e5", "abc", "query: ", "")
+
+
+def test_a_base_that_cannot_be_tried_is_a_sentence_and_for_a_job_only_so_much_is_fetched(
+    home, data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(estimate_room, "TRY_WITHIN", 0.5)
+    sleeps = [sys.executable, "-c", "import time; time.sleep(9)"]
+    slow = ModelCheck(tmp_path, lambda request: sleeps)
+    with pytest.raises(ValueError, match="acme/huge could not be fetched and tried within 0.5 s"):
+        replace(home, models=slow).start(OWNER, TrainForm(data, base="acme/huge"))
+    mute = ModelCheck(tmp_path, lambda request: [sys.executable, "-c", "1 / 0"])
+    with pytest.raises(ValueError, match="acme/huge could not be tried: "):
+        replace(home, models=mute).start(OWNER, TrainForm(data, base="acme/huge"))
+    assert runs(home) == []
+    assert f"--most-bytes={estimate_room.MOST_TRIED}" in model_command(
+        RunSpec(base="acme/huge", engine="jobs"))
+
+
+def test_a_damaged_run_is_listed_for_the_owner_alone_who_can_delete_it(home, data):
+    good, bad = (home.start(OWNER, TrainForm(data)) for _ in range(2))
+    (bad.folder / "run.json").write_text('{"schema": 1, "status": "done", "seed": "x"}')
+    states = {state.id: state for state in home.listed(OWNER)}
+    assert states[bad.id].status == "damaged" and "seed must be" in states[bad.id].error
+    assert states[good.id].status == "queued"
+    assert home.status(OWNER, "")["run"] == good.id
+    assert bad.id not in {state.id for state in home.listed(Visitor("ben"))}
+    with pytest.raises(ValueError):
+        home.delete(Visitor("ben"), bad.id)
+    assert bad.folder.is_dir()
+    home.delete(OWNER, bad.id)
+    assert not bad.folder.exists() and good.folder.is_dir()

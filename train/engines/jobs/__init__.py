@@ -14,7 +14,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,11 +22,12 @@ from typing import Any
 from hub.account import Account
 from train.engines import EngineError, Flavor
 from train.run.record import ACTIVE, Run, RunError, now
+from train.settings import Settings
 
 from .bundle import check_bundle, repository
 from .hub import UserHub
 from .pricing import estimated_cost, flavors, time_limit
-from .watcher import UPLOADS, JobPace, Watch
+from .watcher import UPLOADS, JobPace, Watch, engine_of
 
 __all__ = ["JobsEngine", "JobPace", "estimated_cost"]
 
@@ -44,12 +45,17 @@ SIGN_IN = ("Tandem was restarted and has no sign-in for this run, which goes on 
 
 @dataclass
 class JobsEngine:
-    """Starts, watches and stops jobs. max_minutes: the longest that one may take, as people pay."""
+    """Starts, watches and stops jobs.
+
+    max_minutes: the longest that one may take, as people pay. keep: leave the repository through
+    which a run came and went on the Hub, when its result is here.
+    """
 
     max_minutes: float | None = None
     endpoint: str | None = None
     pace: JobPace = field(default_factory=JobPace)
     name: str = "jobs"
+    keep: bool = False
     _watches: dict[str, Watch] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _tried: dict[str, float] = field(default_factory=dict, repr=False)
@@ -88,8 +94,8 @@ class JobsEngine:
             request = check_bundle(run)
         except RunError as error:
             raise EngineError(str(error)) from None
-        known = run.record()["engine"]
-        if run.record()["status"] != "running" and (last := self._watches.get(run.id)):
+        known = run.record().engine
+        if run.record().status != "running" and (last := self._watches.get(run.id)):
             last.join(ENDS_WITHIN)  # it has written how the run ended, and is about to go
         engine = {"name": self.name, "flavor": request.flavor, "job": None, "url": None,
                   "stage": UPLOADS, "mark": secrets.token_hex(8)}
@@ -99,20 +105,20 @@ class JobsEngine:
             mend_events(run)
             run.update(status="running", engine=engine, error=None, note=None, process=None,
                        started=now())
-            self._watch(run, hub, lambda: self._admit(run, hub, known))
+            self._watch(run, hub, lambda: self._admit(run, hub, known.mark if known else ""))
 
-    def _admit(self, run: Run, hub: UserHub, known: Mapping[str, Any]) -> dict[str, Any]:
-        """Where a run's job is to be, if its user may run one; known: where its last one was."""
+    def _admit(self, run: Run, hub: UserHub, mark: str) -> dict[str, Any]:
+        """Where a run's job is to be, if its user may run one. mark: of its last one, if any."""
         record = run.record()
-        who = self._admitted(hub, record["engine"]["flavor"])
-        limit = time_limit(record, self.max_minutes)
+        who = self._admitted(hub, record.engine.flavor if record.engine else None)
+        limit = time_limit(record.estimate, self.max_minutes)
         if who.until is not None:
             limit = min(limit, int(_seconds_to(who.until)))
         place: dict[str, Any] = {"namespace": who.name, "repository": repository(who.name, run),
                                  "limit_s": limit}
-        left = hub.find_job(who.name, run.id) if "mark" in known else None
+        left = hub.find_job(who.name, run.id) if mark else None
         if left is not None:  # it was started, and nobody heard of it
-            place |= {"job": left.id, "url": left.url, "mark": known["mark"]}
+            place |= {"job": left.id, "url": left.url, "mark": mark}
         return place
 
     def _admitted(self, hub: UserHub, flavor: str | None) -> Account:
@@ -129,12 +135,12 @@ class JobsEngine:
 
     def attach(self, run: Run, token: str) -> None:
         """Watch a running run again, after a restart or a new sign-in; nothing if one does."""
-        if self._watched(run) or run.record()["status"] != "running":
+        if self._watched(run) or run.record().status != "running":
             return
-        hub, engine = UserHub(token, self.endpoint), run.record()["engine"]
+        hub, engine = UserHub(token, self.endpoint), engine_of(run)
         who = hub.who()
-        if who.name != engine.get("namespace"):
-            raise EngineError(f"This run is paid by {engine.get('namespace')}: only with their "
+        if who.name != engine.namespace:
+            raise EngineError(f"This run is paid by {engine.namespace}: only with their "
                               f"sign-in can it be seen, and you are {who.name}.")
         with self._lock:
             if not self._watched(run):
@@ -143,9 +149,9 @@ class JobsEngine:
 
     def visit(self, run: Run, token: str | None = None) -> None:
         """Watch a run again whose owner looks at it after a restart; tried now and then."""
-        if token is None or self._watched(run) or run.record()["status"] != "running":
+        if token is None or self._watched(run) or run.record().status != "running":
             return
-        if run.record()["engine"].get("job") is None:
+        if not engine_of(run).job:
             return
         with self._lock:
             if time.monotonic() - self._tried.get(run.id, -TRY_EVERY) < TRY_EVERY:
@@ -163,7 +169,7 @@ class JobsEngine:
 
     def stop(self, run: Run, token: str | None = None) -> bool:
         """Ask the job to end with its best checkpoint, the second time to end at once."""
-        if run.record()["status"] not in ACTIVE:
+        if run.record().status not in ACTIVE:
             return False
         if not self._watched(run):
             if token is None:
@@ -181,14 +187,14 @@ class JobsEngine:
             return
         with self._lock:
             record = run.record()
-            if self._watched(run) or record["status"] != "running":
+            if self._watched(run) or record.status != "running":
                 return
-            engine = record["engine"]
-            if engine.get("job") is None:
+            engine = engine_of(run)
+            if not engine.job:
                 run.update(status="interrupted", note=None, error="Tandem was ended before the job "
                            "was started. It can be resumed.")
-            elif not record.get("note"):
-                run.update(note=SIGN_IN.format(**engine))
+            elif not record.note:
+                run.update(note=SIGN_IN.format(url=engine.url, namespace=engine.namespace))
 
     def abandon(self) -> None:
         """Let go of the jobs: they go on, and are attached to again after the next start."""
@@ -205,8 +211,13 @@ class JobsEngine:
         env = {"HF_ENDPOINT": self.endpoint} if self.endpoint else {}
         if self.max_minutes is not None:
             env["TANDEM_MAX_MINUTES"] = str(max(1, int(self.max_minutes)))
-        watch = self._watches[run.id] = Watch(run, hub, self.pace, env, admit)
+        watch = self._watches[run.id] = Watch(run, hub, self.pace, env, admit, self.keep)
         watch.start()
+
+
+def engine_from(settings: Settings) -> JobsEngine:
+    """The engine of Jobs, for the register."""
+    return JobsEngine(settings.max_minutes, keep=settings.keep_jobs)
 
 
 def _seconds_to(end: datetime) -> float:

@@ -9,11 +9,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from corpus.load import BUILT_IN
 from train.engines import EngineError
-from train.run.record import Run
+from train.run.record import Run, RunRecord
 from train.run.spec import RunSpec, spec_of
 
 from .protocol import RESULT_KEYS
@@ -82,25 +82,28 @@ def bundle(run: Run, mark: str) -> "list[Operation]":
     files = dict(_source(with_corpus=request.data == BUILT_IN))
     files |= _data(request.data)
     files |= _base(request.base)
-    record = json.dumps({"mark": mark, "record": _record(run, request)}, indent=1)
+    record = json.dumps({"mark": mark, "record": _record(run, request).to_json()}, indent=1)
     return [
         CommitOperationAdd(f"{REQUEST}/job.json", record.encode()),
         *(CommitOperationAdd(name, str(path)) for name, path in sorted(files.items())),
     ]
 
 
-def _record(run: Run, request: RunSpec) -> dict[str, Any]:
+def _record(run: Run, request: RunSpec) -> RunRecord:
     """The run's record as the job begins with it: queued, nothing of who asks or of this machine.
 
     Places of data and base are relative to the commit.
     """
-    record = {key: value for key, value in run.record().items()
-              if key not in (*RESULT_KEYS, "owner", "note", "process", "published")}
+    record = run.record()
+    base, data = record.base_model, record.data
     if Path(request.base).exists():
-        record["base_model"] = record["base_model"] | {"name": _base_place(request.base)}
+        base = base.changed(name=_base_place(request.base))
     if request.data != BUILT_IN:
-        record["data"] = record["data"] | {"source": _data_place(request.data)}
-    return record | {"status": "queued", "engine": {"name": "local", "flavor": None}}
+        data = data.changed(source=_data_place(request.data))
+    kept = {key: value for key, value in record.to_json().items()
+            if key not in (*RESULT_KEYS, "owner", "note", "process", "published")}
+    return RunRecord.from_json(kept | {"status": "queued"}).changed(
+        base_model=base, data=data, engine={"name": "local", "flavor": None})
 
 
 def _source(with_corpus: bool) -> Iterator[tuple[str, Path]]:

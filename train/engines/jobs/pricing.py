@@ -1,11 +1,11 @@
 """The machines of Hugging Face Jobs, what they cost, and how long one may be had."""
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.client import Hub
 from train.engines import Flavor
+from train.run.parts import RecordedEstimate
 
 from .hub import answer
 
@@ -55,16 +55,14 @@ def guessed_seconds(here: tuple[float, float]) -> tuple[float, float]:
     return max(SHORTEST_RUN, low / FASTER[1]), max(2 * SHORTEST_RUN, high / FASTER[0])
 
 
-def time_limit(record: Mapping[str, Any], max_minutes: float | None) -> int:
+def time_limit(estimate: RecordedEstimate | None, max_minutes: float | None) -> int:
     """Seconds after which the Hub ends a job: well above its estimate, never above the limit.
 
     The Hub's own limit of half an hour would end a long run without its result.
     """
     limit: float = LONGEST_S
-    try:
-        limit = MARGIN * float(record["estimate"]["seconds"][1]) + INSTALL_SECONDS
-    except (KeyError, TypeError, ValueError, IndexError):
-        pass
+    if estimate is not None and len(estimate.seconds) > 1:
+        limit = MARGIN * estimate.seconds[1] + INSTALL_SECONDS
     limit = max(limit, SHORTEST_S)
     if max_minutes is not None:  # training is held to it by `fit`; this is for what it cannot end
         limit = min(limit, 60 * max_minutes + INSTALL_SECONDS)

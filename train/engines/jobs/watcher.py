@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from train.engines import EngineError
-from train.run.record import ACTIVE, Run, RunError, now
+from train.run.parts import RecordedEngine
+from train.run.record import Run, RunError, now
 from train.run.schema import SchemaError
 
 from .bundle import IMAGE, bundle, command
@@ -54,14 +55,15 @@ class Watch:
 
     def __init__(
         self, run: Run, hub: UserHub, pace: JobPace, env: Mapping[str, str],
-        admit: Callable[[], dict[str, Any]] | None = None,
+        admit: Callable[[], dict[str, Any]] | None = None, keep: bool = False,
     ) -> None:
         """Nothing happens before `start`.
 
         env: what the job's environment has beside ours. admit: asks the Hub whether there may be a
-        job, and gives where, for `run.json`'s `engine`; None if there is a job already.
+        job, and gives where, for `run.json`'s `engine`; None if there is a job already. keep: the
+        repository stays when the result is here.
         """
-        self.admit = admit
+        self.admit, self.keep = admit, keep
         self.run, self.hub, self.pace, self.env = run, hub, pace, ENVIRONMENT | dict(env)
         self.let_go = threading.Event()
         self.stop_asked = False
@@ -90,16 +92,16 @@ class Watch:
         """
         again, self.stop_asked = self.stop_asked, True
         engine = self.engine
-        if engine.get("job") is None:
+        if not engine.job:
             return  # it is seen before the job is started
-        if again or engine.get("stage") != RUNS or not self.seen:
+        if again or engine.stage != RUNS or not self.seen:
             self._cancel()
             return
         from huggingface_hub import CommitOperationAdd
 
         try:
-            self.hub.commit(engine["repository"], [
-                CommitOperationAdd(stop_place(engine["mark"]), b"stop\n")], "Stop")
+            self.hub.commit(engine.repository, [
+                CommitOperationAdd(stop_place(engine.mark), b"stop\n")], "Stop")
         except LostContactError:
             self._cancel()
             return
@@ -110,15 +112,15 @@ class Watch:
         timer.start()
 
     @property
-    def engine(self) -> dict[str, Any]:
+    def engine(self) -> RecordedEngine:
         """Where the job is, as the record has it."""
-        return dict(self.run.record()["engine"])
+        return engine_of(self.run)
 
     def _watch(self) -> None:
         # A run deleted under our eyes ends the watch; an error nobody foresaw is said.
         with contextlib.suppress(RunError, FileNotFoundError):
             try:
-                if self.engine.get("job") is None and not self._launch():
+                if not self.engine.job and not self._launch():
                     return
                 self._follow()
             except EngineError as error:
@@ -133,19 +135,19 @@ class Watch:
         try:
             self._engine(**self._admitted())
             engine = self.engine
-            if engine["job"] is not None:
+            if engine.job:
                 return True
-            repo = engine["repository"]
+            repo = engine.repository
             self._say("upload")
             self.hub.create_private(repo)
-            revision = self.hub.commit(repo, bundle(self.run, engine["mark"]), "What the job needs")
+            revision = self.hub.commit(repo, bundle(self.run, engine.mark), "What the job needs")
             if self.stop_asked:
                 self._end_as("stopped", "It was stopped before it began.")
                 return False
             job = self.hub.run_job(
-                engine["namespace"], self.run.id, image=IMAGE, command=command(repo, revision),
-                env=self.env, secrets=dict(self.hub.secrets), flavor=engine["flavor"],
-                timeout=engine["limit_s"])
+                engine.namespace, self.run.id, image=IMAGE, command=command(repo, revision),
+                env=self.env, secrets=dict(self.hub.secrets), flavor=engine.flavor,
+                timeout=engine.limit_s)
         except EngineError as error:
             self._end_as("failed", str(error))
             return False
@@ -166,15 +168,15 @@ class Watch:
     def _follow(self) -> None:
         """Listen until the job has ended and its result is here, however often contact is lost."""
         engine = self.engine
-        self.seen = last_event_of(self.run, engine["job"])
+        self.seen = last_event_of(self.run, engine.job)
         lost = 0
         while not self.let_go.is_set():
             try:
                 self._wait_for_machine()
                 plain_lines = 0
-                for line in self.hub.log(engine["namespace"], engine["job"]):
+                for line in self.hub.log(engine.namespace, engine.job):
                     lost = 0
-                    if not self._take(line, engine["mark"], engine["job"]):
+                    if not self._take(line, engine.mark, engine.job):
                         plain_lines += 1  # the log is told from its start each time
                         self._keep(line, plain_lines)
                 job = self._look()
@@ -189,7 +191,7 @@ class Watch:
                 self._end_as("interrupted", f"The job is not on the Hub any more. {error}")
                 return
             except SignInError as error:
-                self._note(f"{error} The job goes on at {engine.get('url')}.")
+                self._note(f"{error} The job goes on at {engine.url}.")
                 return
 
     def _wait_for_machine(self) -> None:
@@ -201,15 +203,15 @@ class Watch:
     def _look(self) -> "JobInfo":
         """How the job is; what has changed goes into the record."""
         engine = self.engine
-        job = self.hub.job(engine["namespace"], engine["job"])
+        job = self.hub.job(engine.namespace, engine.job)
         stage = str(job.status.stage)
-        if stage != engine.get("stage"):
+        if stage != engine.stage:
             self._engine(stage=stage)
             if stage == WAITS:
                 self._say("machine")
             elif stage == RUNS and not self.seen:
                 self._say("install")
-        if self.run.record().get("note"):
+        if self.run.record().note:
             self._note(None)
         return job
 
@@ -247,9 +249,10 @@ class Watch:
 
     def _finish(self, job: "JobInfo") -> None:
         engine = self.engine
-        repo, stage = engine["repository"], job.status.stage
+        repo, stage = engine.repository, job.status.stage
         try:
-            if fetch_result(self.hub, self.run, repo, engine["mark"], engine["job"]):
+            if fetch_result(self.hub, self.run, repo, engine.mark, engine.job):
+                self._clean_up(repo)
                 return
             if stage == CANCELLED:
                 self._cancelled(repo)
@@ -262,6 +265,16 @@ class Watch:
             raise
         except EngineError as error:
             self._end_as("failed", str(error))
+
+    def _clean_up(self, repo: str) -> None:
+        """Delete the repository of a run that is done and here as a whole; else say where it is."""
+        if self.keep or self.run.record().status != "done":
+            return  # a run that was stopped can be resumed from what is there
+        try:
+            self.hub.delete(repo)
+        except EngineError as error:
+            self.run.append({"type": "log", "text": f"The files of the job stay in {repo}, where "
+                             f"you can delete them: {error}"})
 
     def _cancelled(self, repo: str) -> None:
         by = "It was stopped" if self.stop_asked else "Its job was cancelled on the Hub"
@@ -279,23 +292,23 @@ class Watch:
         return f"The job {how}{f' ({said})' if said else ''}. Its last line: {last}"
 
     def _lost(self, error: LostContactError, before: int) -> None:
-        if not before and not self.run.record().get("note"):
+        if not before and not self.run.record().note:
             self._note(f"Lost contact since {now()[11:19]} UTC; the job goes on. {error}")
         self.let_go.wait(min(self.pace.retry_most, self.pace.retry * 2 ** min(before, 10)))
 
     def _cancel(self) -> None:
         engine = self.engine
         try:
-            self.hub.cancel(engine["namespace"], engine["job"])
+            self.hub.cancel(engine.namespace, engine.job)
         except (LostContactError, SignInError):
             raise
         except EngineError:  # it may just have ended by itself, and then all is well
-            if self.hub.job(engine["namespace"], engine["job"]).status.stage not in ENDED:
+            if self.hub.job(engine.namespace, engine.job).status.stage not in ENDED:
                 raise
 
     def _cancel_late(self) -> None:
         with contextlib.suppress(EngineError, RunError):
-            if self.is_alive and self.run.record()["status"] in ACTIVE:
+            if self.is_alive and self.run.record().is_active:
                 self._cancel()
 
     def _say(self, phase: str) -> None:
@@ -305,9 +318,14 @@ class Watch:
         self.run.update(note=text)
 
     def _engine(self, **changes: Any) -> None:
-        self.run.update(engine=self.engine | changes)
+        self.run.update(engine=self.engine.changed(**changes))
 
     def _end_as(self, status: str, error: str) -> None:
         self.run.append({"type": "error" if status == "failed" else "done", "status": status,
                          "text": error})
         self.run.update(status=status, error=error, note=None, process=None, finished=now())
+
+
+def engine_of(run: Run) -> RecordedEngine:
+    """Where the job of a run is, as its record has it."""
+    return run.record().engine or RecordedEngine()

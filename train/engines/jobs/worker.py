@@ -17,11 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from corpus.load import BUILT_IN
 from train.engines import EngineError
-from train.run.files import write_json
 from train.run.record import Run, RunRecord
 
 from .bundle import REQUEST, SOURCE
@@ -70,7 +69,7 @@ class RemoteJob:
         self.mark: str = asked["mark"]
         self.run = Run(self.folder / "run")
         self.run.folder.mkdir(exist_ok=True)
-        write_json(self.run.folder / "run.json", _placed(asked["record"], self.folder))
+        self.run.write(_placed(RunRecord.from_json(asked["record"]), self.folder))
         with suppress(FileNotFoundError):
             (self.folder / CHECKPOINTS).rename(self.run.checkpoints)
         self.uploaded = _written(self.run.checkpoints)
@@ -103,7 +102,7 @@ class RemoteJob:
         for n, event in enumerate(events[self.told:], self.told + 1):
             _print(event_line(self.mark, n, event))
         self.told = len(events)
-        line = record_line(self.mark, self.run.record())
+        line = record_line(self.mark, self.run.record().to_json())
         if line != self.record_told:
             self.record_told = line
             _print(line)
@@ -195,17 +194,17 @@ class RemoteJob:
 
 def training(run: Run) -> list[str]:
     """The command that trains on all the GPUs of this machine."""
-    return [sys.executable, "-m", "train.launch", str(run.folder)]
+    return [sys.executable, "-m", "train.commands.launch", str(run.folder)]
 
 
-def _placed(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _placed(record: RunRecord, folder: Path) -> RunRecord:
     """The record with its places as they are here."""
-    source, base = record["data"]["source"], record["base_model"]["name"]
-    if source != BUILT_IN:
-        record["data"]["source"] = str(folder / source)
-    if base.startswith(f"{REQUEST}/base/"):
-        record["base_model"]["name"] = str(folder / base)
-    return record
+    data, base = record.data, record.base_model
+    if data.source and data.source != BUILT_IN:
+        data = data.changed(source=str(folder / data.source))
+    if base.name.startswith(f"{REQUEST}/base/"):
+        base = base.changed(name=str(folder / base.name))
+    return record.changed(data=data, base_model=base)
 
 
 def _additions(folder: Path, place: str) -> "Iterator[Operation]":

@@ -18,10 +18,11 @@ class Roles:
     score: gr.Dropdown
     least: gr.Number
     topic: gr.Dropdown
+    options: gr.CheckboxGroup
 
     @property
     def all(self) -> list[Any]:
-        """All of them."""
+        """Those of the columns."""
         return [self.anchor, self.positive, self.negatives, self.score, self.least, self.topic]
 
 

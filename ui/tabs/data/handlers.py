@@ -15,7 +15,14 @@ from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements, upload
 from ui.services.app import Services
-from ui.services.importing import Importer, ImportRequest, Steps, certain_guess, chosen_columns
+from ui.services.importing import (
+    Importer,
+    ImportRequest,
+    Steps,
+    certain_guess,
+    checked_options,
+    chosen_columns,
+)
 from ui.services.process import CancelledError
 from ui.services.uploads import Raw
 
@@ -140,7 +147,7 @@ class DataActs:
                 self.services.auth.visitor(request, nonce),
                 ImportRequest.from_json(brought),
             )
-            yield from self._take(visitor, what, _chosen(roles), extra, cancel)
+            yield from self._take(visitor, what, _chosen(roles), extra, cancel, _options(roles))
 
         yield from self._working(request, work)
 
@@ -154,7 +161,7 @@ class DataActs:
                 ImportRequest.from_json(brought),
             )
             columns = _chosen(roles) if roles[0] else None  # of a BEIR folder there are none
-            yield from self._take(visitor, what, columns, extra, cancel)
+            yield from self._take(visitor, what, columns, extra, cancel, _options(roles))
 
         if not (brought and mine):
             yield {self.parts.said: gr.skip()}
@@ -163,10 +170,10 @@ class DataActs:
 
     def _take(
         self, visitor: Visitor, what: ImportRequest, columns: Columns | None, extra: str,
-        cancel: threading.Event,
+        cancel: threading.Event, options: Sequence[str] = (),
     ) -> Shown:
         more = self.services.uploads.raw(extra, visitor) if extra else None
-        taken = self.importer.take(visitor, what, columns, more, cancel)
+        taken = self.importer.take(visitor, what, columns, more, cancel, options)
         name = yield from self._told(taken, READING)
         yield {self.parts.data: name, self.parts.mine: name, self.parts.said: ""}
 
@@ -312,7 +319,12 @@ class DataActs:
 
 
 def _chosen(roles: Sequence[Any]) -> Columns:
-    return chosen_columns(dict(zip(ROLES, roles, strict=True)))
+    return chosen_columns(dict(zip(ROLES, roles[: len(ROLES)], strict=True)))
+
+
+def _options(roles: Sequence[Any]) -> list[str]:
+    """What is done to the data on its way in, which stands behind the columns."""
+    return checked_options(next(iter(roles[len(ROLES) :]), None))
 
 
 def _boxes(look: Mapping[str, Any], columns: Columns | None, what: ImportRequest) -> str:

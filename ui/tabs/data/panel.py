@@ -48,7 +48,7 @@ def _parts(services: Services) -> Parts:
     own = services.settings.data if services.settings.data != BUILT_IN else None
     choices = [("Porsche questions and answers (built in)", BUILT_IN)]
     choices += [(f"{Path(own).name} (TANDEM_DATA)", own)] if own else []
-    gr.Markdown("### 1 · Data")
+    gr.Markdown("## 1 · Data")
     source = gr.Radio([*choices, ("My own data", OWN)], value=own or BUILT_IN, show_label=False,
                       label="Data", elem_id="data-source")
     data = gr.Textbox(own or BUILT_IN, visible="hidden", elem_id="data-name")
@@ -99,11 +99,18 @@ def _roles() -> tuple[Roles, gr.Button, gr.Button]:
     negatives = gr.Dropdown([], multiselect=True, label="Wrong answers (negatives)",
                             elem_id="column-negatives")
     with gr.Row():
-        score = gr.Dropdown([NONE], value="", label="Score", elem_id="column-score", min_width=150)
+        score = gr.Dropdown([NONE], value="", label="Score or label", elem_id="column-score",
+                            min_width=150)
         least = gr.Number(None, label="Least score", elem_id="column-least", min_width=110)
         topic = gr.Dropdown([NONE], value="", label="Topic", elem_id="column-topic", min_width=150)
+    options = gr.CheckboxGroup(
+        [("Strip HTML tags", "strip_html"), ("Put right accents (Ã¼ → ü)", "fix_mojibake"),
+         ("Split by question (few answers, many questions)", "split_by_question")],
+        label="On the way in", elem_id="column-options",
+        info="A split by question shows whether new wordings find known answers, not whether "
+             "answers are found that training never saw.")
     use = gr.Button("Use these columns", variant="primary", elem_id="columns-use")
-    return Roles(anchor, positive, negatives, score, least, topic), swap, use
+    return Roles(anchor, positive, negatives, score, least, topic, options), swap, use
 
 
 def _listen(
@@ -122,10 +129,11 @@ def _listen(
         service.fill, parts.boxes, [*roles, parts.config, parts.split], **now
     )
     used = parts.use.click(
-        service.use, [nonce, parts.brought, parts.extra, *roles], made, **children
+        service.use, [nonce, parts.brought, parts.extra, *roles, parts.roles.options], made,
+        **children
     )
-    more = [event.then(service.use_with, [nonce, parts.brought, parts.extra, parts.mine, *roles],
-                       made, **children)
+    more = [event.then(service.use_with, [nonce, parts.brought, parts.extra, parts.mine, *roles,
+                                          parts.roles.options], made, **children)
             for event in (
                 # Unprocessed: Gradio's way makes an empty file beside each, and nobody removes it.
                 parts.more.upload(service.receive_more, [nonce, parts.more],

@@ -1,7 +1,7 @@
-"""Start a run on all the GPUs of this machine: `python -m train.launch RUN_DIR`.
+"""Start a training run on all GPUs of this machine.
 
-With one or none it is `python -m train fit --resume` itself; with more, `accelerate` starts one
-such process for each.
+`python -m train.commands.launch RUN_DIR`. With one or none it is `python -m train fit --resume`
+itself; with more, `accelerate` starts one such process for each.
 """
 
 import os
@@ -21,7 +21,7 @@ def processes(gpus: int, batch_size: int) -> int:
 
 
 def command(run: Path, count: int) -> list[str]:
-    """The command line that takes up a run in so many processes."""
+    """The command line that trains in so many processes."""
     fit = ["train", "fit", "--out", str(run), "--resume", "--json"]
     if count == 1:
         return [sys.executable, "-m", *fit]
@@ -33,7 +33,7 @@ def command(run: Path, count: int) -> list[str]:
 
 
 def main(run: Path) -> int:
-    """Take up a run in this process, or become the launcher of several."""
+    """Train a run here, or become the launcher of several."""
     import torch
 
     count = processes(torch.cuda.device_count(), spec_of(Run(run)).recipe.batch_size)
@@ -41,7 +41,7 @@ def main(run: Path) -> int:
     if count > 1:
         os.environ["OMP_NUM_THREADS"] = str(max(1, torch.get_num_threads() // count))
         os.execv(line[0], line)
-    from .__main__ import main as train
+    from train.__main__ import main as train
 
     return train(line[line.index("fit"):])
 

@@ -11,7 +11,7 @@ import torch
 
 from support.services import ROOT
 from support.tiny import tiny_model_for
-from train import launch
+from train.commands import launch
 from train.recipe import named_recipe
 from train.run.record import create_run
 from train.run.spec import RunSpec

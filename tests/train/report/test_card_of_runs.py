@@ -1,0 +1,165 @@
+"""Cards of runs that were really made, read line by line against their records."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from corpus.records import Corpus, Passage, Query
+from retrieval.metrics import PRIMARY
+from support.tiny import tiny_model_for
+from train.fit.runner import carry_out
+from train.publish.dataset import write_data
+from train.recipe import Recipe
+from train.report.card import model_card
+from train.report.findings import findings_of
+from train.report.html import report_html
+from train.run.record import create_run
+from train.run.spec import RunSpec
+
+pytestmark = pytest.mark.slow
+QUICK = {"epochs": 2, "batch_size": 4, "cross_batch_memory": 0.0, "precision": "fp32"}
+SIZES = {"train": 24, "dev": 10, "test": 12}
+
+
+def parts(leaks=0):
+    """Questions about parts; so many of the test split are answered by what train answers."""
+    names = [f"part{i}" for i in range(sum(SIZES.values()))]
+    passages = tuple(Passage(f"p{i}", f"The {name} of the car weighs {i} kg.")
+                     for i, name in enumerate(names))
+    queries = {f"q{i}": Query(f"q{i}", f"How heavy is the {name}?")
+               for i, name in enumerate(names)}
+    qrels, start = {}, 0
+    for split, size in SIZES.items():
+        qrels[split] = {f"q{i}": {f"p{i}": 1} for i in range(start, start + size)}
+        start += size
+    for i, query in enumerate(list(qrels["test"])[:leaks]):
+        qrels["test"][query] = {f"p{i}": 1}
+    return Corpus("parts", passages, queries, qrels)
+
+
+def made(folder, corpus=None, model=None, **recipe):
+    """A finished run on a BEIR folder, with the card it wrote."""
+    corpus = corpus or parts()
+    data = folder / "brought"
+    data.mkdir()
+    write_data(corpus, data, "mit", [])
+    base = tiny_model_for(corpus, folder / "base", **(model or {}))
+    run = create_run(folder / "runs", "a-run")
+    spec = RunSpec(data=str(data), base=str(base), recipe=Recipe(**QUICK | recipe),
+                   data_name="parts")
+    run.update(**spec.as_record())
+    carry_out(run, spec)
+    assert run.record().status == "done", run.record().error
+    return run, (run.model / "README.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def brought(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("brought"))
+
+
+@pytest.fixture(scope="module")
+def leaky(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("leaky"), parts(leaks=5))
+
+
+@pytest.fixture(scope="module")
+def last(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("last"), keep="last", epochs=3)
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("cut"), truncate_dim=16)
+
+
+def section(card, heading):
+    level = heading.split(" ")[0]
+    return re.split(rf"\n#{{1,{len(level)}}} ", card.split(f"\n{heading}")[1])[0]
+
+
+def test_a_card_on_brought_data_says_what_its_record_has(brought):
+    run, card = brought
+    record = run.record()
+    assert "neither was trained on here" in card and "No test question, and no passage" in card
+    assert "--data brought " in card and "The data is not published" in card
+    assert "How heavy" not in card and "How do I change my password?" in card  # it is private
+    public = model_card(record.changed(card={"private_data": False}))
+    assert f"{record.data.widget[0].source_sentence!r}" in section(public, "## Usage")
+    assert "The first dev pairs" in public and "The first training pairs" in public
+    assert "| optimizer | AdamW |" in card and "| betas | 0.9, 0.999 |" in card
+    for library in ("accelerate", "datasets", "tokenizers", "sentence-transformers"):
+        assert f"| {library} | {record.versions[library]} |" in card
+    assert str(run.folder.parent.parent) not in card
+    assert f"Tandem {record.tandem.version}" in card
+
+
+def test_the_log_has_the_steps_between_evaluations_with_their_loss(brought):
+    run, card = brought
+    record = run.record()
+    rows = [line for line in section(card, "## Training").splitlines() if line.startswith("| ")]
+    at = next(point for point in record.log
+              if point.step not in {one.step for one in record.history})
+    assert f"|  | {at.step:,} | {at.loss:.4f} | – |" in rows
+    for point in record.history:
+        assert any(f"{point.ndcg:.4f}" in row and f" {point.step:,}" in row.replace("*", "")
+                   for row in rows), point
+
+
+def test_the_command_of_the_card_trains_the_same_model_again(brought, monkeypatch, capsys):
+    run, card = brought
+    folder = run.folder.parent.parent
+    monkeypatch.chdir(folder)
+    (folder / "model").symlink_to(folder / "base" / "model")
+    line = next(line for line in card.splitlines() if line.startswith("python -m train fit"))
+    from train.__main__ import main
+
+    assert main([*line.split()[3:], "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["metrics"]["test"]["tuned"][PRIMARY] == pytest.approx(
+        run.record().metrics["test"].tuned[PRIMARY], abs=1e-6)
+
+
+def test_a_card_of_leaky_splits_counts_them_and_gives_the_figures_without(leaky):
+    run, card = leaky
+    test = run.record().metrics["test"]
+    assert test.leaked == 5 and test.unseen.queries == 7
+    assert "5 of them stand in train or dev too" in card
+    assert "5 of the 12 test questions stand in train or dev too" in card
+    assert "No test question, and no passage" not in card
+    assert "on 7 questions neither was trained on here" in test.verdict and test.verdict in card
+    assert "of which 5 were trained on" in test.verdict
+    shown = section(card, "### Test split")
+    for figures in (test.unseen, test):
+        assert f"| {figures.tuned[PRIMARY]:.4f} |" in shown
+    public = model_card(run.record().changed(card={"private_data": False}))
+    asked = [example["source_sentence"] for example in yaml.safe_load(
+        public.split("---")[1])["widget"]]
+    assert asked and not set(asked) & {f"How heavy is the part{i}?" for i in range(34, 39)}
+
+
+def test_a_report_of_leaky_splits_says_so_too(leaky):
+    run, _ = leaky
+    html = report_html(findings_of(run))
+    assert "on 7 questions neither was trained on here" in html
+    assert "5 of 12 questions stand in train or dev too" in html
+
+
+def test_a_card_that_kept_the_last_checkpoint_does_not_say_that_dev_chose_it(last):
+    run, card = last
+    assert "chose the checkpoint" not in card and "checkpoint was chosen" not in card
+    assert "Dev split (chose nothing)" in card and "watching the training" in card
+    assert "The last checkpoint was kept" in card
+    final = run.record().history[-1]
+    assert f"| **{final.epoch:g}** | **{final.step:,}** |" in card
+
+
+def test_a_card_of_cut_vectors_says_how_long_they_are_and_from_what(cut):
+    run, card = cut
+    base = run.record().base_model
+    assert (base.dim, base.full_dim) == (16, 32)
+    assert "**Output dimensions:** 16, the first of 32" in card
+    assert "truncate_dim=16" in card and "with vectors of 16 dimensions" in card
+    assert "gives all 32, which were not measured here" in card
