@@ -11,12 +11,8 @@ import sys
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from train.engines import Engine  # noqa: E402
-from train.engines.jobs import JobsEngine  # noqa: E402
-from train.engines.local import LocalEngine  # noqa: E402
+from train.engines import engines_from  # noqa: E402
 from train.engines.queue import Queue  # noqa: E402
-from train.engines.zerogpu import ZeroGpuEngine  # noqa: E402
-from train.fit.runner import RunLimits  # noqa: E402
 from train.settings import Settings, SettingsError  # noqa: E402
 from ui.auth import Auth  # noqa: E402
 from ui.middleware import middleware  # noqa: E402
@@ -47,7 +43,7 @@ def main() -> int:
         print(f"Tandem cannot start: port {settings.port} is taken by another program. Set PORT to "
               "a free one, for example PORT=7861.", file=sys.stderr)
         return 1
-    queue = Queue(settings.runs, engines(settings), settings.max_disk)
+    queue = Queue(settings.runs, engines_from(settings), settings.max_disk)
     atexit.register(queue.close)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's stop, like Ctrl-C
     opening = OpeningPair(settings, queue)
@@ -72,20 +68,6 @@ def main() -> int:
         app_kwargs={"middleware": middleware(settings)},
     )
     return 0
-
-
-def engines(settings: Settings) -> dict[str, Engine]:
-    """The engines there are here. ZeroGPU's must be there before the page is launched."""
-    found: dict[str, Engine] = {
-        "local": LocalEngine(settings.home),
-        "jobs": JobsEngine(settings.max_minutes),
-    }
-    if settings.zero_gpu:
-        import spaces  # the platform brings it along
-
-        limits = RunLimits(settings.max_pairs, settings.max_minutes)
-        found["zerogpu"] = ZeroGpuEngine(spaces.GPU, settings.cache, limits)
-    return found
 
 
 def _taken(host: str, port: int) -> bool:

@@ -97,7 +97,7 @@ class Loss(torch.nn.Module):
                             recipe.symmetric)
         if loop.memory:
             recall: Recall = loop.memory.recall(batch, recipe.mask)
-            loss = loss + recipe.memory * recall.loss(queries, recipe.scale, dims)
+            loss = loss + recipe.cross_batch_memory * recall.loss(queries, recipe.scale, dims)
             recall.renew(passages)
         return loss
 

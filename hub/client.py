@@ -6,6 +6,7 @@ and what comes out of it is a result or a `Failure`.
 
 import hashlib
 import io
+import logging
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -208,6 +209,8 @@ class Hub:
 
         It is given up when it is silent for too long, or when somebody asks to stop.
         """
+        if self.should_stop():
+            return Failure("cancelled")
         box: list[Any] = []
         seen: list[Failure] = []
         meter = meter or Meter()
@@ -250,6 +253,14 @@ class Hub:
                 return True
             time.sleep(min(TICK, seconds))
         return False
+
+
+def quiet() -> None:
+    """Have the Hub's client warn of nothing on a terminal: what matters is said by us."""
+    import huggingface_hub.utils.logging  # noqa: F401 - it sets a level of its own then
+
+    for name in ("huggingface_hub", "httpx", "httpx2"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def set_time_limits() -> None:

@@ -196,10 +196,13 @@ def _status(error: BaseException) -> int | None:
 
 
 def _answer(error: Any, tokens: tuple[str | None, ...], kind: str | None = None) -> Failure:
-    status = error.response.status_code
+    status, headers = error.response.status_code, error.response.headers
+    page = str(headers.get("content-type", "")).startswith("text/html")
+    if page and status < 500 and not headers.get("x-error-code"):
+        return Failure("not_the_hub", status)
     return Failure(kind or kind_of(status), status,
                    _one_line(getattr(error, "server_message", None) or "", tokens),
-                   retry_after(error.response.headers))
+                   retry_after(headers))
 
 
 def _one_line(text: str, tokens: tuple[str | None, ...]) -> str:

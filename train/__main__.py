@@ -42,7 +42,7 @@ log = logging.getLogger("train")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    for chatty in ("httpx", "sentence_transformers"):
+    for chatty in ("httpx", "httpx2", "sentence_transformers"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     parser = _parser()
     options = parser.parse_args(arguments)

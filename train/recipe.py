@@ -11,6 +11,8 @@ PRECISIONS = ("auto", "fp32", "bf16")
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+RENAMED = {"memory": "cross_batch_memory"}
+"""Hyperparameters by their older names, which records and command lines still have."""
 RETIRED = ("lora_rank", "lora_alpha", "negatives", "negatives_margin")
 """Hyperparameters that records of earlier versions have: no measurement spoke for them."""
 
@@ -34,10 +36,10 @@ class Recipe:
 
     given_negatives: passages a pair, at most, that the data itself says are no answers; of more,
     others in each epoch. mask: a passage known to answer a query, or equal in text to one that
-    does, is no negative of it. memory: weight of a second loss, in which each query is to find its
-    passage among those of all training pairs, with the vectors they had when they were last in a
-    batch (the base's before that); 0 leaves it out. symmetric: each passage also looks for its
-    query.
+    does, is no negative of it. cross_batch_memory (`memory` in older records and commands): weight
+    of a second loss, in which each query is to find its passage among those of all training pairs,
+    with the vectors they had when they were last in a batch (the base's before that); 0 leaves it
+    out. symmetric: each passage also looks for its query.
 
     precision: of the matrix products in training; `auto` takes bf16 where the device computes it
     in hardware. Weights, the loss, and all measuring stay in fp32. mini_batch_size: texts a forward
@@ -62,7 +64,7 @@ class Recipe:
     patience: int | None = None
     given_negatives: int = 4
     mask: bool = True
-    memory: float = 1.0
+    cross_batch_memory: float = 1.0
     symmetric: bool = False
     precision: str = "auto"
     mini_batch_size: int | None = None
@@ -81,13 +83,15 @@ class Recipe:
         Hyperparameters of `RETIRED` are left out.
         """
         try:
-            return cls(**{name: value for name, value in kept.items() if name not in RETIRED})
+            return cls(**{RENAMED.get(name, name): value for name, value in kept.items()
+                          if name not in RETIRED})
         except TypeError as error:
             raise RecipeError(f"The record has no recipe of this Tandem: {error}.") from None
 
     def with_values(self, values: Mapping[str, str]) -> "Recipe":
         """The recipe with hyperparameters replaced (`--set key=value`)."""
-        changes = {name: _parsed(name, text) for name, text in values.items()}
+        changes = {RENAMED.get(name, name): _parsed(RENAMED.get(name, name), text)
+                   for name, text in values.items()}
         return replace(self, **changes)
 
 
@@ -135,7 +139,7 @@ RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
      _or_none(_whole(1, 100))),
     ("given_negatives", "a whole number of passages a pair from 0 to 16", _whole(0, 16)),
     ("mask", "true or false", _truth),
-    ("memory", "a weight from 0 (none) to 10", _real(0, 10)),
+    ("cross_batch_memory", "a weight from 0 (none) to 10", _real(0, 10)),
     ("symmetric", "true or false", _truth),
     ("mini_batch_size", "from 1 to 4096 texts, or none for the whole batch at once",
      _or_none(_whole(1, 4096))),
@@ -161,7 +165,7 @@ RECIPES = {
             keep="last",
             given_negatives=0,
             mask=False,
-            memory=0.0,
+            cross_batch_memory=0.0,
             precision="fp32",
         ),
     )

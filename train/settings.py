@@ -8,11 +8,12 @@ from pathlib import Path
 
 from corpus.load import BUILT_IN
 from retrieval.models import EMBEDDED_MODEL
+from train.engines import ENGINES
 
 from .recipe import AUTO, RECIPES
 
 TRAINERS = ("open", "login", "owner", "off")
-ENGINES = ("auto", "local", "zerogpu", "jobs")
+ENGINE_CHOICES = ("auto", *ENGINES)
 
 
 class SettingsError(ValueError):
@@ -46,6 +47,7 @@ class Settings:
     recipe: str = AUTO
     max_pairs: int | None = None
     max_minutes: int | None = None
+    keep_jobs: bool = False
     max_passages: int | None = None
     port: int = 7860
     max_disk: int | None = None
@@ -86,10 +88,11 @@ class Settings:
             base_model=given.get("TANDEM_BASE_MODEL", EMBEDDED_MODEL),
             tuned_model=given.get("TANDEM_TUNED_MODEL"),
             train=_choice(given, "TANDEM_TRAIN", TRAINERS, "login" if on_space else "open"),
-            engine=_choice(given, "TANDEM_ENGINE", ENGINES, "auto"),
+            engine=_choice(given, "TANDEM_ENGINE", ENGINE_CHOICES, "auto"),
             recipe=_choice(given, "TANDEM_RECIPE", (AUTO, *RECIPES), AUTO),
             max_pairs=_limit(given, "TANDEM_MAX_PAIRS", 10_000 if on_space else None),
             max_minutes=_limit(given, "TANDEM_MAX_MINUTES", 60 if on_space else None),
+            keep_jobs=_is_true(given.get("TANDEM_KEEP_JOBS", "")),
             max_passages=_limit(given, "TANDEM_MAX_PASSAGES", 20_000 if on_space else None),
             port=_port(given.get("PORT", "7860")),
             max_disk=_bytes(given, "TANDEM_MAX_DISK_GB", "giga", 1e9),

@@ -114,12 +114,13 @@ def add_endpoints(
         language: str = "",
         description: str = "",
         private_data: bool | None = None,
+        over: bool = False,
     ) -> dict[str, Any]:
         """Publish a run's model and card to the Hub, verified; takes as long as that takes.
 
         private_data: none leaves texts off the card of data that was brought, False shows some.
-        on_edited: `ask`, `replace`, `keep` or `merge` a card that was edited there since. The
-        answer is what `python -m train publish --json` prints.
+        on_edited: `ask`, `replace`, `keep` or `merge` a card that was edited there since.
+        over: also over something else. The answer is what `python -m train publish --json` prints.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
@@ -127,7 +128,7 @@ def add_endpoints(
             return published(
                 publishing,
                 service.own(visitor, run),
-                PublishRequest(to, private, pull_request, on_edited),
+                PublishRequest(to, private, pull_request, on_edited, over),
                 visitor.token,
                 edits,
             )

@@ -68,7 +68,7 @@ def delimited(file: TextFile, limits: ReadLimits, on_bad_row: OnBadRow) -> Conte
         delimiter, skipped, sample = sample[4], 1, sample[5:]  # how Excel is told
     else:
         delimiter = _delimiter(sample, file.path.suffix.lower())
-    quoting = _quoting(file, delimiter, skipped, limits, on_bad_row)
+    quoting = _quoting(file, delimiter, skipped, on_bad_row)
     lines = _Lines(_from(file, skipped), delimiter, limits, quoting)
     cells = _cells(lines, name, skipped, limits, on_bad_row)
     names, kept = _named(cells, sample, delimiter, name, limits, on_bad_row)
@@ -89,12 +89,13 @@ class _Lines:
     ) -> None:
         self.lines, self.delimiter, self.quoting = lines, delimiter, quoting
         self.most = max(100 * limits.columns, 100_000)
-        self.read = 0
-        self.clear()
+        self.read = self.cells = 0
+        self.of_row: list[str] = []
 
     def clear(self) -> None:
         """A new row begins."""
-        self.cells, self.of_row = 0, list[str]()
+        self.cells = 0
+        self.of_row.clear()
 
     def __iter__(self) -> "_Lines":
         return self
@@ -120,23 +121,23 @@ def _cells(
     reader = csv.reader(lines, **lines.quoting.dialect(lines.delimiter))
     header = True
     while True:
-        where = f"{name} line {lines.read + skipped + 1}"
+        line = lines.read + skipped + 1
         lines.clear()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except (_TooManyCells, csv.Error) as error:
-            on_bad_row(_fault(error, lines, where, header, limits))
+            on_bad_row(_fault(error, lines, f"{name} line {line}", header, limits))
             continue
         if len(lines.of_row) > 1 and not _is_quoted_well(lines):
             on_bad_row(CorpusError(
-                f"{where}: a quotation mark that opens a text there is not closed as it should be, "
-                f"so that {len(lines.of_row):,} lines cannot be read: write quotation marks within "
-                "a quoted text twice."))
+                f"{name} line {line}: a quotation mark that opens a text there is not closed as it "
+                f"should be, so that {len(lines.of_row):,} lines cannot be read: write quotation "
+                "marks within a quoted text twice."))
         elif cells:
             header = False
-            yield where, cells
+            yield f"{name} line {line}", cells
 
 
 def _fault(
@@ -304,11 +305,11 @@ class _Tried:
 
 
 def _quoting(
-    file: TextFile, delimiter: str, skipped: int, limits: ReadLimits, on_bad_row: OnBadRow
+    file: TextFile, delimiter: str, skipped: int, on_bad_row: OnBadRow
 ) -> Quoting:
     """The way of quoting that makes most whole rows of a file; told where it is not the usual."""
     def tried(quoting: Quoting) -> _Tried:
-        return _tried(_Lines(_from(file, skipped), delimiter, limits, quoting), skipped)
+        return _tried(_from(file, skipped), delimiter, quoting, skipped)
 
     usual = tried(Quoting())
     if not usual.first:
@@ -329,26 +330,32 @@ def _quoting(
     return Quoting()
 
 
-def _tried(lines: _Lines, skipped: int) -> _Tried:
+def _tried(lines: Iterator[str], delimiter: str, quoting: Quoting, skipped: int) -> _Tried:
     """Read a whole file in a way of quoting, strictly."""
     found = _Tried()
-    reader = csv.reader(lines, **lines.quoting.dialect(lines.delimiter), strict=True)
+    reader = csv.reader(_bearable(lines, delimiter, quoting), strict=True,
+                        **quoting.dialect(delimiter))
     while True:
-        line = lines.read + skipped + 1
-        lines.clear()
+        line = reader.line_num
         try:
-            row = next(reader)
-        except StopIteration:
+            for row in reader:
+                line = reader.line_num
+                if row:
+                    found.widths[len(row)] += 1
             return found
-        except _TooManyCells:
-            found.spoilt += 1
         except csv.Error as error:
             found.spoilt += 1
-            if "field larger" not in str(error) or len(lines.of_row) > 1:
-                found.first = found.first or line
+            if "field larger" not in str(error) or reader.line_num > line + 1:
+                found.first = found.first or line + skipped + 1
+
+
+def _bearable(lines: Iterator[str], delimiter: str, quoting: Quoting) -> Iterator[str]:
+    """The lines, but those of more cells than any table has: they would fill the memory."""
+    for line in lines:
+        if len(line) < MOST_CELLS or line.count(delimiter) < MOST_CELLS:
+            yield quoting.line(line)
         else:
-            if row:
-                found.widths[len(row)] += 1
+            yield "\n"
 
 
 def _as_text(lines: Iterable[str], delimiter: str) -> int:

@@ -115,3 +115,10 @@ def test_the_ancestors_base_is_a_preset_to_the_letter():
 def test_a_preset_is_found_by_its_name_and_by_its_model():
     assert preset_of("minilm") is preset_of("sentence-transformers/all-MiniLM-L6-v2")
     assert preset_of("somebody/else") is None
+
+
+def test_a_hyperparameter_is_still_set_by_its_older_name():
+    assert Recipe().with_values({"memory": "0.5"}) == \
+        Recipe().with_values({"cross_batch_memory": "0.5"})
+    with pytest.raises(RecipeError, match="cross_batch_memory must be a weight from 0"):
+        Recipe().with_values({"memory": "a lot"})

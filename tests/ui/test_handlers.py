@@ -142,6 +142,8 @@ def test_a_recipe_has_a_box_for_every_rule_and_its_own_values_are_shown():
     for name, value in values.items():
         assert RECIPES["seed"].with_values({name: value}) == RECIPES["seed"], name
     assert {value for _, value in recipe_form.recipe_choices()} == set(RECIPES)
+    assert all(name in label for label, name in recipe_form.recipe_choices())
+    assert "Thorough (tandem)" in {label for label, _ in recipe_form.recipe_choices()}
 
 
 def test_what_was_typed_is_kept_and_what_was_not_is_left_to_the_recipe():

@@ -3,18 +3,22 @@
 import argparse
 import logging
 import shutil
-from collections.abc import Generator, Mapping
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hub.client import Hub
+from hub.client import Hub, quiet
 from hub.tokens import local_token
 from train.publish.dataset import add_to_collection, publish_data
 from train.publish.errors import PublishError
 from train.publish.onnx import PATH, export_int8
 from train.publish.permissions import check_repo_id
 from train.publish.publish import ON_EDITED, PublishRequest, publish, write_dry
+from train.publish.remote import EditedCardError
 from train.report.card_metadata import CardEdits, CardError
 from train.run.data import corpus_of
 from train.run.record import Run
@@ -64,7 +68,7 @@ def add_publish(commands: Any) -> None:
 
 def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Publish a run directory, or write what would be published."""
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what matters is said here
+    quiet()
     run = Run(options.run)
     record = run.record()
     request = PublishRequest(
@@ -82,7 +86,20 @@ def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
         return write_dry(run, request, folder, edits), 0
     if options.with_data and not options.data_license:
         options.parser.error("--with-data needs --data-license: under which licence the texts are")
-    hub = Hub(local_token())
+    with stop_on_interrupt() as should_stop:
+        hub = Hub(local_token(), should_stop=should_stop)
+        try:
+            result = _published(run, request, hub, edits)
+        except EditedCardError as error:
+            log.info("%s", error.diff.rstrip())
+            raise PublishError(f"{error} Give --on-edited keep, replace or merge.", error.kind
+                               ) from None
+        return result | _beside(run, request, hub, options), 0
+
+
+def _published(
+    run: Run, request: PublishRequest, hub: Hub, edits: CardEdits
+) -> dict[str, Any]:
     result: dict[str, Any] = {}
     teller = _Teller()
     for event in publish(run, request, hub, edits=edits, corpus=lambda: corpus_of(run),
@@ -91,7 +108,31 @@ def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
             result = {key: value for key, value in event.items() if key != "type"}
         else:
             teller.tell(event)
-    return result | _beside(run, request, hub, options), 0
+    return result
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Have Ctrl-C end publishing where it is known what is on the Hub; the second one ends it all.
+
+    Gives whether it was pressed. A commit that has begun is waited for: its answer is the answer.
+    """
+    asked = threading.Event()
+
+    def ask(_number: int, _frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        log.info("Stopping, as soon as it is known what is on the Hub.")
+
+    if threading.current_thread() is not threading.main_thread():  # no signal comes there
+        yield asked.is_set
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _onnx(run: Run) -> dict[str, Path]:
@@ -175,4 +216,5 @@ def _text(result: Mapping[str, Any]) -> str:
         return f"{len(result['files'])} files would be sent; they are in {result['folder']}."
     said = "verified" if result["verified"] else "not verified"
     did = "published" if result["changed"] else "nothing new to publish"
-    return f"{result['url']}: {did}, {said}, at {result['revision']}."
+    note = f" {result['note']}" if result.get("note") else ""
+    return f"{result['url']}: {did}, {said}, at {result['revision']}.{note}"

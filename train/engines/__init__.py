@@ -1,9 +1,13 @@
-"""Where a run runs: one interface, whatever is behind it."""
+"""Where a run runs: one interface, whatever is behind it, and the register of all engines."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
 
 from train.run.record import Run
+
+if TYPE_CHECKING:
+    from train.settings import Settings
 
 
 class EngineError(ValueError):
@@ -53,3 +57,36 @@ class Engine(Protocol):
 
     def abandon(self) -> None:
         """The app ends: end what cannot outlive it, let go of what can."""
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """An engine there can be: its title, what choosing it means, and the module that makes it.
+
+    about: `{device}` stands for what this machine has. module: its `engine_from(settings)` gives
+    the engine, or None where it is not available.
+    """
+
+    title: str
+    about: str
+    module: str
+
+
+ENGINES = {
+    "local": EngineKind("This machine", "On {device}, at no cost.", "train.engines.local"),
+    "zerogpu": EngineKind("ZeroGPU", "On a GPU of the Space, counted against your daily quota; "
+                          "long runs are cut into pieces.", "train.engines.zerogpu"),
+    "jobs": EngineKind("Hugging Face Jobs", "On a GPU of your choice, paid by your Hugging Face "
+                       "account by the minute.", "train.engines.jobs"),
+}
+"""The register: a new engine is a module and a line here."""
+
+
+def engines_from(settings: "Settings") -> dict[str, Engine]:
+    """The engines there are here. ZeroGPU's must be there before the page is launched."""
+    found: dict[str, Engine] = {}
+    for name, kind in ENGINES.items():
+        engine: Engine | None = import_module(kind.module).engine_from(settings)
+        if engine is not None:
+            found[name] = engine
+    return found

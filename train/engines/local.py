@@ -13,6 +13,7 @@ from train.engines import EngineError
 from train.run.lock import holder
 from train.run.record import Run, RunError, mark_interrupted
 from train.run.spec import RunSpec, spec_of
+from train.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 NICENESS = 19
@@ -109,6 +110,11 @@ class LocalEngine:
             elif recorded == "running":
                 run.update(status="interrupted", process=None, error="Its process ended early "
                            f"({_reason(status)}). It can be resumed.")
+
+
+def engine_from(settings: Settings) -> LocalEngine:
+    """The engine of this machine, for the register."""
+    return LocalEngine(settings.home)
 
 
 def environment(request: RunSpec, token: str | None) -> dict[str, str]:

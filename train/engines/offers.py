@@ -7,11 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-TITLES = {
-    "local": "This machine",
-    "zerogpu": "ZeroGPU",
-    "jobs": "Hugging Face Jobs",
-}
+from train.engines import ENGINES
+
+TITLES = {name: kind.title for name, kind in ENGINES.items()}
 ASK_WITHIN = 10
 """Seconds for the driver's own tool to answer."""
 
@@ -34,15 +32,9 @@ def offers(
     why_not: says for an engine's name why somebody may not use it. wanted: TANDEM_ENGINE; anything
     but `auto` leaves that one engine.
     """
-    about = {
-        "local": f"On {local_device()}, at no cost.",
-        "zerogpu": "On a GPU of the Space, counted against your daily quota; long runs are cut "
-                   "into pieces.",
-        "jobs": "On a GPU of your choice, paid by your Hugging Face account by the minute.",
-    }
     found = [
-        Offer(name, TITLES[name], about[name], why_not(name))
-        for name in TITLES
+        Offer(name, kind.title, kind.about.format(device=local_device()), why_not(name))
+        for name, kind in ENGINES.items()
         if name in engines and wanted in ("auto", name)
     ]
     return sorted(found, key=lambda offer: bool(offer.refusal))

@@ -31,6 +31,7 @@ from train.run.lock import held
 from train.run.process import this_process
 from train.run.record import Run, RunError, now
 from train.run.spec import spec_of
+from train.settings import Settings
 
 STOP_FILE = "stop"
 LEFT_OVER = 0.2
@@ -230,6 +231,16 @@ class ZeroGpuEngine:
     def _interrupt(self, run: Run, problem: str) -> None:
         run.append({"type": "log", "text": problem})
         run.update(status="interrupted", error=problem, process=None, finished=now())
+
+
+def engine_from(settings: Settings) -> ZeroGpuEngine | None:
+    """The engine of ZeroGPU, for the register; None where there is none."""
+    if not settings.zero_gpu:
+        return None
+    import spaces  # the platform brings it along
+
+    limits = RunLimits(settings.max_pairs, settings.max_minutes)
+    return ZeroGpuEngine(spaces.GPU, settings.cache, limits)
 
 
 def is_expired(error: Exception) -> bool:

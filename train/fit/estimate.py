@@ -152,7 +152,8 @@ def estimate(
     encoder = encoder.at(recipe.truncate_dim).cut_at(recipe.max_seq_length)
     encode = _timed_encoding(encoder, corpus)
     # What a step takes does not depend on which passages meet in it.
-    plain = replace(recipe, memory=0.0, given_negatives=0, batching=_plain(recipe))
+    plain = replace(recipe, cross_batch_memory=0.0, given_negatives=0,
+                    batching=_plain(recipe))
     loop = Loop(encoder.model, plain, corpus, seed)
     step = _timed_steps(loop, next(_epochs(plain, corpus, seed)))
     return estimate_from(

@@ -79,7 +79,8 @@ class Gradient:
                 of_queries, of_passages, scale, dims, known, recipe.symmetric, cosine=cosine
             )
             if recall is not None:
-                loss = loss + recipe.memory * recall.loss(of_queries, scale, dims, cosine)
+                weight = recipe.cross_batch_memory
+                loss = loss + weight * recall.loss(of_queries, scale, dims, cosine)
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"The loss became {loss.item()} at step {step + 1}: lower the learning rate "

@@ -170,7 +170,7 @@ class Loop:
         """The base's vectors of the pairs' passages, for neighbours, and of `answering`."""
         recipe = self.recipe
         near = recipe.batching == "neighbours"
-        if not self.team.is_main or not (recipe.memory or near):
+        if not self.team.is_main or not (recipe.cross_batch_memory or near):
             return None, None
         if index is None:
             raise ValueError("A memory and batches of neighbours need the base's index.")
@@ -181,7 +181,7 @@ class Loop:
 
         return (
             vectors(pair.passage.id for pair in self.pairs) if near else None,
-            vectors(self.answering) if recipe.memory else None,
+            vectors(self.answering) if recipe.cross_batch_memory else None,
         )
 
     def _known(self, batch: list[Pair], passages: list[str]) -> Places:

@@ -16,6 +16,8 @@ from .permissions import Target, look
 from .remote import RemoteRepo
 
 Event = dict[str, Any]
+KEPT = ("Nothing was published. What the Hub has already, {} itself included, is kept for the next "
+        "try.")
 MADE = (*PASSING, "conflict", "not_the_hub")
 """Kinds of failure after which a repository may have been made all the same."""
 
@@ -29,15 +31,27 @@ def create(hub: Hub, target: Target, private: bool, **options: Any) -> Target:
     found = hub.attempt(lambda: hub.api.create_repo(
         repo_id, private=private, repo_type=kind, exist_ok=False, **options))
     if not isinstance(found, Failure) or found.kind in MADE:
-        target = look(hub, repo_id, kind)
+        target = _made(hub, target, tries=1 if isinstance(found, Failure) else hub.patience.tries)
     if isinstance(found, Failure) and not target.exists:
         raise PublishError(
             f"{found.sentence(f'creating {repo_id}')} Nothing was published.",
             "refused_name" if found.status == 400 else found.kind, False, found.retry_after)
+    if not target.exists:
+        raise PublishError(f"{repo_id} was created, but the Hub does not show it yet: nothing was "
+                           "sent. Publish again in a minute.", "not_found")
     if private and not target.private:
         raise PublishError(f"{repo_id} was created, but it is public: nothing was sent. Make it "
                            "private in its settings on the Hub.", "public")
     return target
+
+
+def _made(hub: Hub, target: Target, tries: int) -> Target:
+    """A repository that was just made: it may take the Hub a moment to show it."""
+    for number in range(tries):
+        found = look(hub, target.repo_id, target.repo_type)
+        if found.exists or number + 1 == tries or hub.rest(hub.patience.pause * 2**number):
+            break
+    return found
 
 
 def send(
@@ -63,6 +77,8 @@ def send(
             file.meter = meter
         yield {"type": "phase", "phase": "upload", "files": len(items), "total": meter.total}
         yield from _upload(hub, target, adds, meter, pull_request)
+        if hub.should_stop():
+            raise PublishError.of(Failure("cancelled"), "uploading", KEPT.format(target.repo_id))
         yield {"type": "phase", "phase": "commit"}
         for file in files:
             file.meter = None
@@ -87,9 +103,7 @@ def _upload(
             break
         yield {"type": "progress", "phase": "upload", "done": meter.done, "total": meter.total}
     if isinstance(found, Failure):
-        raise PublishError.of(
-            found, "uploading", "Nothing was published. What the Hub has already, "
-            f"{target.repo_id} itself included, is kept for the next try.")
+        raise PublishError.of(found, "uploading", KEPT.format(target.repo_id))
     yield {"type": "progress", "phase": "upload", "done": meter.total, "total": meter.total}
 
 

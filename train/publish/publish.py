@@ -110,17 +110,24 @@ class _Publish:
     cache: Path | None
     folder: Path
     private: bool | None = None
+    stays: str = ""
+    """What was asked for and is not changed on the Hub, as a sentence."""
 
     def events(self) -> Iterator[Event]:
         request, hub = self.request, self.hub
         yield {"type": "phase", "phase": "check"}
         target = check_may_write(hub, request.to, request.private, request.pull_request)
+        if target.private and not request.private and not request.pull_request:
+            self.stays = (f"{request.to} is private and stays so: make it public in its settings "
+                          "on the Hub.")
+            yield {"type": "log", "text": self.stays}
         yield {"type": "phase", "phase": "prepare"}
         bundle = pack(self.run, request.to, self.folder / "bundle", request.extra, link=True)
         hub.ask("having the card checked",
                 lambda: hub.api._validate_yaml(bundle.card, repo_type="model"))
         remote = RemoteRepo.at(hub, target) if target.exists else RemoteRepo()
-        if (last := self._unchanged_since(target, bundle)) is not None:
+        replaces = request.on_edited == "replace" and remote.card not in (None, bundle.card)
+        if not replaces and (last := self._unchanged_since(target, bundle)) is not None:
             yield {"type": "log", "text": f"{request.to} has all of this already: nothing was "
                                           "committed."}
             yield {"type": "done", **result_of(last), "changed": False}
@@ -181,7 +188,7 @@ class _Publish:
                 error.retry_after,
             ) from None
         entry |= {"verified": True, "checked": verified.as_json(), "at": now(),
-                  "note": verified.note}
+                  "note": " ".join(filter(None, (verified.note, self.stays)))}
         self._keep(entry)
         if verified.note:
             yield {"type": "log", "text": verified.note}
@@ -211,4 +218,4 @@ class _Publish:
 def result_of(entry: Mapping[str, Any]) -> Event:
     """What the command line prints of an entry of `published`."""
     return {key: entry[key] for key in ("repo", "url", "revision", "pull_request", "verified",
-                                        "files", "commit_url", "note") if key in entry}
+                                        "files", "commit_url", "note", "private") if key in entry}

@@ -120,6 +120,8 @@ def reconcile_card(
     if on_edited == "keep":
         return None
     said = f"The card of {target.repo_id} was edited on the Hub"
+    if not remote.record:
+        said = f"{target.repo_id} has a card that Tandem did not write"
     if on_edited == "merge":
         ancestor = _generated(remote.record, target.repo_id)
         merged = merge(ancestor, theirs, ours) if ancestor is not None else None

@@ -13,7 +13,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.client import Hub, drained
+from hub.client import Hub, drained, quiet
 from hub.errors import Failure
 from hub.tokens import local_token
 
@@ -88,8 +88,7 @@ def _ask_for(hub: Hub, target: Target, hardware: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    for chatty in ("httpx", "httpx2", "huggingface_hub"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    quiet()
     parser = argparse.ArgumentParser(prog="python -m train.publish.space", description=__doc__)
     parser.add_argument("--repo", required=True, metavar="OWNER/NAME")
     parser.add_argument("--hardware", metavar="FLAVOR", help="such as zero-a10g; else unchanged")

@@ -16,7 +16,7 @@ from train.run.record import RunError, RunRecord
 
 from .card_claims import chosen_by_dev, heading, limits, longest, use_of
 from .card_metadata import CardEdits, front_matter, is_repo_id, loss_names, title_of, typed
-from .reproduce import base_name, command, download, plain_script
+from .reproduce import base_name, command, data_argument, download, plain_script
 from .templates import template
 
 Row = list[str]
@@ -220,6 +220,7 @@ def _training(record: RunRecord) -> dict[str, Any]:
         "settings": [[name, str(value)] for name, value in settings.items()],
         "download": download(record),
         "command": command(record),
+        "data_argument": data_argument(record),
         "script": (script := plain_script(record)),
         "fence": _fence(script),
         "local_base": not is_repo_id(record.base_model.name),

@@ -16,10 +16,18 @@ LICENSES = (
     "apache-2.0", "mit", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0",
     "cc-by-nc-nd-4.0", "cc-by-nd-4.0", "cc0-1.0", "bsd-2-clause", "bsd-3-clause", "mpl-2.0",
     "gpl-2.0", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "openrail", "bigscience-openrail-m",
-    "creativeml-openrail-m", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "gemma",
-    "unlicense", "isc", "wtfpl", "odbl", "pddl", "other", "unknown",
+    "creativeml-openrail-m", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4",
+    "gemma", "unlicense", "isc", "wtfpl", "odbl", "pddl", "eupl-1.1", "eupl-1.2", "bsl-1.0",
+    "cdla-permissive-1.0", "cdla-permissive-2.0", "cdla-sharing-1.0", "afl-3.0", "apple-amlr",
+    "apple-ascl", "artistic-2.0", "bigcode-openrail-m", "bigscience-bloom-rail-1.0", "bsd",
+    "bsd-3-clause-clear", "c-uda", "cc", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-nc-2.0",
+    "cc-by-nc-3.0", "cc-by-nc-nd-3.0", "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-sa-3.0",
+    "deepfloyd-if-license", "ecl-2.0", "epl-1.0", "epl-2.0", "etalab-2.0",
+    "fair-noncommercial-research-license", "gfdl", "gpl", "grok2-community", "h-research",
+    "intel-research", "lgpl", "lgpl-2.1", "lgpl-lr", "lppl-1.3c", "ms-pl", "ncsa", "odc-by",
+    "ofl-1.1", "openmdw-1.0", "openrail++", "osl-3.0", "postgresql", "zlib", "other", "unknown",
 )
-"""Those of the Hub's identifiers that models carry."""
+"""The Hub's identifiers, those that models carry most first."""
 LICENSE_OF_BASE = {
     "sentence-transformers/all-MiniLM-L6-v2": "apache-2.0",
     "sentence-transformers/all-mpnet-base-v2": "apache-2.0",

@@ -120,7 +120,7 @@ def _packages(record: RunRecord) -> list[str]:
 def _left_out(recipe: Recipe, retired: Sequence[str]) -> str:
     """What Tandem does beyond this script, for a reader who compares the two."""
     parts = [said for said, has in (
-        ("cross-batch memory", recipe.memory),
+        ("cross-batch memory", recipe.cross_batch_memory),
         ("hard negatives that the data gives", recipe.given_negatives),
         ("masks of passages known to answer another query", recipe.mask),
         ("batches of texts of like length", recipe.batching == "like_length"),

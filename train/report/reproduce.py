@@ -21,7 +21,8 @@ def download(record: RunRecord) -> str:
     published = _published(record)
     if not published:
         return ""
-    return f"hf download {shlex.quote(published)} --repo-type dataset --local-dir {_data(record)}"
+    return (f"hf download {shlex.quote(published)} --repo-type dataset "
+            f"--local-dir {data_argument(record)}")
 
 
 def command(record: RunRecord) -> str:
@@ -33,7 +34,7 @@ def command(record: RunRecord) -> str:
                if name in known and value != getattr(RECIPES[str(named)], name)]
     base, revision = base_name(record.base_model.name), record.base_model.revision
     return " ".join([
-        f"python -m train fit --data {_data(record)}",
+        f"python -m train fit --data {data_argument(record)}",
         f"--base {shlex.quote(f'{base}@{revision}' if revision else base)}",
         f"--recipe {named}", *changed, f"--seed {record.seed} --out my-run"])
 
@@ -52,7 +53,8 @@ def _published(record: RunRecord) -> str | None:
     return next(iter(CardEdits.of(record).datasets), None)
 
 
-def _data(record: RunRecord) -> str:
+def data_argument(record: RunRecord) -> str:
+    """The data as the commands name it: a published data set's folder, or the file's name."""
     if published := _published(record):
         return shlex.quote(published.rpartition("/")[2])
     return shlex.quote(base_name(record.data.source or record.data.name))

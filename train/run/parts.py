@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from retrieval.metrics import PRIMARY
+from train.recipe import RENAMED
 
 from .schema import JsonObject, SchemaError
 
@@ -29,15 +30,15 @@ class RecordedRecipe(JsonObject):
     keep: str | None = None
     negatives: int | None = None
     cross_batch_memory: float | None = field(
-        default=None, metadata={"keys": ("memory", "cross_batch_memory")})
+        default=None, metadata={"keys": ("cross_batch_memory", "memory")})
     lora_rank: int | None = None
     mini_batch_size: int | None = None
     matryoshka_dims: tuple[int, ...] = ()
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """All that was recorded."""
-        return self.to_json()
+        """All that was recorded, by the names of today."""
+        return {RENAMED.get(name, name): value for name, value in self.to_json().items()}
 
 
 @dataclass(frozen=True, kw_only=True)

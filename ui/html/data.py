@@ -19,6 +19,8 @@ from corpus.check.check import Finding, Report
 from train.engines.offers import Offer
 from ui.services.format import duration
 
+from .words import with_code
+
 SEVERITY_WORDS = {"error": "Must be mended", "warning": "Look at this", "info": "For information"}
 
 
@@ -116,11 +118,11 @@ def _range(seconds: Mapping[str, float] | None) -> str:
 
 def engine_note(found: Sequence[Offer], chosen: str | None, why: str) -> str:
     """Which engine `auto` takes and why, and why others cannot be chosen."""
-    parts = [f"<p>Automatic takes <b>{escape(_title(found, chosen))}</b>: {escape(why)}.</p>"
-             if chosen else f"<p>{escape(why)}</p>"]
+    parts = [f"<p>Automatic takes <b>{escape(_title(found, chosen))}</b>: {with_code(why)}.</p>"
+             if chosen else f"<p>{with_code(why)}</p>"]
     if len(found) > 1:
         parts += [f'<p class="t-soft">{escape(offer.title)}: '
-                  f"{escape(offer.refusal or offer.about)}</p>" for offer in found]
+                  f"{with_code(offer.refusal or offer.about)}</p>" for offer in found]
     return f'<div class="t">{"".join(parts)}</div>'
 
 

@@ -8,6 +8,8 @@ from retrieval.metrics import PRIMARY
 from ui.services.format import time_left
 from ui.services.progress import Progress
 
+from .words import with_code
+
 SIDES = {"base": "Base", "tuned": "Fine-tuned", "lexical": "BM25"}
 
 
@@ -93,4 +95,4 @@ def waiting(what: str = "The base model is getting ready") -> str:
 
 def error(sentence: str) -> str:
     """What went wrong, in place of a result."""
-    return f'<div class="t"><p class="t-error" role="alert">{escape(sentence)}</p></div>'
+    return f'<div class="t"><p class="t-error" role="alert">{with_code(sentence)}</p></div>'

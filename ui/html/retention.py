@@ -13,7 +13,7 @@ def retention(found: Mapping[str, Any] | None) -> str:
     """The verdict on other domains with its interval; what to do where it is not measured."""
     if not found:
         return (
-            '<div class="t"><h3>Elsewhere</h3><p class="t-soft">What fine-tuning cost on questions '
+            '<div class="t"><h2>Elsewhere</h2><p class="t-soft">What fine-tuning cost on questions '
             "of other domains is not measured yet.</p></div>"
         )
     names = (PRIMARY, "accuracy@1", "mrr@10", "map@100")
@@ -25,7 +25,7 @@ def retention(found: Mapping[str, Any] | None) -> str:
             "a general collection that neither was trained on here. It leans towards the embedded "
             "base model (its card says why), so a loss may be overstated.")
     return (
-        f'<div class="t t-board"><h3>Elsewhere</h3><p class="t-say" data-mood="{bars[0].way}">'
+        f'<div class="t t-board"><h2>Elsewhere</h2><p class="t-say" data-mood="{bars[0].way}">'
         f"{escape(str(found['verdict']))}</p>"
         f'<div class="t-charts">{forest("Differences on other domains", bars, said)}</div></div>'
     )

@@ -17,6 +17,7 @@ from train.run.spec import RunSpec
 from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements
+from ui.html.words import field_words, recipe_words
 from ui.services.app import Services
 from ui.services.estimate import PlanError, Planner, plan_key
 from ui.services.importing import Importer
@@ -101,7 +102,7 @@ def _form(
 ) -> tuple[Form, gr.BrowserState, list[Any]]:
     """The form, where it is kept, and what tells that data was chosen."""
     panel = data_panel(services, importer, shared)
-    gr.Markdown("### 2 · Recipe")
+    gr.Markdown("## 2 · Recipe")
     recipe = gr.Radio(recipe_choices(), value="tandem", show_label=False, label="Recipe",
                       elem_id="recipe")
     base = gr.Dropdown(
@@ -109,7 +110,7 @@ def _form(
         value=services.settings.base_model,
         allow_custom_value=True,
         label="Base model",
-        info="A preset, or any Hub id (id@revision for one commit); safetensors only.",
+        info="One of these, or any model of the Hub by its id (id@revision for one commit).",
         elem_id="base",
     )
     base_said = gr.HTML(js_on_load=None, elem_id="base-said")
@@ -127,14 +128,14 @@ def _form(
             ) for side in ("query", "passage")]
         seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
         texts = recipe_fields()
-    gr.Markdown("### 3 · Where it runs")
+    gr.Markdown("## 3 · Where it runs")
     # All of them from the start: what a reload restores must be among the choices.
     engines = [(TITLES[name], name) for name in TITLES if name in services.queue.engines]
     engine = gr.Radio([("Automatic", "auto"), *engines], value="auto", show_label=False,
                       label="Engine", elem_id="engine")
     flavor = gr.Dropdown([], label="Machine", visible=False, elem_id="flavor")
     about = gr.HTML(js_on_load=None, elem_id="engine-note")
-    gr.Markdown("### 4 · What will happen")
+    gr.Markdown("## 4 · What will happen")
     form = Form(panel.data, recipe, base, engine, flavor, seed, prompts, texts)
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
     _listen(services, service, shared, form, about, kept)
@@ -304,17 +305,12 @@ def _start(services: Services, service: RunService, publishing: Publishing) -> C
     return start
 
 
-ABOUT = {
-    "tandem": "ours: as good as the ancestor’s in less than half its time",
-    "quick": "one pass at a higher rate: nearly as good in about a sixth of the time",
-    "seed": "the ancestor’s, to the letter",
-}
 NAMES = tuple(name for name, _, _ in RULES)
 
 
 def recipe_choices() -> list[tuple[str, str]]:
     """The named recipes with what they are for, as choices of a radio."""
-    return [(f"{name} – {ABOUT[name]}" if name in ABOUT else name, name) for name in RECIPES]
+    return [(recipe_words(name), name) for name in RECIPES]
 
 
 def recipe_fields() -> list[gr.Textbox]:
@@ -324,7 +320,8 @@ def recipe_fields() -> list[gr.Textbox]:
         with gr.Row():
             for name, allowed, _ in RULES[start : start + 3]:
                 boxes.append(gr.Textbox(
-                    label=name, info=allowed, placeholder="the recipe’s own", max_length=60,
+                    label=name, info=field_words(name, allowed), max_length=60,
+                    placeholder="the recipe’s own",
                     min_width=180,
                 ))
     return boxes

@@ -17,7 +17,7 @@ from ui.html import elements
 from ui.html.publish import publication
 from ui.services.app import Services
 from ui.services.publishing import Extras, Publishing
-from ui.services.runs import RunService
+from ui.services.runs import RunService, named_files
 
 from .shared import Shared
 
@@ -44,6 +44,8 @@ def publish_panel(
         with gr.Row():
             private = gr.Checkbox(True, label="Private")
             pull = gr.Checkbox(False, label="As a pull request")
+            over = gr.Checkbox(False, label="Publish over what else is there",
+                               elem_id="publish-over")
         with gr.Accordion("The card: what it says, and how it looks", open=False):
             title = gr.Textbox(label="Title", max_length=120)
             with gr.Row():
@@ -96,7 +98,7 @@ def publish_panel(
     gr.Timer(TICK).tick(_look(services, service, publishing), [shared.nonce, current, drawn],
                         [out, go, stop, edited, drawn], **quiet)
     go.click(_publish(services, service, publishing),
-             [shared.nonce, current, to, private, pull, edited, *card, *extras], out,
+             [shared.nonce, current, to, private, pull, over, edited, *card, *extras], out,
              concurrency_limit=4, api_visibility="private")
     stop.click(_stop(services, service, publishing), [shared.nonce, current], stop, queue=False,
                api_visibility="private")
@@ -229,7 +231,7 @@ def _look(services: Services, service: RunService, publishing: Publishing) -> Ca
 def _publish(services: Services, service: RunService, publishing: Publishing) -> Callable[..., Any]:
     def go(
         request: gr.Request, nonce: str, run_id: str, to: str, private: bool, pull: bool,
-        edited: str, *card_and_extras: Any,
+        over: bool, edited: str, *card_and_extras: Any,
     ) -> Any:
         card, extras = card_and_extras[:CARD_FIELDS], card_and_extras[CARD_FIELDS:]
         try:
@@ -237,8 +239,8 @@ def _publish(services: Services, service: RunService, publishing: Publishing) ->
             run = service.own(visitor, run_id)
             at = publishing.of(run_id)
             on_edited = edited if at is not None and at.kind == "edited" else "ask"
-            publishing.start(run, PublishRequest(to or "", private, pull, on_edited), visitor.token,
-                             card_edits(*card), wanted_extras(*extras))
+            asked = PublishRequest(to or "", private, pull, on_edited, over)
+            publishing.start(run, asked, visitor.token, card_edits(*card), wanted_extras(*extras))
         except (ValueError, OSError) as error:
             return elements.error(str(error))
         return gr.skip()
@@ -271,7 +273,4 @@ def published(publishing: Publishing, run: Run, asked: PublishRequest, token: st
         time.sleep(0.2)
     if at is None or at.kind != "done":
         raise ValueError(at.text if at else "It was not published.")
-    # gradio_client takes whatever has a `path` for a file to fetch.
-    files = [{"name": file["path"], "sha256": file["sha256"], "bytes": file["bytes"]}
-             for file in at.result["files"]]
-    return {key: value for key, value in at.result.items() if key != "type"} | {"files": files}
+    return {key: value for key, value in named_files(at.result).items() if key != "type"}

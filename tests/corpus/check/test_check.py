@@ -274,7 +274,7 @@ def test_a_usable_file_exits_0_and_prints_one_object(tmp_path):
     ("a.jsonl", b'{"anchor": "a?", "positive": "\\ud800"}', "half a character"),
     ("a.jsonl", b'{"anchor": "a?", "positive": "A", "negative": 5}', "negative must be text"),
     ("a.json", b"{", "a.json is not JSON"),
-    ("a.xml", b"<a/>", "not '.xml'"),
+    ("a.xml", b"<a/>", "not from 'a.xml'"),
 ])
 def test_an_unreadable_file_exits_1_and_still_prints_an_object(tmp_path, name, content, said):
     path = tmp_path / name

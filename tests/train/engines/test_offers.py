@@ -2,8 +2,10 @@ import subprocess
 
 import pytest
 
+from train.engines import ENGINES, engines_from
 from train.engines import offers as room
 from train.engines.offers import TITLES, Offer, automatic, local_device, offers
+from train.settings import Settings
 
 ALL = dict.fromkeys(TITLES)
 
@@ -86,3 +88,9 @@ def test_one_core_is_not_called_cores(monkeypatch):
     monkeypatch.setattr(room.shutil, "which", lambda tool: None)
     monkeypatch.setattr(room.os, "sched_getaffinity", lambda pid: {0}, raising=False)
     assert local_device() == "1 CPU core"
+
+
+def test_the_register_makes_each_engine_by_its_name_and_leaves_out_what_is_not_here(tmp_path):
+    made = engines_from(Settings(home=tmp_path))
+    assert set(made) == {"local", "jobs"}
+    assert {engine.name for engine in made.values()} == set(made) < set(ENGINES)

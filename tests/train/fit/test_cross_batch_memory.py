@@ -10,7 +10,7 @@ from retrieval.index import build_index
 from retrieval.models import load_encoder
 from train.fit.loop import Loop
 
-RECIPE = replace(SMALL, memory=1.0)
+RECIPE = replace(SMALL, cross_batch_memory=1.0)
 
 
 def test_it_begins_with_what_the_base_says_of_the_training_passages(loop):  # noqa: F811
@@ -78,7 +78,8 @@ def test_a_model_that_is_searched_with_fewer_dimensions_remembers_those(folder):
 
 
 def test_it_makes_a_difference_and_its_weight_too(loop):  # noqa: F811
-    losses = [epochs(loop(replace(SMALL, memory=weight)))[-1] for weight in (0.0, 0.5, 1.0)]
+    losses = [epochs(loop(replace(SMALL, cross_batch_memory=weight)))[-1]
+              for weight in (0.0, 0.5, 1.0)]
     assert losses[0] < losses[1] < losses[2]
 
 

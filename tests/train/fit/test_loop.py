@@ -15,9 +15,9 @@ from train.fit.loop import Loop, TrainingError
 from train.recipe import Recipe, named_recipe
 
 SMALL = replace(named_recipe("tandem"), batch_size=4, epochs=2, warmup=0.5, learning_rate=1e-3,
-                precision="fp32", memory=0.0)
-EVERYTHING = replace(SMALL, given_negatives=2, memory=0.5, symmetric=True, truncate_dim=16,
-                     mask=True)
+                precision="fp32", cross_batch_memory=0.0)
+EVERYTHING = replace(SMALL, given_negatives=2, cross_batch_memory=0.5, symmetric=True,
+                     truncate_dim=16, mask=True)
 
 
 def numbers(pairs=10):
@@ -49,7 +49,7 @@ def loop(folder):
     def made(recipe: Recipe = SMALL, data: Corpus | None = None, model: str = folder) -> Loop:
         data = data or data_for(recipe)
         encoder = load_encoder(model)
-        told = recipe.memory or recipe.batching == "neighbours"
+        told = recipe.cross_batch_memory or recipe.batching == "neighbours"
         index = build_index(encoder, data) if told else None
         return Loop(encoder.model, recipe, data, seed=1, index=index)
 
@@ -205,7 +205,8 @@ def test_of_many_given_negatives_each_epoch_draws_others_and_the_same_again(loop
 
 
 def test_without_the_bases_index_what_needs_it_is_refused(folder):
-    for recipe in (replace(SMALL, batching="neighbours"), replace(SMALL, memory=1.0)):
+    for recipe in (replace(SMALL, batching="neighbours"),
+                   replace(SMALL, cross_batch_memory=1.0)):
         with pytest.raises(ValueError, match="index"):
             Loop(load_encoder(folder).model, recipe, numbers(), seed=1)
 

@@ -217,7 +217,7 @@ def test_limitations_are_written_from_the_figures(made):
     ({}, ["MultipleNegativesRankingLoss"]),
     ({"truncate_dim": 64}, ["MatryoshkaLoss", "MultipleNegativesRankingLoss"]),
     ({"mini_batch_size": 8}, ["CachedMultipleNegativesRankingLoss"]),
-    ({"memory": 0.0}, ["MultipleNegativesRankingLoss"]),
+    ({"cross_batch_memory": 0.0}, ["MultipleNegativesRankingLoss"]),
     ({"symmetric": True}, ["MultipleNegativesSymmetricRankingLoss"]),
 ])
 def test_the_loss_is_named_and_cited_as_what_it_is(made, recipe, names):
@@ -226,7 +226,7 @@ def test_the_loss_is_named_and_cited_as_what_it_is(made, recipe, names):
     assert [tag for tag in tags if tag.startswith("loss:")] == [f"loss:{n}" for n in names]
     assert ("kusupati" in card) == ("truncate_dim" in recipe)
     assert ("gao2021scaling" in card) == ("mini_batch_size" in recipe)
-    assert ("wang2020crossbatch" in card) == ("memory" not in recipe)
+    assert ("wang2020crossbatch" in card) == ("cross_batch_memory" not in recipe)
     assert ("truncate_dim=64" in card) == ("truncate_dim" in recipe)
 
 

@@ -19,7 +19,7 @@ from train.run.record import create_run
 from train.run.spec import RunSpec
 
 pytestmark = pytest.mark.slow
-QUICK = {"epochs": 2, "batch_size": 4, "memory": 0.0, "precision": "fp32"}
+QUICK = {"epochs": 2, "batch_size": 4, "cross_batch_memory": 0.0, "precision": "fp32"}
 SIZES = {"train": 24, "dev": 10, "test": 12}
 
 

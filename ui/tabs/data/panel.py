@@ -48,7 +48,7 @@ def _parts(services: Services) -> Parts:
     own = services.settings.data if services.settings.data != BUILT_IN else None
     choices = [("Porsche questions and answers (built in)", BUILT_IN)]
     choices += [(f"{Path(own).name} (TANDEM_DATA)", own)] if own else []
-    gr.Markdown("### 1 · Data")
+    gr.Markdown("## 1 · Data")
     source = gr.Radio([*choices, ("My own data", OWN)], value=own or BUILT_IN, show_label=False,
                       label="Data", elem_id="data-source")
     data = gr.Textbox(own or BUILT_IN, visible="hidden", elem_id="data-name")
