@@ -16,10 +16,11 @@ MOST_OF_IT = 0.5
 QUESTION_SPLIT = (
     "The split is by question: dev and test ask other questions than train, but their answers were "
     "trained on. It shows whether new wordings find the known answers; it cannot show how well "
-    "answers are found that training never saw."
+    "answers are found that training never saw, so that a run gives figures on it and no verdict."
 )
-WAY_OUT = ("split it by question instead (python -m corpus convert --split-by question), which "
-           "shows whether new wordings find the known answers, not whether new answers are found")
+WAY_OUT = ("split it by question instead (“Split by question” under the columns, or python -m "
+           "corpus convert --split-by question), which shows whether new wordings find the known "
+           "answers, not whether new answers are found")
 
 Relevant = Mapping[str, Sequence[str]]
 """Query id -> the passages that answer it."""

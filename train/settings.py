@@ -47,6 +47,7 @@ class Settings:
     recipe: str = AUTO
     max_pairs: int | None = None
     max_minutes: int | None = None
+    keep_jobs: bool = False
     max_passages: int | None = None
     port: int = 7860
     max_disk: int | None = None
@@ -91,6 +92,7 @@ class Settings:
             recipe=_choice(given, "TANDEM_RECIPE", (AUTO, *RECIPES), AUTO),
             max_pairs=_limit(given, "TANDEM_MAX_PAIRS", 10_000 if on_space else None),
             max_minutes=_limit(given, "TANDEM_MAX_MINUTES", 60 if on_space else None),
+            keep_jobs=_is_true(given.get("TANDEM_KEEP_JOBS", "")),
             max_passages=_limit(given, "TANDEM_MAX_PASSAGES", 20_000 if on_space else None),
             port=_port(given.get("PORT", "7860")),
             max_disk=_bytes(given, "TANDEM_MAX_DISK_GB", "giga", 1e9),

@@ -52,10 +52,11 @@ KINDS = {
     "no_pair": ("info", "Tandem leaves out rows whose label says neither that they are a pair nor "
                 "that they are none."),
     "html": ("warning", "A model reads tags as text. Tandem keeps them unless it is told to strip "
-             "them: python -m corpus convert --strip-html."),
+             "them: “Strip HTML tags” under the columns, or python -m corpus convert "
+             "--strip-html."),
     "mojibake": ("warning", "The text was read in the wrong encoding and saved so before it came "
-                 "here, which spoils every accent. Tandem undoes it when it is told to: python -m "
-                 "corpus convert --fix-mojibake."),
+                 "here, which spoils every accent. Tandem undoes it when it is told to: “Put right "
+                 "accents” under the columns, or python -m corpus convert --fix-mojibake."),
     "languages": ("info", "Tandem keeps every language: look at the figures of each by itself, and "
                   "take a base model that was trained on all of them."),
     "below_score": ("info", "Tandem leaves out rows whose score is below the least that was "
@@ -120,7 +121,7 @@ class Finding:
         if not isinstance(examples, list):
             raise ValueError("The examples of a finding must be a list.")
         return cls(_text(value, "kind", 40), severity, whole_number(value, "count"),
-                   _text(value, "action", 2 * EXAMPLE_LENGTH),
+                   _text(value, "action", 3 * EXAMPLE_LENGTH),
                    tuple(shortened(str(one)[:EXAMPLE_LENGTH], EXAMPLE_LENGTH)
                          for one in examples[:MOST_EXAMPLES]), treatment)
 

@@ -47,7 +47,7 @@ def real_job(porsche, folder):
     data = write_beir(porsche, folder / "thirty", passages=30)
     model = tiny_model_for(load_corpus(data), folder / "tiny")
     with jobs_hub() as (hub, address):
-        engine = JobsEngine(endpoint=address, pace=QUICK)
+        engine = JobsEngine(endpoint=address, pace=QUICK, keep=True)
         run = RunSpec(str(data), str(model), recipe=Recipe(epochs=2, batch_size=8),
                       engine="jobs", flavor="t4-small").create(folder / "runs")
         engine.start(run, TOKEN)

@@ -152,7 +152,7 @@ class Handler(BaseHTTPRequestHandler):
                 return function(self, self.hub, *match.groups())
         return self.missing("RepoNotFound")
 
-    do_GET = do_POST = do_PUT = do_HEAD = handle_request
+    do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = handle_request
 
     def send(self, value, status=200, headers=()):
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
@@ -247,6 +247,15 @@ def create_repo(handler, hub):
     hub.repositories[repo] = Repository(asked.get("visibility") == "private")
     hub.repositories[repo].commit({})
     return handler.send({"url": f"http://{handler.headers['host']}/{repo}"})
+
+
+@route("DELETE", "/api/repos/delete")
+def delete_repo(handler, hub):
+    asked = json.loads(handler.body)
+    repo = f"{asked.get('organization') or handler.user['name']}/{asked['name']}"
+    if hub.repositories.pop(repo, None) is None:
+        return handler.missing("RepoNotFound")
+    return handler.send({})
 
 
 REPO = "([^/]+/[^/]+)"

@@ -331,6 +331,12 @@ def list_runs(runs: Path) -> list[Run]:
     return [run for run in map(Run, folders) if _readable(run)]
 
 
+def damaged_runs(runs: Path) -> list[tuple[Run, str]]:
+    """The runs whose records cannot be used, the newest first, each with why."""
+    folders = sorted((path.parent for path in runs.glob("*/run.json")), reverse=True)
+    return [(run, said) for run in map(Run, folders) if (said := _refusal(run))]
+
+
 def known_run(runs: Path, run_id: str) -> Run:
     """A run by its id, as a page or a program names it; RunError unless it is one of `runs`."""
     run = Run(runs / run_id)
@@ -393,11 +399,16 @@ def _event(line: bytes) -> dict[str, Any] | None:
 
 
 def _readable(run: Run) -> bool:
+    return not _refusal(run)
+
+
+def _refusal(run: Run) -> str:
+    """Why a record cannot be used; empty where it can."""
     try:
         run.record()
-    except RunError:
-        return False
-    return True
+    except RunError as error:
+        return str(error)
+    return ""
 
 
 def latest(events: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ STATUS_WORDS = {
     "stopped": "Stopped",
     "failed": "Failed",
     "interrupted": "Interrupted",
+    "damaged": "Damaged",
 }
 STATUS_KIND = {"done": "ready", "failed": "failed", "interrupted": "failed"}
 

@@ -84,6 +84,11 @@ def run_state(run: Run, place: int = 0) -> RunState:
     return _with_events(recorded_state(run, place), run.events())
 
 
+def damaged_state(run: Run, said: str) -> RunState:
+    """A run whose record cannot be read. said: why."""
+    return RunState(run.id, "damaged", "", "", "", "", None, "", error=said)
+
+
 def recorded_state(run: Run, place: int = 0) -> RunState:
     """What the record alone says: enough for a list, which must not read the events of all runs."""
     record = run.record()

@@ -31,7 +31,8 @@ from train.fit.fit import check_trainable
 from train.recipe import RecipeError, named_recipe
 from train.report.card_metadata import is_repo_id
 from train.run.compare import RunRow, beside, table
-from train.run.record import Run, RunError, known_run, list_runs
+from train.run.lock import holder
+from train.run.record import Run, RunError, damaged_runs, known_run, list_runs
 from train.run.schema import as_json
 from train.run.spec import RunSpec
 from ui.auth import RefusedError, Visitor
@@ -40,7 +41,7 @@ from .app import Services
 from .estimate import ModelCheck
 from .load_upload import is_own
 from .model_pair import LexicalOnly, ModelPair
-from .run_state import RunState, recorded_state, run_state
+from .run_state import RunState, damaged_state, recorded_state, run_state
 from .uploads import UploadError
 from .worker import Stage
 
@@ -253,7 +254,10 @@ class RunService:
         for run in self.runs(visitor):
             with contextlib.suppress(RunError):
                 states.append(recorded_state(run))
-        return states
+        if visitor.is_owner:  # nobody knows whose a damaged one is
+            damaged = damaged_runs(self.services.settings.runs)
+            states += [damaged_state(run, said) for run, said in damaged]
+        return sorted(states, key=lambda state: state.id, reverse=True)
 
     def newest(self, visitor: Visitor) -> Run | None:
         """The run for somebody who has chosen none: an active one, their own before another's."""
@@ -281,12 +285,23 @@ class RunService:
 
     def delete(self, visitor: Visitor, run_id: str) -> None:
         """Remove a run and everything in it."""
+        run = self._damaged(visitor, run_id)
+        if run is not None:
+            if holder(run) is not None:
+                raise RunError(f"A process is at work in {run.id}: stop it first, then delete it.")
+            run.delete()
+            return
         run = self.own(visitor, run_id)
         if self.services.opening.opening_run == run.id:
             raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
                                "start.")
         self.services.queue.delete(run)
         self.services.opening.pairs.forget(run.id)
+
+    def _damaged(self, visitor: Visitor, run_id: str) -> Run | None:
+        """A run whose record cannot be read, for the owner of this Tandem alone."""
+        found = damaged_runs(self.services.settings.runs) if visitor.is_owner else []
+        return next((run for run, _ in found if run.id == run_id), None)
 
     def beside(self, visitor: Visitor, left: str, right: str) -> Evidence:
         """Two runs on the same test questions: the left one stands as base, the right as tuned.

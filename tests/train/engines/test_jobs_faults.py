@@ -250,3 +250,17 @@ def test_a_stop_as_the_job_ends_by_itself_is_no_error(play):
         play.engine.stop(play.run)
     job.stage = "COMPLETED"  # and the watch has not looked yet
     play.engine.stop(play.run)
+
+
+@pytest.mark.parametrize("keep, refused", [(False, False), (True, False), (False, True)])
+def test_the_repository_of_a_run_goes_when_its_result_is_here(play, keep, refused):
+    play.engine.keep = keep
+    if refused:
+        play.hub.refuse["DELETE", "/api/repos/delete"] = 403, "missing scope: manage-repos"
+    play.finish(play.start())
+    play.wait_for("done")
+    wait_until(lambda: not play.engine._watched(play.run))
+    assert play.run.has_model
+    assert (play.repo in play.hub.repositories) is (keep or refused)
+    told = [event["text"] for event in play.run.events() if event["type"] == "log"]
+    assert any("stay in" in text and play.repo in text for text in told) is refused

@@ -435,3 +435,18 @@ def test_a_base_that_cannot_be_tried_is_a_sentence_and_for_a_job_only_so_much_is
     assert runs(home) == []
     assert f"--most-bytes={estimate_room.MOST_TRIED}" in model_command(
         RunSpec(base="acme/huge", engine="jobs"))
+
+
+def test_a_damaged_run_is_listed_for_the_owner_alone_who_can_delete_it(home, data):
+    good, bad = (home.start(OWNER, TrainForm(data)) for _ in range(2))
+    (bad.folder / "run.json").write_text('{"schema": 1, "status": "done", "seed": "x"}')
+    states = {state.id: state for state in home.listed(OWNER)}
+    assert states[bad.id].status == "damaged" and "seed must be" in states[bad.id].error
+    assert states[good.id].status == "queued"
+    assert home.status(OWNER, "")["run"] == good.id
+    assert bad.id not in {state.id for state in home.listed(Visitor("ben"))}
+    with pytest.raises(ValueError):
+        home.delete(Visitor("ben"), bad.id)
+    assert bad.folder.is_dir()
+    home.delete(OWNER, bad.id)
+    assert not bad.folder.exists() and good.folder.is_dir()

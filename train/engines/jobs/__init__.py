@@ -45,12 +45,17 @@ SIGN_IN = ("Tandem was restarted and has no sign-in for this run, which goes on 
 
 @dataclass
 class JobsEngine:
-    """Starts, watches and stops jobs. max_minutes: the longest that one may take, as people pay."""
+    """Starts, watches and stops jobs.
+
+    max_minutes: the longest that one may take, as people pay. keep: leave the repository through
+    which a run came and went on the Hub, when its result is here.
+    """
 
     max_minutes: float | None = None
     endpoint: str | None = None
     pace: JobPace = field(default_factory=JobPace)
     name: str = "jobs"
+    keep: bool = False
     _watches: dict[str, Watch] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _tried: dict[str, float] = field(default_factory=dict, repr=False)
@@ -206,13 +211,13 @@ class JobsEngine:
         env = {"HF_ENDPOINT": self.endpoint} if self.endpoint else {}
         if self.max_minutes is not None:
             env["TANDEM_MAX_MINUTES"] = str(max(1, int(self.max_minutes)))
-        watch = self._watches[run.id] = Watch(run, hub, self.pace, env, admit)
+        watch = self._watches[run.id] = Watch(run, hub, self.pace, env, admit, self.keep)
         watch.start()
 
 
 def engine_from(settings: Settings) -> JobsEngine:
     """The engine of Jobs, for the register."""
-    return JobsEngine(settings.max_minutes)
+    return JobsEngine(settings.max_minutes, keep=settings.keep_jobs)
 
 
 def _seconds_to(end: datetime) -> float:

@@ -93,6 +93,10 @@ class UserHub:
         self.ask(f"downloading from {repo}", lambda api: api.snapshot_download(
             repo, revision=revision, allow_patterns=patterns, local_dir=folder))
 
+    def delete(self, repo: str) -> None:
+        """Delete a repository with all that is in it; fine if it is gone."""
+        self.ask(f"deleting {repo}", lambda api: api.delete_repo(repo, missing_ok=True))
+
     def forget_history(self, repo: str) -> None:
         """Keep the newest commit alone, so that earlier checkpoints are not stored for ever."""
         self.ask(f"writing to {repo}", lambda api: api.super_squash_history(repo))

@@ -130,13 +130,13 @@ def _merged(run: Run, path: Path) -> RunRecord:
     if path.stat().st_size > LARGEST_RECORD:
         raise EngineError("The record that the job left is too large to be one.")
     try:
-        record = json.loads(path.read_text("utf-8"))
+        read = json.loads(path.read_text("utf-8"))
     except ValueError:
-        record = None
-    if not isinstance(record, dict) or record.get("status") not in OVER:
+        read = None
+    if not isinstance(read, dict) or read.get("status") not in OVER:
         raise EngineError("What the job left is not the record of a run that is over.")
     try:
-        return taken_over(run.record(), record, ended=True)
+        return taken_over(run.record(), read, ended=True)
     except SchemaError as error:
         raise EngineError(f"The record that the job left is damaged: {error}. Nothing was taken "
                           "over.") from None

@@ -55,14 +55,15 @@ class Watch:
 
     def __init__(
         self, run: Run, hub: UserHub, pace: JobPace, env: Mapping[str, str],
-        admit: Callable[[], dict[str, Any]] | None = None,
+        admit: Callable[[], dict[str, Any]] | None = None, keep: bool = False,
     ) -> None:
         """Nothing happens before `start`.
 
         env: what the job's environment has beside ours. admit: asks the Hub whether there may be a
-        job, and gives where, for `run.json`'s `engine`; None if there is a job already.
+        job, and gives where, for `run.json`'s `engine`; None if there is a job already. keep: the
+        repository stays when the result is here.
         """
-        self.admit = admit
+        self.admit, self.keep = admit, keep
         self.run, self.hub, self.pace, self.env = run, hub, pace, ENVIRONMENT | dict(env)
         self.let_go = threading.Event()
         self.stop_asked = False
@@ -251,6 +252,7 @@ class Watch:
         repo, stage = engine.repository, job.status.stage
         try:
             if fetch_result(self.hub, self.run, repo, engine.mark, engine.job):
+                self._clean_up(repo)
                 return
             if stage == CANCELLED:
                 self._cancelled(repo)
@@ -263,6 +265,16 @@ class Watch:
             raise
         except EngineError as error:
             self._end_as("failed", str(error))
+
+    def _clean_up(self, repo: str) -> None:
+        """Delete the repository of a run that is done and here as a whole; else say where it is."""
+        if self.keep or self.run.record().status != "done":
+            return  # a run that was stopped can be resumed from what is there
+        try:
+            self.hub.delete(repo)
+        except EngineError as error:
+            self.run.append({"type": "log", "text": f"The files of the job stay in {repo}, where "
+                             f"you can delete them: {error}"})
 
     def _cancelled(self, repo: str) -> None:
         by = "It was stopped" if self.stop_asked else "Its job was cancelled on the Hub"
