@@ -11,8 +11,8 @@ import sys
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from train.engines import engines_from  # noqa: E402
 from train.engines.queue import Queue  # noqa: E402
+from train.engines.registry import engines_from  # noqa: E402
 from train.settings import Settings, SettingsError  # noqa: E402
 from ui.auth import Auth  # noqa: E402
 from ui.middleware import middleware  # noqa: E402

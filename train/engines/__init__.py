@@ -1,13 +1,9 @@
 """Where a run runs: one interface, whatever is behind it, and the register of all engines."""
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from train.run.record import Run
-
-if TYPE_CHECKING:
-    from train.settings import Settings
 
 
 class EngineError(ValueError):
@@ -80,13 +76,3 @@ ENGINES = {
                        "account by the minute.", "train.engines.jobs"),
 }
 """The register: a new engine is a module and a line here."""
-
-
-def engines_from(settings: "Settings") -> dict[str, Engine]:
-    """The engines there are here. ZeroGPU's must be there before the page is launched."""
-    found: dict[str, Engine] = {}
-    for name, kind in ENGINES.items():
-        engine: Engine | None = import_module(kind.module).engine_from(settings)
-        if engine is not None:
-            found[name] = engine
-    return found

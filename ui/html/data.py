@@ -17,7 +17,7 @@ from typing import Any
 
 from corpus.check.check import Finding, Report
 from train.engines.offers import Offer
-from ui.services.format import duration
+from ui.services.progress import duration
 
 from .words import with_code
 

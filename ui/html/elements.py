@@ -5,8 +5,7 @@ from html import escape
 from corpus.load import BUILT_IN
 from corpus.records import Corpus
 from retrieval.metrics import PRIMARY
-from ui.services.format import time_left
-from ui.services.progress import Progress
+from ui.services.progress import Progress, time_left
 
 from .words import with_code
 

@@ -8,7 +8,7 @@ from train.engines.offers import TITLES
 from train.report.charts import curve
 from train.report.evidence_html import WAYS
 from train.run.compare import RunRow
-from ui.services.format import duration, time_left
+from ui.services.progress import duration, time_left
 from ui.services.run_state import LOST_AFTER, RunState
 
 STATUS_WORDS = {

@@ -10,8 +10,8 @@ from retrieval.metrics import PRIMARY
 from retrieval.statistics import NO_DIFFERENCE
 from train.report.evidence_html import WAYS, metrics_table, outcomes, pictures
 from train.run.record import ACTIVE, Run
-from ui.services.format import time_left
 from ui.services.model_pair import LEXICAL, ModelPair
+from ui.services.progress import time_left
 from ui.services.worker import Stage
 
 from . import comparison

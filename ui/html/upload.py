@@ -6,8 +6,8 @@ from typing import Any
 
 from corpus.columns import Columns
 from train.settings import Settings
-from ui.services.format import time_left
 from ui.services.process import Step
+from ui.services.progress import time_left
 
 from .data import sample_links
 

@@ -17,8 +17,8 @@ from train.run.record import Run, RunError, RunRecord
 from train.run.spec import placed
 from train.settings import Settings
 
-from .format import duration
 from .model_pair import ModelPair
+from .progress import duration
 from .run_state import prompts_said
 from .worker import Stage, Work, encoding
 

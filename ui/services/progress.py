@@ -1,4 +1,4 @@
-"""How far the page is on its way to two models."""
+"""Progress of the page towards its two models, and durations in words."""
 
 import time
 from dataclasses import dataclass
@@ -47,3 +47,19 @@ def progress_of(record: RunRecord, events: list[dict[str, Any]]) -> Progress:
     }.get(str(phase.get("phase")), "Fine-tuning")
     detail = f"step {at['step'] if at else 0:,} of {steps:,}" if steps else ""
     return Progress("training", text, detail, at["share"] if at else 0.0, left, curve)
+
+
+def time_left(seconds: float) -> str:
+    """How long it will still take, no more exactly than it can be known."""
+    if seconds < 5:
+        return "a few seconds left"
+    if seconds < 90:
+        return f"about {5 * round(seconds / 5)} s left"
+    return f"about {seconds / 60:.0f} min left"
+
+
+def duration(seconds: float) -> str:
+    """A duration, as short as it can be said."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -10,7 +10,7 @@ from train.report.evidence_html import scoreboard
 from ui.html import elements, runs
 from ui.html.publish import publication
 from ui.services.app import Services
-from ui.services.format import duration
+from ui.services.progress import duration
 from ui.services.run_state import RunState
 from ui.services.runs import RunService, zipped
 

@@ -2,9 +2,10 @@ import subprocess
 
 import pytest
 
-from train.engines import ENGINES, engines_from
+from train.engines import ENGINES
 from train.engines import offers as room
 from train.engines.offers import TITLES, Offer, automatic, local_device, offers
+from train.engines.registry import engines_from
 from train.settings import Settings
 
 ALL = dict.fromkeys(TITLES)

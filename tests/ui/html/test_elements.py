@@ -13,8 +13,7 @@ from support.fakes import HashingEncoder, small_corpus
 from support.markup import HOSTILE, Tags
 from train.report.evidence_html import scoreboard
 from ui.html import comparison, elements
-from ui.services.format import duration, time_left
-from ui.services.progress import Progress
+from ui.services.progress import Progress, duration, time_left
 
 
 def compared(query="What are the yellow calipers?", k=5, lexical=False, corpus=None):

@@ -297,7 +297,7 @@ def test_the_verdict_on_base_recommends_nothing(services, service, outcome, said
     from retrieval.metrics import query_metrics
 
     ranks = {"better": (5, 1), "worse": (1, 5), "no clear difference": (2, 2)}[outcome]
-    sides = [{f"q{n}": Judged({"p": rank}, query_metrics({"p": rank}, {"p": 1}))
+    sides = [{f"q{n}": Judged({f"p{n}": rank}, query_metrics({f"p{n}": rank}, {f"p{n}": 1}))
               for n in range(20)} for rank in ranks]
     html = selection_html._verdict(Evidence("test", 9, *sides))
     assert said in html and "Keep" not in html and "20 test questions" in html
