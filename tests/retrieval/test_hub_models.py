@@ -9,6 +9,7 @@ import pytest
 
 from retrieval.models import EMBEDDED_SHA256, load_encoder
 from retrieval.prompts import published_prompts
+from support import kinds
 from support.model_hub import hub
 from support.samples import write_beir
 from support.services import ROOT
@@ -120,3 +121,11 @@ def test_a_revision_that_is_not_there_is_refused_with_a_sentence(tmp_path):
         done = load("acme/mini@" + "f" * 40, address, tmp_path)
     assert done.returncode == 1
     assert "ModelError: The model acme/mini could not be loaded" in done.stderr
+
+
+def test_what_is_no_embedder_is_refused_before_its_weights_are_fetched(tmp_path):
+    with hub("acme/reranker", kinds.cross_encoder(tmp_path / "model")) as (address, asked):
+        done = load("acme/reranker", address, tmp_path / "home")
+    assert done.returncode == 1
+    assert "ModelError: acme/reranker is a cross-encoder" in done.stderr
+    assert not [path for _, path, _ in asked if path.endswith(".safetensors")]

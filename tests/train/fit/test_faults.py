@@ -229,7 +229,7 @@ def test_resuming_with_other_data_is_refused_and_with_the_same_elsewhere_goes_on
 
 @pytest.mark.parametrize("rows, said", [
     ([("a?", "A."), ("b?", "B."), ("c?", "C.")], "Add pairs"),
-    ([(f"question {i}?", "The same answer.") for i in range(40)], "Add pairs|same passage"),
+    ([(f"question {i}?", "The same answer.") for i in range(40)], "add other answers"),
 ])
 def test_pairs_that_cannot_be_trained_on_say_so(start, tmp_path, rows, said):
     import re
