@@ -156,8 +156,8 @@ def _of_reading(refused: Sequence[CorpusError], no_pairs: bool) -> Iterator[Find
 
 
 def _too_few(corpus: Corpus, report: Report, no_pairs: bool) -> Finding | None:
-    """What is too small; nothing where a split is empty, which says why and what to do."""
-    if not no_pairs and untrainable(corpus):
+    """What is too small; nothing where test is empty, of which another finding says why."""
+    if not no_pairs and not corpus.pairs("test"):
         return None
     cases = rules.too_few_pairs(corpus, report.power)
     if no_pairs:
