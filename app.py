@@ -1,4 +1,7 @@
-"""Tandem: base and fine-tuned retrieval side by side. Start it with `python app.py`."""
+"""Tandem: base and fine-tuned retrieval side by side.
+
+Start it with `python app.py`.
+"""
 
 import atexit
 import logging
@@ -29,7 +32,7 @@ MOST_SESSIONS = 500
 
 
 def main() -> int:
-    """Read the settings, build the page, serve it until it is stopped."""
+    """Read the settings and serve the page until stopped."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for chatty in ("httpx", "httpx2", "sentence_transformers"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,1 +1,4 @@
-"""Benchmarks, run by hand: they print a table and write JSON; RESULTS.md keeps what was found."""
+"""Benchmarks, run by hand.
+
+They print a table and write JSON; RESULTS.md keeps what was found.
+"""

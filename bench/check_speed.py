@@ -1,4 +1,6 @@
-"""How long the data check takes, and how much memory: 100,000 pairs in several shapes.
+"""How long the data check takes, and how much memory.
+
+100,000 pairs in several shapes.
 
     python -m bench.check_speed --out bench/check_speed.json
     python -m bench.check_speed --shapes plain boilerplate --pairs 20000 --out FILE.json
@@ -70,7 +72,7 @@ def main() -> None:
 
 
 def measured(path: Path, options: list[str]) -> dict[str, Any]:
-    """What one check takes, of a process of its own, and what it finds."""
+    """Time and findings of one data check, in a process."""
     command = [sys.executable, "-m", "corpus", "check", str(path), "--json", "--progress", *options]
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as logged:
         start = time.perf_counter()
@@ -94,7 +96,10 @@ def measured(path: Path, options: list[str]) -> dict[str, Any]:
 
 
 def peak_kib(process: int) -> int:
-    """The most memory a process has held so far: what `wait4` says counts its parent's too."""
+    """The most memory a process has held so far.
+
+    What `wait4` says counts its parent's too.
+    """
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
@@ -109,7 +114,10 @@ def write(path: Path, rows: Iterator[Row]) -> None:
 
 
 def vocabulary(rng: np.random.Generator) -> Draw:
-    """Draws words: a word's share falls with its place, as in any text (Zipf, Mandelbrot)."""
+    """Draws words by Zipf's law, as texts have them.
+
+    Zipf, Mandelbrot: a word's share falls with its place.
+    """
     counted = Counter(
         word.lower() for name in (BUILT_IN, GENERAL) for passage in load_corpus(name).passages
         for word in WORD.findall(passage.text))
@@ -126,7 +134,10 @@ def vocabulary(rng: np.random.Generator) -> Draw:
 
 
 def sentences(words: list[str]) -> str:
-    """Words as prose: a full stop and a capital about every 14."""
+    """Words as prose.
+
+    A full stop and a capital about every 14.
+    """
     parts = [words[start : start + 14] for start in range(0, len(words), 14)]
     return " ".join(" ".join(part).capitalize() + "." for part in parts)
 
@@ -161,7 +172,10 @@ def plain(pairs: int, rng: np.random.Generator) -> Iterator[Row]:
 
 
 def boilerplate(pairs: int, rng: np.random.Generator) -> Iterator[Row]:
-    """Three quarters of each answer are everybody's: Jaccard similarities just under 0.6."""
+    """Three quarters of each answer are everybody's.
+
+    Jaccard similarities just under 0.6.
+    """
     draw = vocabulary(rng)
     shared = draw(110)
     for _ in range(pairs):

@@ -1,4 +1,6 @@
-"""How fast the statistics are: 10,000 queries, 10,000 resamples, 15 metrics, and the plain way.
+"""How fast the statistics are.
+
+10,000 queries, 10,000 resamples, 15 metrics, and the plain way.
 
     python -m bench.evidence_speed --out bench/evidence_speed.json
 
@@ -44,7 +46,7 @@ def main() -> None:
 
 
 def plain_way(gaps: np.ndarray, rng: np.random.Generator) -> None:
-    """A hundred resamples and a hundred flips of signs, as a textbook has them."""
+    """The statistics as a textbook has them, a hundred times."""
     for _ in range(TIMED):
         gaps[rng.integers(0, len(gaps), len(gaps))].mean(axis=0)
         (gaps * rng.choice([-1, 1], (len(gaps), 1))).sum(axis=0)

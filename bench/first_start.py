@@ -1,4 +1,6 @@
-"""The first start as a visitor meets it: until Base answers, until both do, a question meanwhile.
+"""The first start as a visitor meets it.
+
+Until Base answers, until both do, a question meanwhile.
 
     python -m bench.first_start --data porsche --out FILE.json
 
@@ -52,7 +54,10 @@ def main() -> None:
 
 
 def measured(url: str, start: float) -> dict[str, object]:
-    """Seconds to the page, to Base, to both; seconds a question while training and after."""
+    """Seconds to the page, to Base, to both.
+
+    Seconds a question while training and after.
+    """
     client = _connected(url)
     page = time.monotonic() - start
     base: float | None = None

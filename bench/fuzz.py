@@ -1,4 +1,6 @@
-"""Spoil good files at random and bring them: each must be converted, or refused with a sentence.
+"""Spoil good files at random and bring them.
+
+Each must be converted, or refused with a sentence.
 
     python -m bench.fuzz --seconds 240 --seed 1 --out bench/fuzz.json
 
@@ -39,7 +41,10 @@ ENDS = {CONVERTED: "converted", REFUSED: "refused", MEMORY: "memory", BROKEN: "e
 
 @dataclass
 class Case:
-    """How one file ended: a key of ENDS' values, `crash`, `time-out` or `files left`."""
+    """How one file ended.
+
+    A key of ENDS' values, `crash`, `time-out` or `files left`.
+    """
 
     end: str
     seconds: float
@@ -57,7 +62,10 @@ class Row:
 
 
 def main() -> None:
-    """Run for so many seconds; print a table and write the figures."""
+    """Run for so many seconds.
+
+    Print a table and write the figures.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
@@ -97,7 +105,7 @@ def main() -> None:
 
 
 def bring_good(data: bytes, suffix: str) -> None:
-    """A file that is as it should be must be converted."""
+    """Convert a good file, which must work."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"in{suffix}"
         path.write_bytes(data)
@@ -106,7 +114,7 @@ def bring_good(data: bytes, suffix: str) -> None:
 
 
 def run(data: bytes, suffix: str, memory: int, timeout: float) -> Case:
-    """Bring one file in a child, and look at what it left."""
+    """Read one file in a child, and see what remains."""
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     try:
         path = folder / f"in{suffix}"
@@ -133,7 +141,7 @@ def run(data: bytes, suffix: str, memory: int, timeout: float) -> Case:
 
 
 def bring(path: Path, out: Path) -> int:
-    """Look at a file, convert it, load what came of it; gives one of the ENDS."""
+    """Look at, convert and load one file; one of ENDS."""
     try:
         json.dumps(look(path, LIMITS).as_json()).encode()
         json.dumps(convert(path, out, None, LIMITS)).encode()

@@ -1,4 +1,6 @@
-"""Time and memory at the ancestor's scale: `seed` in fp32 against `tandem`, on a GPU.
+"""Time and memory at the ancestor's scale.
+
+`seed` in fp32 against `tandem`, on a GPU.
 
     python -m bench.gpu_scale --out FILE.json            on a machine with a GPU
     python -m bench.gpu_scale --tiny --out FILE.json     seconds on a CPU: does it run at all?
@@ -78,7 +80,10 @@ def main() -> None:
 
 
 def made_model(scale: Scale, folder: Path) -> Path:
-    """Save a random BertModel with CLS pooling and the embedded model's tokenizer (BERT's own)."""
+    """Save a random BertModel with BERT's own tokenizer.
+
+    CLS pooling.
+    """
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
@@ -99,9 +104,10 @@ def made_model(scale: Scale, folder: Path) -> Path:
 
 
 def synthetic_corpus(scale: Scale) -> Corpus:
-    """Pairs of random words, one token each, with lengths as the ancestor's card gives them.
+    """Pairs of random words, as long as the ancestor's.
 
-    Anchors 9 to 29 tokens (mean 16.8), positives 7 to 242 (mean about 41), two of them special.
+    One token each. Anchors 9 to 29 tokens (mean 16.8), positives 7 to 242 (mean about 41), two of
+    them special.
     """
     rng = random.Random(0)
     vocabulary = load_encoder(EMBEDDED_MODEL, device="cpu").model.tokenizer.get_vocab()
@@ -131,7 +137,7 @@ def small(corpus: Corpus) -> Corpus:
 
 
 def one_epoch(recipe: Recipe, corpus: Corpus, model: Path) -> dict[str, Any]:
-    """Train one epoch and nothing else, a few steps before it not counted."""
+    """Time one epoch of training, its first steps left out."""
     encoder = load_encoder(str(model))
     index = build_index(encoder, corpus)
     loop = Loop(encoder.model, recipe, corpus, 1, index)
@@ -145,7 +151,7 @@ def one_epoch(recipe: Recipe, corpus: Corpus, model: Path) -> dict[str, Any]:
 
 
 def whole_run(recipe: Recipe, corpus: Corpus, model: str, folder: Path) -> dict[str, Any]:
-    """A run from loading to the test split, as `python -m train fit` does it."""
+    """Time a run from loading to the test split."""
     run = open_run(folder)
     seconds, memory = measured(lambda: list(fit(recipe, corpus, run, model, seed=1)))
     record = run.record()
@@ -155,7 +161,10 @@ def whole_run(recipe: Recipe, corpus: Corpus, model: str, folder: Path) -> dict[
 
 
 def measured(work: Callable[[], Any]) -> tuple[float, int]:
-    """Seconds of some work, and the most memory it took: of the GPU, without one of the process."""
+    """Seconds of some work, and the most memory it took.
+
+    Of the GPU, without one of the process.
+    """
     import torch
 
     gpu = torch.cuda.is_available()

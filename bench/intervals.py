@@ -1,4 +1,4 @@
-"""How often 95 % intervals hold the truth, on a run's gaps.
+"""Coverage of 95 % intervals, simulated on a run's gaps.
 
     python -m bench.intervals RUN_DIR --out bench/intervals.json
 
@@ -46,7 +46,10 @@ def main() -> None:
 
 
 def coverage(pool: list[Gaps], queries: int) -> dict[str, float]:
-    """The share of sets whose intervals hold the truth, shown and plain."""
+    """Share of query sets whose intervals hold the truth.
+
+    Shown and plain.
+    """
     truth = float(np.concatenate(pool).mean())
     rng = np.random.default_rng(queries)
     held: dict[str, list[NDArray[np.bool_]]] = {"shown": [], "percentile": []}
@@ -59,7 +62,10 @@ def coverage(pool: list[Gaps], queries: int) -> dict[str, float]:
 
 
 def groups_of(run: Run) -> list[Gaps]:
-    """Differences of a run's dev and test queries, by group of shared answers."""
+    """Differences of dev and test queries, by shared answers.
+
+    A run's, group by group.
+    """
     found: list[Gaps] = []
     for split in ("dev", "test"):
         evidence = Evidence.from_rows(run.per_query(), split, 0)
@@ -71,9 +77,10 @@ def groups_of(run: Run) -> list[Gaps]:
 def sample(
     pool: list[Gaps], queries: int, rng: np.random.Generator
 ) -> tuple[Gaps, NDArray[np.intp]]:
-    """So many queries in groups, SAMPLES times: (queries, samples), and each one's group.
+    """So many queries in groups, SAMPLES times.
 
-    All of a round have groups of the same sizes; which groups they are differs.
+    (queries, samples), and each one's group. All of a round have groups of the same sizes; which
+    groups they are differs.
     """
     by_size: dict[int, list[Gaps]] = {}
     for group in pool:

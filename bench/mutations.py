@@ -1,4 +1,4 @@
-"""What is done to good files to see whether a bad one can do harm: `bench.fuzz` uses them."""
+"""Mutations that spoil good data files, for `bench.fuzz`."""
 
 import gzip
 import io
@@ -31,7 +31,10 @@ NUMBERS = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
 def mutated(rng: Rng, data: bytes, others: list[bytes]) -> bytes:
-    """The same bytes after one to four accidents; inside of a zip's members, every other time."""
+    """The same bytes after one to four accidents.
+
+    Inside of a zip's members, every other time.
+    """
     if data.startswith(b"PK") and rng.random() < 0.6:
         return _inside_of_zip(rng, data, others)
     if data.startswith(b"\x1f\x8b") and rng.random() < 0.6:
@@ -126,7 +129,7 @@ ACCIDENTS: tuple[Callable[[Rng, bytes, list[bytes]], bytes], ...] = (
 
 
 def good_files() -> dict[str, list[tuple[str, bytes]]]:
-    """Format -> files of it as (suffix, bytes), each of some pairs."""
+    """Good files of pairs by format, as (suffix, bytes)."""
     import openpyxl
     import pyarrow
     import xlwt

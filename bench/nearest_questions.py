@@ -1,4 +1,6 @@
-"""The training questions nearest to each dev and test question: paraphrases would be leaks.
+"""The training questions nearest to each dev and test question.
+
+Paraphrases would be leaks.
 
     python -m bench.nearest_questions --data porsche --most 40
 

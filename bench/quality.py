@@ -1,4 +1,6 @@
-"""What a fine-tune gains and costs: BM25, base, and recipes over seeds, on several data sets.
+"""What a fine-tune gains and costs, by recipe.
+
+BM25, base, and recipes over seeds, on several data sets.
 
     python -m bench.quality --data porsche FOLDER FOLDER@128 --recipes seed tandem quick \
         --seeds 1 2 3 --elsewhere BEIR_FOLDER --out FILE.json

@@ -1,4 +1,4 @@
-"""How many times one side's gain over base is another's, with its interval."""
+"""Ratio of two gains over base, with its interval."""
 
 from typing import Any
 
@@ -9,10 +9,11 @@ Values = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def gain_ratio(base: Values, first: Values, other: Values, seed: int = 42) -> dict[str, float]:
-    """(mean of other - base) / (mean of first - base), with its 95 % paired bootstrap interval.
+    """Ratio of two mean gains, with its bootstrap interval.
 
-    base, first, other: one metric of each query, (queries,). The queries are resampled, the same
-    ones for all three. Where the first gains little the interval is wide, and so it should be.
+    (mean of other - base) / (mean of first - base), paired, 95 %. base, first, other: one metric of
+    each query, (queries,). The queries are resampled, the same ones for all three. Where the first
+    gains little the interval is wide, and so it should be.
     """
     gains = np.stack([first - base, other - base], axis=1)
     rng = np.random.default_rng(seed)

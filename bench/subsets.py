@@ -1,4 +1,6 @@
-"""Fixed data sets for the benchmarks, as BEIR folders made from files of pairs.
+"""Fixed data sets for benchmarks, as BEIR folders.
+
+Made from files of pairs.
 
     python -m bench.subsets PAIRS_FOLDER OUT [--pairs 1200]
 
@@ -35,7 +37,7 @@ def rows_of(path: Path) -> list[Row]:
 
 
 def taken(splits: dict[str, list[Row]], pairs: int | None) -> dict[str, list[Row]]:
-    """So many pairs of all, by the hash of their texts: in each split its share."""
+    """A fixed share of pairs, by hash, split by split."""
     total = sum(map(len, splits.values()))
     if pairs is None or pairs >= total:
         return splits
@@ -48,10 +50,11 @@ def taken(splits: dict[str, list[Row]], pairs: int | None) -> dict[str, list[Row
 
 
 def write_beir(folder: Path, splits: dict[str, list[Row]]) -> dict[str, int]:
-    """Write corpus.jsonl, queries.jsonl and qrels; returns how much is in each.
+    """Write corpus.jsonl, queries.jsonl and qrels.
 
-    Equal positives become one passage, equal anchors one query; a query of an earlier split, or
-    one whose passage is in an earlier split, is left out of a later one.
+    Returns how much is in each. Equal positives become one passage, equal anchors one query; a
+    query of an earlier split, or one whose passage is in an earlier split, is left out of a later
+    one.
     """
     passages: dict[str, str] = {}
     queries: dict[str, str] = {}

@@ -128,7 +128,10 @@ class Trainer(SentenceTransformerTrainer):
         return loss * size  # gradients are averaged over processes, and each has only its share
 
     def gathered(self, own: torch.Tensor, count: int) -> torch.Tensor:
-        """All processes' rows in order, with the graph of one's own."""
+        """All processes' rows in order, for the gradient.
+
+        With the graph of one's own.
+        """
         team = self.loop.team
         if team.size == 1:
             return own
@@ -192,7 +195,10 @@ class TrainerFit(_Fit):
     pauses_halfway = False
 
     def tell(self, event: Event) -> None:
-        """An event of a callback: it cannot be yielded from there."""
+        """An event of a callback.
+
+        It cannot be yielded from there.
+        """
         self.run.append(event)
 
     def _train(self, base: Index, encoder: SentenceTransformerEncoder) -> Generator[

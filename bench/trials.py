@@ -1,4 +1,6 @@
-"""Somebody's data from the file to the verdict, as the Fine-tune tab takes it, on real data sets.
+"""Real data from file to verdict, as a benchmark.
+
+As the Fine-tune tab takes it.
 
     python -m bench.trials FILE FILE@128 BEIR.zip --recipe tandem --runs FOLDER --out FILE.json
 
@@ -78,7 +80,10 @@ def _made(name: str, data: Data, home: Path, options: argparse.Namespace) -> dic
 
 
 def asked(command: list[str]) -> tuple[dict[str, Any], float]:
-    """What a command prints with --json, and its CPU seconds; ends the benchmark if it fails."""
+    """What a command prints with --json, and its CPU seconds.
+
+    Ends the benchmark if it fails.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-m", *command, "--json"], cwd=ROOT, capture_output=True, text=True,

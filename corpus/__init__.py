@@ -1,1 +1,4 @@
-"""What is searched and learned from: passages, queries, qrels, and how they are read and split."""
+"""What is searched and learned from.
+
+Passages, queries, qrels, and how they are read and split.
+"""

@@ -1,7 +1,8 @@
-"""Command line: `python -m corpus look|convert SOURCE`, `python -m corpus check|fingerprint PATH`.
+"""Command line of the data: look, convert, check, fingerprint.
 
-Exit status 0 when the data can be used, 1 when not, 2 wrong use. Everything but the result goes
-to standard error.
+`python -m corpus look|convert SOURCE`, `python -m corpus check|fingerprint PATH`. Exit status 0
+when the data can be used, 1 when not, 2 wrong use. Everything but the result goes to standard
+error.
 """
 
 import argparse

@@ -1,4 +1,7 @@
-"""A folder in BEIR layout: corpus.jsonl, queries.jsonl, and who judged what in qrels."""
+"""A folder in BEIR layout.
+
+Corpus.jsonl, queries.jsonl, and who judged what in qrels.
+"""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -40,7 +43,10 @@ HEADER = re.compile(r"query|corpus|doc|passage|id$|score|rel", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Beir:
-    """What a folder holds: qrels of each split, or (`single`) of none."""
+    """What a folder holds.
+
+    Qrels of each split, or (`single`) of none.
+    """
 
     passages: tuple[Passage, ...]
     queries: Mapping[str, Query]
@@ -52,10 +58,11 @@ def beir_parts(
     folder: Path, on_bad_row: OnBadRow = refuse, limits: ReadLimits = WHOLE,
     texts: Texts | None = None,
 ) -> Beir:
-    """Read a folder's passages, queries and judgements; each of its files may be packed (.gz).
+    """Read a folder's passages, queries and judgements.
 
-    A row that stands there again word for word is read once; two rows of one id and different
-    texts are a fault. texts: how texts are taken, where something of them is to be mended.
+    Each of its files may be packed (.gz). A row that stands there again word for word is read once;
+    two rows of one id and different texts are a fault. texts: how texts are taken, where something
+    of them is to be mended.
     """
     places = folder_files(folder)
     texts = texts or Texts(on_bad_row, limits.characters)
@@ -74,9 +81,10 @@ def beir_parts(
 
 
 def folder_files(folder: Path) -> dict[str, Path]:
-    """What a folder has of a BEIR folder: the usual name -> the file. CorpusError if not all.
+    """What a folder has of a BEIR folder.
 
-    The file may be packed, and those of judgements be called otherwise (`qrels.test.txt`).
+    The usual name -> the file. CorpusError if not all. The file may be packed, and those of
+    judgements be called otherwise (`qrels.test.txt`).
     """
     names = files_in(folder)
     found = {called.removesuffix(".gz"): folder / name for called, name in layout_of(
@@ -89,7 +97,10 @@ def folder_files(folder: Path) -> dict[str, Path]:
 
 
 def qrels_files(folder: Path) -> dict[str, Path]:
-    """Split -> its file of judgements; "" -> the one file of a folder without splits."""
+    """Split -> its file of judgements.
+
+    "" -> the one file of a folder without splits.
+    """
     files = folder_files(folder)
     found = {split: files[f"qrels/{split}.tsv"] for split in SPLITS
              if f"qrels/{split}.tsv" in files}
@@ -179,9 +190,10 @@ def _rows(path: Path, on_bad_row: OnBadRow, limits: ReadLimits) -> Iterator[Row]
 
 
 def noticed(rows: Iterable[Row], name: str, on_bad_row: OnBadRow) -> Iterator[Row]:
-    """The rows of passages or queries; what there is to say of all of them is told at their end.
+    """The rows of passages or queries.
 
-    That is: repeated rows, titles without text, and texts whose encoding was misread once.
+    What there is to say of all of them is told at their end. That is: repeated rows, titles without
+    text, and texts whose encoding was misread once.
     """
     seen: set[str] = set()
     repeated = titles = 0

@@ -37,7 +37,7 @@ HOW_TO_NAME = ("say which column is which with --anchor and --positive (python -
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a table of pairs, by what they hold.
+    """The columns of a pair table, by what they hold.
 
     negatives: columns of passages that do not answer. score: how well the positive answers (rows
     below `least_score` are left out), or a label that says whether it does.
@@ -62,9 +62,10 @@ class Columns:
 
 @dataclass(frozen=True)
 class Guess:
-    """Which columns hold what, as far as can be told; certain: names and values agree on it.
+    """Which columns hold what, as far as can be told.
 
-    notes: why a column of a usual name was not taken, and what else there is to say.
+    certain: names and values agree on it. notes: why a column of a usual name was not taken, and
+    what else there is to say.
     """
 
     columns: Columns
@@ -102,15 +103,19 @@ class Evidence:
 
     @property
     def credible(self) -> bool:
-        """Whether it can hold the questions, or the answers, whatever it is called."""
+        """Whether a column can hold questions, or answers.
+
+        Whatever it is called.
+        """
         return self.filled >= MOSTLY and not self.numbers
 
 
 def guess_columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]] = ()) -> Guess | None:
-    """The columns of a table by their names and what the first rows hold under them.
+    """Guess the columns of a table of pairs.
 
-    A usual name whose column is mostly empty, of numbers, or of short spans beside passages does
-    not win by its name. None where there are no two columns that can be question and answer.
+    By their names and what the first rows hold under them. A usual name whose column is mostly
+    empty, of numbers, or of short spans beside passages does not win by its name. None where there
+    are no two columns that can be question and answer.
     """
     seen = {name: Evidence.of(name, rows) for name in names}
     negatives = tuple(name for name in names if NEGATIVE.fullmatch(compact(name)))
@@ -163,7 +168,10 @@ def _score(
 
 
 def label_column(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """The column whose name and values say whether a row is a pair; empty for none."""
+    """The column that says whether rows are pairs.
+
+    By its name and values; empty for none.
+    """
     for name in sorted(names, key=lambda name: _place_of_label(name)):
         if _place_of_label(name) < len(LABELS) and labels_of(
                 name, [row.get(name) for row in rows], names):
@@ -239,9 +247,10 @@ def _passed_over(
 def check_columns(
     columns: Columns, names: Sequence[str], source: str, sparse: bool = False
 ) -> None:
-    """Refuse columns that a table has not; CorpusError names those it has.
+    """Refuse columns that a table has not.
 
-    sparse: a row need not have all of them, so that others than anchor and positive may turn up.
+    CorpusError names those it has. sparse: a row need not have all of them, so that others than
+    anchor and positive may turn up.
     """
     asked = [columns.anchor, columns.positive]
     if not sparse:
@@ -262,7 +271,7 @@ def check_columns(
 def no_columns(
     names: Sequence[str], source: str, notes: Sequence[str] = (), hopeless: bool = False
 ) -> CorpusError:
-    """What to say where no column is known to hold the question, or the answer.
+    """A sentence for a table without question or answer column.
 
     notes: why columns of usual names were passed over. hopeless: no two columns can be both, so
     that it does not help to name them.

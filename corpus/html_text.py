@@ -1,4 +1,4 @@
-"""Texts that hold HTML -> what a reader of the page would see."""
+"""Texts that hold HTML, as a reader sees them."""
 
 import re
 from html.parser import HTMLParser
@@ -15,13 +15,19 @@ HIDDEN = frozenset(("script", "style", "head", "template"))
 
 
 def has_html(text: str) -> bool:
-    """Whether a text holds tags that are closed, or several entities."""
+    """Whether a text holds HTML.
+
+    Tags that are closed, or several entities.
+    """
     return bool("<" in text and TAG.search(text) and CLOSING.search(text)) or (
         "&" in text and len(ENTITY.findall(text)) > 1)
 
 
 def strip_html(text: str) -> str:
-    """A text without its tags; blocks part lines, entities are the characters they stand for."""
+    """A text without its tags.
+
+    Blocks part lines, entities are the characters they stand for.
+    """
     if not has_html(text):
         return text
     parser = _Plain()
@@ -40,7 +46,10 @@ class _Plain(HTMLParser):
         self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        """A block begins a line; what is hidden is left out."""
+        """A block begins a line.
+
+        What is hidden is left out.
+        """
         self._hidden += tag in HIDDEN
         self._part(tag)
 

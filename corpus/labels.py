@@ -1,4 +1,7 @@
-"""Columns that say whether a row is a pair: 0 and 1, true and false, words, letters."""
+"""Columns that say whether a row is a pair.
+
+0 and 1, true and false, words, letters.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +31,10 @@ GRADED = frozenset("relevance relevancelabel relevancejudgement grade judgement 
 
 @dataclass(frozen=True)
 class Labels:
-    """What the values of a label column mean: a pair (True), no pair (False), neither (None)."""
+    """What the values of a label column mean.
+
+    A pair (True), no pair (False), neither (None).
+    """
 
     column: str
     meaning: Mapping[str, bool | None]
@@ -45,9 +51,10 @@ class Labels:
 def labels_of(
     column: str, values: Iterable[Any], names: Sequence[str] = ()
 ) -> Labels | None:
-    """What a column's values mean, if they say whether a row is a pair; None where they do not.
+    """What a label column's values mean.
 
-    values: of the first rows. names: of the other columns, which tell one numbering from another.
+    If they say whether a row is a pair; None where they do not. values: of the first rows. names:
+    of the other columns, which tell one numbering from another.
     """
     found = {_key(value) for value in values if value is not None and _key(value) != ""}
     name = compact(column)
@@ -72,7 +79,7 @@ def labels_of(
 
 
 def is_unclear(column: str, values: Iterable[Any]) -> bool:
-    """Whether a column is called a label and its numbers leave open which mean a pair."""
+    """Whether a label column's numbers leave their meaning open."""
     found = {_key(value) for value in values if value is not None and _key(value) != ""}
     return (compact(column) in SURELY_LABELS and 1 < len(found) <= MOST_GRADE
             and all(value.lstrip("-").isdigit() for value in found)

@@ -1,4 +1,7 @@
-"""Somebody's data -> Corpus: a BEIR folder, or a file of anchor/positive pairs."""
+"""Somebody's data -> Corpus.
+
+A BEIR folder, or a file of anchor/positive pairs.
+"""
 
 from pathlib import Path
 
@@ -21,12 +24,12 @@ GENERAL = "general"
 def load_corpus(
     source: str | Path, seed: int = 42, on_bad_row: OnBadRow = refuse
 ) -> Corpus:
-    """Read a built-in corpus (`porsche` or `general`), a BEIR folder, or a file of pairs.
+    """Load a built-in corpus, BEIR folder, or pair file.
 
-    A BEIR folder keeps the splits its qrels give; judgements without splits, and pairs, are split
-    by passage with `seed`. Raises CorpusError with file, line and value when the data cannot be
-    used; an `on_bad_row` of one's own is handed what is wrong with single rows instead, and those
-    are left out.
+    Built in are `porsche` and `general`. A BEIR folder keeps the splits its qrels give; judgements
+    without splits, and pairs, are split by passage with `seed`. Raises CorpusError with file, line
+    and value when the data cannot be used; an `on_bad_row` of one's own is handed what is wrong
+    with single rows instead, and those are left out.
     """
     if (name := str(source)) in (BUILT_IN, GENERAL):
         return read_beir(Path(__file__).parent / name, name, on_bad_row)
@@ -54,10 +57,11 @@ def read_beir(
 
 
 def read_pairs(path: Path, seed: int = 42, on_bad_row: OnBadRow = refuse) -> Corpus:
-    """Read files of pairs; equal positives become one passage, equal anchors one query.
+    """Read files of pairs.
 
-    Anchors are equal when they differ in case, spacing or a closing question mark alone. A folder
-    or a zip may be in BEIR layout, or hold a file for each split, which are kept.
+    Equal positives become one passage, equal anchors one query. Anchors are equal when they differ
+    in case, spacing or a closing question mark alone. A folder or a zip may be in BEIR layout, or
+    hold a file for each split, which are kept.
     """
     with opened(path, WHOLE, on_bad_row) as source:
         if source.folder:

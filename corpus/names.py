@@ -1,4 +1,7 @@
-"""What columns are called: usual names of questions and answers, in many languages."""
+"""What columns are called.
+
+Usual names of questions and answers, in many languages.
+"""
 
 import re
 import unicodedata
@@ -110,14 +113,20 @@ LONGEST = 80
 
 @lru_cache(1024)
 def compact(name: str) -> str:
-    """A name without case, accents, spaces and signs: “Réponse_1” and “reponse 1” are one."""
+    """A name without case, accents, spaces and signs.
+
+    “Réponse_1” and “reponse 1” are one.
+    """
     plain = unicodedata.normalize("NFKD", name.casefold())
     return "".join(mark for mark in plain if mark.isalnum())
 
 
 @lru_cache(1024)
 def language_of(name: str) -> str:
-    """The language that a name ends or begins with ("question_en"); empty for none."""
+    """The language that a name ends or begins with ("question_en").
+
+    Empty for none.
+    """
     words = _words(name)
     if len(words) < 2:
         return ""
@@ -126,9 +135,10 @@ def language_of(name: str) -> str:
 
 @lru_cache(4096)
 def rank(name: str, role: str) -> tuple[int, int] | None:
-    """How surely a name says that its column holds a role, the lowest most; None where it does not.
+    """How surely a name gives a column its role.
 
-    The place of the word among those of the role, and whether it is only part of the name.
+    The lowest is the surest; None where it does not. The place of the word among those of the role,
+    and whether it is only part of the name.
     """
     if len(name) > LONGEST:
         return None
@@ -155,7 +165,7 @@ def rank(name: str, role: str) -> tuple[int, int] | None:
 
 
 def ranked(names: Sequence[str], role: str) -> list[str]:
-    """The names that say that their column holds a role, the surest first."""
+    """Names of columns for a role, the surest first."""
     found = [(place, number, name) for number, name in enumerate(names)
              if (place := rank(name, role))]
     if not found and role == "positive" and {"q", "a"} <= {compact(name) for name in names}:
@@ -164,7 +174,7 @@ def ranked(names: Sequence[str], role: str) -> list[str]:
 
 
 def known_names(names: Iterable[str]) -> list[str]:
-    """Those of some names that are usual for what their column holds."""
+    """The column names that are usual for their content."""
     known = {alias for role in ALIASES for alias in _places(role)}
     return [name for name in names
             if len(name) <= LONGEST and (compact(name) in known
@@ -172,14 +182,20 @@ def known_names(names: Iterable[str]) -> list[str]:
 
 
 def names_pair(names: Sequence[str]) -> bool:
-    """Whether there are two names, one that says question and another that says answer."""
+    """Whether names of question and answer are both there.
+
+    Two of them.
+    """
     names = [str(name) for name in names]
     anchors, positives = ranked(names, "anchor"), ranked(names, "positive")
     return any(one != other for one in anchors for other in positives)
 
 
 def first_called(names: Iterable[str], wanted: Sequence[str]) -> str:
-    """The name that is spelt like the earliest of those wanted; empty where none is."""
+    """The first column spelt like a wanted name.
+
+    Empty where none is.
+    """
     by_compact: dict[str, str] = {}
     for name in names:
         if len(name) <= LONGEST:

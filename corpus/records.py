@@ -1,4 +1,7 @@
-"""The nouns of retrieval: passages, queries, and which passage answers which query."""
+"""The nouns of retrieval.
+
+Passages, queries, and which passage answers which query.
+"""
 
 import hashlib
 import json
@@ -15,7 +18,10 @@ Qrels = Mapping[str, Mapping[str, int]]
 
 
 class CorpusError(ValueError):
-    """Data that cannot be used: the message says what was wrong, where, and what to do."""
+    """Data that cannot be used.
+
+    The message says what was wrong, where, and what to do.
+    """
 
     kind = "unreadable_row"
     """What the data check calls it."""
@@ -36,7 +42,10 @@ class Passage:
 
     @property
     def content(self) -> str:
-        """What a model encodes: title and text, joined as BEIR joins them."""
+        """What a model encodes.
+
+        Title and text, joined as BEIR joins them.
+        """
         return f"{self.title} {self.text}".strip()
 
 
@@ -53,7 +62,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One training example: a query and a passage that answers it."""
+    """One training example.
+
+    A query and a passage that answers it.
+    """
 
     query: Query
     passage: Passage
@@ -79,14 +91,20 @@ class Corpus:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the passages, as hex: what an index of this corpus depends on."""
+        """SHA-256 of the passages, as hex.
+
+        What an index of this corpus depends on.
+        """
         return _digest(
             [passage.id, passage.title, passage.text] for passage in self.passages
         )
 
     @cached_property
     def split_fingerprints(self) -> dict[str, str]:
-        """SHA-256 of each split's judged queries, as hex: what a figure on it depends on."""
+        """SHA-256 of each split's judged queries, as hex.
+
+        What a figure on it depends on.
+        """
         return {
             split: _digest(
                 [query_id, self.queries[query_id].text, sorted(relevant.items())]
@@ -96,7 +114,7 @@ class Corpus:
         }
 
     def pairs(self, split: str) -> list[Pair]:
-        """Each relevant (query, passage) of a split, in the order of the qrels."""
+        """Each relevant (query, passage) of a split, in qrels order."""
         return [
             Pair(self.queries[query_id], self.passage[passage_id])
             for query_id, relevant in self.qrels.get(split, {}).items()
@@ -105,7 +123,10 @@ class Corpus:
         ]
 
     def negatives(self, split: str) -> dict[str, list[str]]:
-        """Query id -> ids of the passages judged not to answer it, where there are any."""
+        """Query id to ids of passages judged not to answer.
+
+        Where there are any.
+        """
         judged = {
             query_id: [passage_id for passage_id, grade in grades.items() if grade <= 0]
             for query_id, grades in self.qrels.get(split, {}).items()
@@ -113,9 +134,10 @@ class Corpus:
         return {query_id: found for query_id, found in judged.items() if found}
 
     def relevant(self, text: str) -> frozenset[str]:
-        """Ids of the passages known to answer this question; empty for a question of one's own.
+        """Ids of the passages known to answer this question.
 
-        Upper and lower case, spacing, and a closing question mark do not matter.
+        Empty for a question of one's own. Upper and lower case, spacing, and a closing question
+        mark do not matter.
         """
         return self._answers.get(folded(text), frozenset())
 

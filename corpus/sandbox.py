@@ -1,4 +1,7 @@
-"""What bounds and shows the work of a command: limits of memory, and progress for a reader."""
+"""What bounds and shows the work of a command.
+
+Limits of memory, and progress for a reader.
+"""
 
 import json
 import subprocess
@@ -24,10 +27,10 @@ def silent(text: str, done: int, total: int) -> None:
 
 
 def bound_memory(megabytes: int) -> None:
-    """Have this process refused more than so much memory from now on, where there are such limits.
+    """Refuse this process more than so much memory.
 
-    What is over it raises MemoryError; `out_of_memory` says that to a person. A library that is
-    not written in Python may end the process instead.
+    Where the machine has such limits. What is over it raises MemoryError; `out_of_memory` says that
+    to a person. A library that is not written in Python may end the process instead.
     """
     if resource is None:
         return
@@ -40,14 +43,18 @@ def bound_memory(megabytes: int) -> None:
 
 
 class ChildError(ValueError):
-    """A process that ended before it was done: for want of memory, or it was ended."""
+    """A process that ended before it was done.
+
+    For want of memory, or it was ended.
+    """
 
 
 def lines_of_child(module: str, megabytes: int, *arguments: str) -> Iterator[str]:
-    """What a module of ours prints, line by line, in a process of its own with bounded memory.
+    """Lines that a module prints in a bounded child.
 
-    The module is given the bound first, for `bound_memory`. The process is ended when the iterator
-    is closed. ChildError when it does not end well: a library that aborts takes nobody along.
+    One of ours, in a process of its own with bounded memory. The module is given the bound first,
+    for `bound_memory`. The process is ended when the iterator is closed. ChildError when it does
+    not end well: a library that aborts takes nobody along.
     """
     child = subprocess.Popen(
         [sys.executable, "-m", module, str(megabytes), *arguments], cwd=ROOT, text=True,
@@ -69,7 +76,10 @@ def lines_of_child(module: str, megabytes: int, *arguments: str) -> Iterator[str
 
 
 def out_of_memory(megabytes: int | None) -> str:
-    """The sentence for a MemoryError; megabytes: what the process was bound to."""
+    """The sentence for a MemoryError.
+
+    megabytes: what the process was bound to.
+    """
     most = f"the {megabytes:,} MB it may take" if megabytes else "what this machine has"
     return f"Reading this data takes more memory than {most}: bring fewer rows, or shorter texts."
 

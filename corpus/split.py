@@ -1,4 +1,4 @@
-"""Train, dev and test, cut so that no test passage was trained on."""
+"""Train, dev and test without a test passage trained on."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -28,12 +28,15 @@ Splits = dict[str, dict[str, dict[str, int]]]
 
 
 def split(qrels: Qrels, seed: int = 42, by: str = BY_PASSAGE) -> Splits:
-    """Cut judged queries into train, dev and test by passage, or by question."""
+    """Split judged queries into train, dev and test.
+
+    By passage, or by question.
+    """
     return split_by_question(qrels, seed) if by == BY_QUESTION else split_by_passage(qrels, seed)
 
 
 def split_by_passage(qrels: Qrels, seed: int = 42) -> Splits:
-    """Cut judged queries into train, dev and test, 80/10/10 by number of passages.
+    """Split judged queries by passage, 80/10/10.
 
     Queries that share a relevant passage, and relevant passages that share a query, stay
     together; one judged not relevant links nobody, and a query without a relevant passage is in no
@@ -54,10 +57,10 @@ def split_by_passage(qrels: Qrels, seed: int = 42) -> Splits:
 
 
 def split_by_question(qrels: Qrels, seed: int = 42) -> Splits:
-    """Cut judged queries into train, dev and test, 80/10/10 by number of queries.
+    """Split judged queries by question, 80/10/10.
 
-    A passage may answer in several splits: for data of few answers with many questions each. A
-    query without a relevant passage is in no split.
+    By number of queries. A passage may answer in several splits: for data of few answers with many
+    questions each. A query without a relevant passage is in no split.
     """
     queries = sorted(_relevant(qrels))
     random.Random(seed).shuffle(queries)
@@ -68,10 +71,11 @@ def split_by_question(qrels: Qrels, seed: int = 42) -> Splits:
 
 
 def untrainable(corpus: Corpus) -> str:
-    """Why a fine-tune would refuse a corpus, with the way out; empty where it would not.
+    """Why a fine-tune would refuse a corpus, if so.
 
-    A split is empty: because the data brings no such, or because a few answers, or one group of
-    questions and passages that hang together, hold nearly everything.
+    With the way out; empty where it would not. A split is empty: because the data brings no such,
+    or because a few answers, or one group of questions and passages that hang together, hold nearly
+    everything.
     """
     empty = [name for name in SPLITS if not corpus.pairs(name)]
     if not empty:
@@ -112,7 +116,7 @@ def _relevant(qrels: Qrels) -> dict[str, list[str]]:
 
 
 def leaked_queries(corpus: Corpus, split: str) -> frozenset[str]:
-    """The queries of a split that an earlier split gives away.
+    """Queries of a split that an earlier one leaks.
 
     Those whose question, or whose answer, stands in a split before it as well: for `test` in
     `train`, which is learned from, or in `dev`, which is chosen by. Of texts that differ in case
@@ -129,9 +133,10 @@ def leaked_queries(corpus: Corpus, split: str) -> frozenset[str]:
 def with_missing_splits(
     splits: Mapping[str, Mapping[str, dict[str, int]]], seed: int = 42
 ) -> tuple[dict[str, dict[str, dict[str, int]]], tuple[str, ...]]:
-    """Splits that somebody brought, with dev or test cut out of train where they brought none.
+    """One's own splits, with missing ones cut from train.
 
-    Also gives what there is to say of it. A split they brought stays as it is.
+    Dev or test, where none was brought. Also gives what there is to say of it. A split they brought
+    stays as it is.
     """
     found = {name: dict(qrels) for name, qrels in splits.items() if qrels}
     missing = [name for name in SPLITS[1:] if name not in found]

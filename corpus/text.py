@@ -1,4 +1,7 @@
-"""The words of a text: which of them say what it is about, and when two are one."""
+"""The words of a text.
+
+Which of them say what it is about, and when two are one.
+"""
 
 import re
 from functools import lru_cache
@@ -20,7 +23,10 @@ STOP_WORDS = frozenset(
 
 
 def stem(word: str) -> str:
-    """A word without its plural or verb ending: enough to see that two words are one."""
+    """A word without its plural or verb ending.
+
+    Enough to see that two words are one.
+    """
     word = word.casefold().replace("’", "'")
     for suffix in SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3:
@@ -29,7 +35,7 @@ def stem(word: str) -> str:
 
 
 def content_words(text: str) -> list[str]:
-    """The stems of a text's words, stop words left out, in their order."""
+    """The stems of a text's content words, in order."""
     return [known for word in WORD.findall(text) if (known := _content_stem(word[:LONGEST_WORD]))]
 
 
@@ -45,12 +51,18 @@ def is_content(word: str) -> bool:
 
 
 def folded(text: str) -> str:
-    """A text without what does not make it another one: case, spacing, the closing mark."""
+    """A text without what does not make it another one.
+
+    Case, spacing, the closing mark.
+    """
     return " ".join(text.casefold().split()).rstrip("?!. ")
 
 
 def shortened(text: str, length: int = 80) -> str:
-    """A text fit for one line of a report: no line breaks or control characters, and cut."""
+    """A text fit for one line of a report.
+
+    No line breaks or control characters, and cut.
+    """
     line = " ".join(text[: 4 * length].split())
     if not line.isprintable():
         line = "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in line)

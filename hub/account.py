@@ -1,4 +1,7 @@
-"""Whose a Hub token is: nobody is who they say they are until the Hub says so."""
+"""Whose a Hub token is.
+
+Nobody is who they say they are until the Hub says so.
+"""
 
 import hashlib
 import threading
@@ -24,7 +27,10 @@ WRITING = ("repo.write", "repo.content.write")
 
 
 class AccountError(HubError):
-    """A token that the Hub does not take, or a Hub that does not answer: the message says which."""
+    """A Hub token refused, or a Hub that is silent.
+
+    The message says which.
+    """
 
 
 @dataclass(frozen=True)
@@ -44,17 +50,26 @@ class Account:
     until: datetime | None = None
 
     def may_write(self, repo_id: str) -> bool:
-        """Whether the token says that it may write there; the Hub has the last word."""
+        """Whether the token says that it may write there.
+
+        The Hub has the last word.
+        """
         return repo_id.split("/")[0] in self.namespaces or repo_id in self.repositories
 
 
 def account_of(hub: Hub) -> Account:
-    """The account of a Hub token, as the Hub says; HubError when it does not."""
+    """The account of a Hub token, as the Hub says.
+
+    HubError when it does not.
+    """
     return read_account(hub.ask(ASKING, lambda: hub.api.whoami(token=hub.token)))
 
 
 def ask_hub(token: str) -> Account:
-    """Ask the Hub once whose a token is; AccountError with a sentence, never with the token."""
+    """Ask the Hub once whose a token is.
+
+    AccountError with a sentence, never with the token.
+    """
     hub = Hub.of(token)
     said = hub.call(lambda: hub.api.whoami(token=token))
     if isinstance(said, Failure):
@@ -97,7 +112,10 @@ def _time(text: object) -> datetime | None:
 
 @dataclass
 class Accounts:
-    """Answers of the Hub, kept for some minutes; tokens are kept as hashes only."""
+    """Answers of the Hub, kept for some minutes.
+
+    Tokens are kept as hashes only.
+    """
 
     ask: Callable[[str], Account] = ask_hub
     _known: dict[str, tuple[float, Account | AccountError]] = field(
@@ -105,7 +123,10 @@ class Accounts:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, token: str) -> Account:
-        """Whose a token is. AccountError when the Hub does not say."""
+        """Whose a token is.
+
+        AccountError when the Hub does not say.
+        """
         key = hashlib.sha256(token.encode()).hexdigest()
         with self._lock:
             asked, answer = self._known.get(key, (0.0, None))

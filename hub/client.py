@@ -1,7 +1,8 @@
-"""The Hub as one account sees it: every call bounded in time, every failure a sentence.
+"""The Hub as one account sees it.
 
-The client's exceptions carry the token, so none of them leaves this module: calls run in a thread,
-and what comes out of it is a result or a `Failure`.
+Every call bounded in time, every failure a sentence. The client's exceptions carry the token, so
+none of them leaves this module: calls run in a thread, and what comes out of it is a result or a
+`Failure`.
 """
 
 import hashlib
@@ -48,7 +49,10 @@ class Patience:
 
 @dataclass
 class Meter:
-    """How many bytes of how many have gone, and when the last of them went."""
+    """Bytes sent so far of a transfer to the Hub.
+
+    And when the last of them went.
+    """
 
     total: int = 0
     stop: bool = False
@@ -56,7 +60,10 @@ class Meter:
     at: dict[str, int] = field(default_factory=dict)
 
     def move(self, name: str, place: int) -> None:
-        """Bytes up to `place` of a file have gone; StoppedError when no more shall go."""
+        """Bytes up to `place` of a file have gone.
+
+        StoppedError when no more shall go.
+        """
         if self.stop:
             raise StoppedError
         self.at[name], self.moved = place, time.monotonic()
@@ -68,7 +75,7 @@ class Meter:
 
 
 class MeteredFile(io.BufferedReader):
-    """A file that tells a meter how far it was read.
+    """A file that tells a meter how much was read.
 
     The client sends what is no path over HTTP, one request a file, instead of through xet, which
     can be neither followed by bytes, nor stopped, nor limited in time from outside.
@@ -110,7 +117,10 @@ class Hub:
 
     @classmethod
     def of(cls, token: str | None, endpoint: str | None = None) -> "Hub":
-        """The Hub with somebody's token, or in nobody's name: never that of this machine."""
+        """The Hub with somebody's token, or in nobody's name.
+
+        Never that of this machine.
+        """
         hub = cls.__new__(cls)
         hub._connect((token or "").strip(), endpoint)
         return hub
@@ -133,11 +143,17 @@ class Hub:
 
     @property
     def token(self) -> str | Literal[False]:
-        """Whose name the Hub is asked in, as its client takes it; False for nobody's."""
+        """In whose name the Hub is asked, for its client.
+
+        False for nobody's.
+        """
         return self._token or False
 
     def committing(self) -> "Hub":
-        """The same, but nobody can stop it: what became of a commit must be found out."""
+        """The same, but nobody can stop it.
+
+        What became of a commit must be found out.
+        """
         return Hub(self._token, self.endpoint, self.patience)
 
     def headers(self) -> dict[str, str]:
@@ -147,9 +163,9 @@ class Hub:
         return build_hf_headers(token=self.token)
 
     def fetch(self, repo: str, revision: str, path: str, place: Path, meter: Meter) -> str:
-        """Download one file of a model; its SHA-256 as hex.
+        """Download one file of a model.
 
-        Raises what the client raises: for a `watch` or an `ask`.
+        Its SHA-256 as hex. Raises what the client raises: for a `watch` or an `ask`.
         """
         from huggingface_hub import get_session
         from huggingface_hub.utils._http import hf_raise_for_status
@@ -171,21 +187,30 @@ class Hub:
         return hide_tokens(text, self._token)
 
     def ask(self, doing: str, function: Callable[[], T]) -> T:
-        """The answer to a request that can be made twice; HubError when there is none."""
+        """The answer to a request that can be made twice.
+
+        HubError when there is none.
+        """
         found = self.attempt(function)
         if isinstance(found, Failure):
             raise found.error(doing)
         return found
 
     def call(self, function: Callable[[], T]) -> T | Failure:
-        """The answer to a request, or why there is none, waited for as long as its bytes move."""
+        """Wait for a Hub request as long as bytes move.
+
+        Its answer, or why there is none.
+        """
         try:
             return function()
         except Exception as error:  # no exception of the client leaves: it holds the token
             return failure_of(error, self._token)
 
     def once(self, function: Callable[[], T]) -> T | Failure:
-        """The answer to a request that is made a single time, or why there is none."""
+        """The answer to a Hub request that is made once.
+
+        Or why there is none.
+        """
         return drained(self.watch(function))
 
     def attempt(self, function: Callable[[], T]) -> T | Failure:
@@ -205,9 +230,10 @@ class Hub:
     def watch(
         self, function: Callable[[], T], meter: Meter | None = None
     ) -> Generator[None, None, T | Failure]:
-        """Run one request in a thread, yielding while it goes on; returns its result or failure.
+        """Run one Hub request in a thread, yielding meanwhile.
 
-        It is given up when it is silent for too long, or when somebody asks to stop.
+        Returns its result or raises its failure. It is given up when it is silent for too long, or
+        when somebody asks to stop.
         """
         if self.should_stop():
             return Failure("cancelled")
@@ -256,7 +282,10 @@ class Hub:
 
 
 def quiet() -> None:
-    """Have the Hub's client warn of nothing on a terminal: what matters is said by us."""
+    """Have the Hub's client warn of nothing on a terminal.
+
+    What matters is said by us.
+    """
     import huggingface_hub.utils.logging  # noqa: F401 - it sets a level of its own then
 
     for name in ("huggingface_hub", "httpx", "httpx2"):
@@ -264,7 +293,10 @@ def quiet() -> None:
 
 
 def set_time_limits() -> None:
-    """Give the process's one HTTP client of the Hub limits; done once, it is shared by everyone."""
+    """Give the process's one HTTP client of the Hub limits.
+
+    Done once, it is shared by everyone.
+    """
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http
 

@@ -1,4 +1,7 @@
-"""What went wrong with the Hub, as a sentence for a person, without token, address or header."""
+"""Failures of the Hub as sentences for a person.
+
+Without token, address or header.
+"""
 
 import json
 import re
@@ -15,9 +18,10 @@ PASSING = ("timeout", "unreachable", "unavailable", "rate_limited")
 
 
 class HubError(ValueError):
-    """An answer of the Hub that was none: what, why, and what to do.
+    """An answer of the Hub that was none.
 
-    kind: one word for programs, a key of `TABLE`. retry_after: seconds the Hub asks to wait.
+    What, why, and what to do. kind: one word for programs, a key of `TABLE`. retry_after: seconds
+    the Hub asks to wait.
     """
 
     def __init__(
@@ -33,14 +37,18 @@ class HubError(ValueError):
 
 
 class StoppedError(Exception):
-    """Somebody asked to stop while a file was read for the Hub."""
+    """Somebody stopped a transfer to the Hub.
+
+    While a file was read for it.
+    """
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What the Hub's client raised, without its objects: those carry the token.
+    """What the Hub's client raised, without its objects.
 
-    kind: a key of `TABLE`. status: of the answer, None where none came. said: by the Hub.
+    Those carry the token. kind: a key of `TABLE`. status: of the answer, None where none came.
+    said: by the Hub.
     """
 
     kind: str
@@ -50,11 +58,14 @@ class Failure:
 
     @property
     def passing(self) -> bool:
-        """Whether the same request may go through at the next try."""
+        """Whether the same Hub request may succeed when repeated."""
         return self.kind in PASSING
 
     def sentence(self, doing: str) -> str:
-        """Why it failed, and the way out. doing: as a gerund, such as "reading acme/faq"."""
+        """Why it failed, and the way out.
+
+        doing: as a gerund, such as "reading acme/faq".
+        """
         known = TABLE.get(self.kind, TABLE["refused"])
         wait = "in some minutes" if self.retry_after is None else (
             f"in {self.retry_after:,.0f} seconds")
@@ -70,7 +81,10 @@ class Failure:
 
 
 class Known(NamedTuple):
-    """A failure of the Hub in words. repeats: whether what the Hub said of it adds something."""
+    """A failure of the Hub in words.
+
+    repeats: whether what the Hub said of it adds something.
+    """
 
     cause: str
     way_out: str
@@ -134,9 +148,9 @@ apart (of what is private, the Hub says 401 to nobody)."""
 
 
 def failure_of(error: BaseException, *tokens: str | None) -> Failure:
-    """What an exception of the Hub's client, or of reading a file for it, means.
+    """What an exception of the Hub's client means.
 
-    tokens: taken out of what is said.
+    Or one of reading a file for it. tokens: taken out of what is said.
     """
     if type(error) is ValueError and "README.md" in str(error):
         return Failure("refused_card", 400, _one_line(str(error).partition("\n")[2], tokens))
@@ -176,7 +190,10 @@ def kind_of(status: int) -> str:
 
 
 def retry_after(headers: Any) -> float | None:
-    """How long the Hub asks to wait, in seconds; None when it does not say."""
+    """How long the Hub asks to wait, in seconds.
+
+    None when it does not say.
+    """
     value = str(headers.get("retry-after", "")).strip()
     return float(value) if value.isascii() and value.isdigit() else None
 

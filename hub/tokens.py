@@ -1,4 +1,4 @@
-"""Hub tokens: the one that this machine is signed in with, and hiding any in a text."""
+"""Hub tokens: this machine's own, and hiding any."""
 
 import re
 
@@ -19,7 +19,10 @@ def hide_tokens(text: str, *known: str | None) -> str:
 
 
 def local_token() -> str | None:
-    """The Hub token of this machine's owner: HF_TOKEN, or `hf auth login`; None without."""
+    """The Hub token of this machine's owner.
+
+    HF_TOKEN, or `hf auth login`; None without.
+    """
     from huggingface_hub import get_token
 
     return get_token()

@@ -1,1 +1,1 @@
-"""Finding passages with a model, and judging how well it finds them."""
+"""Finding passages with a model, and judging how well."""

@@ -1,8 +1,8 @@
-"""The blind test: which of two unlabelled lists is better, as people see it.
+"""The blind test.
 
-A voter gets each question with both lists in random order and chooses left, right, tie or neither.
-What the sides are is drawn from the session's seed, so it is known afterwards and shown to nobody
-before.
+Which of two unlabelled lists is better, as people see it. A voter gets each question with both
+lists in random order and chooses left, right, tie or neither. What the sides are is drawn from the
+session's seed, so it is known afterwards and shown to nobody before.
 """
 
 import json
@@ -20,13 +20,19 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Ballot:
-    """One question as it is put to a voter. swapped: whether tuned stands on the left."""
+    """One question as it is put to a voter.
+
+    swapped: whether tuned stands on the left.
+    """
 
     query: str
     swapped: bool
 
     def meant(self, choice: str) -> str:
-        """What a choice means: `base`, `tuned`, `tie` or `neither`; ValueError for no choice."""
+        """What a choice means: `base`, `tuned`, `tie` or `neither`.
+
+        ValueError for no choice.
+        """
         if choice not in CHOICES:
             raise ValueError(f"A vote is one of {', '.join(CHOICES)}, not {choice!r:.40}.")
         if choice in ("left", "right"):
@@ -36,7 +42,10 @@ class Ballot:
 
 @dataclass(frozen=True)
 class VoteTally:
-    """The votes of all voters. agreement: Fleiss' kappa, None where nobody shares a question."""
+    """The votes of all voters.
+
+    agreement: Fleiss' kappa, None where nobody shares a question.
+    """
 
     counts: Mapping[str, int]
     voters: int
@@ -68,9 +77,9 @@ class VoteTally:
 
 
 def ballots(queries: Sequence[str], count: int, seed: int) -> list[Ballot]:
-    """Questions drawn without repetition, each with a side of its own for tuned.
+    """Draw queries, each with its own side for tuned.
 
-    ValueError when `count` is no number from 1 to how many there are.
+    None is drawn twice. ValueError when `count` is no number from 1 to how many there are.
     """
     if not 1 <= count <= len(queries):
         raise ValueError(f"Choose from 1 to {len(queries):,} questions, not {count}.")
@@ -83,7 +92,10 @@ def ballots(queries: Sequence[str], count: int, seed: int) -> list[Ballot]:
 
 
 def tally(votes: Sequence[Mapping[str, str]]) -> VoteTally:
-    """Count votes: each with `voter`, `query` and `outcome`; a voter's last on a query counts."""
+    """Count votes: each with `voter`, `query` and `outcome`.
+
+    A voter's last on a query counts.
+    """
     last = {(vote["voter"], vote["query"]): vote["outcome"] for vote in votes
             if vote["outcome"] in OUTCOMES}
     found = Counter(last.values())
@@ -96,7 +108,10 @@ def tally(votes: Sequence[Mapping[str, str]]) -> VoteTally:
 
 
 def sign_test(wins: int, losses: int) -> float:
-    """The two-sided p of wins against losses, ties left out; 1 where there are none of either."""
+    """Two-sided p of wins against losses, ties left out.
+
+    1 where there are none of either.
+    """
     from scipy import stats  # half a second to import: not before somebody votes
 
     if not wins + losses:
@@ -105,10 +120,11 @@ def sign_test(wins: int, losses: int) -> float:
 
 
 def fleiss_kappa(rated: Sequence[Mapping[str, int]]) -> float | None:
-    """Agreement beyond chance, over questions that two or more rated (Fleiss 1971).
+    """Agreement of voters beyond chance (Fleiss 1971).
 
-    rated: for each question, outcome -> voters. Questions need not have as many voters each. 1 is
-    full agreement, 0 what chance gives; None where no question has two voters.
+    Over questions that two or more rated. rated: for each question, outcome -> voters. Questions
+    need not have as many voters each. 1 is full agreement, 0 what chance gives; None where no
+    question has two voters.
     """
     shared = [row for row in rated if sum(row.values()) > 1]
     if not shared:
@@ -134,12 +150,18 @@ def _agreed(kappa: float) -> str:
 
 @dataclass(frozen=True)
 class Votes:
-    """The votes on one pair of models, on disk: a file a session, a line a vote."""
+    """The votes on one pair of models, on disk.
+
+    A file a session, a line a vote.
+    """
 
     folder: Path
 
     def add(self, session: str, vote: Mapping[str, str]) -> None:
-        """Append a vote. session: letters, digits, - and _ only, or ValueError."""
+        """Append a vote.
+
+        session: letters, digits, - and _ only, or ValueError.
+        """
         if not session or not all(mark.isascii() and (mark.isalnum() or mark in "-_")
                                   for mark in session) or len(session) > 80:
             raise ValueError(f"{session!r:.80} is no name of a session.")

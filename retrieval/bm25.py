@@ -1,4 +1,7 @@
-"""BM25 over the same corpus: the side that knows words and nothing else."""
+"""BM25 over the same corpus.
+
+The side that knows words and nothing else.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LexicalIndex:
-    """A BM25 index (Lucene's variant, k1 1.5, b 0.75), a Searcher like any model's."""
+    """A BM25 index that searches like any model's.
+
+    Lucene's variant, k1 1.5, b 0.75.
+    """
 
     ids: tuple[str, ...]
     places: Mapping[str, int]
@@ -25,7 +31,10 @@ class LexicalIndex:
     name: str = "BM25"
 
     def search_many(self, queries: Sequence[str]) -> list[Ranking]:
-        """Rank every passage for each query; no word in common gives a score of 0."""
+        """Rank every passage for each query.
+
+        No word in common gives a score of 0.
+        """
         return [Ranking(self.ids, self._scores(query), self.places) for query in queries]
 
     def _scores(self, query: str) -> np.ndarray:
@@ -36,7 +45,10 @@ class LexicalIndex:
 
 
 def build_lexical_index(corpus: Corpus) -> LexicalIndex:
-    """Index the words of a corpus: stop words out, plurals and endings folded."""
+    """Index the words of a corpus.
+
+    Stop words out, plurals and endings folded.
+    """
     import bm25s
 
     passages = sorted(corpus.passages, key=lambda passage: passage.id)

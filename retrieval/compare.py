@@ -1,6 +1,7 @@
-"""One query through two models: hits, ranks, movements, and a sentence that says it.
+"""One query through two models.
 
-What may be asked: a question, and how many hits and dimensions to answer it with.
+Hits, ranks, movements, and a sentence that says it. What may be asked: a question, and how many
+hits and dimensions to answer it with.
 
 Where a passage touches a question: words in common, and the sentence nearest to it.
 """
@@ -23,11 +24,14 @@ MAX_K = 50
 
 
 class QueryError(ValueError):
-    """A question, or an option of it, that cannot be answered."""
+    """A query, or an option of it, that is refused."""
 
 
 def check_query(query: object) -> str:
-    """The question, trimmed; QueryError when it is empty, too long, or no text."""
+    """The question, trimmed.
+
+    QueryError when it is empty, too long, or no text.
+    """
     if not isinstance(query, str):
         raise QueryError(f"The question must be text, not {type(query).__name__}.")
     text = query.encode("utf-8", "replace").decode().strip()  # half an emoji cannot be encoded
@@ -42,7 +46,10 @@ def check_query(query: object) -> str:
 
 
 def check_k(k: object) -> int:
-    """How many hits to show; QueryError unless it is a whole number within 1 to MAX_K."""
+    """How many hits to show.
+
+    QueryError unless it is a whole number within 1 to MAX_K.
+    """
     number = _whole(k)
     if number is None or not 1 <= number <= MAX_K:
         raise QueryError(f"k must be a whole number from 1 to {MAX_K}, not {k!r:.40}.")
@@ -50,7 +57,10 @@ def check_k(k: object) -> int:
 
 
 def check_dim(value: object) -> int | None:
-    """A truncate_dim, or None for all; QueryError unless it is a whole number above 0."""
+    """A truncate_dim, or None for all.
+
+    QueryError unless it is a whole number above 0.
+    """
     if value in (None, "", 0, "all"):
         return None
     number = _whole(value)
@@ -77,7 +87,7 @@ SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
 
 
 def matching_spans(query: str, text: str) -> list[Span]:
-    """Where the content words of a query stand in a text."""
+    """Where the content words of a query stand in text."""
     wanted = set(content_words(query))
     return [
         match.span()
@@ -87,7 +97,10 @@ def matching_spans(query: str, text: str) -> list[Span]:
 
 
 def sentence_spans(text: str) -> list[Span]:
-    """Where the sentences of a text stand; together they cover it but for the space between."""
+    """Where the sentences of a text stand.
+
+    Together they cover it but for the space between.
+    """
     spans: list[Span] = []
     start = 0
     for match in SENTENCE_END.finditer(text):
@@ -99,9 +112,10 @@ def sentence_spans(text: str) -> list[Span]:
 
 
 def nearest_sentences(encoder: Encoder, query: str, texts: Sequence[str]) -> list[Span | None]:
-    """The sentence of each text that a model puts nearest to a query.
+    """The sentence of each text nearest to a query.
 
-    None where a text has one sentence or none: there is nothing to point out.
+    As a model's vectors have it. None where a text has one sentence or none: there is nothing to
+    point out.
     """
     spans = [sentence_spans(text) for text in texts]
     sentences = [
@@ -163,7 +177,10 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """What one side found: its best hits, and the known answer if it lies below them."""
+    """What one side found.
+
+    Its best hits, and the known answer if it lies below them.
+    """
 
     name: str
     hits: tuple[Hit, ...]
@@ -179,7 +196,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One query through both models; `tuned` is None while there is none."""
+    """One query through both models.
+
+    `tuned` is None while there is none.
+    """
 
     query: str
     k: int
@@ -227,7 +247,10 @@ def compare(
     k: int = 5,
     lexical: Searcher | None = None,
 ) -> Comparison:
-    """Rank the corpus for one query on both sides, and set the two lists side by side."""
+    """Rank the corpus for one query on both sides.
+
+    And set the two lists side by side.
+    """
     query, k = check_query(query), check_k(k)
     known = corpus.relevant(query)
     base_ranking, base_seconds = _timed(base, query)
@@ -292,7 +315,10 @@ def _with_nearest(side: Searcher, query: str, hits: list[Hit]) -> list[Hit]:
 
 
 def ordinal(rank: int) -> str:
-    """A rank in words up to ten, in figures beyond: first, tenth, 11th, 22nd."""
+    """A rank in words up to ten, in figures beyond.
+
+    First, tenth, 11th, 22nd.
+    """
     if rank <= len(ORDINALS):
         return ORDINALS[rank - 1]
     teens = rank % 100 in (11, 12, 13)

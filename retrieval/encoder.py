@@ -1,4 +1,7 @@
-"""Texts -> vectors: the protocol everything else speaks, and the one adapter behind it."""
+"""Texts -> vectors.
+
+The protocol everything else speaks, and the one adapter behind it.
+"""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -38,21 +41,31 @@ class Encoder(Protocol):
         """How long the vectors are."""
 
     def at(self, truncate_dim: int | None) -> "Encoder":
-        """The same model with vectors of another length; ValueError if it has fewer dimensions."""
+        """The same model with vectors of another length.
+
+        ValueError if it has fewer dimensions.
+        """
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of queries: (texts, dim) float32, of length 1 for a cosine model."""
+        """Vectors of queries.
+
+        (texts, dim) float32, of length 1 for a cosine model.
+        """
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of passages: (texts, dim) float32, of length 1 for a cosine model."""
+        """Vectors of passages.
+
+        (texts, dim) float32, of length 1 for a cosine model.
+        """
 
 
 class SentenceTransformerEncoder:
-    """A sentence-transformers model as an Encoder. Its prompts and `truncate_dim` live here.
+    """A sentence-transformers model as an Encoder.
 
-    revision: the commit of the Hub it is from, None for one that is not. prompts: what the model
-    puts before a `query` and a `passage`, empty where it puts nothing. prompted: whether it does.
-    max_tokens: how much of a text is read, None for what the model is set to.
+    Its prompts and `truncate_dim` live here. revision: the commit of the Hub it is from, None for
+    one that is not. prompts: what the model puts before a `query` and a `passage`, empty where it
+    puts nothing. prompted: whether it does. max_tokens: how much of a text is read, None for what
+    the model is set to.
     """
 
     def __init__(
@@ -103,7 +116,10 @@ class SentenceTransformerEncoder:
         return self._with(prompted=prompted)
 
     def cut_at(self, max_tokens: int | None) -> "SentenceTransformerEncoder":
-        """The same model, reading so many tokens of a text from now on; None for its own length."""
+        """The same model, reading fewer tokens of a text.
+
+        tokens: how many; None for the model's own length.
+        """
         return self if max_tokens is None else self._with(max_tokens=max_tokens)
 
     def _with(self, **changes: Any) -> "SentenceTransformerEncoder":
@@ -113,11 +129,17 @@ class SentenceTransformerEncoder:
             self.model, self.name, self.weights_fingerprint, **now | changes)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of questions, with the model's query prompt where it has one."""
+        """Vectors of queries, with the model's query prompt.
+
+        Where it has one.
+        """
         return self._encode(self.model.encode_query, texts, "query")
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of passages, with the model's document prompt where it has one."""
+        """Vectors of passages, with the model's document prompt.
+
+        Where it has one.
+        """
         return self._encode(self.model.encode_document, texts, "passage")
 
     def _encode(self, encode: Callable[..., Any], texts: Sequence[str], side: str) -> Vectors:
@@ -135,14 +157,17 @@ class SentenceTransformerEncoder:
 
 
 def normalised(vectors: Vectors) -> Vectors:
-    """The same vectors at length 1; one that is all zeros, or not a number, becomes zeros."""
+    """The same vectors at length 1.
+
+    One that is all zeros, or not a number, becomes zeros.
+    """
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     usable = np.isfinite(lengths) & (lengths > 0)
     return np.where(usable, vectors / np.where(usable, lengths, 1), 0).astype(np.float32)
 
 
 def comparable(vectors: Vectors, similarity: str) -> Vectors:
-    """Vectors whose dot product is the similarity that their model is compared by.
+    """Vectors whose dot product is their model's similarity.
 
     Also after they were cut to fewer dimensions. A row that is not a number becomes zeros.
     """
@@ -153,10 +178,11 @@ def comparable(vectors: Vectors, similarity: str) -> Vectors:
 
 
 def stored_prompt(model: "SentenceTransformer", names: Sequence[str]) -> str:
-    """The prompt that a model stores under one of some names, "" where it has none.
+    """A model's stored prompt under some names.
 
-    The library itself looks no further than `document`, which each model has since version 5, be it
-    empty: a model of before that stores its prompt for passages as `passage` would be read without.
+    "" where it has none. The library itself looks no further than `document`, which each model has
+    since version 5, be it empty: a model of before that stores its prompt for passages as `passage`
+    would be read without.
     """
     found = [model.prompts[name] for name in names if name in model.prompts]
     if not found and model.default_prompt_name:

@@ -1,6 +1,7 @@
-"""Two models over all queries of a split: what each query did, and what they say together.
+"""Two models over all queries of a split.
 
-The evidence in parts: by topic, and by where the answer stood before and after.
+What each query did, and what they say together. The evidence in parts: by topic, and by where the
+answer stood before and after.
 """
 
 from collections import Counter
@@ -33,20 +34,26 @@ FEWEST = 6
 
 @dataclass(frozen=True)
 class Judged:
-    """How one model did on one query: the rank of each relevant passage, and each metric."""
+    """How one model did on one query.
+
+    The rank of each relevant passage, and each metric.
+    """
 
     ranks: Mapping[str, int | None]
     metrics: Mapping[str, float]
 
     @property
     def best_rank(self) -> int | None:
-        """The rank of the answer that ranks best, or None if none was found."""
+        """The best rank of an answer; None if none found."""
         return min((rank for rank in self.ranks.values() if rank is not None), default=None)
 
 
 @dataclass(frozen=True)
 class QueryOutcome:
-    """One query on both sides: the best rank of an answer, and tuned minus base in ndcg@10."""
+    """One query on both sides.
+
+    The best rank of an answer, and tuned minus base in ndcg@10.
+    """
 
     query_id: str
     base_rank: int | None
@@ -55,7 +62,10 @@ class QueryOutcome:
 
     @property
     def outcome(self) -> str:
-        """`won`, `lost` or `tied` by tuned; `both miss` when neither has an answer in its ten."""
+        """`won`, `lost` or `tied` by tuned.
+
+        `both miss` when neither has an answer in its ten.
+        """
         if self.difference:
             return "won" if self.difference > 0 else "lost"
         found = any(rank is not None and rank <= 10 for rank in (self.base_rank, self.tuned_rank))
@@ -63,7 +73,7 @@ class QueryOutcome:
 
 
 def evaluate(side: Searcher, corpus: Corpus, split: str) -> dict[str, Judged]:
-    """Rank the corpus for every query of a split, and measure each.
+    """Rank the corpus for each query, and measure each.
 
     ValueError when there is nothing to measure, or a model has no vector for what is judged: a side
     that failed is not measured, which is not the same as zero.
@@ -154,7 +164,10 @@ class Evidence:
 
     @cached_property
     def unseen(self) -> "Evidence | None":
-        """The evidence of the queries that were not leaked; None where all were."""
+        """The evidence of the queries that were not leaked.
+
+        None where all were.
+        """
         if not self.leaked:
             return self
         kept = [query_id for query_id in self.base if query_id not in self.leaked]
@@ -172,9 +185,10 @@ class Evidence:
 
     @cached_property
     def groups(self) -> Groups:
-        """The group of each query, in order, as `statistics` takes them.
+        """Groups of queries that share an answer.
 
-        Queries that share an answer, directly or by way of others, are one group.
+        The group of each query, in order, as `statistics` takes them. Queries that share an answer,
+        directly or by way of others, are one group.
         """
         relevant = {query_id: sorted(judged.ranks) for query_id, judged in self.base.items()}
         number = {query_id: place for place, (query_ids, _) in enumerate(connected(relevant))
@@ -200,7 +214,10 @@ class Evidence:
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """How many queries tuned won, lost and tied in the primary metric."""
+        """Queries that tuned won, lost and tied.
+
+        In the primary metric.
+        """
         gaps = self.gaps.values()
         return {
             "won": sum(difference > 0 for difference in gaps),
@@ -210,9 +227,10 @@ class Evidence:
 
     @property
     def detectable(self) -> float | None:
-        """The smallest difference in the primary metric that these queries show with 80 % power.
+        """The smallest difference that these queries can show.
 
-        From the spread of this pair's differences; None for fewer than two queries.
+        In the primary metric, with 80 % power. From the spread of this pair's differences; None for
+        fewer than two queries.
         """
         if len(self.gaps) < 2:
             return None
@@ -220,7 +238,10 @@ class Evidence:
 
     @property
     def verdict(self) -> str:
-        """What the primary metric says, in a sentence for a person who decides."""
+        """The verdict of the primary metric, in a sentence.
+
+        For a person who decides.
+        """
         return self.verdict_of("Base", "Fine-tuned")
 
     def verdict_of(self, base: str, tuned: str) -> str:
@@ -248,7 +269,10 @@ class Evidence:
 
     @property
     def outcome(self) -> str:
-        """`better`, `worse` or no clear difference, on the queries that were not leaked."""
+        """The outcome of the comparison, on queries not leaked.
+
+        `better`, `worse` or no clear difference.
+        """
         unseen = self.unseen
         return unseen.differences[PRIMARY].outcome if unseen else NO_DIFFERENCE
 
@@ -261,7 +285,7 @@ class Evidence:
                 "one takes more of them.")
 
     def as_json(self) -> dict[str, Any]:
-        """The evidence as `train evaluate` prints it and the run record keeps it."""
+        """The evidence as `train evaluate` and the record write it."""
         return {
             "split": self.split,
             "queries": len(self.base),
@@ -289,9 +313,10 @@ REST = "other topics"
 
 @dataclass(frozen=True)
 class Topic:
-    """The questions of one topic: both means in ndcg@10, their difference, its 95 % interval.
+    """The questions of one topic.
 
-    The interval is for reading: it is not corrected for the topics being many.
+    Both means in ndcg@10, their difference, its 95 % interval. The interval is for reading: it is
+    not corrected for the topics being many.
     """
 
     name: str
@@ -308,7 +333,7 @@ class Topic:
 
     @property
     def way(self) -> str:
-        """`up` or `down` where the interval leaves out 0, else empty."""
+        """`up` or `down` where the interval excludes 0, else empty."""
         return "up" if self.low > 0 else "down" if self.high < 0 else ""
 
     def as_json(self) -> dict[str, float | int | str]:
@@ -318,9 +343,10 @@ class Topic:
 
 
 def by_topic(evidence: Evidence, queries: Mapping[str, Query]) -> tuple[Topic, ...]:
-    """The topics, the largest first; those with fewer than six questions are taken together.
+    """The topics, the largest first.
 
-    Empty where there is only one topic, or none is known.
+    Those with fewer than six questions are taken together. Empty where there is only one topic, or
+    none is known.
     """
     of = {query_id: queries[query_id].topic if query_id in queries else ""
           for query_id in evidence.base}
@@ -347,12 +373,18 @@ def _topic(name: str, query_ids: list[str], evidence: Evidence) -> Topic:
 
 
 def one_answer_each(evidence: Evidence) -> bool:
-    """Whether every query has one relevant passage: many metrics are then one number."""
+    """Whether every query has one relevant passage.
+
+    Many metrics are then one number.
+    """
     return all(len(judged.ranks) == 1 for judged in evidence.base.values())
 
 
 def rank_moves(evidence: Evidence) -> Counter[tuple[int, int]]:
-    """How many queries had their best answer at (base rank, tuned rank); unranked ones left out."""
+    """Queries by the best rank in base and in tuned.
+
+    Counts of (base rank, tuned rank); unranked ones are left out.
+    """
     return Counter(
         (query.base_rank, query.tuned_rank)
         for query in evidence.queries

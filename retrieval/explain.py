@@ -1,4 +1,7 @@
-"""Why the rank of an answer moved: what stood against it on both sides, and what training saw."""
+"""Why the rank of an answer moved.
+
+What stood against it on both sides, and what training saw.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +23,10 @@ WORST = 20
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the best answer stood on one side, and the strongest passage that is no answer."""
+    """Rank and score of the best answer on one side.
+
+    And of the strongest passage that is no answer.
+    """
 
     rank: int
     score: float
@@ -29,17 +35,21 @@ class Standing:
 
     @property
     def margin(self) -> float:
-        """How far the answer's score lies above the strongest wrong one; below 0: it lost."""
+        """The answer's score above the strongest wrong one's.
+
+        Below 0: it lost.
+        """
         return self.score - self.wrong_score
 
 
 @dataclass(frozen=True)
 class Why:
-    """One test question: the answer, how it stood, and what it has in common with whom.
+    """One test question.
 
-    wrong: the passage that stands strongest against the answer in tuned. trained: the training
-    question nearest to it by the base model, with its score, None where there is none.
-    answer_words, wrong_words: content words of the question that stand in each.
+    The answer, how it stood, and what it has in common with whom. wrong: the passage that stands
+    strongest against the answer in tuned. trained: the training question nearest to it by the base
+    model, with its score, None where there is none. answer_words, wrong_words: content words of the
+    question that stand in each.
     """
 
     query: Query
@@ -93,12 +103,15 @@ def why_moved(
 
 
 def worst_regressions(evidence: Evidence, most: int = WORST) -> list[str]:
-    """Ids of the queries that tuned lost the most on, the worst first."""
+    """Queries on which tuned lost the most, worst first."""
     return [query.query_id for query in evidence.queries if query.difference < 0][:most]
 
 
 def train_questions(corpus: Corpus, encoder: Encoder, cache: Path | None = None) -> Index:
-    """The training questions as something to search, kept like any index."""
+    """The training queries as an index of their own.
+
+    Kept on disk like any other.
+    """
     passages = tuple(Passage(query_id, corpus.queries[query_id].text)
                      for query_id in corpus.qrels.get("train", {}))
     asked = Corpus(f"training questions of {corpus.name}", passages, {})
@@ -108,7 +121,10 @@ def train_questions(corpus: Corpus, encoder: Encoder, cache: Path | None = None)
 
 
 def shared_words(query: str, text: str) -> tuple[str, ...]:
-    """The content words of a question that stand in a text too, as the question writes them."""
+    """Content words that a query and a text share.
+
+    As the query writes them.
+    """
     there = {stem(word) for word in WORD.findall(text) if is_content(word)}
     words = {stem(word): word for word in WORD.findall(query) if is_content(word)}
     return tuple(word for root, word in words.items() if root in there)[:MOST_WORDS]

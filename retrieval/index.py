@@ -1,4 +1,4 @@
-"""Build an index of a corpus, search it, and keep it on disk."""
+"""Build an index of a corpus, search and keep it."""
 
 import os
 import tempfile
@@ -42,7 +42,7 @@ class Ranking:
         return [(self.ids[place], float(self.scores[place])) for place in best]
 
     def rank(self, passage_id: str) -> int | None:
-        """The rank of a passage from 1, or None if the index has not got it."""
+        """The rank of a passage from 1; None without it."""
         place = self.places.get(passage_id)
         if place is None:
             return None
@@ -57,7 +57,10 @@ class Ranking:
 
 
 class Searcher(Protocol):
-    """One side of a comparison: a model with an index, or a lexical ranking."""
+    """One side of a comparison.
+
+    A model with an index, or a lexical ranking.
+    """
 
     @property
     def name(self) -> str:
@@ -105,7 +108,7 @@ def build_index(
     cache: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Index:
-    """Encode a corpus, or read its vectors from `cache` if this model encoded it before.
+    """Encode a corpus, or read its vectors from the cache.
 
     progress: called with how many passages are encoded, and of how many.
     """
@@ -121,7 +124,10 @@ def build_index(
 def index_in_parts(
     encoder: Encoder, corpus: Corpus, cache: Path | None = None
 ) -> Generator[tuple[int, int], None, Index]:
-    """Build an index, yielding (passages encoded, passages) as it goes; returns the index."""
+    """Build an index, yielding (passages encoded, passages) as it goes.
+
+    Returns the index.
+    """
     passages = sorted(corpus.passages, key=lambda passage: passage.id)
     ids = tuple(passage.id for passage in passages)
     path = cache and _cache_path(cache, encoder, corpus)
@@ -139,7 +145,7 @@ def store_index(index: Index, corpus: Corpus, cache: Path) -> None:
 
 
 def forget_vectors(cache: Path, passages: str) -> None:
-    """Remove what any model made of the corpus with this fingerprint."""
+    """Remove cached vectors of the corpus with this fingerprint."""
     for path in cache.glob(f"*-{passages[:24]}-*.npy"):
         path.unlink(missing_ok=True)
 

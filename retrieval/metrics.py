@@ -1,4 +1,4 @@
-"""Retrieval metrics of one query, from the ranks of its relevant passages.
+"""Retrieval metrics of one query, from its relevant ranks.
 
 The fifteen of the ancestor's card, by the formulas of sentence-transformers'
 `InformationRetrievalEvaluator`; ndcg takes grades as trec_eval does (gain = grade), which is the
@@ -47,9 +47,10 @@ def query_metrics(ranks: Mapping[str, int | None], grades: Mapping[str, int]) ->
 
 
 def ndcg(found: Iterable[tuple[int, int]], grades: Iterable[int], k: int) -> float:
-    """Normalised discounted cumulative gain of the first k (Järvelin & Kekäläinen 2002).
+    """Normalised discounted cumulative gain of the first k.
 
-    found: (rank, grade) of each relevant passage found. grades: those of all relevant passages.
+    Järvelin & Kekäläinen 2002. found: (rank, grade) of each relevant passage found. grades: those
+    of all relevant passages.
     """
     ideal = sum(
         grade / log2(rank + 1)
@@ -59,7 +60,10 @@ def ndcg(found: Iterable[tuple[int, int]], grades: Iterable[int], k: int) -> flo
 
 
 def average_precision(ranks: Iterable[int], relevant: int, k: int) -> float:
-    """Mean precision at each relevant passage in the first k, over min(relevant, k)."""
+    """Mean precision at each relevant passage in the first k.
+
+    Over min(relevant, k).
+    """
     within = [rank for rank in ranks if rank <= k]
     return sum(place / rank for place, rank in enumerate(within, 1)) / min(relevant, k)
 

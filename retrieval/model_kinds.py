@@ -1,7 +1,7 @@
-"""What a model's files hold: a text embedder, or something else, said by name.
+"""What a model's files hold.
 
-Only names of files and small JSON files are read, so a model of gigabytes on the Hub is refused
-before any of its weights are fetched.
+A text embedder, or something else, said by name. Only names of files and small JSON files are read,
+so a model of gigabytes on the Hub is refused before any of its weights are fetched.
 """
 
 import json
@@ -25,7 +25,7 @@ SIMILARITIES = ("cosine", "dot")
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """The files of a model, in a folder or on the Hub.
+    """The files of a model, in folder or Hub.
 
     model: as somebody named it. names: relative to the model's root. path: where a file is on this
     machine, fetched first if need be. weight_bytes: of its safetensors, 0 where the Hub does not
@@ -40,14 +40,20 @@ class ModelFiles:
 
     @classmethod
     def of_folder(cls, folder: Path, model: str) -> "ModelFiles":
-        """The files in a folder and in those just below it, where a model's modules are."""
+        """The files of a model's folder and its modules.
+
+        Those just below it.
+        """
         found = [path for depth in ("*", "*/*") for path in folder.glob(depth) if path.is_file()]
         names = frozenset(path.relative_to(folder).as_posix() for path in found)
         weights = sum(path.stat().st_size for path in found if path.suffix == SAFETENSORS)
         return cls(model, names, lambda name: folder / name, weights)
 
     def json(self, name: str) -> Any:
-        """A JSON file, read; an empty object where it is missing or damaged."""
+        """A JSON file, read.
+
+        An empty object where it is missing or damaged.
+        """
         if name not in self.names:
             return {}
         try:
@@ -61,7 +67,10 @@ class ModelFiles:
         return found if isinstance(found, dict) else {}
 
     def modules(self) -> list[tuple[str, str]]:
-        """The class and the folder of each module; empty for a bare transformer."""
+        """The class and the folder of each module.
+
+        Empty for a bare transformer.
+        """
         found = self.json(MODULES)
         rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
         return [(str(row.get("type", "")), str(row.get("path", "")).strip("/")) for row in rows]
@@ -73,16 +82,20 @@ class ModelFiles:
         return found if isinstance(found, dict) else {}
 
     def inside(self, folder: str) -> list[str]:
-        """The names of the files that lie in a folder itself, "" for the root."""
+        """Names of the files in one folder of a model.
+
+        "" for the root.
+        """
         depth = f"{folder}/" if folder else ""
         return [name[len(depth):] for name in self.names
                 if name.startswith(depth) and "/" not in name[len(depth):]]
 
 
 def refusal(files: ModelFiles) -> str | None:
-    """Why a model is no text embedder, for after its name; None where nothing speaks against it.
+    """Why a model is no text embedder, if so.
 
-    It says what the model is, and the way out.
+    For after its name; None where nothing speaks against it. It says what the model is, and the way
+    out.
     """
     looks = (_pointers, _checkpoints, _adapter, _other_model, _other_modules, _nothing,
              _code, _architecture, _similarity, _weights)
@@ -90,7 +103,10 @@ def refusal(files: ModelFiles) -> str | None:
 
 
 def is_model2vec(files: ModelFiles) -> bool:
-    """Whether the package model2vec saved it: a static embedding without `modules.json`."""
+    """Whether the package model2vec saved it.
+
+    A static embedding without `modules.json`.
+    """
     return not files.modules() and files.config().get("model_type") == "model2vec"
 
 

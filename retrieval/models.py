@@ -1,4 +1,7 @@
-"""A base model by Hub id or folder -> an encoder: loaded, or refused with a sentence."""
+"""Load a base model by Hub id or folder.
+
+As an encoder, or refused with a sentence.
+"""
 
 import hashlib
 import importlib.util
@@ -37,7 +40,7 @@ AskedPrompts = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class Preset:
-    """A base model as its authors mean it to be used.
+    """A base model as its authors mean it used.
 
     revision: the commit on the Hub, None for what is newest (or carried along). truncate_dim: None
     for all dimensions. Its prompts are those its authors publish.
@@ -70,26 +73,33 @@ PRESETS = {
 
 
 def preset_of(base: str) -> Preset | None:
-    """The preset of a base model, by the preset's name or the model's; None where there is none."""
+    """The preset of a base model, by either name.
+
+    The preset's or the model's; None where there is none.
+    """
     return next((p for p in PRESETS.values() if base in (p.name, p.base)), None)
 
 
 class ModelError(ValueError):
-    """A model that cannot be had: the message says which, why, and what to do."""
+    """A model that cannot be had.
+
+    The message says which, why, and what to do.
+    """
 
 
 def load_encoder(
     model: str, revision: str | None = None, device: str | None = None,
     token: str | bool | None = None, prompts: AskedPrompts | None = None,
 ) -> SentenceTransformerEncoder:
-    """Load a model by Hub id (`ID` or `ID@REVISION`) or folder, in float32.
+    """Load an embedding model by Hub id or folder.
 
-    Safetensors only, no code of a repository. What is no text embedder is refused by name, before
-    its weights are fetched. The embedded model comes from its package, without network, and its
-    weights must have the published hash. token: who asks the Hub; None is the owner of this process
-    (their HF_TOKEN), so a model that a visitor names must come with the visitor's, or with False
-    for nobody's. prompts: instead of those that the model stores, or, where it stores none, that
-    its authors publish. Raises ModelError with a sentence for a person.
+    `ID` or `ID@REVISION`; in float32. Safetensors only, no code of a repository. What is no text
+    embedder is refused by name, before its weights are fetched. The embedded model comes from its
+    package, without network, and its weights must have the published hash. token: who asks the Hub;
+    None is the owner of this process (their HF_TOKEN), so a model that a visitor names must come
+    with the visitor's, or with False for nobody's. prompts: instead of those that the model stores,
+    or, where it stores none, that its authors publish. Raises ModelError with a sentence for a
+    person.
     """
     if revision is None:
         model, revision = split_revision(model)
@@ -107,10 +117,10 @@ def load_encoder(
 def check_model(
     model: str, revision: str | None = None, token: str | bool | None = None
 ) -> ModelFiles | None:
-    """Refuse what is no text embedder by its files, which are given back.
+    """Refuse what is no text embedder by its files.
 
-    No weights are fetched or read. None where the Hub lists no files: then loading says why. token:
-    as for `load_encoder`. Raises ModelError.
+    They are given back. No weights are fetched or read. None where the Hub lists no files: then
+    loading says why. token: as for `load_encoder`. Raises ModelError.
     """
     if revision is None:
         model, revision = split_revision(model)
@@ -118,7 +128,10 @@ def check_model(
 
 
 def probe(encoder: SentenceTransformerEncoder) -> None:
-    """Encode a query and a passage; ModelError unless their vectors can be told apart."""
+    """Encode a query and a passage.
+
+    ModelError unless their vectors can be told apart.
+    """
     try:
         vectors = np.concatenate([encoder.encode_queries(PROBES[:1]),
                                   encoder.encode_passages(PROBES[1:])])
@@ -148,7 +161,10 @@ def check_prompts(prompts: AskedPrompts) -> AskedPrompts:
 
 
 def split_revision(model: str) -> tuple[str, str | None]:
-    """`ID@REVISION` as (id, revision); a folder may have an @ in its name."""
+    """`ID@REVISION` as (id, revision).
+
+    A folder may have an @ in its name.
+    """
     name, at, revision = model.rpartition("@")
     if not at or not name or not revision or Path(model).expanduser().exists():
         return model, None
@@ -156,7 +172,7 @@ def split_revision(model: str) -> tuple[str, str | None]:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over a model folder's weights and configuration, as hex."""
+    """SHA-256 of a model's weights and configuration, as hex."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".safetensors", ".json") and path.is_file():

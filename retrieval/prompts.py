@@ -1,6 +1,7 @@
-"""Prompts of a model: those its authors publish, and whether it does better with them.
+"""Prompts of a model.
 
-A side at its best: a model with its prompts and without, chosen between on dev.
+Those its authors publish, and whether it does better with them. A side at its best: a model with
+its prompts and without, chosen between on dev.
 """
 
 import re
@@ -50,10 +51,10 @@ PUBLISHED: tuple[tuple[str, str, str], ...] = (
 
 
 def published_prompts(names: Iterable[str]) -> Prompts:
-    """The prompts that the authors of a model publish for search; {} where none are known.
+    """The published search prompts of a model.
 
-    names: what may tell which model it is, its Hub id or where a folder of it came from. What has
-    no owner before its name is compared by the name alone.
+    By its authors; {} where none are known. names: what may tell which model it is, its Hub id or
+    where a folder of it came from. What has no owner before its name is compared by the name alone.
     """
     for name in names:
         parts = [part for part in name.replace("\\", "/").split("/") if part]
@@ -67,7 +68,10 @@ def published_prompts(names: Iterable[str]) -> Prompts:
 
 
 def names_of_folder(folder: Path, config: dict[str, Any]) -> list[str]:
-    """What may tell which model of the Hub a folder holds: cache, configuration, its own name."""
+    """Names that may tell which Hub model a folder holds.
+
+    From the cache, the configuration, and its own name.
+    """
     names = [part.removeprefix("models--").replace("--", "/") for part in folder.resolve().parts
              if part.startswith("models--")]
     if isinstance(known := config.get("_name_or_path"), str):
@@ -76,16 +80,20 @@ def names_of_folder(folder: Path, config: dict[str, Any]) -> list[str]:
 
 
 def other_way(encoder: SentenceTransformerEncoder) -> SentenceTransformerEncoder | None:
-    """The same model without its prompts, or with; None if it has none."""
+    """The same model without its prompts, or with.
+
+    None if it has none.
+    """
     if not any(encoder.prompts.values()):
         return None
     return encoder.with_prompts(not encoder.prompted)
 
 
 def fairer(one: Side, other: Side, corpus: Corpus) -> tuple[Side, dict[str, Any]]:
-    """The better of two ways to prompt one model, and what the record says of the choice.
+    """The better of two ways to prompt one model.
 
-    One is with its prompts and the other without; ties go to the prompts, as its authors have it.
+    And what the record says of the choice. One is with its prompts and the other without; ties go
+    to the prompts, as its authors have it.
     """
     scores = {side[1].prompted: means(evaluate(side[0], corpus, CHOSEN_ON))[PRIMARY]
               for side in (one, other)}
@@ -99,9 +107,10 @@ def at_its_best(
     corpus: Corpus,
     build: Callable[[SentenceTransformerEncoder], Index],
 ) -> tuple[Side, dict[str, Any] | None]:
-    """A model's index with or without its prompts, and the choice; None if there was none.
+    """A model's index with its better prompts, and the choice.
 
-    build: encodes the corpus, a second time only where passages have a prompt.
+    None if there was none to make. build: encodes the corpus, a second time only where passages
+    have a prompt.
     """
     side = build(encoder), encoder
     other = other_way(encoder)
@@ -111,7 +120,10 @@ def at_its_best(
 
 
 def as_other(index: Index, other: SentenceTransformerEncoder) -> Index | None:
-    """The index prompted the other way, if its passages have the same vectors."""
+    """The index prompted the other way.
+
+    If its passages have the same vectors.
+    """
     if index.encoder.fingerprint != other.fingerprint:
         return None
     return Index(other, index.ids, index.vectors)

@@ -1,4 +1,7 @@
-"""What fine-tuning cost elsewhere: both sides on a collection that has nothing to do with it."""
+"""What fine-tuning cost elsewhere.
+
+Both sides on a collection that has nothing to do with it.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,10 +28,10 @@ def retention(
     corpus: Corpus | None = None,
     progress: Progress = lambda side, done, total: None,
 ) -> dict[str, Any]:
-    """Judge both sides on the general collection: the figures of a split, with a verdict.
+    """Judge both sides on the general collection.
 
-    In a run's record its split is called as the collection is. corpus: another collection in place
-    of the built-in one.
+    The figures of a split, with a verdict. In a run's record its split is called as the collection
+    is. corpus: another collection in place of the built-in one.
     """
     corpus = corpus or load_corpus(GENERAL)
 
@@ -48,7 +51,10 @@ def retention(
 
 
 def retention_verdict(evidence: Evidence) -> str:
-    """What was lost elsewhere, in a sentence for a person who decides."""
+    """The verdict on retention, in a sentence.
+
+    For a person who decides.
+    """
     gap = evidence.differences[PRIMARY]
     said = (f"{gap.value:+.3f} {PRIMARY} (95 % interval {gap.low:+.3f} to {gap.high:+.3f}) on "
             f"{len(evidence.base):,} questions about other things")

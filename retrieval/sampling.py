@@ -1,4 +1,4 @@
-"""Few of a corpus's passages, among which finding an answer is about as hard as among all.
+"""A sample of passages as hard to search as all.
 
 How much the base model's ndcg@10 differs from query to query, on a sample that takes seconds.
 """
@@ -36,10 +36,11 @@ LETTERS_PER_TOKEN = 4
 
 
 def small_pool(corpus: Corpus, split: str, seed: int) -> Corpus:
-    """Some queries of a split with the passages that answer them and those nearest in words.
+    """Some queries with their answers and near passages.
 
-    Nearest by the sum of the idf of shared words: what a model could take for an answer is mostly
-    among these, where passages drawn by chance would make finding easy. The same each time.
+    Near in words. Nearest by the sum of the idf of shared words: what a model could take for an
+    answer is mostly among these, where passages drawn by chance would make finding easy. The same
+    each time.
     """
     chance = random.Random(seed)
     asked = sorted(corpus.qrels.get(split, {}))
@@ -94,7 +95,10 @@ class _Room:
         self.tokens += tokens
 
     def take(self, passages: Iterable[Passage]) -> bool:
-        """Take these, all of them or none; whether there was room."""
+        """Take these, all of them or none.
+
+        Whether there was room.
+        """
         new = {passage.id: passage for passage in passages if passage.id not in self.taken}
         tokens = sum(min(TOKENS, len(passage.content) // LETTERS_PER_TOKEN + 2)
                      for passage in new.values())
@@ -113,7 +117,10 @@ SPLIT = "test"
 def base_spread(
     corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Spread | None:
-    """The spread of the embedded model; None where it is not here, or the data gives none."""
+    """The spread of the embedded model.
+
+    None where it is not here, or the data gives none.
+    """
     if len(corpus.qrels.get(SPLIT, {})) < FEWEST_QUERIES:
         return None
     if importlib.util.find_spec(PACKAGE) is None:
@@ -132,7 +139,7 @@ def measured_spread(
     corpus: Corpus, encoder: Encoder, seed: int = 42,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Spread | None:
-    """Standard deviation and mean of a model's ndcg@10 over queries of the test split.
+    """Standard deviation and mean of ndcg@10 over test queries.
 
     Up to 150 queries, drawn by `seed`, are judged against their relevant passages and those nearest
     in words, up to 1,200 in all. encoder: cut to `TOKENS` already. None where fewer than two

@@ -1,4 +1,7 @@
-"""Paired statistics over queries: intervals by bootstrap, p by randomisation, Holm's correction."""
+"""Paired statistics over queries.
+
+Intervals by bootstrap, p by randomisation, Holm's correction.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +24,10 @@ Groups = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Difference:
-    """Tuned minus base in one metric, with its 95 % interval and the p of no difference.
+    """Tuned minus base in one metric, with its interval.
 
-    p_holm: p corrected for the other metrics being many; that of the primary metric, which was
-    declared beforehand, is its p.
+    95 %, and the p of no difference. p_holm: p corrected for the other metrics being many; that of
+    the primary metric, which was declared beforehand, is its p.
     """
 
     value: float
@@ -34,7 +37,7 @@ class Difference:
     p_holm: float
 
     def as_json(self) -> dict[str, float]:
-        """The difference as the command line and the run record write it."""
+        """The difference as command line and run record write it."""
         return {"value": self.value, "low": self.low, "high": self.high, "p": self.p,
                 "p_holm": self.p_holm}
 
@@ -131,7 +134,10 @@ def standard_error(gaps: Sequence[float], groups: Groups | None = None) -> float
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """P values corrected for their number, in the same order (Holm 1979)."""
+    """P values corrected for their number (Holm 1979).
+
+    In the same order.
+    """
     corrected, largest = [0.0] * len(p), 0.0
     for place, at in enumerate(sorted(range(len(p)), key=p.__getitem__)):
         largest = max(largest, min(1.0, (len(p) - place) * p[at]))

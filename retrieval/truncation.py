@@ -1,4 +1,7 @@
-"""Quality against `truncate_dim`, with what shorter vectors save in storage and time."""
+"""Quality against `truncate_dim`, and what shorter vectors save.
+
+In storage and time.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -38,7 +41,10 @@ class AtDim:
 
 
 def dims_to_try(full: int, trained: Iterable[int] = ()) -> list[int]:
-    """Every power of two from 8, the dimensions a model was trained for, and all, ascending."""
+    """The lengths of vectors that are tried, ascending.
+
+    Every power of two from 8, the dimensions a model was trained for, and all.
+    """
     powers = [2**n for n in range(3, 13) if SHORTEST <= 2**n < full]
     return sorted({*powers, *(dim for dim in trained if 0 < dim <= full), full})
 
@@ -51,10 +57,11 @@ def quality_by_dim(
     split: str = "test",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[AtDim]:
-    """Judge both sides at every length: the vectors are cut and normalised, nothing is encoded.
+    """Judge both sides at every length.
 
-    trained: dimensions to try beside the powers of two. progress: called with lengths done, of how
-    many. ValueError when the split has no queries.
+    The vectors are cut and normalised, nothing is encoded. trained: dimensions to try beside the
+    powers of two. progress: called with lengths done, of how many. ValueError when the split has no
+    queries.
     """
     qrels = corpus.qrels.get(split, {})
     if not qrels:
@@ -103,7 +110,10 @@ def _search_ms(vectors: Vectors, queries: Vectors, dim: int) -> float:
 
 
 def smallest_within(rows: Sequence[AtDim], loss: float = 0.01) -> AtDim | None:
-    """The shortest vectors with which tuned loses no more than `loss` of its ndcg@10."""
+    """The shortest vectors that keep nearly all ndcg@10.
+
+    loss: how much of it tuned may lose.
+    """
     whole = next((row.tuned for row in reversed(rows) if row.tuned is not None), None)
     if whole is None:
         return None

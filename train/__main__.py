@@ -1,7 +1,7 @@
-"""Command line: `python -m train` fit, estimate, model, evaluate, publish and others.
+"""Command line of runs: `python -m train`.
 
-Exit status 0 success, 1 failed, 2 wrong use. `--json` prints one JSON object on standard output;
-everything else goes to standard error.
+Fit, estimate, model, evaluate, publish and others. Exit status 0 success, 1 failed, 2 wrong use.
+`--json` prints one JSON object on standard output; everything else goes to standard error.
 """
 
 import argparse
@@ -63,7 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Fine-tune into a run directory; in one of several processes, help the main one."""
+    """Fine-tune into a run directory.
+
+    In one of several processes, help the main one.
+    """
     team = join_team()
     if not team.is_main:
         sys.exit(follow(team))
@@ -102,9 +105,10 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
 
 
 def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Measure one model, or two against each other, each with its prompts or without as is better.
+    """Measure one model, or two against each other.
 
-    Which is better is decided on dev, as a run decides it.
+    Each with its prompts or without, as is better. Which is better is decided on dev, as a run
+    decides it.
     """
     corpus = load_corpus(options.data)
     cache = Settings.from_env().cache

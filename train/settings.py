@@ -17,7 +17,10 @@ ENGINE_CHOICES = ("auto", *ENGINES)
 
 
 class SettingsError(ValueError):
-    """An environment variable that cannot be used: the message names it and what it may be."""
+    """An environment variable that cannot be used.
+
+    The message names it and what it may be.
+    """
 
 
 @dataclass(frozen=True)

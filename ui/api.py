@@ -1,6 +1,7 @@
-"""The endpoints that check data and start, watch and stop runs, for programs.
+"""Endpoints that check data and run fine-tunes, for programs.
 
-A program acts with the token it sends (gradio_client's `token`), never with a browser's session.
+They start, watch and stop runs. A program acts with the token it sends (gradio_client's `token`),
+never with a browser's session.
 """
 
 from typing import Any
@@ -72,11 +73,12 @@ def add_endpoints(
         query_prompt: str | None = None,
         passage_prompt: str | None = None,
     ) -> dict[str, Any]:
-        """Start a fine-tune; it waits in the queue until its device is free.
+        """Start a fine-tune.
 
-        settings: hyperparameters to replace in the recipe. publish_to: owner/name, to publish it
-        there (private) when it is done. query_prompt, passage_prompt: what is put before a text,
-        None for what the base has. Gives the run's id and status.
+        It waits in the queue until its device is free. settings: hyperparameters to replace in the
+        recipe. publish_to: owner/name, to publish it there (private) when it is done. query_prompt,
+        passage_prompt: what is put before a text, None for what the base has. Gives the run's id
+        and status.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
@@ -90,12 +92,18 @@ def add_endpoints(
             return service.status(visitor, run.id)
 
     def status(request: gr.Request, run: str = "") -> dict[str, Any]:
-        """How a run is doing: the newest one, or one by its id."""
+        """How a run is doing.
+
+        The newest one, or one by its id.
+        """
         with _as_gradio_error():
             return service.status(services.auth.visitor(request), str(run))
 
     def stop(request: gr.Request, run: str = "") -> dict[str, Any]:
-        """Stop a run, the newest active one or one by its id; its best checkpoint is kept."""
+        """Stop a run; its best checkpoint is kept.
+
+        The newest active one, or one by its id.
+        """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
             newest = service.newest(visitor)
@@ -116,11 +124,12 @@ def add_endpoints(
         private_data: bool | None = None,
         over: bool = False,
     ) -> dict[str, Any]:
-        """Publish a run's model and card to the Hub, verified; takes as long as that takes.
+        """Publish a run's model and card to the Hub, verified.
 
-        private_data: none leaves texts off the card of data that was brought, False shows some.
-        on_edited: `ask`, `replace`, `keep` or `merge` a card that was edited there since.
-        over: also over something else. The answer is what `python -m train publish --json` prints.
+        Takes as long as that takes. private_data: none leaves texts off the card of data that was
+        brought, False shows some. on_edited: `ask`, `replace`, `keep` or `merge` a card that was
+        edited there since. over: also over something else. The answer is what `python -m train
+        publish --json` prints.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)

@@ -1,8 +1,8 @@
-"""Who is asking, and whether they may: checked in every handler that acts, each time.
+"""Who is asking, and whether they may.
 
-A browser acts through the page alone: with the nonce that the page was given, and with the account
-that signed in there. A program acts with the token that it sends. Neither can lend its name to
-another site's page.
+Checked in every handler that acts, each time. A browser acts through the page alone: with the nonce
+that the page was given, and with the account that signed in there. A program acts with the token
+that it sends. Neither can lend its name to another site's page.
 """
 
 import hashlib
@@ -29,7 +29,10 @@ PAID_BY_VISITOR = ("jobs", "zerogpu")
 
 
 class RefusedError(ValueError):
-    """Somebody may not do what they asked for: the message says why, and who may."""
+    """Somebody may not do what they asked for.
+
+    The message says why, and who may.
+    """
 
 
 @dataclass(frozen=True)
@@ -53,29 +56,36 @@ class Visitor:
         return self.account.name if self.account else ""
 
     def owns(self, run: Run) -> bool:
-        """Whether a run is theirs: they started it, or Tandem is theirs."""
+        """Whether a run is theirs.
+
+        They started it, or Tandem is theirs.
+        """
         return self.is_owner or (self.key is not None and run.record().owner == self.key)
 
 
 @dataclass(frozen=True)
 class Auth:
-    """Lets in who may come in. Every check reads the request at hand and nothing it remembers."""
+    """Lets in who may come in.
+
+    Every check reads the request at hand and nothing it remembers.
+    """
 
     settings: Settings
     accounts: Accounts = field(default_factory=Accounts)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def nonce(self, request: gr.Request) -> str:
-        """What the page of this session must send back with whatever it acts with."""
+        """The nonce of this session, sent back with every action."""
         self.refuse_other_sites(request)
         session = f"{request.session_hash} {_browser_key(request)}".encode()
         return hmac.new(self.secret, session, hashlib.sha256).hexdigest()
 
     def visitor(self, request: gr.Request, nonce: object = ENDPOINT) -> Visitor:
-        """Who is asking. RefusedError for another site's page, AccountError for a bad token.
+        """Who is asking.
 
-        nonce: what the page sent, whatever it is; not given by an endpoint, where only a token in
-        the header says who is asking.
+        RefusedError for another site's page, AccountError for a bad token. nonce: what the page
+        sent, whatever it is; not given by an endpoint, where only a token in the header says who is
+        asking.
         """
         self.refuse_other_sites(request)
         if nonce is ENDPOINT:
@@ -108,26 +118,38 @@ class Auth:
         return Visitor(None if is_owner else account.name, is_owner, account, token, browser)
 
     def looks(self, request: gr.Request, nonce: object = ENDPOINT) -> Visitor:
-        """Who is looking, for what the page offers them: nobody in particular when in doubt."""
+        """Who is looking, for what the page offers them.
+
+        Nobody in particular when in doubt.
+        """
         try:
             return self.visitor(request, nonce)
         except (RefusedError, AccountError):
             return Visitor(None)
 
     def refuse_other_sites(self, request: gr.Request) -> None:
-        """Let no other site act in a visitor's name; a program sends no Origin, a browser does."""
+        """Let no other site act in a visitor's name.
+
+        A program sends no Origin, a browser does.
+        """
         origin = request.headers.get("origin")
         if origin and urlsplit(origin).netloc != request.headers.get("host"):
             raise RefusedError("This was asked for by another site and is refused.")
 
     def check_start(self, visitor: Visitor, engine: str) -> None:
-        """Whether somebody may start a run on an engine (TANDEM_TRAIN); RefusedError if not."""
+        """Whether somebody may start a run on an engine (TANDEM_TRAIN).
+
+        RefusedError if not.
+        """
         sentence = self.why_not(visitor, engine)
         if sentence:
             raise RefusedError(sentence)
 
     def why_not(self, visitor: Visitor, engine: str) -> str:
-        """Why somebody may not start a run on an engine; empty if they may."""
+        """Why somebody may not start a run on an engine.
+
+        Empty if they may.
+        """
         train = self.settings.train
         if train == "off":
             return "Training is switched off here (TANDEM_TRAIN=off)."
@@ -147,7 +169,10 @@ class Auth:
         return ""
 
     def check_owns(self, visitor: Visitor, run: Run) -> None:
-        """Whether somebody may stop, resume, delete or publish a run; RefusedError if not."""
+        """Whether somebody may stop, resume, delete or publish a run.
+
+        RefusedError if not.
+        """
         if self.settings.train == "off":
             raise RefusedError("Training is switched off here (TANDEM_TRAIN=off).")
         if not visitor.owns(run):

@@ -1,4 +1,7 @@
-"""What every request passes through: limits, headers, and a mark to know a browser by."""
+"""What every request passes through.
+
+Limits, headers, and a mark to know a browser by.
+"""
 
 import contextlib
 import ipaddress

@@ -1,4 +1,7 @@
-"""The page as a whole: its head, its tabs, and the tick that keeps them up to date."""
+"""The page as a whole.
+
+Its head, its tabs, and the tick that keeps them up to date.
+"""
 
 from collections.abc import Callable
 from typing import Any

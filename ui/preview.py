@@ -1,4 +1,4 @@
-"""What a link to the page shows where it is shared: title, description and picture."""
+"""The preview of a shared link: title, description, picture."""
 
 import re
 from html import escape
@@ -18,9 +18,10 @@ GRADIOS = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*?/>', re
 
 
 class LinkPreview:
-    """Put our own preview in place of Gradio's in the page as it is served, and serve its picture.
+    """Serves our link preview in place of Gradio's.
 
-    In the page itself, since whoever makes previews runs no script.
+    In the page itself, and its picture. In the page itself, since whoever makes previews runs no
+    script.
     """
 
     def __init__(self, app: ASGIApp) -> None:

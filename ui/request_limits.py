@@ -29,7 +29,7 @@ BRACKET = re.compile(rb"[\[\]{}]")
 
 
 class LimitBody:
-    """Refuse a body that is too large, too slow, or of a harmful shape.
+    """Refuses bodies too large, too slow, or harmfully shaped.
 
     max_upload: bytes of a file that is uploaded. Whatever length a body declares, what comes is
     counted; all but uploads are read here as a whole, and handed on when they are harmless.
@@ -80,7 +80,7 @@ class _Body:
         self.seen, self.more, self.begun = 0, True, time.monotonic()
 
     def check_declared(self, length: bytes) -> None:
-        """Refuse a length that is over the limit by its own word."""
+        """Refuse a body that declares too large a length."""
         if length.isdigit() and int(length[:20]) > self.most:
             raise self._too_large()
 
@@ -111,7 +111,10 @@ class _Body:
         return body
 
     async def drop(self) -> None:
-        """Let a body go by unread, within bounds: who still writes cannot read the refusal."""
+        """Let a body go by unread, within bounds.
+
+        Who still writes cannot read the refusal.
+        """
         dropped = 0
         while self.more and dropped < MOST_DROPPED:
             try:

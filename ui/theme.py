@@ -1,4 +1,7 @@
-"""Look and behaviour of the page: the system's own fonts, nothing fetched, both schemes."""
+"""Look and behaviour of the page.
+
+The system's own fonts, nothing fetched, both schemes.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -13,14 +16,17 @@ MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
 def look() -> dict[str, Any]:
-    """What `launch` takes to give the page its theme, styles and script."""
+    """Theme, styles and script of the page for `launch`."""
     css = stylesheet("style.css") + (STATIC / "tandem.css").read_text("utf-8")
     script = (STATIC / "tandem.js").read_text("utf-8")
     return {"theme": theme(), "css": css, "head": f"<script>{script}</script>"}
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's base theme with our accent: a blue dark enough for white letters."""
+    """Gradio's base theme with our accent.
+
+    A blue dark enough for white letters.
+    """
     return gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=FONTS, font_mono=MONO).set(
         button_primary_background_fill="var(--t-fill)",
         button_primary_background_fill_hover="var(--t-fill-hover)",

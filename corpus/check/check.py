@@ -1,4 +1,7 @@
-"""The data check, before any training: what is wrong, how often, and what Tandem does about it."""
+"""The data check, before any training.
+
+What is wrong, how often, and what Tandem does about it.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -49,10 +52,10 @@ def check_path(
     source: str | Path, seed: int = 42, *, progress: OnProgress = silent,
     measure: Measure | None = None, base_is_english: bool = True,
 ) -> Report:
-    """Check a built-in corpus, a BEIR folder or a pair file; what cannot be read is a finding.
+    """Check a built-in corpus, a BEIR folder, or pairs.
 
-    What a folder's about.json says was left out or mended when it was made is reported too.
-    progress, measure, base_is_english: as `check_corpus` has them.
+    What cannot be read is a finding. What a folder's about.json says was left out or mended when it
+    was made is reported too. progress, measure, base_is_english: as `check_corpus` has them.
     """
     refused: list[CorpusError] = []
     stages = Stages(progress)
@@ -129,7 +132,10 @@ class Stages:
         self._progress = progress
 
     def begin(self, stage: str) -> Within:
-        """Say that a stage has begun; what is returned is told how far it is."""
+        """Say that a stage has begun.
+
+        What is returned is told how far it is.
+        """
         before = sum(SHARES[earlier] for earlier in STAGES[: STAGES.index(stage)])
 
         def within(done: int, total: int) -> None:

@@ -1,6 +1,7 @@
-"""What a data check can find: each kind with how bad it is, and what Tandem does about it.
+"""What a data check can find.
 
-What became of somebody's rows before the check: a folder's about.json, as findings.
+Each kind with how bad it is, and what Tandem does about it. What became of somebody's rows before
+the check: a folder's about.json, as findings.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -93,7 +94,10 @@ NO_PAIRS = "There is nothing to train on or to measure: add questions with their
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of fault: how many cases, what is done about it, and up to five examples."""
+    """One kind of fault.
+
+    How many cases, what is done about it, and up to five examples.
+    """
 
     kind: str
     severity: str
@@ -110,7 +114,10 @@ class Finding:
 
     @classmethod
     def from_json(cls, value: object) -> "Finding":
-        """The finding that `as_json` gave; ValueError for anything else. Texts are cut."""
+        """The finding that `as_json` gave; ValueError for anything else.
+
+        Texts are cut.
+        """
         if not isinstance(value, Mapping):
             raise ValueError("A finding must be an object.")
         severity, treatment = value.get("severity"), value.get("treatment", KEPT)
@@ -127,9 +134,10 @@ class Finding:
 
 
 def finding(kind: str, cases: Iterable[str], **instead: Any) -> Finding | None:
-    """The finding that some cases make, of a known kind; None where there are none.
+    """The finding that some cases make, of a known kind.
 
-    instead: what differs from what the kind has: `severity`, `action`, `treatment`.
+    None where there are none. instead: what differs from what the kind has: `severity`, `action`,
+    `treatment`.
     """
     severity, action = KINDS[kind]
     count, examples = 0, []
@@ -143,13 +151,16 @@ def finding(kind: str, cases: Iterable[str], **instead: Any) -> Finding | None:
 
 
 def worst_first(findings: Iterable[Finding | None]) -> tuple[Finding, ...]:
-    """The findings there are, the worst first, and the more frequent before the rarer."""
+    """Findings, the worst first, then the more frequent."""
     found = [finding for finding in findings if finding is not None]
     return tuple(sorted(found, key=lambda f: (SEVERITIES.index(f.severity), -f.count)))
 
 
 def whole_number(value: Mapping[str, Any], key: str) -> int:
-    """A count under a key of somebody's JSON; ValueError for anything else."""
+    """A count under a key of somebody's JSON.
+
+    ValueError for anything else.
+    """
     number = value.get(key)
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 1 << 53:
         raise ValueError(f"{key} must be a whole number, not {number!r:.40}.")
@@ -172,7 +183,10 @@ UTF_8 = ("utf8", "utf8sig", "ascii", "usascii")
 
 @dataclass(frozen=True)
 class ImportedRows:
-    """What about.json says: where the rows are from, and which were left out or mended."""
+    """What about.json says.
+
+    Where the rows are from, and which were left out or mended.
+    """
 
     from_pairs: bool = False
     by_question: bool = False
@@ -184,7 +198,7 @@ class ImportedRows:
     fixed: Mapping[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
 
     def findings(self) -> Iterator[Finding | None]:
-        """One for each kind of row that was left out or mended."""
+        """A finding for each kind of lost or mended row."""
         lost = sum(self.left_out.get(kind, (0, ()))[0] for kind in LOSSES)
         most = 2 * lost > self.rows > 0
         for kind, (count, examples) in self.left_out.items():
@@ -204,7 +218,7 @@ class ImportedRows:
 
     @property
     def other_notes(self) -> tuple[str, ...]:
-        """What was said of the data as a whole, without what a finding says."""
+        """Notes on the data that no finding says."""
         return tuple(note for note in self.notes if not self._is_of_encoding(note))
 
     def _is_of_encoding(self, note: str) -> bool:
@@ -212,7 +226,10 @@ class ImportedRows:
 
 
 def imported_rows(folder: Path) -> ImportedRows | None:
-    """What a folder's about.json says; None where there is none that can be read."""
+    """What a folder's about.json says.
+
+    None where there is none that can be read.
+    """
     try:
         if (folder / ABOUT).stat().st_size > MOST_BYTES:
             return None

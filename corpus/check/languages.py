@@ -1,4 +1,4 @@
-"""Which languages the questions and the passages of a corpus are in, on a sample of them."""
+"""Languages of a corpus's queries and passages, by sample."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +53,10 @@ CROSSING = ("Tandem keeps them, but question and answer meet only in a model tha
 
 @dataclass(frozen=True)
 class Told:
-    """The languages of some texts. counts: code -> texts; looked_at: those not told, too."""
+    """The languages of some texts.
+
+    counts: code -> texts; looked_at: those not told, too.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     looked_at: int = 0
@@ -65,7 +68,10 @@ class Told:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of each language that is more than a mistake here and there, largest first."""
+        """Share of each language, largest first.
+
+        Without those that are a mistake here and there.
+        """
         if self.told < max(FEWEST_TEXTS, LEAST_TOLD * self.looked_at):
             return {}
         return {code: round(count / self.told, 4) for code, count in
@@ -74,7 +80,10 @@ class Told:
 
     @property
     def main(self) -> str:
-        """The language of more than half of the texts; empty where there is none."""
+        """The language of more than half of the texts.
+
+        Empty where there is none.
+        """
         code, share = next(iter(self.shares.items()), ("", 0.0))
         return code if share > 0.5 else ""
 
@@ -87,13 +96,17 @@ class Languages:
     passages: Told = field(default_factory=Told)
 
     def as_json(self) -> dict[str, Any]:
-        """The shares as the report has them: code -> share of the texts that can be told."""
+        """The shares as the report has them.
+
+        Code -> share of the texts that can be told.
+        """
         return {"questions": self.questions.shares, "passages": self.passages.shares}
 
     def finding(self, base_is_english: bool = True) -> Finding | None:
-        """What there is to say: nothing, where all is in one language that base knows.
+        """What there is to say.
 
-        base_is_english: whether base is a model for English, as the embedded one is.
+        Nothing, where all is in one language that base knows. base_is_english: whether base is a
+        model for English, as the embedded one is.
         """
         sides = {name: told for name, told in (("Questions", self.questions),
                                                ("Passages", self.passages)) if told.shares}
@@ -112,13 +125,19 @@ class Languages:
 
 
 def languages(corpus: Corpus) -> Languages:
-    """Which languages a corpus is in, from `MOST_TEXTS` questions and as many passages."""
+    """The languages of a corpus, on a sample of texts.
+
+    `MOST_TEXTS` queries and as many passages.
+    """
     return Languages(told_of([query.text for query in _sample(list(corpus.queries.values()))]),
                      told_of([passage.content for passage in _sample(corpus.passages)]))
 
 
 def told_of(texts: Sequence[str]) -> Told:
-    """The languages of some texts; where most are too short to tell, of some of them joined."""
+    """The languages of some texts.
+
+    Where most are too short to tell, of some of them joined.
+    """
     texts = [text[:MOST_CHARACTERS] for text in texts]
     alone = _counted(texts)
     if 2 * alone.told >= alone.looked_at:

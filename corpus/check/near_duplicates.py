@@ -1,4 +1,7 @@
-"""Texts that say nearly the same: pairs whose three-word shingles overlap, without all pairs."""
+"""Texts that say nearly the same.
+
+Pairs whose three-word shingles overlap, without all pairs.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,11 +35,11 @@ Counts = NDArray[np.int64]
 
 @dataclass
 class Shingles:
-    """The shingles of all texts as 64-bit keys, in memory that is sorted text by text.
+    """Word shingles of all texts as 64-bit keys.
 
-    A key is a shingle's hash with its frequency before it, so that a text's rarest shingle comes
-    first. Of 48 bits of hash, two of 15 million differing shingles are the same once in a while:
-    that moves a similarity by less than a hundredth.
+    Sorted text by text, in memory. A key is a shingle's hash with its frequency before it, so that
+    a text's rarest shingle comes first. Of 48 bits of hash, two of 15 million differing shingles
+    are the same once in a while: that moves a similarity by less than a hundredth.
     """
 
     keys: Keys
@@ -45,7 +48,10 @@ class Shingles:
     """Distinct shingles of each text that was sorted."""
 
     def sort(self, text: int) -> Keys:
-        """The distinct shingles of a text, rarest first; they are kept so for `of`."""
+        """The distinct shingles of a text, rarest first.
+
+        They are kept so for `of`.
+        """
         whole = self.keys[self.starts[text] : self.starts[text + 1]]
         whole.sort()
         first = np.ones(len(whole), bool)
@@ -63,10 +69,11 @@ class Shingles:
 def near_duplicates(
     texts: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None
 ) -> list[tuple[int, int]]:
-    """(earlier, later) for each text that nearly repeats an earlier one: places in `texts`.
+    """Near duplicates among texts, as places (earlier, later).
 
-    Exact, unless more than `MOST_CANDIDATES` earlier texts share a text's rare shingles. progress:
-    called with how many texts are looked at, and of how many.
+    For each text that nearly repeats an earlier one. Exact, unless more than `MOST_CANDIDATES`
+    earlier texts share a text's rare shingles. progress: called with how many texts are looked at,
+    and of how many.
     """
     shingles = _shingles(texts)
     holders: defaultdict[int, list[int]] = defaultdict(list)

@@ -1,4 +1,7 @@
-"""What a test split can show: the smallest difference in ndcg@10, and from what it is reckoned."""
+"""What a test split can show.
+
+The smallest difference in ndcg@10, and from what it is reckoned.
+"""
 
 import math
 from collections.abc import Mapping
@@ -33,7 +36,7 @@ LARGEST_GAIN = 0.15
 
 @dataclass(frozen=True)
 class Spread:
-    """How much the base model's ndcg@10 differs from query to query of the test split.
+    """Spread of the base model's ndcg@10 over test queries.
 
     sd_base, base_ndcg: standard deviation and mean over `queries`. passages: those that were
     searched; sampled: they, or the queries, are not all there are, so that finding is easier than
@@ -49,7 +52,7 @@ class Spread:
 
     @property
     def sd(self) -> float:
-        """Standard deviation of the difference between base and tuned, from query to query.
+        """Standard deviation of tuned minus base over queries.
 
         Of two figures with the same spread and a correlation r: sd · √(2 (1 - r)).
         """
@@ -57,7 +60,10 @@ class Spread:
 
     @property
     def usable(self) -> bool:
-        """Whether it says anything: enough queries, and not all of them equal."""
+        """Whether it says anything.
+
+        Enough queries, and not all of them equal.
+        """
         return self.queries >= FEWEST_QUERIES and self.sd_base > 0
 
     @classmethod
@@ -69,35 +75,47 @@ class Spread:
                    whole_number(value, "passages"), value.get("sampled") is True)
 
     def as_json(self) -> dict[str, Any]:
-        """The spread as the report has it; the mean stands beside it, as `base_ndcg@10`."""
+        """The spread as the report has it.
+
+        The mean stands beside it, as `base_ndcg@10`.
+        """
         return {"sd_base": round(self.sd_base, 4), "sd": round(self.sd, 4),
                 "queries": self.queries, "passages": self.passages, "sampled": self.sampled}
 
 
 def detectable_difference(queries: int, sd: float = ASSUMED_SD) -> float | None:
-    """The smallest difference in mean ndcg@10 that so many test queries can show.
+    """The smallest difference that so many test queries show.
 
-    With 80 % power at 5 % two-sided, for a paired comparison; `sd` is the standard deviation of
-    the difference from query to query. None without queries.
+    In mean ndcg@10. With 80 % power at 5 % two-sided, for a paired comparison; `sd` is the standard
+    deviation of the difference from query to query. None without queries.
     """
     return round(POWER_FACTOR * sd / math.sqrt(queries), 4) if queries else None
 
 
 def queries_needed(difference: float, sd: float = ASSUMED_SD) -> int:
-    """How many test queries show such a difference in mean ndcg@10."""
+    """Test queries needed to show such a difference.
+
+    In mean ndcg@10.
+    """
     return math.ceil((POWER_FACTOR * sd / difference) ** 2)
 
 
 @dataclass(frozen=True)
 class Power:
-    """What so many test queries can show; spread: as measured on base, None where it was not."""
+    """What so many test queries can show.
+
+    spread: as measured on base, None where it was not.
+    """
 
     queries: int
     spread: Spread | None = None
 
     @property
     def measured(self) -> bool:
-        """Whether it comes from base's own spread on this data rather than an assumed one."""
+        """Whether base's own spread on this data was measured.
+
+        Rather than assumed.
+        """
         return self.spread is not None and self.spread.usable
 
     @property
@@ -107,18 +125,24 @@ class Power:
 
     @property
     def detectable(self) -> float | None:
-        """The smallest difference in mean ndcg@10 that can be shown; None without queries."""
+        """The smallest difference in mean ndcg@10 that can be shown.
+
+        None without queries.
+        """
         return detectable_difference(self.queries, self.sd)
 
     @property
     def left_to_gain(self) -> float | None:
-        """What base leaves, where all of the corpus was searched: a sample makes finding easy."""
+        """What base leaves, where all of the corpus was searched.
+
+        A sample makes finding easy.
+        """
         whole = self.spread is not None and not self.spread.sampled and self.spread.queries > 0
         return 1 - self.spread.base_ndcg if self.spread is not None and whole else None
 
     @property
     def too_small(self) -> bool:
-        """Whether only a difference larger than any plausible gain would show."""
+        """Whether only implausibly large gains would show."""
         could, left = self.detectable, self.left_to_gain
         return could is None or could > LARGEST_GAIN or (left is not None and could > left)
 

@@ -1,6 +1,6 @@
-"""What the data check says of a corpus: sizes, what can be shown with them, findings.
+"""What the data check says of a corpus.
 
-The data check's report for a person at a terminal.
+Sizes, what can be shown with them, findings. The data check's report for a person at a terminal.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,10 @@ from .power import Power, Spread
 
 @dataclass(frozen=True)
 class Report:
-    """What the check says of a corpus; findings stand worst first."""
+    """What the check says of a corpus.
+
+    Findings stand worst first.
+    """
 
     name: str
     findings: tuple[Finding, ...]
@@ -41,7 +44,7 @@ class Report:
 
     @property
     def detectable_difference(self) -> float | None:
-        """The smallest difference in mean ndcg@10 that the test split can show."""
+        """The smallest ndcg@10 difference the test split can show."""
         return self.power.detectable
 
     def as_json(self) -> dict[str, Any]:
@@ -67,9 +70,10 @@ class Report:
 
     @classmethod
     def from_json(cls, value: object) -> "Report":
-        """The report that `as_json` gave; ValueError for what is none, whoever wrote it.
+        """The report that `as_json` gave.
 
-        `writing` and `languages` are taken as they are, if they are objects.
+        ValueError for what is none, whoever wrote it. `writing` and `languages` are taken as they
+        are, if they are objects.
         """
         if not isinstance(value, Mapping):
             raise ValueError("A report of the data check must be an object.")
@@ -98,7 +102,10 @@ def _object(value: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def as_text(report: Report) -> str:
-    """The report for a person: the sizes, the findings worst first, how it is written."""
+    """The report for a person.
+
+    The sizes, the findings worst first, how it is written.
+    """
     splits = ", ".join(f"{split} {count:,}" for split, count in report.splits.items())
     lines = [
         f"{report.name}: {'can be used' if report.ok else 'cannot be used as it is'}",

@@ -1,4 +1,7 @@
-"""What can be wrong with a corpus: one generator for each kind, a sentence for each case."""
+"""What can be wrong with a corpus.
+
+One generator for each kind, a sentence for each case.
+"""
 
 import re
 from collections import defaultdict
@@ -36,7 +39,10 @@ def over_length(corpus: Corpus, tokens: TokenCounts) -> Iterator[str]:
 
 
 def duplicate_pairs(judged: Judged) -> Iterator[str]:
-    """Pairs that say the same as an earlier one, but for case, spacing and the closing mark."""
+    """Pairs that repeat an earlier one.
+
+    But for case, spacing and the closing mark.
+    """
     first: dict[tuple[str, str], Pair] = {}
     for _, pair in judged:
         earlier = first.setdefault((folded(pair.query.text), folded(pair.passage.content)), pair)
@@ -49,7 +55,10 @@ def duplicate_pairs(judged: Judged) -> Iterator[str]:
 def near_duplicate_passages(
     corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Iterator[str]:
-    """Passages that share most of their three-word shingles with an earlier one."""
+    """Passages that nearly repeat an earlier one.
+
+    Sharing most of their three-word shingles.
+    """
     passages = corpus.passages
     for earlier, later in near_duplicates([p.content for p in passages], progress):
         yield (f"{_place(passages[later])} nearly repeats {_place(passages[earlier])}: "
@@ -90,7 +99,10 @@ def conflicting_answers(judged: Judged, from_pairs: bool) -> Iterator[str]:
 
 
 def split_leaks(judged: Judged, by_question: bool = False) -> Iterator[str]:
-    """Questions, and unless the split is by question answers, that stand in two splits."""
+    """Queries or answers that stand in two splits.
+
+    Answers not where the split is by question.
+    """
     questions: dict[str, dict[str, Query]] = defaultdict(dict)
     for split, pair in judged:
         questions[folded(pair.query.text)].setdefault(split, pair.query)
@@ -122,7 +134,10 @@ def with_html(corpus: Corpus) -> Iterator[str]:
 
 
 def with_mojibake(corpus: Corpus) -> Iterator[str]:
-    """Texts whose accents are those of a wrong encoding, with what they were meant to be."""
+    """Texts with mojibake, and what they meant.
+
+    Their accents are those of a wrong encoding.
+    """
     for item in _texts(corpus):
         if (right := without_mojibake(item.text)) != item.text:
             yield (f"{_kind(item)} {_place(item)}: “{shortened(item.text, 90)}” for "
@@ -130,7 +145,10 @@ def with_mojibake(corpus: Corpus) -> Iterator[str]:
 
 
 def swapped_columns(judged: Judged) -> Iterator[str]:
-    """Pairs that look the wrong way round, if the whole looks so."""
+    """Pairs that look the wrong way round.
+
+    If the whole looks so.
+    """
     pairs = [pair for _, pair in judged]
     anchors = sum(len(pair.query.text.split()) for pair in pairs)
     positives = sum(len(pair.passage.text.split()) for pair in pairs)
@@ -143,7 +161,7 @@ def swapped_columns(judged: Judged) -> Iterator[str]:
 
 
 def too_few_pairs(corpus: Corpus, power: Power) -> Iterator[str]:
-    """Splits that are too small to learn from, or to measure a gain on."""
+    """Splits too small to learn from or to measure on."""
     train, test = len(corpus.pairs("train")), len(corpus.qrels.get("test", {}))
     if train < FEWEST_TRAIN_PAIRS:
         yield f"train has {train:,} pairs, of the {FEWEST_TRAIN_PAIRS} that are the least"

@@ -1,4 +1,7 @@
-"""Figures on how a corpus is written: lengths, wording in common, patterns, what it covers."""
+"""Figures on how a corpus is written.
+
+Lengths, wording in common, patterns, what it covers.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +24,9 @@ MOST_KINDS = 50
 
 
 def writing(corpus: Corpus, tokens: TokenCounts) -> dict[str, Any]:
-    """How the questions and passages of a corpus are written, for JSON.
+    """Figures on how queries and passages are written.
 
-    Shares are between 0 and 1; one that cannot be had, of nothing, is null.
+    For JSON. Shares are between 0 and 1; one that cannot be had, of nothing, is null.
     """
     relevant = _relevant(corpus)
     asked = Counter(passage_id for ids in relevant.values() for passage_id in ids)
@@ -57,9 +60,10 @@ def writing(corpus: Corpus, tokens: TokenCounts) -> dict[str, Any]:
 
 
 def shared_words(corpus: Corpus, relevant: Mapping[str, set[str]]) -> Iterable[int]:
-    """For each judged question: the content words it shares with a passage that answers it.
+    """For each judged question.
 
-    Title and text count; of several relevant passages, the one that shares the most.
+    The content words it shares with a passage that answers it. Title and text count; of several
+    relevant passages, the one that shares the most.
     """
     for query_id, passage_ids in relevant.items():
         asked = set(content_words(corpus.queries[query_id].text[:LONGEST]))
@@ -70,20 +74,22 @@ def shared_words(corpus: Corpus, relevant: Mapping[str, set[str]]) -> Iterable[i
 
 
 def sentence_pattern(text: str, names: frozenset[str]) -> str:
-    """How a text opens: its first four words, with what varies from car to car taken out.
+    """How a text opens.
 
-    A word without letters but with digits ("2,480") becomes `#`. Any other word with a digit
-    ("991.1-series", "C2S") and a known name ("Cayenne") becomes `@`. Case and punctuation at the
-    ends of a word do not count, nor does a possessive 's.
+    Its first four words, with what varies from car to car taken out. A word without letters but
+    with digits ("2,480") becomes `#`. Any other word with a digit ("991.1-series", "C2S") and a
+    known name ("Cayenne") becomes `@`. Case and punctuation at the ends of a word do not count, nor
+    does a possessive 's.
     """
     words = islice(_words(text[: 100 * PATTERN_WORDS]), PATTERN_WORDS)
     return " ".join(_masked(word, names) for word in words)
 
 
 def known_names(texts: Iterable[str]) -> frozenset[str]:
-    """Words written with a capital within a sentence at least as often as without one.
+    """Words that are names, by their capitals within sentences.
 
-    Of many texts, those that stand at even distances are looked at, `MOST_NAMED` at most.
+    Written with one at least as often as without. Of many texts, those that stand at even distances
+    are looked at, `MOST_NAMED` at most.
     """
     texts = list(texts)
     capital: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""How many tokens a text has, as the embedded model counts them."""
+"""Tokens of a text, as the embedded model counts them."""
 
 import importlib.util
 import re
@@ -30,7 +30,10 @@ MOST_KNOWN = 20_000_000
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """Tokens of each text of a corpus, in its order, and what they were counted with."""
+    """Tokens of each text of a corpus, in order.
+
+    And what they were counted with.
+    """
 
     counted_by: str
     queries: list[int]
@@ -41,10 +44,10 @@ class TokenCounts:
 
 
 class TokenCounter:
-    """Counts tokens; the start and end marks of a text, which a model reads too, are counted.
+    """Counts the tokens of texts, start and end included.
 
-    The tokenizer cuts at spaces before all else, so a word's tokens are counted once and
-    remembered: most of a text are words that stood in another.
+    A model reads those marks too. The tokenizer cuts at spaces before all else, so a word's tokens
+    are counted once and remembered: most of a text are words that stood in another.
     """
 
     def __init__(self, tokenizer: "Tokenizer | None") -> None:
@@ -102,7 +105,10 @@ class TokenCounter:
     def counts(
         self, corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None
     ) -> TokenCounts:
-        """Tokens of every text of a corpus. progress: told how many passages are counted."""
+        """Tokens of every text of a corpus.
+
+        progress: told how many passages are counted.
+        """
         texts = self.count([passage.text for passage in corpus.passages], progress)
         titled = any(passage.title for passage in corpus.passages)
         return TokenCounts(
@@ -120,7 +126,10 @@ def _tokens(tokenizer: "Tokenizer", texts: list[str]) -> list[int]:
 
 
 def token_counter() -> TokenCounter:
-    """A counter with the embedded model's tokenizer, or without where its package is missing."""
+    """A counter with the embedded model's tokenizer.
+
+    Or without, where its package is missing.
+    """
     spec = importlib.util.find_spec(PACKAGE)
     path = Path(spec.origin).parent / "model" / "tokenizer.json" if spec and spec.origin else None
     if path is None or not path.is_file() or not importlib.util.find_spec("tokenizers"):

@@ -1,4 +1,7 @@
-"""The commands `look` and `convert`: from what somebody brings to a folder in BEIR layout."""
+"""The commands `look` and `convert`.
+
+From what somebody brings to a folder in BEIR layout.
+"""
 
 import argparse
 import contextlib

@@ -1,6 +1,7 @@
-"""Whatever somebody brings -> a folder in BEIR layout, with an about.json: all of it or nothing.
+"""Convert data to a BEIR folder with its manifest.
 
-Passages without questions: what joins a corpus, so that a search has more to choose from.
+All of it or nothing. Passages without questions: what joins a corpus, so that a search has more to
+choose from.
 """
 
 import json
@@ -40,14 +41,14 @@ def convert(
     config: str = "", split: str = "", sheet: str = "", fix_mojibake: bool = False,
     strip_html: bool = False, split_by: str = BY_PASSAGE,
 ) -> dict[str, Any]:
-    """Convert a source to the folder `out`, which must not be there yet; gives its about.json.
+    """Convert a data source to a new BEIR folder.
 
-    columns: of a table; without them they are told from their names and values. passages: a file
-    of passages without questions that join the corpus. sheet: of a workbook, or `all`.
-    fix_mojibake: put right texts whose UTF-8 was read as another encoding. split_by: what goes to
-    one split as a whole. Rows that cannot be used are left out, counted.
-    progress: in bytes or rows; the total is 0 where nobody knows it.
-    Raises CorpusError with a sentence, and then nothing is left on the disk.
+    out: must not be there yet. Gives its manifest. columns: of a table; without them they are told
+    from their names and values. passages: a file of passages without questions that join the
+    corpus. sheet: of a workbook, or `all`. fix_mojibake: put right texts whose UTF-8 was read as
+    another encoding. split_by: what goes to one split as a whole. Rows that cannot be used are left
+    out, counted. progress: in bytes or rows; the total is 0 where nobody knows it. Raises
+    CorpusError with a sentence, and then nothing is left on the disk.
     """
     tally = LossTally()
     with ExitStack() as stack:
@@ -133,7 +134,10 @@ class _Writer:
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     def judge(self, qrels: Grades, split: str = "") -> int:
-        """Write the judgements of a split, or of none; gives how many there are."""
+        """Write the judgements of a split, or of none.
+
+        Gives how many there are.
+        """
         place = self.folder / (f"qrels/{split}.tsv" if split else "qrels.tsv")
         place.parent.mkdir(exist_ok=True)
         with _written(place) as file:
@@ -242,9 +246,10 @@ def _nothing(name: str, tally: LossTally) -> NoPairsError:
 def extra_passages(
     path: Path, limits: ReadLimits, on_bad_row: OnBadRow, texts: Texts
 ) -> Iterator[Passage]:
-    """The passages of a file: of its column `text`, `passage`, `document` …, or its only one.
+    """The passages of a file.
 
-    A column `title` joins in. In a .txt the passages are paragraphs, with blank lines between.
+    Of its column `text`, `passage`, `document` …, or its only one. A column `title` joins in. In a
+    .txt the passages are paragraphs, with blank lines between.
     """
     def passage(row: Row) -> Passage:
         where, fields = row

@@ -1,4 +1,7 @@
-"""about.json: what is known of data that somebody brought, beside what became of it."""
+"""The manifest of imported data: about.json.
+
+What is known of it, and what became of its rows.
+"""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +27,7 @@ FIXED = ("control_characters", "html", "mojibake")
 
 @dataclass(frozen=True)
 class Manifest:
-    """What somebody brought, and what became of it on its way to a folder in BEIR layout.
+    """What was imported, and what became of its rows.
 
     rows: those that could be read, whether they were used or left out (of BEIR: judgements used).
     pairs: a question with one of its answers. left_out, fixed: kind -> count and up to five
@@ -72,7 +75,10 @@ def write_manifest(folder: Path, about: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """What a folder's about.json says; None where there is none, or one of somebody else's."""
+    """What a folder's about.json says.
+
+    None where there is none, or one of somebody else's.
+    """
     try:
         return Manifest.from_json(json.loads((folder / ABOUT).read_text("utf-8")))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -80,7 +86,10 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 class LossTally:
-    """An OnBadRow that keeps count: what was left out, what was mended, what there is to say."""
+    """An OnBadRow that keeps count.
+
+    What was left out, what was mended, what there is to say.
+    """
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -104,6 +113,6 @@ class LossTally:
             self.notes.append(said)
 
     def of(self, fixed: bool) -> dict[str, dict[str, Any]]:
-        """Kind -> count and examples, of what was mended or of what was left out."""
+        """Counts and examples by kind of mended or lost rows."""
         return {kind: {"count": count, "examples": self.examples[kind]}
                 for kind, count in self.counts.items() if (kind in FIXED) == fixed}

@@ -1,4 +1,7 @@
-"""Rows of pairs -> passages, queries and what answers what, each text once."""
+"""Rows of pairs to passages, queries and qrels.
+
+Each text once.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,14 +30,17 @@ Grades = dict[str, dict[str, int]]
 
 
 class Text(NamedTuple):
-    """A passage as a row has it, with its title where it has one."""
+    """A passage as a row has it, with title."""
 
     text: str
     title: str = ""
 
 
 class PairRow(NamedTuple):
-    """One row of pairs: a question, what answers it, and what does not."""
+    """One row of pairs.
+
+    A question, what answers it, and what does not.
+    """
 
     where: str
     anchor: str
@@ -71,9 +77,10 @@ class PairReader:
         cls, guess: Columns | None, texts: Texts, labels: Labels | None = None,
         beside: Sequence[Mapping[str, Any]] = (),
     ) -> "PairReader":
-        """For rows under the usual names, and under those that a table was seen to have.
+        """A reader for rows under the usual column names.
 
-        beside: the first rows; a usual name that stands beside the one that was seen is none.
+        And under those that a table was seen to have. beside: the first rows; a usual name that
+        stands beside the one that was seen is none.
         """
         if guess is None:
             return cls(texts)
@@ -86,7 +93,10 @@ class PairReader:
         )
 
     def read(self, row: Row) -> list[PairRow]:
-        """The pairs in a row: one for each question. CorpusError says what is wrong with it."""
+        """The pairs in a row: one for each question.
+
+        CorpusError says what is wrong with it.
+        """
         where, fields = row
         if self.least_score is not None:
             score = number(fields, self.score, where)
@@ -143,10 +153,11 @@ def pair_reader(
     source: Source, columns: Columns | None, texts: Texts, on_bad_row: OnBadRow,
     each_by_itself: bool = False,
 ) -> tuple[Columns | None, PairReader]:
-    """How to read the pairs of a table: by the columns that were named, or by what it shows.
+    """How to read the pairs of a table.
 
-    What is to be known of a label or a score is told as a Remark. CorpusError where nobody can
-    tell the columns, unless rows may name their own (`each_by_itself`).
+    By the columns that were named, or by what it shows. What is to be known of a label or a score
+    is told as a Remark. CorpusError where nobody can tell the columns, unless rows may name their
+    own (`each_by_itself`).
     """
     first = [fields for _, fields in source.first]
     if columns:
@@ -194,9 +205,9 @@ def _tell_of_scores(
 def label_note(
     labels: Labels, first: Sequence[Mapping[str, Any]], whole: bool = False
 ) -> str:
-    """What the values of a label are taken to mean, and how often they stand there.
+    """What the values of a label column are taken for.
 
-    whole: the first rows are all there are.
+    And how often they stand there. whole: the first rows are all there are.
     """
     values = [row.get(labels.column) for row in first if row.get(labels.column) is not None]
     kinds: dict[bool | None, list[str]] = {True: [], False: [], None: []}
@@ -216,7 +227,7 @@ def label_note(
 
 @dataclass
 class Gathering:
-    """Joins equal positives to one passage and equal anchors to one query, row by row.
+    """Joins equal passages and equal queries, row by row.
 
     Anchors are equal when they differ in case, spacing or a closing question mark alone. A
     negative is a passage of grade 0, unless it answers the same question in another row.
@@ -244,7 +255,10 @@ class Gathering:
         return self.splits.setdefault(self.split, {})
 
     def add(self, row: PairRow) -> Iterator[Passage | Query]:
-        """Take a row in; gives the passages and queries that were not there yet."""
+        """Take a row in.
+
+        Gives the passages and queries that were not there yet.
+        """
         query = Query(id_of("q", folded(row.anchor)), row.anchor, row.topic, where=row.where)
         grades = self.qrels.setdefault(query.id, {})
         self.unpaired += not row.positives
@@ -280,9 +294,10 @@ class Gathering:
     def read(
         self, tables: Iterable[tuple[str, Iterable[Row]]], reader: PairReader
     ) -> Iterator[Passage | Query]:
-        """The passages and queries of all rows; what became of their labels is told at the end.
+        """The passages and queries of all rows.
 
-        tables: each split with its rows, as `Source.tables` gives them.
+        What became of their labels is told at the end. tables: each split with its rows, as
+        `Source.tables` gives them.
         """
         for self.split, rows in tables:
             for pairs in each(rows, reader.read, self.on_bad_row):
@@ -315,7 +330,10 @@ class Gathering:
 
 
 def id_of(kind: str, text: str) -> str:
-    """The id of a text: `q` or `p`, and what the text hashes to."""
+    """The id of a text.
+
+    `q` or `p`, and what the text hashes to.
+    """
     return kind + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -1,4 +1,7 @@
-"""A first look at what somebody brings: its columns, a few rows, and what may be in them."""
+"""A first look at what somebody brings.
+
+Its columns, a few rows, and what may be in them.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -77,9 +80,10 @@ def look(
     source: str | Path, limits: ReadLimits = USUAL, *, config: str = "", split: str = "",
     sheet: str = "",
 ) -> Look:
-    """Look at a file, a folder in BEIR layout, a zip of either, or a data set of the Hub.
+    """Look at a data file, folder, zip, Hub data set.
 
-    Of a table the beginning is read. Raises CorpusError for what is no data.
+    A folder is in BEIR layout. Of a table the beginning is read. Raises CorpusError for what is no
+    data.
     """
     tally = LossTally()
     with (longest_cell(limits.characters),
@@ -198,7 +202,7 @@ def _at_folder(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
 
 
 def splits_note(splits: set[str]) -> Iterator[str]:
-    """What to say of a BEIR folder that lacks a split."""
+    """A note on the splits that a BEIR folder lacks."""
     if "" in splits:
         return
     missing = [split for split in SPLITS if split not in splits]

@@ -1,1 +1,4 @@
-"""From bytes to rows, of each kind of file and of the Hub: bounded, whatever they hold."""
+"""Readers of data files and the Hub: bytes to rows.
+
+Bounded, whatever they hold.
+"""

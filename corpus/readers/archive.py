@@ -1,4 +1,7 @@
-"""Zip files, of which nothing is believed: a BEIR folder, or the files of one table."""
+"""Zip files, of which nothing is believed.
+
+A BEIR folder, or the files of one table.
+"""
 
 import io
 import os
@@ -25,11 +28,11 @@ PACKED_SUFFIXES = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", 
 
 
 def unpacked(path: Path, into: Path, limits: ReadLimits, suffixes: Collection[str]) -> Path:
-    """Unpack a zip's BEIR folder or data files; gives the folder, or the one file in it.
+    """Unpack a zip's BEIR folder or data files.
 
-    into: a folder that is not there yet, or is empty; after a refusal it is as before. suffixes:
-    of files that hold data. Only members of known names are written, under names made here, and
-    what is written is counted.
+    Gives the folder, or the one file in it. into: a folder that is not there yet, or is empty;
+    after a refusal it is as before. suffixes: of files that hold data. Only members of known names
+    are written, under names made here, and what is written is counted.
     """
     part = into.with_name(into.name + ".part")
     with opened_zip(path) as archive:
@@ -53,9 +56,9 @@ def unpacked(path: Path, into: Path, limits: ReadLimits, suffixes: Collection[st
 
 @contextmanager
 def opened_zip(path: Path) -> Iterator[ZipFile]:
-    """A zip file whose table of contents is of a bearable size, and whose members do not overlap.
+    """Open a zip file whose table of contents is sane.
 
-    Raises CorpusError for what is no such file.
+    Of a bearable size, and its members do not overlap. Raises CorpusError for what is no such file.
     """
     try:
         bounded = _Bounded(path)
@@ -81,7 +84,10 @@ def opened_zip(path: Path) -> Iterator[ZipFile]:
 
 
 def chunks(archive: ZipFile, member: ZipInfo, meter: Meter) -> Iterator[bytes]:
-    """What a member holds, piece by piece, each counted; its checksum is right when this ends."""
+    """What a member holds, piece by piece, each counted.
+
+    Its checksum is right when this ends.
+    """
     name = f"{meter.name}: {shown(member)}"
     if member.flag_bits & 1:
         raise CorpusError(f"{name} is encrypted: take the password off first.")

@@ -1,4 +1,4 @@
-"""What a row holds -> texts, labels and scores, as they are taken into a corpus."""
+"""The texts, labels and scores that a row holds."""
 
 import json
 import math
@@ -36,11 +36,11 @@ THOUSANDS = re.compile(r"-?[1-9]\d{0,2},\d{3}")
 
 @dataclass(frozen=True)
 class Texts:
-    """Takes texts out of rows: without space around them and without marks nobody can see.
+    """Takes texts out of rows.
 
-    on_bad_row is told of what was changed. characters: of one text; a longer one is a TooLongError.
-    fix_mojibake: put right what was in UTF-8 and was read as another encoding once. strip_html:
-    take tags out.
+    Without space around them and without marks nobody can see. on_bad_row is told of what was
+    changed. characters: of one text; a longer one is a TooLongError. fix_mojibake: put right what
+    was in UTF-8 and was read as another encoding once. strip_html: take tags out.
     """
 
     on_bad_row: OnBadRow = refuse
@@ -49,19 +49,22 @@ class Texts:
     strip_html: bool = False
 
     def text(self, row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
-        """The text under the first of some names that a row has."""
+        """The text under the first name that a row has."""
         name, value = _first(row, names, where)
         return self._filled(value, f"{where}: {name}")
 
     def texts(self, row: Mapping[str, Any], names: Sequence[str], where: str) -> list[str]:
-        """The text or the list of texts under the first of some names that a row has."""
+        """The texts under the first name that a row has."""
         name, value = _first(row, names, where)
         if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
             return [self._filled(text, f"{where}: {name}") for text in value]
         return [self._filled(value, f"{where}: {name}")]
 
     def further(self, row: Mapping[str, Any], name: str, where: str) -> list[str]:
-        """The texts under a name that a row need not have: one, a list, or a list as JSON."""
+        """The optional texts of a row: one, or a list.
+
+        A list as JSON too.
+        """
         values = row.get(name) or []
         if isinstance(values, str):
             values = _listed(values)
@@ -71,7 +74,7 @@ class Texts:
         return [text for text in cleaned if text]
 
     def label(self, row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
-        """What a row says under the first of some names it need not have; empty for nothing."""
+        """The optional label of a row; empty for none."""
         for name in names:
             if value := row.get(name):
                 try:
@@ -119,7 +122,10 @@ class Texts:
 
 
 def without_mojibake(text: str) -> str:
-    """A text as it was before its UTF-8 was read as another encoding: “Ã¼” is “ü” again."""
+    """A text with its mojibake undone.
+
+    As it was before its UTF-8 was read as another encoding: “Ã¼” is “ü” again.
+    """
     if text.isascii():
         return text
     from ftfy import fix_encoding
@@ -128,7 +134,10 @@ def without_mojibake(text: str) -> str:
 
 
 def say_mojibake(rows: Sequence[Row], name: str, on_bad_row: OnBadRow) -> None:
-    """Say of a table whose first rows have such texts that they can be put right."""
+    """Note that a table's mojibake can be undone.
+
+    Where its first rows have such texts.
+    """
     spoilt = [(text, fixed) for _, fields in rows for text in fields.values()
               if isinstance(text, str) and (fixed := without_mojibake(text[:2000])) != text[:2000]]
     if spoilt:
@@ -147,7 +156,10 @@ def _first_difference(text: str, fixed: str) -> tuple[str, str]:
 
 
 def number(row: Mapping[str, Any], name: str, where: str) -> float:
-    """The number under a name; a text may have a point or a comma before its decimals."""
+    """The number under a name.
+
+    A text may have a point or a comma before its decimals.
+    """
     value = row.get(name)
     if isinstance(value, str):
         text = value.strip()

@@ -1,8 +1,8 @@
-"""CSV and its like -> rows: whatever stands between the cells, and however texts are quoted.
+"""CSV and its like -> rows.
 
-A quotation mark that opens a cell takes in all up to the next one, line ends too: where files are
-written without quoting, whole rows go so. The file is read through once beforehand, to see which
-way of quoting makes most rows of it.
+Whatever stands between the cells, and however texts are quoted. A quotation mark that opens a cell
+takes in all up to the next one, line ends too: where files are written without quoting, whole rows
+go so. The file is read through once beforehand, to see which way of quoting makes most rows of it.
 """
 
 import csv
@@ -50,7 +50,10 @@ MOST_CELLS = 100_000
 
 @contextmanager
 def longest_cell(characters: int) -> Iterator[None]:
-    """While in it, cells may have so many characters (131,072 are the least): of one process."""
+    """Allow CSV cells of so many characters meanwhile.
+
+    131,072 are the least; it holds for the whole process.
+    """
     before = csv.field_size_limit(max(LONGEST_CELL, min(characters, 1 << 30)))
     try:
         yield
@@ -59,7 +62,10 @@ def longest_cell(characters: int) -> Iterator[None]:
 
 
 def delimited(file: TextFile, limits: ReadLimits, on_bad_row: OnBadRow) -> Contents:
-    """The table in a text file; names are made up where the first row looks like data."""
+    """The table in a text file.
+
+    Names are made up where the first row looks like data.
+    """
     sample = file.text(SAMPLE)
     name = file.path.name
     _refuse_judgements(sample, name)
@@ -280,7 +286,7 @@ class Quoting(NamedTuple):
     backslashed: bool = False
 
     def line(self, line: str) -> str:
-        """A line with the marks in its texts as csv.reader wants them."""
+        """A line of text as csv.reader wants its quotes."""
         return BACKSLASHED.sub(r'\1""', line) if self.backslashed else line
 
     def dialect(self, delimiter: str) -> dict[str, Any]:
@@ -381,7 +387,10 @@ def _as_text(lines: Iterable[str], delimiter: str) -> int:
 def opened_table(
     path: Path, limits: ReadLimits, on_bad_row: OnBadRow, part: str = ""
 ) -> Contents:
-    """The table in a text file of any name; JSON lines where it begins as they do."""
+    """The table in a text file of any name.
+
+    JSON lines where it begins as they do.
+    """
     file = TextFile(path, limits, on_bad_row)
     if file.text(SAMPLE).lstrip().startswith("{"):
         return contents_of_lines(file, on_bad_row)

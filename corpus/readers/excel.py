@@ -1,6 +1,7 @@
-"""A workbook (.xlsx, .xls, .ods) -> rows, as calamine reads it in a process of its own.
+"""Rows of a workbook, read by calamine.
 
-One sheet is read, or all: below the names of its columns, and whatever title stands above those.
+In a process of its own; .xlsx, .xls and .ods. One sheet is read, or all: below the names of its
+columns, and whatever title stands above those.
 """
 
 import json
@@ -44,7 +45,10 @@ SaidOfSheet = tuple[int, dict[int, str], dict[int, tuple[str, int]]]
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet to read: its columns by their place, and the last row above its rows."""
+    """A sheet to read.
+
+    Its columns by their place, and the last row above its rows.
+    """
 
     name: str
     columns: Mapping[int, str]
@@ -55,17 +59,21 @@ class Sheet:
 def excel_table(
     path: Path, limits: ReadLimits, part: str = "", on_bad_row: OnBadRow = refuse
 ) -> Table:
-    """The columns of the sheets that are read, and which those are where there are several."""
+    """The columns of the sheets that are read.
+
+    And which those are where there are several.
+    """
     return _table(_sheets(path, limits, part, on_bad_row))
 
 
 def excel_rows(
     path: Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse, part: str = ""
 ) -> Iterator[Row]:
-    """The rows of a workbook: of its first sheet that is a table, of a named one, or of `all`.
+    """The rows of a workbook.
 
-    Every value is text, as in a CSV file: dates as 2024-05-01, a formula's as it was saved last.
-    Cells that are merged with one above have its text.
+    Of its first sheet that is a table, of a named one, or of `all`. Every value is text, as in a
+    CSV file: dates as 2024-05-01, a formula's as it was saved last. Cells that are merged with one
+    above have its text.
     """
     return _rows(path, limits, _sheets(path, limits, part, lambda error: None)[0])
 
@@ -79,7 +87,10 @@ def _open(path: Path, limits: ReadLimits, on_bad_row: OnBadRow, part: str) -> Co
 
 
 def is_workbook(start: bytes) -> bool:
-    """Whether a file that begins so is a workbook, whatever it is called."""
+    """Whether a file that begins so is a workbook.
+
+    Whatever it is called.
+    """
     return start.startswith(OLE) or start.startswith(ZIP) and any(
         name in start for name in OF_EXCEL)
 

@@ -1,6 +1,7 @@
-"""Names of files -> what they are together: a BEIR folder, or a table in one file or several.
+"""Names of files -> what they are together.
 
-The same for a folder and for a zip: only names are looked at here, with `/` between folders.
+A BEIR folder, or a table in one file or several. The same for a folder and for a zip: only names
+are looked at here, with `/` between folders.
 """
 
 import os
@@ -33,10 +34,11 @@ LISTED = 5
 
 @dataclass(frozen=True)
 class Layout:
-    """What some files are together: one of the two is filled.
+    """What some files are together.
 
-    top: the folder in which they stand. beir: the name in a BEIR folder -> the file. tables: split
-    -> the files of its rows, in order; the one split is "" where they bring none of their own.
+    One of the two is filled. top: the folder in which they stand. beir: the name in a BEIR folder
+    -> the file. tables: split -> the files of its rows, in order; the one split is "" where they
+    bring none of their own.
     """
 
     top: str = ""
@@ -45,7 +47,10 @@ class Layout:
 
 
 def files_in(folder: Path) -> list[str]:
-    """The names of a folder's files, and of those in its folders; hidden ones are left out."""
+    """The names of a folder's files, hidden ones aside.
+
+    And of those in its folders.
+    """
     found: list[str] = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -57,9 +62,10 @@ def files_in(folder: Path) -> list[str]:
 
 
 def layout_of(names: Iterable[str], title: str, suffixes: Collection[str]) -> Layout:
-    """What the files of a folder or a zip are together; CorpusError where that is not clear.
+    """What the files of a folder or zip are.
 
-    title: what sentences call it. suffixes: of files that hold a table.
+    CorpusError where that is not clear. title: what sentences call it. suffixes: of files that hold
+    a table.
     """
     names = [name for name in names if not NOT_DATA.search(name)]
     beir = {top: files for top, files in _beir_folders(names, title).items()
@@ -74,27 +80,34 @@ def layout_of(names: Iterable[str], title: str, suffixes: Collection[str]) -> La
 
 
 def split_of(name: str) -> str:
-    """The split that the name of a file or a folder speaks of; empty for none or several."""
+    """The split that a file's name speaks of.
+
+    A folder's too; empty for none or several.
+    """
     words = {WORD[word] for word in re.split(r"[^a-z]+", name.lower()) if word in WORD}
     return words.pop() if len(words) == 1 else ""
 
 
 def suffix_of(name: str | Path) -> str:
-    """The suffix of a file's name, in lower case; of `a.csv.gz` it is `.csv`."""
+    """The suffix of a file's name, in lower case.
+
+    Of `a.csv.gz` it is `.csv`.
+    """
     path = PurePosixPath(str(name).replace("\\", "/"))
     return PurePosixPath(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
 
 
 def stem_of(name: str | Path) -> str:
-    """The name of a file without its suffix, and without `.gz`."""
+    """A file's name without suffix and `.gz`."""
     path = PurePosixPath(str(name).replace("\\", "/"))
     return PurePosixPath(path.stem if path.suffix.lower() == ".gz" else path.name).stem
 
 
 def beir_name(name: str) -> str:
-    """What a file is called in a BEIR folder, as far as its name says; else empty.
+    """A file's name in a BEIR folder; else empty.
 
-    Judgements may be called `qrels.test.tsv`, `qrels/test.txt`, `test.qrels`, `dev.trec`, … .
+    As far as its own name says. Judgements may be called `qrels.test.tsv`, `qrels/test.txt`,
+    `test.qrels`, `dev.trec`, … .
     """
     path = PurePosixPath(name)
     packed = ".gz" if path.suffix.lower() == ".gz" else ""

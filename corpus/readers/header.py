@@ -1,6 +1,7 @@
-"""Which of the first rows of a table names its columns: for CSV and workbooks alike.
+"""Find the header among a table's first rows.
 
-Above it may stand a title or two; there may be none, so that the first row is data.
+For CSV and workbooks alike. Above it may stand a title or two; there may be none, so that the first
+row is data.
 """
 
 from collections.abc import Sequence
@@ -21,9 +22,10 @@ FEWEST_EVEN = 8
 
 
 class Header(NamedTuple):
-    """Where the header is among the first rows (from 0), and how many names in it are known.
+    """Where the header is, and its known names.
 
-    at: None where the first row is data already, so that there is no header.
+    Its place among the first rows (from 0), and how many names in it are known. at: None where the
+    first row is data already, so that there is no header.
     """
 
     at: int | None
@@ -49,7 +51,10 @@ def header_of(rows: Sequence[Sequence[str]]) -> Header:
 
 
 def column_names(cells: Sequence[str], where: str, on_bad_row: OnBadRow) -> list[str]:
-    """The names of columns, each once: a repeated one gets a number, an empty one its place."""
+    """The names of columns, each once.
+
+    A repeated one gets a number, an empty one its place.
+    """
     names: dict[str, None] = {}
     repeated: list[str] = []
     for place, cell in enumerate(cells, 1):
@@ -70,7 +75,10 @@ def column_names(cells: Sequence[str], where: str, on_bad_row: OnBadRow) -> list
 
 
 def numbered_names(count: int, where: str, on_bad_row: OnBadRow) -> list[str]:
-    """Names for the columns of a table that has no header, which is said."""
+    """Numbered names for columns without a header.
+
+    Which is said.
+    """
     on_bad_row(Remark(
         f"The first row of {where} looks like data, not like the names of columns: "
         "it is read as a row, and the columns are called “column 1” and so on."
@@ -79,7 +87,10 @@ def numbered_names(count: int, where: str, on_bad_row: OnBadRow) -> list[str]:
 
 
 def say_titles(titles: Sequence[Sequence[str]], where: str, on_bad_row: OnBadRow) -> None:
-    """Say which rows above the header are taken for titles, and not read."""
+    """Say which rows above the header are titles.
+
+    They are not read.
+    """
     if not titles:
         return
     said = "; ".join(f"“{shortened(' '.join(filter(None, map(str.strip, row))), 40)}”"

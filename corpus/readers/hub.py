@@ -1,7 +1,8 @@
-"""A data set of the Hub -> rows, streamed by `datasets`, of which nothing stays on this machine.
+"""Stream the rows of a Hub data set.
 
-A data set's card says which files belong to it, and may name a file of this machine or an address
-of this network: only files of the repository itself, at one commit, are read.
+By `datasets`; nothing stays on this machine. A data set's card says which files belong to it, and
+may name a file of this machine or an address of this network: only files of the repository itself,
+at one commit, are read.
 """
 
 import os
@@ -33,7 +34,10 @@ FOREIGN = re.compile(r"://|::|^[/\\~]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)")
 
 @dataclass(frozen=True)
 class Repository:
-    """One commit of it: sha, files -> bytes, the card's fields."""
+    """One commit of it.
+
+    Sha, files -> bytes, the card's fields.
+    """
 
     id: str
     sha: str
@@ -41,7 +45,10 @@ class Repository:
     card: Mapping[str, Any]
 
     def refuse_foreign(self) -> None:
-        """Refuse a card whose configs name what is not the repository's own, or a script."""
+        """Refuse a data set card that names foreign files.
+
+        Or a script.
+        """
         for text in _texts(self.card.get("configs")):
             if FOREIGN.search(text):
                 raise CorpusError(f"The card of {self.id} names {text[:80]!r}, which is not a file "
@@ -51,13 +58,19 @@ class Repository:
                               "take a data set of JSON, CSV or Parquet files.")
 
     def default_configs(self) -> tuple[str, ...]:
-        """The configs that are read where none is named: the first of them that there is."""
+        """The configs that are read where none is named.
+
+        The first of them that there is.
+        """
         return (*(str(config.get("config_name")) for config in self.card.get("configs") or ()
                   if isinstance(config, Mapping) and config.get("default")), "default")
 
 
 def repository(id: str, revision: str | None, hub: Hub, folder: str) -> Repository:
-    """Ask the Hub for it; what must be fetched is kept in `folder`."""
+    """Ask the Hub for it.
+
+    What must be fetched is kept in `folder`.
+    """
     from huggingface_hub import DatasetCard
 
     info = hub.api.dataset_info(id, revision=revision, files_metadata=True, timeout=TIMEOUT)
@@ -142,7 +155,10 @@ _changing = threading.Lock()
 
 @dataclass(frozen=True)
 class HubData:
-    """A data set of the Hub; what is None is looked up."""
+    """A data set of the Hub.
+
+    What is None is looked up.
+    """
 
     id: str
     config: str | None = None
@@ -174,12 +190,18 @@ class Choices:
 
 
 def is_hub_source(source: str) -> bool:
-    """Whether this names a data set of the Hub, and no path."""
+    """Whether a source names a data set of the Hub.
+
+    And no path.
+    """
     return source.startswith(PREFIXES)
 
 
 def parse(source: str, config: str | None = None, split: str | None = None) -> HubData:
-    """`hf:OWNER/NAME`, with `@REVISION` or without; the address of its page will do as well."""
+    """`hf:OWNER/NAME`, with `@REVISION` or without.
+
+    The address of its page will do as well.
+    """
     prefix = next((prefix for prefix in PREFIXES if source.startswith(prefix)), "")
     found = NAME.fullmatch(source.removeprefix(prefix).rstrip("/"))
     if not prefix or not found or ".." in source:
@@ -189,7 +211,10 @@ def parse(source: str, config: str | None = None, split: str | None = None) -> H
 
 
 def hub_choices(source: HubData) -> Choices:
-    """The configs of a data set, and the splits of the one that is named or is the default."""
+    """The configs and splits of a Hub data set.
+
+    Splits of the config that is named or is the default.
+    """
     with _opened(source) as opened:
         return opened.choices
 
@@ -197,10 +222,11 @@ def hub_choices(source: HubData) -> Choices:
 def hub_rows(
     source: HubData, limits: ReadLimits, on_bad_row: OnBadRow = refuse
 ) -> Iterator[Row]:
-    """The rows of one split, as they come: text, numbers, truth values, lists of texts.
+    """The rows of one split, as they come.
 
-    Raises CorpusError when the Hub does not give it, when a config or split must be chosen, and
-    TooMuchError when it has more bytes than the limit, or as soon as it turns out to.
+    Text, numbers, truth values, lists of texts. Raises CorpusError when the Hub does not give it,
+    when a config or split must be chosen, and TooMuchError when it has more bytes than the limit,
+    or as soon as it turns out to.
     """
     with _opened(source) as opened:
         resolved = opened.choices.source

@@ -1,6 +1,7 @@
-"""JSON -> rows: one object a line, a list of objects, or columns that are lists.
+"""JSON -> rows.
 
-Each is told by what the file holds: `.json` may be lines, and `.jsonl` a list.
+One object a line, a list of objects, or columns that are lists. Each is told by what the file
+holds: `.json` may be lines, and `.jsonl` a list.
 """
 
 import json
@@ -38,17 +39,17 @@ SAMPLE = 1 << 16
 def json_lines(
     path: Path, on_bad_row: OnBadRow = refuse, limits: ReadLimits = WHOLE
 ) -> Iterator[Row]:
-    """The rows of a file with one JSON object a line."""
+    """The rows of a file of JSON lines."""
     return rows_of_lines(TextFile(path, limits, on_bad_row), on_bad_row)
 
 
 def rows_of_lines(file: TextFile, on_bad_row: OnBadRow) -> Iterator[Row]:
-    """The rows of a file with one JSON object a line."""
+    """The rows of a text of JSON lines."""
     return each(numbered(file), _row_of_line, on_bad_row)
 
 
 def numbered(file: TextFile) -> Iterator[tuple[str, str]]:
-    """Where each line that is not blank stands, and the line."""
+    """Each line that is not blank, with its number."""
     for number, line in enumerate(file.lines(), 1):
         if line.strip():
             yield f"{file.path.name} line {number}", line.removesuffix("\n")
@@ -56,7 +57,10 @@ def numbered(file: TextFile) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class JsonRows:
-    """What a JSON file holds: what it is called, and its rows, or the parts of a collection."""
+    """What a JSON file holds.
+
+    What it is called, and its rows, or the parts of a collection.
+    """
 
     format: str
     rows: Iterator[Row]
@@ -64,7 +68,7 @@ class JsonRows:
 
 
 def json_rows(file: TextFile, on_bad_row: OnBadRow) -> JsonRows:
-    """The rows of a JSON file, and what its layout is called.
+    """The rows of a JSON file, and its layout.
 
     A list of objects, or of lists; an object that holds rows in one of the ways that
     `nested.documents` knows; or one object a line after all.
@@ -101,7 +105,10 @@ def opened_json(
 def opened_lines(
     path: Path, limits: ReadLimits, on_bad_row: OnBadRow, part: str = ""
 ) -> Contents:
-    """The rows of a file of JSON lines, though it may be a list or objects over several lines."""
+    """The rows of JSON lines, however laid out.
+
+    Though the file may be a list or objects over several lines.
+    """
     return contents_of_lines(TextFile(path, limits, on_bad_row), on_bad_row)
 
 

@@ -1,4 +1,7 @@
-"""Whatever somebody brings -> the tables in it, or a folder in BEIR layout: by what is in it."""
+"""Open any data source by what is in it.
+
+The tables in it, or a folder in BEIR layout.
+"""
 
 import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -78,7 +81,10 @@ class Source:
         return "beir" if self.folder else "pairs"
 
     def tables(self) -> Iterator[tuple[str, Iterator[Row]]]:
-        """Each split with its rows; "" for the rows of a source that brings no splits."""
+        """Each split with its rows.
+
+        "" for the rows of a source that brings no splits.
+        """
         if not self.parts:
             yield "", self.rows
         for split, source in self.parts.items():
@@ -106,12 +112,13 @@ def opened(
     source: str | Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse, *, config: str = "",
     split: str = "", sheet: str = "", beside: Path | None = None, most_bad: int | None = None,
 ) -> Iterator[Source]:
-    """Open a file, a folder, or a data set of the Hub (`hf:OWNER/NAME@REVISION`).
+    """Open a file, folder, or Hub data set.
 
-    A folder, or a zip of one, is in BEIR layout or holds files of pairs, one for each split it may
-    be. A zip is unpacked into a folder that is gone afterwards, `beside` others. sheet: of a
-    workbook, or `all`. Raises CorpusError for what is no data, TooMuchError for what is too much:
-    for more bad rows than `most_bad` too (as a rule, than there may be rows).
+    The last as `hf:OWNER/NAME@REVISION`. A folder, or a zip of one, is in BEIR layout or holds
+    files of pairs, one for each split it may be. A zip is unpacked into a folder that is gone
+    afterwards, `beside` others. sheet: of a workbook, or `all`. Raises CorpusError for what is no
+    data, TooMuchError for what is too much: for more bad rows than `most_bad` too (as a rule, than
+    there may be rows).
     """
     path = Path(source)
     on_bad_row = patient(on_bad_row, limits.rows if most_bad is None else most_bad, path.name)

@@ -1,4 +1,7 @@
-"""Parquet and Arrow -> rows: in small batches, since what a file says of its size may be a lie."""
+"""Parquet and Arrow -> rows.
+
+In small batches, since what a file says of its size may be a lie.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,7 +37,10 @@ MOST_PARTS = 100_000
 
 
 def parquet_table(path: Path, limits: ReadLimits) -> Table:
-    """The columns and the number of rows, from the file's table of contents alone."""
+    """The columns and row count of a Parquet file.
+
+    From its table of contents alone.
+    """
     with _said(path):
         file, usable, notes = _opened(path, limits)
         with file:
@@ -44,10 +50,11 @@ def parquet_table(path: Path, limits: ReadLimits) -> Table:
 def parquet_rows(
     path: Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse
 ) -> Iterator[Row]:
-    """The rows of a Parquet file: text, numbers, truth values, dates as text, lists and objects.
+    """The rows of a Parquet file.
 
-    Columns of another type are left out (`parquet_table` says which). Raises TooMuchError
-    before anything is read when the file itself tells so, else as soon as it shows.
+    Text, numbers, truth values, dates as text, lists and objects. Columns of another type are left
+    out (`parquet_table` says which). Raises TooMuchError before anything is read when the file
+    itself tells so, else as soon as it shows.
     """
     meter = Meter(path.name, limits)
     with _said(path):
@@ -67,7 +74,10 @@ def arrow_table(path: Path, limits: ReadLimits) -> Table:
 
 
 def arrow_rows(path: Path, limits: ReadLimits, on_bad_row: OnBadRow = refuse) -> Iterator[Row]:
-    """The rows of an Arrow file, stream or not; values as `parquet_rows` has them."""
+    """The rows of an Arrow file, stream or not.
+
+    Values as `parquet_rows` has them.
+    """
     meter = Meter(path.name, limits)
     with _said(path, "Arrow"), _arrow(path, limits) as (schema, batches):
         usable, _ = _columns(schema, path.name)

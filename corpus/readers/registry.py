@@ -1,6 +1,7 @@
-"""The formats that are read, and what others are. To add one: a file with a Reader, a line here.
+"""The formats that are read, and what others are.
 
-Whoever asks which files are taken (the command line, the page, a zip, a folder) asks here.
+To add one: a file with a Reader, a line here. Whoever asks which files are taken (the command line,
+the page, a zip, a folder) asks here.
 """
 
 import re
@@ -59,7 +60,10 @@ SLIDES = (b"ppt/", b"application/vnd.oasis.opendocument.presentation")
 
 
 def reader_of(path: Path, start: bytes) -> Reader | None:
-    """What reads a file that begins so: its first bytes say more than its name."""
+    """What reads a file that begins so.
+
+    Its first bytes say more than its name.
+    """
     for reader in READERS:
         if reader.begins(start):
             return reader
@@ -78,13 +82,19 @@ def unknown(name: str) -> CorpusError:
 
 
 def refuse_binary(start: bytes, name: str) -> None:
-    """Say what a file is that begins so, where it is known to be no table."""
+    """Say what a file is that is no table.
+
+    Where how it begins is known.
+    """
     if what := what_it_is(start):
         raise CorpusError(f"{name[:80]} is {what}.")
 
 
 def what_it_is(start: bytes) -> str:
-    """What a file is that begins so; empty for what may be data."""
+    """What a file is that begins so.
+
+    Empty for what may be data.
+    """
     for begin, what in KINDS:
         if start.startswith(begin):
             return what

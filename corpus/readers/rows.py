@@ -1,7 +1,8 @@
-"""Rows of data on their way to a corpus: bounded, and what is said of bad ones.
+"""Rows of data on their way to a corpus.
 
-Every reader gives `Contents`: the columns of one table and an iterator of `Row`s. What is wrong
-with single rows, and what there is to say, goes to an `OnBadRow` as a `CorpusError`.
+Bounded, and what is said of bad ones. Every reader gives `Contents`: the columns of one table and
+an iterator of `Row`s. What is wrong with single rows, and what there is to say, goes to an
+`OnBadRow` as a `CorpusError`.
 """
 
 import sys
@@ -30,7 +31,10 @@ Read = TypeVar("Read")
 
 
 class TooMuchError(CorpusError):
-    """Data over a limit: the message has the figure that was exceeded, and the limit."""
+    """Data over a limit.
+
+    The message has the figure that was exceeded, and the limit.
+    """
 
 
 class EmptyTextError(CorpusError):
@@ -40,19 +44,22 @@ class EmptyTextError(CorpusError):
 
 
 class TooLongError(CorpusError):
-    """A row with a text that is longer than what is read of one."""
+    """A row with a text longer than the limit."""
 
     kind = "too_long"
 
 
 class NoPairsError(CorpusError):
-    """A file or folder without a single row that can be used."""
+    """A file or folder without a single usable row."""
 
     kind = "too_few_pairs"
 
 
 class Remark(CorpusError):
-    """What is worth saying and does no harm: handed to OnBadRow, and nobody need stop for it."""
+    """What is worth saying and does no harm.
+
+    Handed to OnBadRow, and nobody need stop for it.
+    """
 
     kind = "note"
 
@@ -70,49 +77,70 @@ class RepeatedPairError(Remark):
 
 
 class BelowScoreError(Remark):
-    """A row whose score is under what was asked for: left out."""
+    """A row whose score is under what was asked for.
+
+    Left out.
+    """
 
     kind = "below_score"
 
 
 class NoAnswerError(Remark):
-    """A question that its own data says has no answer: left out."""
+    """A question that its own data says has no answer.
+
+    Left out.
+    """
 
     kind = "no_answer"
 
 
 class NoPairError(Remark):
-    """A row whose label says neither that it is a pair nor that it is none: left out."""
+    """A row left out, its label being unclear.
+
+    It says neither that it is a pair nor that it is none.
+    """
 
     kind = "no_pair"
 
 
 class TagsStripped(Remark):
-    """A text that had HTML tags, which were asked to be stripped."""
+    """A text whose HTML tags were stripped as asked."""
 
     kind = "html"
 
 
 class MarksRemoved(Remark):
-    """A text that had control characters, or marks that turn the direction of writing."""
+    """A text from which control characters were removed.
+
+    Or marks that turn the direction of writing.
+    """
 
     kind = "control_characters"
 
 
 class MojibakeUndone(Remark):
-    """A text in UTF-8 that was read as another encoding once, and is put right."""
+    """A text whose mojibake was undone.
+
+    It is in UTF-8 and was read as another encoding once.
+    """
 
     kind = "mojibake"
 
 
 def refuse(error: CorpusError) -> None:
-    """Stop at the first row that cannot be read; a remark is not a reason to."""
+    """Stop at the first row that cannot be read.
+
+    A remark is not a reason to.
+    """
     if not isinstance(error, Remark):
         raise error
 
 
 def patient(on_bad_row: OnBadRow, most: int, name: str) -> OnBadRow:
-    """The same, until so many rows were bad that what they are from is something else."""
+    """Report bad rows until there are too many.
+
+    Then what they are from is something else.
+    """
     count = 0
 
     def counted(error: CorpusError) -> None:
@@ -150,19 +178,25 @@ WHOLE = ReadLimits(sys.maxsize, sys.maxsize, sys.maxsize, 100_000)
 
 
 def of_packed(limits: ReadLimits) -> ReadLimits:
-    """Limits for what unpacks to more than it is: nobody's own file is to fill the disk."""
+    """Limits for what unpacks to more than it is.
+
+    Nobody's own file is to fill the disk.
+    """
     return replace(limits, bytes=min(limits.bytes, USUAL.bytes))
 
 
 class Meter:
-    """Counts what has been read of one source, and stops at the limits."""
+    """Counts the rows and bytes read, and stops at limits."""
 
     def __init__(self, name: str, limits: ReadLimits) -> None:
         self.name, self.limits = name, limits
         self.rows = self.bytes = 0
 
     def row(self, fields: Mapping[str, Any]) -> None:
-        """One more row; its texts count as bytes, and at least as many as they have characters."""
+        """One more row.
+
+        Its texts count as bytes, and at least as many as they have characters.
+        """
         self.rows += 1
         self.hold(rows=self.rows)
         self.more(sum(_length(value) for value in fields.values()))
@@ -199,7 +233,10 @@ def _length(value: object) -> int:
 
 
 def bounded(rows: Iterable[Row], limits: ReadLimits, name: str) -> Iterator[Row]:
-    """The same rows; TooMuchError where they, or the columns of one, are more than are read."""
+    """The same rows.
+
+    TooMuchError where they, or the columns of one, are more than are read.
+    """
     for number, (where, fields) in enumerate(rows, 1):
         if number > limits.rows:
             raise TooMuchError(
@@ -232,7 +269,10 @@ def each(
 
 @dataclass(frozen=True)
 class Table:
-    """A first look at a table: its columns, how many rows (None: not known), and what to say."""
+    """A first look at a table.
+
+    Its columns, how many rows (None: not known), and what to say.
+    """
 
     names: tuple[str, ...]
     rows: int | None = None
@@ -240,7 +280,10 @@ class Table:
 
 
 class Measured(Protocol):
-    """A file that tells how many of its bytes have been read, and of how many."""
+    """A file that tells how much was read.
+
+    How many of its bytes, and of how many.
+    """
 
     done: int
     total: int
@@ -248,11 +291,12 @@ class Measured(Protocol):
 
 @dataclass
 class Contents:
-    """The table that a file holds: its format, its columns, and its rows as they are read.
+    """The table that a file holds.
 
-    names: as its head gives them; free: each row has names of its own, and there are none here.
-    row_count: where it is known. encoding and text: of a text file. collection: of a file that
-    holds a whole BEIR folder and no rows, that folder as long as it is needed.
+    Its format, its columns, and its rows as they are read. names: as its head gives them; free:
+    each row has names of its own, and there are none here. row_count: where it is known. encoding
+    and text: of a text file. collection: of a file that holds a whole BEIR folder and no rows, that
+    folder as long as it is needed.
     """
 
     format: str
@@ -271,11 +315,12 @@ Open = Callable[[Path, ReadLimits, OnBadRow, str], Contents]
 
 @dataclass(frozen=True)
 class Reader:
-    """A file format: what its files are called, how they begin, and what reads them.
+    """A file format.
 
-    suffixes: of its files' names. begins: whether a file that begins so is one, whatever it is
-    called. parts: what a part of its files is called that can be chosen; empty where they have
-    none. packed: whether its files may also be packed with gzip.
+    What its files are called, how they begin, and what reads them. suffixes: of its files' names.
+    begins: whether a file that begins so is one, whatever it is called. parts: what a part of its
+    files is called that can be chosen; empty where they have none. packed: whether its files may
+    also be packed with gzip.
     """
 
     suffixes: tuple[str, ...]

@@ -1,6 +1,7 @@
-"""Bytes -> text: in which encoding a file is, and its lines, however long the file.
+"""Bytes -> text.
 
-A file may be packed with gzip: it is read through, and nothing of it is written to the disk.
+In which encoding a file is, and its lines, however long the file. A file may be packed with gzip:
+it is read through, and nothing of it is written to the disk.
 """
 
 import codecs
@@ -58,7 +59,10 @@ MANY_CONTROLS = 0.02
 
 @dataclass(frozen=True)
 class Fault:
-    """The first place where a file is not in an encoding: offset from 0, line from 1."""
+    """The first place where text is not in an encoding.
+
+    offset: from 0; line: from 1.
+    """
 
     offset: int
     line: int
@@ -66,10 +70,11 @@ class Fault:
 
 
 class TextFile:
-    """A text file in whatever encoding, packed or not; each of its bytes is known to be in it.
+    """A text file in whatever encoding, packed or not.
 
-    Raises CorpusError where no encoding fits, with the line; TooMuchError for a file that is too
-    large. `on_bad_row` is told of an encoding other than UTF-8.
+    Each of its bytes is known to be in it. Raises CorpusError where no encoding fits, with the
+    line; TooMuchError for a file that is too large. `on_bad_row` is told of an encoding other than
+    UTF-8.
     """
 
     def __init__(self, path: Path, limits: ReadLimits, on_bad_row: OnBadRow) -> None:
@@ -114,7 +119,10 @@ class TextFile:
 
 @contextmanager
 def opened_bytes(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a file; of one that is packed with gzip, what is in it."""
+    """The bytes of a file.
+
+    Of one that is packed with gzip, what is in it.
+    """
     with path.open("rb") as packed, _unpacked(packed) as file:
         yield file
 

@@ -1,4 +1,6 @@
-"""A workbook's sheets as JSON lines, read by calamine in a bounded process of its own.
+"""A workbook's sheets as JSON lines, from a child.
+
+Read by calamine in a bounded process of its own.
 
     python -m corpus.readers.workbook MEGABYTES PATH [SHEET ...]
 
@@ -82,7 +84,10 @@ def _rows(sheet: Any) -> Iterator[tuple[int, dict[int, str], dict[int, tuple[str
 
 
 def cell_text(value: object) -> str:
-    """A cell's value as a sheet shows it: 15 digits, dates as 2024-05-01, TRUE and FALSE."""
+    """A cell's value as a sheet shows it.
+
+    15 digits, dates as 2024-05-01, TRUE and FALSE.
+    """
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):

@@ -1,4 +1,7 @@
-"""Command line: `python -m train model`, what a base model is, asked before anything is spent."""
+"""The command `model`: what a base model is.
+
+Asked before anything is spent.
+"""
 
 import argparse
 import time
@@ -35,12 +38,18 @@ def add_prompts(command: argparse.ArgumentParser) -> None:
 
 
 def asked_prompts(options: argparse.Namespace) -> AskedPrompts:
-    """The prompts that a command line asks for; a side that it does not name is None."""
+    """The prompts that a command line asks for.
+
+    A side that it does not name is None.
+    """
     return {"query": options.query_prompt, "passage": options.passage_prompt}
 
 
 def model_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Look at a model's files, load it, and encode two texts; ModelError with a sentence."""
+    """Load a base model and encode two texts.
+
+    After a look at its files; ModelError with a sentence.
+    """
     began = time.monotonic()
     files = check_model(options.base)
     known = files.weight_bytes if files else 0
@@ -62,9 +71,9 @@ def model_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
 
 
 def check_base(base: str, revision: str | None, prompts: AskedPrompts) -> None:
-    """Try a base model before a run is made for it; ModelError with a sentence.
+    """Try a base model before a run is made.
 
-    The embedded one is known by its hash: nothing is loaded for that.
+    ModelError with a sentence. The embedded one is known by its hash: nothing is loaded for that.
     """
     if base == EMBEDDED_MODEL and revision is None:
         return

@@ -1,4 +1,7 @@
-"""`python -m train publish`: a run to the Hub with the token of this machine."""
+"""`python -m train publish`.
+
+A run to the Hub with the token of this machine.
+"""
 
 import argparse
 import logging
@@ -113,9 +116,10 @@ def _published(
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Have Ctrl-C end publishing where it is known what is on the Hub; the second one ends it all.
+    """Let Ctrl-C end publishing where its state is known.
 
-    Gives whether it was pressed. A commit that has begun is waited for: its answer is the answer.
+    The second one ends it all. Gives whether it was pressed. A commit that has begun is waited for:
+    its answer is the answer.
     """
     asked = threading.Event()
 

@@ -1,4 +1,7 @@
-"""`python -m train report`: what a run found, as one file to forward."""
+"""`python -m train report`.
+
+What a run found, as one file to forward.
+"""
 
 import argparse
 import logging

@@ -1,4 +1,7 @@
-"""`python -m train retention`: what a run cost on questions that are not of its domain."""
+"""`python -m train retention`.
+
+What a run cost on questions that are not of its domain.
+"""
 
 import argparse
 import logging
@@ -27,14 +30,17 @@ def add_retention(commands: Any) -> None:
 
 
 def retention_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Measure a run's base and tuned model on the general collection; keep it in its record."""
+    """Measure the retention of a run, and record it.
+
+    Base and tuned model on the general collection.
+    """
     return measure_retention(Run(options.run), Settings.from_env().cache), 0
 
 
 def measure_retention(run: Run, cache: Path | None) -> dict[str, Any]:
-    """The retention of a run, measured as its test split was, and kept in `run.json`.
+    """The retention of a run, measured like its test split.
 
-    RunError when the run has no model; ModelError when its base cannot be had.
+    Kept in `run.json`. RunError when the run has no model; ModelError when its base cannot be had.
     """
     record = run.record()
     if not record.is_usable or not run.has_model:
@@ -55,9 +61,10 @@ def measure_retention(run: Run, cache: Path | None) -> dict[str, Any]:
 
 
 def base_of(record: RunRecord) -> SentenceTransformerEncoder:
-    """The base model of a run as it was measured there: tokens, prompts, dimensions.
+    """The base model of a run as it was measured.
 
-    A visitor's run may name any model: it is asked for in nobody's name.
+    Tokens, prompts, dimensions. A visitor's run may name any model: it is asked for in nobody's
+    name.
     """
     base, recipe = record.base_model, record.recipe or RecordedRecipe()
     token = None if record.owner is None else False

@@ -1,4 +1,7 @@
-"""Where a run runs: one interface, whatever is behind it, and the register of all engines."""
+"""Where a run runs.
+
+One interface, whatever is behind it, and the register of all engines.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,7 +10,10 @@ from train.run.record import Run
 
 
 class EngineError(ValueError):
-    """A run that an engine cannot start, stop or reach: the message says why and what to do."""
+    """A run that an engine cannot start, stop or reach.
+
+    The message says why and what to do.
+    """
 
 
 @dataclass(frozen=True)
@@ -25,42 +31,60 @@ class Flavor:
 
 
 class Engine(Protocol):
-    """Starts and stops runs. Everything else is read from the run directory, whoever wrote it.
+    """Starts and stops runs.
 
-    A run directory handed over holds its request (`train.run.spec`). token: the Hub token of
-    whoever asks, for the engines that are paid with it; it is never written anywhere.
+    Everything else is read from the run directory, whoever wrote it. A run directory handed over
+    holds its request (`train.run.spec`). token: the Hub token of whoever asks, for the engines that
+    are paid with it; it is never written anywhere.
     """
 
     name: str
 
     def device(self, run: Run) -> str:
-        """What the run occupies: one run at a time on each device."""
+        """What the run occupies.
+
+        One run at a time on each device.
+        """
 
     def start(self, run: Run, token: str | None = None) -> None:
-        """Start a queued run or resume one that ended early; returns at once. EngineError."""
+        """Start a queued run or resume one that ended early.
+
+        Returns at once. EngineError.
+        """
 
     def stop(self, run: Run, token: str | None = None) -> bool:
-        """Ask a run to stop and keep its best checkpoint; False if it is not running."""
+        """Ask a run to stop and keep its best checkpoint.
+
+        False if it is not running.
+        """
 
     def look(self, run: Run) -> None:
-        """Bring the record of an active run up to date: interrupted when what ran it is gone."""
+        """Bring the record of an active run up to date.
+
+        Interrupted when what ran it is gone.
+        """
 
     def visit(self, run: Run, token: str | None = None) -> None:
-        """The owner of an active run looks at it, in a handler of the page; returns at once.
+        """Tell the engine that a run's owner looks at it.
 
-        An engine that works in somebody's name takes it up here again after a restart.
+        In a handler of the page; returns at once. An engine that works in somebody's name takes it
+        up here again after a restart.
         """
 
     def abandon(self) -> None:
-        """The app ends: end what cannot outlive it, let go of what can."""
+        """The app ends.
+
+        End what cannot outlive it, let go of what can.
+        """
 
 
 @dataclass(frozen=True)
 class EngineKind:
-    """An engine there can be: its title, what choosing it means, and the module that makes it.
+    """An engine there can be.
 
-    about: `{device}` stands for what this machine has. module: its `engine_from(settings)` gives
-    the engine, or None where it is not available.
+    Its title, what choosing it means, and the module that makes it. about: `{device}` stands for
+    what this machine has. module: its `engine_from(settings)` gives the engine, or None where it is
+    not available.
     """
 
     title: str

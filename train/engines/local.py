@@ -1,4 +1,7 @@
-"""Runs on this machine, each in a process of its own, at low priority."""
+"""Runs on this machine, each in its own process.
+
+At low priority.
+"""
 
 import contextlib
 import os
@@ -22,9 +25,9 @@ NICENESS = 19
 
 @dataclass
 class LocalEngine:
-    """Trains runs in processes of their own (`train.commands.launch`), and asks them to stop.
+    """Trains runs in processes of their own here.
 
-    The run directory tells the rest.
+    Of `train.commands.launch`; asks them to stop. The run directory tells the rest.
     """
 
     home: Path
@@ -34,11 +37,14 @@ class LocalEngine:
     abandoned: bool = False
 
     def device(self, run: Run) -> str:
-        """This machine: whatever it has, a run uses all of it."""
+        """This machine as one device: a run uses it all."""
         return self.name
 
     def start(self, run: Run, token: str | None = None) -> None:
-        """Start a queued run or resume one that ended early; returns at once. EngineError."""
+        """Start a queued run or resume one that ended early.
+
+        Returns at once. EngineError.
+        """
         try:
             request = spec_of(run)
             status = run.record().status
@@ -67,7 +73,10 @@ class LocalEngine:
         threading.Thread(target=self._wait, args=(run, child), daemon=True).start()
 
     def stop(self, run: Run, token: str | None = None) -> bool:
-        """Ask a run to stop and keep its best checkpoint; False if it is not running here."""
+        """Ask a run to stop and keep its best checkpoint.
+
+        False if it is not running here.
+        """
         child, record = self.children.get(run.id), run.record()
         if not record.is_active or mark_interrupted(run):
             return False
@@ -82,14 +91,20 @@ class LocalEngine:
         return True
 
     def look(self, run: Run) -> None:
-        """Mark a run as interrupted whose process is gone; a queued one has none yet."""
+        """Mark a run as interrupted whose process is gone.
+
+        A queued one has none yet.
+        """
         mark_interrupted(run)
 
     def visit(self, run: Run, token: str | None = None) -> None:
         """Nothing: a process of this machine needs nobody's name."""
 
     def abandon(self) -> None:
-        """End what runs here because the app ends; it is resumed at the next start."""
+        """End what runs here because the app ends.
+
+        It is resumed at the next start.
+        """
         self.abandoned = True
         for child in self.children.values():
             if child.poll() is None:
@@ -118,12 +133,18 @@ def engine_from(settings: Settings) -> LocalEngine:
 
 
 def environment(request: RunSpec, token: str | None) -> dict[str, str]:
-    """This process' environment; a visitor's run asks the Hub as the visitor, not as the owner."""
+    """This process' environment.
+
+    A visitor's run asks the Hub as the visitor, not as the owner.
+    """
     return hub_environment(request.owner is None, token)
 
 
 def hub_environment(is_owner: bool, token: str | None) -> dict[str, str]:
-    """This process' environment for the owner; for anybody else with their token in it, or none."""
+    """This process' environment for the owner.
+
+    For anybody else with their token in it, or none.
+    """
     environment = dict(os.environ)
     if not is_owner:
         environment |= {"HF_TOKEN": token or "", "HF_TOKEN_PATH": os.devnull}
@@ -132,7 +153,10 @@ def hub_environment(is_owner: bool, token: str | None) -> dict[str, str]:
 
 
 def spare_cores() -> int:
-    """How many cores a run may use: all but one, which answers questions."""
+    """How many cores a run may use.
+
+    All but one, which answers questions.
+    """
     return max(1, len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity")
                else (os.cpu_count() or 2) - 1)
 

@@ -1,4 +1,7 @@
-"""Which engines somebody can choose from here, why not the others, and which one `auto` takes."""
+"""Engines that can be chosen, and which `auto` takes.
+
+And why not the others.
+"""
 
 import os
 import shutil
@@ -16,7 +19,10 @@ ASK_WITHIN = 10
 
 @dataclass(frozen=True)
 class Offer:
-    """An engine as somebody may choose it. refusal: why they cannot; empty when they can."""
+    """An engine as somebody may choose it.
+
+    refusal: why they cannot; empty when they can.
+    """
 
     engine: str
     title: str
@@ -41,9 +47,9 @@ def offers(
 
 
 def automatic(found: list[Offer]) -> tuple[str | None, str]:
-    """The engine `auto` takes, and why: a GPU that costs nothing before one that does.
+    """The engine `auto` takes, and why.
 
-    None when there is none that can be taken.
+    A GPU that costs nothing before one that does. None when there is none that can be taken.
     """
     free = {offer.engine: offer for offer in found if not offer.refusal}
     if "zerogpu" in free:
@@ -57,7 +63,10 @@ def automatic(found: list[Offer]) -> tuple[str | None, str]:
 
 @cache
 def local_device() -> str:
-    """This machine's GPUs as their driver names them, or its cores; asked without loading torch."""
+    """This machine's GPUs by name, or its cores.
+
+    Asked without loading torch.
+    """
     gpus = _gpus()
     if gpus:
         return gpus[0] if len(gpus) == 1 else f"{len(gpus)} × {gpus[0]}"

@@ -1,7 +1,8 @@
-"""Who runs next: one run at a time on each device, the others wait in the order they came.
+"""Who runs next.
 
-All state is on disk: a run that waits is a run directory that is `queued`, so a restart of the app
-forgets nothing but the tokens, which are kept in memory only.
+One run at a time on each device, the others wait in the order they came. All state is on disk: a
+run that waits is a run directory that is `queued`, so a restart of the app forgets nothing but the
+tokens, which are kept in memory only.
 """
 
 import contextlib
@@ -26,9 +27,10 @@ RESUMABLE = ("interrupted", "failed", "stopped")
 
 @dataclass
 class Queue:
-    """The runs of one home and the engines they run on. `open` starts it; any thread may call it.
+    """Runs of one home, waiting for their engines.
 
-    max_disk: bytes that all runs together may take, None without a limit.
+    `open` starts it; any thread may call it. max_disk: bytes that all runs together may take, None
+    without a limit.
     """
 
     runs: Path
@@ -42,7 +44,10 @@ class Queue:
     _closed: threading.Event = field(default_factory=threading.Event)
 
     def open(self) -> None:
-        """Look after the runs from now on, in a thread of its own."""
+        """Start to look after the runs.
+
+        In a thread of its own.
+        """
         threading.Thread(target=self._keep_looking, daemon=True, name="queue").start()
 
     def close(self) -> None:
@@ -55,13 +60,19 @@ class Queue:
             self._starting.release()
 
     def submit(self, request: RunSpec, token: str | None = None) -> Run:
-        """Queue a new run; it starts at the next look when its device is free."""
+        """Queue a new run.
+
+        It starts at the next look when its device is free.
+        """
         self._engine(request.engine)
         with self._lock:  # nobody may start it before its token is kept
             return self._enqueue(request.create(self.runs), token)
 
     def resume(self, run: Run, token: str | None = None) -> Run:
-        """Queue a run again that ended early; it goes on from its last checkpoint."""
+        """Queue a run again that ended early.
+
+        It goes on from its last checkpoint.
+        """
         with self._lock:
             status = run.record().status
             if status not in RESUMABLE:
@@ -72,7 +83,10 @@ class Queue:
             return self._enqueue(run, token)
 
     def stop(self, run: Run, token: str | None = None) -> None:
-        """Stop a run that waits or runs; the best checkpoint so far becomes the result."""
+        """Stop a run that waits or runs.
+
+        The best checkpoint so far becomes the result.
+        """
         with self._lock:
             if run.record().status == "queued" and run.id not in self._begun:
                 self._tokens.pop(run.id, None)
@@ -84,7 +98,7 @@ class Queue:
         self._stopping.add(run.id)
 
     def is_stopping(self, run: Run) -> bool:
-        """Whether a run was asked to stop and has not ended yet."""
+        """Whether a run was asked to stop but goes on."""
         return run.id in self._stopping
 
     def delete(self, run: Run) -> None:
@@ -96,7 +110,10 @@ class Queue:
             run.delete()
 
     def place(self, run: Run) -> int:
-        """How many runs go before this one on its device: 0 when it runs or is next."""
+        """How many runs go before this one on its device.
+
+        0 when it runs or is next.
+        """
         device = self._device(run)
         ahead = 0
         for other in self._active():
@@ -106,7 +123,7 @@ class Queue:
         return 0
 
     def visit(self, run: Run, token: str | None) -> None:
-        """Tell the engine of an active run that its owner looks at it."""
+        """Tell a run's engine that its owner looks at it."""
         engine = self.engines.get(run.record().engine_name)
         if engine is not None and run.record().is_active:
             engine.visit(run, token)
@@ -118,7 +135,7 @@ class Queue:
             engine.look(run)
 
     def look(self) -> None:
-        """Bring the records of active runs up to date, and start whoever's turn it is.
+        """Update active runs, and start whoever's turn it is.
 
         Starting may take as long as the Hub takes to answer, so nobody else has to wait for it.
         """
@@ -237,9 +254,10 @@ class Queue:
 
 
 def make_room(runs: Path, max_disk: int | None) -> None:
-    """Keep all runs together under `max_disk` bytes: the oldest checkpoints of ended runs go first.
+    """Keep all runs together under `max_disk` bytes.
 
-    EngineError when that is not enough: models and records are never removed unasked.
+    The oldest checkpoints of ended runs go first. EngineError when that is not enough: models and
+    records are never removed unasked.
     """
     if max_disk is None:
         return

@@ -8,7 +8,10 @@ from . import ENGINES, Engine
 
 
 def engines_from(settings: Settings) -> dict[str, Engine]:
-    """The engines there are here. ZeroGPU's must be there before the page is launched."""
+    """The engines there are here.
+
+    ZeroGPU's must be there before the page is launched.
+    """
     found: dict[str, Engine] = {}
     for name, kind in ENGINES.items():
         engine: Engine | None = import_module(kind.module).engine_from(settings)

@@ -1,9 +1,10 @@
-"""Runs on ZeroGPU: a GPU for a minute at a time, so a run is cut into pieces.
+"""Runs on ZeroGPU.
 
-A piece is one call of a function that the platform's decorator has wrapped: it runs in a forked
-worker, whose memory nobody sees, and is ended when its time is over. So a piece trains until its
-time is nearly up, keeps its state in the run directory, and the next piece goes on from there. A
-thread of the app calls one piece after another; no tab has to stay open for that.
+A GPU for a minute at a time, so a run is cut into pieces. A piece is one call of a function that
+the platform's decorator has wrapped: it runs in a forked worker, whose memory nobody sees, and is
+ended when its time is over. So a piece trains until its time is nearly up, keeps its state in the
+run directory, and the next piece goes on from there. A thread of the app calls one piece after
+another; no tab has to stay open for that.
 
 Whose quota: the platform finds the visitor in a header of the Gradio request, which it looks up in
 a context variable of whoever calls. A thread has no such context, so that of a handler is kept
@@ -50,18 +51,22 @@ Decorator = Callable[..., Callable[[Piece], Piece]]
 def asked_seconds(
     folder: str, cache: str | None, seconds: float, limits: RunLimits, token: str | None
 ) -> int:
-    """What a piece asks the platform for: the decorator calls this with the piece's arguments."""
+    """What a piece asks the platform for.
+
+    The decorator calls this with the piece's arguments.
+    """
     return int(seconds)
 
 
 def train_piece(
     folder: str, cache: str | None, seconds: float, limits: RunLimits, token: str | None
 ) -> str:
-    """Train for some seconds, in the worker; returns the run's status: `running` if not yet over.
+    """Train for some seconds, in the worker.
 
-    token: of the run's owner, None for nobody's; the base model is fetched with it.
-    Whoever asked to stop gets the best checkpoint as a result; for that the base must be measured
-    first, so with a checkpoint there the wish is heard once training has begun.
+    Returns the run's status: `running` if not yet over. token: of the run's owner, None for
+    nobody's; the base model is fetched with it. Whoever asked to stop gets the best checkpoint as a
+    result; for that the base must be measured first, so with a checkpoint there the wish is heard
+    once training has begun.
     """
     run, end = Run(Path(folder)), time.monotonic() + seconds * (1 - LEFT_OVER)
     begun = not Checkpoints(run).has_best
@@ -81,10 +86,10 @@ def train_piece(
 
 @contextlib.contextmanager
 def asking_as(owner: str | None, token: str | None) -> Iterator[None]:
-    """Have the Hub asked as the run's owner in here, and not as whoever owns this Space.
+    """Ask the Hub as the run's owner meanwhile.
 
-    The worker has the Space's own token in its environment, and a visitor's run could fetch with it
-    what only the owner of the Space may see.
+    And not as whoever owns this Space. The worker has the Space's own token in its environment, and
+    a visitor's run could fetch with it what only the owner of the Space may see.
     """
     if owner is None:
         yield
@@ -130,15 +135,24 @@ class ZeroGpuEngine:
         self._piece = self.gpu(duration=asked_seconds)(train_piece)
 
     def visit(self, run: Run, token: str | None = None) -> None:
-        """Keep the context of a handler of the run's owner: pieces count against their quota."""
+        """Keep the context of a handler of the run's owner.
+
+        Pieces count against their quota.
+        """
         self._visits[run.id] = contextvars.copy_context()
 
     def device(self, run: Run) -> str:
-        """One run at a time: pieces of two would only wait for each other."""
+        """One run at a time.
+
+        Pieces of two would only wait for each other.
+        """
         return self.name
 
     def start(self, run: Run, token: str | None = None) -> None:
-        """Start a queued run or resume one that ended early; returns at once. EngineError."""
+        """Start a queued run or resume one that ended early.
+
+        Returns at once. EngineError.
+        """
         try:
             spec_of(run)
         except RunError as error:
@@ -156,7 +170,10 @@ class ZeroGpuEngine:
         thread.start()
 
     def stop(self, run: Run, token: str | None = None) -> bool:
-        """Ask a run to stop and keep its best checkpoint; False if it is not running."""
+        """Ask a run to stop and keep its best checkpoint.
+
+        False if it is not running.
+        """
         self.look(run)
         if not run.record().is_active or not self._is_alive(run):
             return False
@@ -164,12 +181,18 @@ class ZeroGpuEngine:
         return True
 
     def look(self, run: Run) -> None:
-        """Mark a run as interrupted if the thread that called its pieces is gone."""
+        """Mark a run as interrupted if its thread is gone.
+
+        The one that called its pieces.
+        """
         if run.record().status == "running" and not self._is_alive(run):
             self._interrupt(run, "Tandem was ended before the run was. It can be resumed.")
 
     def abandon(self) -> None:
-        """Start no more pieces; workers end with the app, and runs are resumed after it starts."""
+        """Start no more pieces.
+
+        Workers end with the app, and runs are resumed after it starts.
+        """
         self._closed.set()
 
     def _is_alive(self, run: Run) -> bool:
@@ -234,7 +257,10 @@ class ZeroGpuEngine:
 
 
 def engine_from(settings: Settings) -> ZeroGpuEngine | None:
-    """The engine of ZeroGPU, for the register; None where there is none."""
+    """The engine of ZeroGPU, for the register.
+
+    None where there is none.
+    """
     if not settings.zero_gpu:
         return None
     import spaces  # the platform brings it along
@@ -244,12 +270,15 @@ def engine_from(settings: Settings) -> ZeroGpuEngine | None:
 
 
 def is_expired(error: Exception) -> bool:
-    """Whether the platform refused the ticket of a visit because it is too old."""
+    """Whether the platform found a visit's ticket too old."""
     return "expired" in _said(error).lower()
 
 
 def in_words(error: Exception) -> str:
-    """Why a piece did not end well, and what to do; the platform's errors have a title."""
+    """Why a piece of a run failed, and what helps.
+
+    The platform's errors have a title.
+    """
     said = _said(error)
     lower = f"{getattr(error, 'title', '')} {said}".lower()
     kept = "What was trained so far is kept: resume it"

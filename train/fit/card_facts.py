@@ -1,4 +1,7 @@
-"""What a run records for its card about its data and its base model: lengths, samples, licence."""
+"""Facts of data and base for a run's card.
+
+Lengths, samples, licence.
+"""
 
 import math
 import re
@@ -28,7 +31,7 @@ Counter = Callable[[Sequence[str]], list[int]]
 
 
 def facts(corpus: Corpus, tokenizer: Any = None) -> dict[str, Any]:
-    """Figures and examples of a corpus, as `data` in `run.json` keeps them.
+    """Figures and examples of a corpus for `run.json`.
 
     tokenizer: the base model's, None where there is none; then only characters are counted.
     `statistics`: per split, min, mean and max length of anchors and positives. `samples`: the first
@@ -46,9 +49,10 @@ def facts(corpus: Corpus, tokenizer: Any = None) -> dict[str, Any]:
 
 
 def base_facts(model: "SentenceTransformer") -> dict[str, Any]:
-    """What the card says of a model beside its figures: modules, prompts, licence, languages.
+    """What the card says of a model beside its figures.
 
-    Licence and languages are those of the base model's own card; None and [] where it has none.
+    Modules, prompts, licence, languages. Licence and languages are those of the base model's own
+    card; None and [] where it has none.
     """
     from huggingface_hub import ModelCard
 
@@ -69,14 +73,17 @@ def base_facts(model: "SentenceTransformer") -> dict[str, Any]:
 
 
 def optimizer_facts(optimizer: "Optimizer") -> dict[str, Any]:
-    """What the card says of an optimiser, beside what the recipe says of it."""
+    """The card's facts of an optimiser, beside the recipe's."""
     group = optimizer.param_groups[0]
     return {"name": type(optimizer).__name__, "betas": list(group.get("betas", ())),
             "eps": group.get("eps")}
 
 
 def loss_log(events: list[dict[str, Any]]) -> list[dict[str, float]]:
-    """The training loss by step from a run's events, as means of at most `LOGGED` stretches."""
+    """Training loss by step, as means of stretches.
+
+    From a run's events, at most `LOGGED` of them.
+    """
     points = [(event["step"], event["loss"]) for event in of_kind(still_true(events), "loss")]
     every = max(1, math.ceil(len(points) / LOGGED))
     stretches = [points[start : start + every] for start in range(0, len(points), every)]

@@ -71,7 +71,10 @@ class Speed:
 
 
 def work_of(recipe: Recipe, corpus: Corpus, seed: int) -> Work:
-    """Count what a recipe does with a corpus; nothing is loaded."""
+    """Count what a recipe does with a corpus.
+
+    Nothing is loaded.
+    """
     pairs = corpus.pairs("train")
     steps = sum(len(batches) for batches in _epochs(recipe, corpus, seed))
     passages, negatives = len(corpus.passages), _negatives(recipe, corpus)

@@ -60,15 +60,15 @@ def fit(
     max_minutes: float | None = None,
     team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> Iterator[Event]:
-    """Fine-tune a base model into a run directory, yielding events.
+    """Fine-tune a base model into a run directory.
 
-    The base model is measured first, then trained and measured on dev after each epoch; the
-    checkpoint the recipe keeps is measured on test once, against the base, on the same queries.
-    When `stop` is asked, `max_minutes` are over, or the loss is no number any more, the best
-    checkpoint so far becomes the result. When `stop` says to pause, the state is kept, the last
-    event is `paused` and the run stays `running`. In a team of processes this is the main one; the
-    others `follow`. The Hub is asked with the token of this process' environment: an engine that
-    fits for somebody else puts theirs there. prompts: instead of the base's own. Raises
+    Yields events. The base model is measured first, then trained and measured on dev after each
+    epoch; the checkpoint the recipe keeps is measured on test once, against the base, on the same
+    queries. When `stop` is asked, `max_minutes` are over, or the loss is no number any more, the
+    best checkpoint so far becomes the result. When `stop` says to pause, the state is kept, the
+    last event is `paused` and the run stays `running`. In a team of processes this is the main one;
+    the others `follow`. The Hub is asked with the token of this process' environment: an engine
+    that fits for somebody else puts theirs there. prompts: instead of the base's own. Raises
     CorpusError, ModelError, RecipeError, TrainingError or OSError; the caller records them.
     """
     check_trainable(corpus)

@@ -1,4 +1,7 @@
-"""The training loop: batches in, one optimiser step and its loss out."""
+"""The training loop.
+
+Batches in, one optimiser step and its loss out.
+"""
 
 import math
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,8 @@
-"""Progress of a run: its pace, and measuring in mid-run.
+"""Progress of a run.
 
-`Pace` turns the seconds that steps and encoding took into the share done and the seconds left;
-`Measure` encodes and judges a model in mid-run, reports by that pace, and ends where it is asked.
+Its pace, and measuring in mid-run. `Pace` turns the seconds that steps and encoding took into the
+share done and the seconds left; `Measure` encodes and judges a model in mid-run, reports by that
+pace, and ends where it is asked.
 """
 
 import time

@@ -1,1 +1,4 @@
-"""To the Hub: what is sent, whether it may be, in one commit, and whether it arrived whole."""
+"""To the Hub.
+
+What is sent, whether it may be, in one commit, and whether it arrived whole.
+"""

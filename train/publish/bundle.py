@@ -1,4 +1,7 @@
-"""What is published: the files, their hashes, and a record without anything of this machine."""
+"""What is published.
+
+The files, their hashes, and a record without anything of this machine.
+"""
 
 import contextlib
 import csv
@@ -33,7 +36,10 @@ ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 
 @dataclass(frozen=True)
 class Item:
-    """A file that is sent. path: in the repository. sha256: hex."""
+    """A file that is sent. path: in the repository.
+
+    Sha256: hex.
+    """
 
     path: str
     file: Path
@@ -46,19 +52,25 @@ class Item:
         return cls(path, file, file_sha256(file), file.stat().st_size)
 
     def blob_id(self) -> str:
-        """What git calls the content: how the Hub names a file that is not large."""
+        """What git calls the content.
+
+        How the Hub names a file that is not large.
+        """
         content = self.file.read_bytes()
         return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False
                             ).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
-        """The file as the command line and the record write it."""
+        """A published file as command line and record write it."""
         return {"path": self.path, "sha256": self.sha256, "bytes": self.bytes}
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """All that is published of a run, in a folder. card: the generated one."""
+    """All that is published of a run, in a folder.
+
+    card: the generated one.
+    """
 
     folder: Path
     items: tuple[Item, ...]
@@ -85,11 +97,11 @@ class Bundle:
 def pack(
     run: Run, repo: str, folder: Path, extra: Mapping[str, Path] | None = None, link: bool = False
 ) -> Bundle:
-    """Write what is published of a finished run into an empty folder.
+    """Write what is published of a run to a folder.
 
-    extra: path in the repository -> file. link: do not copy the model where that can be avoided;
-    for a folder that nobody writes to.
-    Raises PublishError when the run has no model, no figures, or no licence to be published under.
+    An empty one. extra: path in the repository -> file. link: do not copy the model where that can
+    be avoided; for a folder that nobody writes to. Raises PublishError when the run has no model,
+    no figures, or no licence to be published under.
     """
     record = run.record()
     check_publishable(run, record)
@@ -120,7 +132,10 @@ def _put(file: Path, place: Path, link: bool) -> None:
 
 
 def check_publishable(run: Run, record: Mapping[str, Any]) -> None:
-    """Refuse a run that has nothing to publish, or nobody knows under which licence."""
+    """Refuse a run that cannot be published.
+
+    It has nothing to publish, or nobody knows under which licence.
+    """
     if record["status"] not in USABLE or not run.has_model or not record.get("metrics"):
         raise PublishError(
             f"The run {run.id} is {record['status']} and has no measured model: there is nothing "
@@ -145,9 +160,10 @@ def _model_files(model: Path) -> dict[str, Path]:
 
 
 def published_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record for everybody: no owner, no path of this machine, no address, no token.
+    """A record for everybody.
 
-    When the data is private, its texts are left out too.
+    No owner, no path of this machine, no address, no token. When the data is private, its texts are
+    left out too.
     """
     public = {key: _public(value) for key, value in record.items()
               if key not in KEPT_HERE and key not in AS_THEY_ARE}
@@ -161,7 +177,7 @@ def published_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def card_text(record: Mapping[str, Any], repo: str | None) -> str:
-    """The card of a run, character by character as it is published."""
+    """The card of a run exactly as it is published."""
     return model_card(published_record(record), repo)
 
 
@@ -176,7 +192,7 @@ def _public(value: Any) -> Any:
 
 
 def metrics_csv(record: Mapping[str, Any]) -> str:
-    """Every figure of dev and test as a table for other programs."""
+    """Every figure of dev and test as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["split", "metric", "base", "tuned", "difference", "low", "high", "p"])

@@ -1,6 +1,7 @@
-"""Files to a repository: made if it is new, uploaded with progress, one commit at the end.
+"""Files to a repository.
 
-One commit, and whether it landed: its answer can be lost on the way back.
+Made if it is new, uploaded with progress, one commit at the end. One commit, and whether it landed:
+its answer can be lost on the way back.
 """
 
 from collections.abc import Generator, Iterable
@@ -23,9 +24,10 @@ MADE = (*PASSING, "conflict", "not_the_hub")
 
 
 def create(hub: Hub, target: Target, private: bool, **options: Any) -> Target:
-    """Make a repository; when the answer is lost, look whether it is there.
+    """Make a repository.
 
-    options: of `create_repo`. PublishError when it is not there, or public against the wish.
+    When the answer is lost, look whether it is there. options: of `create_repo`. PublishError when
+    it is not there, or public against the wish.
     """
     repo_id, kind = target.repo_id, target.repo_type
     found = hub.attempt(lambda: hub.api.create_repo(
@@ -62,10 +64,10 @@ def send(
     message: str,
     pull_request: bool = False,
 ) -> Generator[Event, None, tuple[str, str | None]]:
-    """Upload what the Hub has not got, then commit all of it and delete what is stale.
+    """Upload what the Hub lacks, then commit all.
 
-    Yields `phase` and `progress` events; returns the commit's id and the pull request's address.
-    PublishError says that nothing is published, or that it is not known.
+    Deletes what is stale. Yields `phase` and `progress` events; returns the commit's id and the
+    pull request's address. PublishError says that nothing is published, or that it is not known.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -115,7 +117,10 @@ LOST = (*PASSING, "not_the_hub", "cancelled")
 
 @dataclass
 class Commit:
-    """A commit to one repository. items: what it adds. message: its first line."""
+    """A commit to one repository. items: what it adds.
+
+    message: its first line.
+    """
 
     hub: Hub
     target: Target

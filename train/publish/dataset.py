@@ -1,4 +1,7 @@
-"""What can go to the Hub beside a model: its data as a repository of its own, a collection."""
+"""What can go to the Hub beside a model.
+
+Its data as a repository of its own, a collection.
+"""
 
 import json
 import tempfile
@@ -24,10 +27,11 @@ def publish_data(
     corpus: Corpus, to: str, hub: Hub, *, licence: str, private: bool = True,
     language: Iterable[str] = (), over: bool = False,
 ) -> Generator[dict[str, Any], None, dict[str, Any]]:
-    """Publish a corpus as a data set in BEIR layout, with a card; returns repo, url, revision.
+    """Publish a corpus as a Hub data set.
 
-    licence: an identifier of the Hub; it is that of the texts, not of a model. over: also where
-    something else is. Events are those of `send`. PublishError says what is in the way.
+    In BEIR layout, with a card; returns repo, url, revision. licence: an identifier of the Hub; it
+    is that of the texts, not of a model. over: also where something else is. Events are those of
+    `send`. PublishError says what is in the way.
     """
     if licence not in LICENSES:
         raise PublishError(f"The licence {licence!r:.40} of the data is none the Hub knows.",
@@ -52,9 +56,9 @@ def publish_data(
 
 
 def add_to_collection(hub: Hub, slug: str, repo_id: str, repo_type: str = "model") -> None:
-    """Put a repository into a collection of the Hub; nothing happens if it is there already.
+    """Put a repository into a collection of the Hub.
 
-    slug: as in the collection's address, owner/title-id.
+    Nothing happens if it is there already. slug: as in the collection's address, owner/title-id.
     """
     kind: Any = repo_type
     hub.ask(f"adding {repo_id} to the collection {slug}", lambda: hub.api.add_collection_item(
@@ -63,7 +67,10 @@ def add_to_collection(hub: Hub, slug: str, repo_id: str, repo_type: str = "model
 
 def write_data(corpus: Corpus, folder: Path, licence: str, language: list[str]
                ) -> list[Item]:
-    """Write a corpus in BEIR layout with its card; the files, ready to be sent."""
+    """Write a corpus in BEIR layout with its card.
+
+    The files, ready to be sent.
+    """
     _write_lines(folder / PASSAGES, ({
         "_id": p.id, "title": p.title, "text": p.text,
         **{key: value for key in ("topic", "model_line") if (value := getattr(p, key))},
@@ -82,7 +89,10 @@ def write_data(corpus: Corpus, folder: Path, licence: str, language: list[str]
 
 
 def data_card(corpus: Corpus, licence: str, language: list[str]) -> str:
-    """The card of a data set: what it is, in figures."""
+    """The card of a data set.
+
+    What it is, in figures.
+    """
     from huggingface_hub import DatasetCardData
 
     data = DatasetCardData(

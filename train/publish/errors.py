@@ -1,10 +1,13 @@
-"""Why a run was not published, and whether anything of it is on the Hub."""
+"""Why a run was not published, and what was.
+
+Whether anything of it is on the Hub.
+"""
 
 from hub.errors import Failure, HubError
 
 
 class PublishError(HubError):
-    """Something that was not published, or not as it should be: what, why, and what to do.
+    """A publication that failed: what, why, and what to do.
 
     kind: one word for programs. published: whether anything is on the Hub now; None when the Hub
     did not say. retry_after: seconds the Hub asks to wait.
@@ -26,6 +29,9 @@ class PublishError(HubError):
     def of(
         cls, found: Failure, doing: str, then: str = "", published: bool | None = False
     ) -> "PublishError":
-        """A failure of the Hub. then: what it means for what was to be published."""
+        """A failure of the Hub.
+
+        then: what it means for what was to be published.
+        """
         return cls(f"{found.sentence(doing)} {then}".rstrip(), found.kind, published,
                    found.retry_after)

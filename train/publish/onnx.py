@@ -1,7 +1,8 @@
-"""A tuned model as int8 ONNX for serving on a CPU, offered only when it ranks as well.
+"""A tuned model as int8 ONNX for CPUs.
 
-Needs `onnxruntime` and `onnxscript`, which Tandem itself does not: they are installed by themselves
-(requirements-onnx.txt), since the extra of sentence-transformers downgrades it.
+Offered only when it ranks as well. Needs `onnxruntime` and `onnxscript`, which Tandem itself does
+not: they are installed by themselves (requirements-onnx.txt), since the extra of
+sentence-transformers downgrades it.
 """
 
 import importlib.util
@@ -36,7 +37,10 @@ EXAMPLE = ("a question", "a passage that is somewhat longer than the question")
 
 @dataclass(frozen=True)
 class Exported:
-    """An int8 model on disk, and how it did. full, int8: the primary metric on dev."""
+    """An int8 model on disk, and how it did.
+
+    Full, int8: the primary metric on dev.
+    """
 
     file: Path
     full: float
@@ -55,7 +59,7 @@ def can_export() -> bool:
 
 
 def exported_before(run: Run) -> Exported | None:
-    """What a run's folder holds of an earlier export, if it is that of the record."""
+    """An earlier export of a run's model, if current."""
     kept, file = run.record().get("onnx"), run.folder / PATH
     if not kept or not file.is_file() or file_sha256(file) != kept["sha256"]:
         return None
@@ -65,11 +69,11 @@ def exported_before(run: Run) -> Exported | None:
 def export_int8(
     run: Run, corpus: Corpus, cache: Path | None = None
 ) -> Generator[dict[str, Any], None, Exported]:
-    """Export a run's model into its folder and measure it on dev, yielding `progress` events.
+    """Export a run's model as ONNX, and measure it.
 
-    What was exported before is taken again. cache: where the vectors of the fp32 model are. The
-    result is in the record as `onnx`. Raises PublishError when it cannot be exported, or differs by
-    more than `MOST_LOST`.
+    Into its folder, on dev, yielding `progress` events. What was exported before is taken again.
+    cache: where the vectors of the fp32 model are. The result is in the record as `onnx`. Raises
+    PublishError when it cannot be exported, or differs by more than `MOST_LOST`.
     """
     if (before := exported_before(run)) is not None:
         return before
@@ -107,9 +111,10 @@ def export_int8(
 
 
 def write_int8(model: "SentenceTransformer", file: Path) -> None:
-    """Write the transformer of a model as ONNX with weights in int8, one scale a channel.
+    """Write a model's transformer as int8 ONNX.
 
-    Pooling and what follows stay with sentence-transformers. PublishError when that cannot be done.
+    One scale a channel. Pooling and what follows stay with sentence-transformers. PublishError when
+    that cannot be done.
     """
     with tempfile.TemporaryDirectory(prefix="tandem-onnx-") as folder:
         whole = Path(folder) / "model.onnx"
@@ -123,7 +128,10 @@ def write_int8(model: "SentenceTransformer", file: Path) -> None:
 
 
 def run_by_onnx(model: "SentenceTransformer", file: Path) -> None:
-    """Let a loaded model compute with an ONNX file instead of its weights."""
+    """Let a model compute with an ONNX file.
+
+    Instead of its weights.
+    """
     import onnxruntime
     import torch
 

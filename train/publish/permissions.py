@@ -1,4 +1,7 @@
-"""Who publishes where: names as typed, what a token may do, what a repository is."""
+"""Who publishes where.
+
+Names as typed, what a token may do, what a repository is.
+"""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +17,10 @@ LONGEST_NAME = 96
 
 @dataclass(frozen=True)
 class Target:
-    """The repository that is published to, as it is. head: its newest commit, None if new."""
+    """The repository that is published to, as it is.
+
+    head: its newest commit, None if new.
+    """
 
     repo_id: str
     head: str | None = None
@@ -28,7 +34,10 @@ class Target:
 
 
 def check_repo_id(text: str) -> str:
-    """A repository id as typed, trimmed; PublishError with the reason when it cannot be one."""
+    """A repository id as typed, trimmed.
+
+    PublishError with the reason when it cannot be one.
+    """
     name = text.strip()
     owner, _, model = name.partition("/")
     bad = re.search(r"[^A-Za-z0-9._/-]", name)
@@ -58,10 +67,11 @@ def check_may_write(
     hub: Hub, repo_id: str, private: bool = True, pull_request: bool = False,
     repo_type: str = "model",
 ) -> Target:
-    """Find out that one may publish there, before anything is trained or sent for it.
+    """Check that a repository can be published to.
 
-    private: what was asked; a repository that is public is refused then. A pull request needs no
-    right to write. Raises PublishError with what is in the way.
+    Before anything is trained or sent for it. private: what was asked; a repository that is public
+    is refused then. A pull request needs no right to write. Raises PublishError with what is in the
+    way.
     """
     repo_id = check_repo_id(repo_id)
     account = account_of(hub)

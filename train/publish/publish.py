@@ -1,7 +1,8 @@
-"""A finished run to the Hub: one commit with everything, then downloaded again and compared.
+"""A finished run to the Hub.
 
-Either nothing is published or all of it. Whatever goes wrong, it can be tried again: what the Hub
-has already is not sent twice, and a commit whose answer was lost is found.
+One commit with everything, then downloaded again and compared. Either nothing is published or all
+of it. Whatever goes wrong, it can be tried again: what the Hub has already is not sent twice, and a
+commit whose answer was lost is found.
 """
 
 import tempfile
@@ -61,12 +62,12 @@ def publish(
     corpus: Callable[[], Corpus | None] = lambda: None,
     cache: Path | None = None,
 ) -> Iterator[Event]:
-    """Publish a run, yielding events: `phase`, `progress` in bytes, `log`, and last `done`.
+    """Publish a run, yielding events.
 
-    edits: what somebody changed on the card; kept in the record. corpus: gives the run's data, to
-    ask test questions again; None when it is gone. `done` has what `python -m train publish` prints
-    and is in the record under `published`. Raises PublishError: its `published` says whether
-    anything is on the Hub.
+    `phase`, `progress` in bytes, `log`, and last `done`. edits: what somebody changed on the card;
+    kept in the record. corpus: gives the run's data, to ask test questions again; None when it is
+    gone. `done` has what `python -m train publish` prints and is in the record under `published`.
+    Raises PublishError: its `published` says whether anything is on the Hub.
     """
     if edits is not None:
         run.update(card=edits.as_record())
@@ -83,7 +84,10 @@ def publish(
 def write_dry(
     run: Run, request: PublishRequest, folder: Path, edits: CardEdits | None = None
 ) -> Event:
-    """Write what would be published into a folder, and ask nobody; the result as `publish` has."""
+    """Write what a publication would send to a folder.
+
+    Asks nobody; the result as `publish` has.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise PublishError(f"{folder} is not empty: give a new folder for the dry run.")
     if edits is not None:

@@ -25,9 +25,10 @@ LARGEST_TEXT = 5_000_000
 
 
 class EditedCardError(PublishError):
-    """The card on the Hub was edited: somebody must say what becomes of it.
+    """The card on the Hub was edited.
 
-    diff: what publishing would change, unified. theirs: the card there. ours: that of the run.
+    Somebody must say what becomes of it. diff: what publishing would change, unified. theirs: the
+    card there. ours: that of the run.
     """
 
     def __init__(self, sentence: str, diff: str, theirs: str, ours: str) -> None:
@@ -39,9 +40,10 @@ class EditedCardError(PublishError):
 
 @dataclass(frozen=True)
 class RemoteRepo:
-    """The files of a revision: path -> SHA-256 of a large file, git's blob id of any other.
+    """The files of a revision.
 
-    record: the `run.json` of what Tandem published there, {} where it did not.
+    Path -> SHA-256 of a large file, git's blob id of any other. record: the `run.json` of what
+    Tandem published there, {} where it did not.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -50,7 +52,10 @@ class RemoteRepo:
 
     @classmethod
     def at(cls, hub: Hub, target: Target, revision: str | None = None) -> "RemoteRepo":
-        """List a revision, the newest if none is given; then its record and card are read too."""
+        """List a revision, the newest if none is given.
+
+        Then its record and card are read too.
+        """
         from huggingface_hub.hf_api import RepoFile
 
         repo_id, commit = target.repo_id, revision or target.head
@@ -72,19 +77,20 @@ class RemoteRepo:
         return found is not None and found in (item.sha256, item.blob_id())
 
     def changed(self, items: Iterable[Item]) -> set[str]:
-        """The paths of those that are not there, or are other ones."""
+        """Paths of files that are new or changed there."""
         return {item.path for item in items if not self.has(item)}
 
     def stale(self, items: Iterable[Item]) -> tuple[str, ...]:
-        """Files that Tandem published there and that this publication has no more."""
+        """Published files that this publication has no more."""
         sent = {item.path for item in items} | {CARD}
         ours = self.record.get("files") or []
         return tuple(sorted(path for path in ours if path in self.files and path not in sent))
 
     def check_ours(self, repo_id: str, record: Mapping[str, Any]) -> None:
-        """Refuse to publish over anything but an earlier version of the same model.
+        """Refuse to publish over another model.
 
-        record: of the run that is to be published.
+        Over anything but an earlier version of the same. record: of the run that is to be
+        published.
         """
         others = sorted(set(self.files) - set(OF_THE_HUB))
         if not others or (self.record and _model(self.record) == _model(record)):
@@ -106,10 +112,10 @@ def _model(record: Mapping[str, Any]) -> str:
 def reconcile_card(
     hub: Hub, target: Target, remote: RemoteRepo, ours: str, on_edited: str
 ) -> str | None:
-    """The card to publish: ours, or both together; None to leave the one that is there.
+    """The card to publish: ours, or both together.
 
-    on_edited: `ask`, `keep`, `replace` or `merge`. EditedCardError with the difference when it is
-    `ask`, or when both changed the same lines.
+    None to leave the one that is there. on_edited: `ask`, `keep`, `replace` or `merge`.
+    EditedCardError with the difference when it is `ask`, or when both changed the same lines.
     """
     theirs = remote.card
     if theirs is None or theirs == ours or on_edited == "replace":
@@ -170,16 +176,17 @@ def _record(text: str | None) -> Mapping[str, Any]:
 
 
 def difference(theirs: str, ours: str) -> str:
-    """What publishing would change on the Hub's card, as a unified diff."""
+    """What publishing changes on the Hub's card, as diff."""
     return "".join(difflib.unified_diff(
         theirs.splitlines(keepends=True), ours.splitlines(keepends=True),
         "README.md on the Hub", "README.md of this run"))
 
 
 def merge(ancestor: str, theirs: str, ours: str) -> str | None:
-    """A three-way merge by lines: both changes to the ancestor; None where they meet.
+    """A three-way merge by lines.
 
-    ancestor: the card as it was generated last. theirs: that card as edited. ours: the new one.
+    Both changes to the ancestor; None where they meet. ancestor: the card as it was generated last.
+    theirs: that card as edited. ours: the new one.
     """
     base = ancestor.splitlines(keepends=True)
     sides = [text.splitlines(keepends=True) for text in (theirs, ours)]

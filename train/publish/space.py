@@ -1,7 +1,7 @@
-"""`make space REPO=owner/name`: this very app to a Space of the Hub, in one commit.
+"""`make space REPO=owner/name`.
 
-Only what the app needs is sent. The Space reads the variables and secrets README names; none is
-set here.
+This very app to a Space of the Hub, in one commit. Only what the app needs is sent. The Space reads
+the variables and secrets README names; none is set here.
 """
 
 import argparse
@@ -32,7 +32,10 @@ log = logging.getLogger("train")
 
 
 def needed_files(root: Path = ROOT) -> list[str]:
-    """The files a Space needs, as paths in the repository; those git knows, where there is git."""
+    """The files a Space needs, as paths in the repository.
+
+    Those git knows, where there is git.
+    """
     listed = subprocess.run(["git", "ls-files", "-z", "--", *NEEDED], cwd=root,
                             capture_output=True, text=True, check=False)
     names = listed.stdout.rstrip("\0").split("\0") if listed.returncode == 0 else [
@@ -49,10 +52,11 @@ def publish_space(
     repo_id: str, hub: Hub, *, private: bool = True, hardware: str | None = None,
     over: bool = False, root: Path = ROOT,
 ) -> Generator[dict[str, Any], None, dict[str, Any]]:
-    """Create or update a Space, yielding events as `publish` does; returns what came of it.
+    """Create or update a Space, yielding events as `publish` does.
 
-    private: of a new Space; one that is there keeps its visibility. hardware: asked for only when
-    given. over: also where something else is. PublishError says what is in the way.
+    Returns what came of it. private: of a new Space; one that is there keeps its visibility.
+    hardware: asked for only when given. over: also where something else is. PublishError says what
+    is in the way.
     """
     target = check_may_write(hub, repo_id, False, repo_type="space")
     remote = RemoteRepo.at(hub, target) if target.exists else RemoteRepo()

@@ -1,4 +1,7 @@
-"""Whether what is on the Hub is what was measured: downloaded again, hashed, and asked again."""
+"""Whether what is on the Hub is what was measured.
+
+Downloaded again, hashed, and asked again.
+"""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -23,9 +26,10 @@ NEAR = 20
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found. questions: how many test questions were asked again; same: ranked as before.
+    """What was found.
 
-    note: why fewer were asked than could have been.
+    questions: how many test questions were asked again; same: ranked as before. note: why fewer
+    were asked than could have been.
     """
 
     hashes: int
@@ -42,10 +46,10 @@ class Verified:
 def download(
     hub: Hub, repo: str, revision: str, items: tuple[Item, ...], folder: Path
 ) -> Generator[tuple[int, int], None, None]:
-    """Fetch files of a revision and compare their hashes, yielding (bytes, of how many).
+    """Download a revision's files and compare their hashes.
 
-    Files of the model land in `folder`/model, the others beside it. PublishError names the first
-    file that is not what was sent.
+    Yielding (bytes, of how many). Files of the model land in `folder`/model, the others beside it.
+    PublishError names the first file that is not what was sent.
     """
     meter = Meter(total=sum(item.bytes for item in items))
     for item in items:
@@ -84,7 +88,7 @@ def _reported(
 def ask_again(
     run: Run, model: Path, hashes: int, corpus: Corpus | None, cache: Path | None
 ) -> Verified:
-    """Load a downloaded model and rank test questions with it, as the run did.
+    """Rank test queries with the downloaded model, as before.
 
     model: its folder. hashes: how many files were compared. corpus: None when it is not at hand;
     then the model is only loaded. cache: where the vectors of its passages may be kept.

@@ -1,6 +1,7 @@
-"""The model card, from the run record alone: every number on it stands in `run.json`.
+"""The model card, from the run record alone.
 
-What it says stands in `card.md.j2`; here is what that is filled with.
+Every number on it stands in `run.json`. What it says stands in `card.md.j2`; here is what that is
+filled with.
 """
 
 import html
@@ -127,7 +128,10 @@ def _gap(gap: RecordedDifference) -> Row:
 
 
 def retained(figures: RecordedEvidence) -> list[Row]:
-    """The metrics of both models on passages that are not of the domain."""
+    """The metrics of both models on the general collection.
+
+    Passages that are not of the domain.
+    """
     name = str(figures.stated.get("name", "other subjects"))
     return [
         [name, metric, f"{figures.base[metric]:.4f}", f"{figures.tuned[metric]:.4f}",
@@ -183,7 +187,10 @@ def _data(record: RunRecord) -> dict[str, Any]:
 
 
 def cell(text: str) -> str:
-    """A text as a cell of a table: nothing in it is markup."""
+    """A text as a cell of a table.
+
+    Nothing in it is markup.
+    """
     plain = re.sub(r"([\\*_\[\]~])", r"\\\1", text.replace("\n", " "))
     escaped = html.escape(plain, quote=False).replace("|", "&vert;").replace("`", "&grave;")
     return f"<code>{escaped}</code>"
@@ -242,7 +249,10 @@ def _loss(recipe: RecordedRecipe) -> str:
 
 
 def training_log(record: RunRecord) -> tuple[Row, list[Row]]:
-    """Losses and dev figures by step, the base model at step 0; the kept checkpoint is bold."""
+    """The training log: losses and dev figures by step.
+
+    The base model at step 0; the kept checkpoint is bold.
+    """
     kept = _kept(record)
     by_step: dict[int, float | None] = {point.step: point.loss for point in record.log}
     points = {at.step: at for at in record.history}

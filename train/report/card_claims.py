@@ -1,4 +1,7 @@
-"""What a card claims in words of how a run was trained, chosen and measured."""
+"""Claims of the card about training, choice and measurement.
+
+In words.
+"""
 
 from collections.abc import Iterator
 
@@ -10,18 +13,27 @@ PATIENCE = "patience"
 
 
 def longest(record: RunRecord) -> int:
-    """How many tokens of a text the model reads; 0 for all, as a static embedding does."""
+    """How many tokens of a text the model reads.
+
+    0 for all, as a static embedding does.
+    """
     own, recipe = record.base_model.max_seq_length, record.recipe or RecordedRecipe()
     return min(own, recipe.max_seq_length or own)
 
 
 def chosen_by_dev(record: RunRecord) -> bool:
-    """Whether dev chose the checkpoint that was kept, or the last was kept whatever it said."""
+    """Whether dev chose the checkpoint that was kept.
+
+    Or the last was kept whatever it said.
+    """
     return record.recipe is None or record.recipe.keep != "last"
 
 
 def dev_choices(record: RunRecord) -> list[str]:
-    """What the dev split decided, as its figures flatter whatever they chose."""
+    """What the dev split decided, and so flatters.
+
+    Its figures flatter whatever they chose.
+    """
     stops = bool(record.recipe and record.recipe.hyperparameters.get(PATIENCE))
     return [said for said, did in (("the checkpoint", chosen_by_dev(record)),
                                    ("when to stop", stops),

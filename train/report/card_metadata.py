@@ -1,4 +1,7 @@
-"""The front matter of a card: what the Hub's search, widget and leaderboards read."""
+"""The front matter of a card.
+
+What the Hub's search, widget and leaderboards read.
+"""
 
 import re
 from collections.abc import Mapping
@@ -44,16 +47,19 @@ LONGEST_TITLE, LONGEST_DESCRIPTION = 120, 5_000
 
 
 class CardError(ValueError):
-    """Something that cannot stand on a card: the message says what, and what may."""
+    """Something that cannot stand on a card.
+
+    The message says what, and what may.
+    """
 
 
 @dataclass(frozen=True)
 class CardEdits:
-    """What a person changes on a card before it is published; the record keeps it as `card`.
+    """What a person changes on a card before publishing.
 
-    None or empty keeps what the record gives. license: an identifier of the Hub. language: ISO 639
-    codes. datasets: Hub ids. private_data: True leaves out every text of the data, False shows
-    some, None is as `is_private` has it.
+    The record keeps it as `card`. None or empty keeps what the record gives. license: an identifier
+    of the Hub. language: ISO 639 codes. datasets: Hub ids. private_data: True leaves out every text
+    of the data, False shows some, None is as `is_private` has it.
     """
 
     title: str | None = None
@@ -84,7 +90,10 @@ class CardEdits:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "CardEdits":
-        """The edits a record keeps, with the base model's licence and languages where it says."""
+        """The card edits that a record keeps.
+
+        With the base model's licence and languages where it says.
+        """
         run = typed(record)
         base, kept = run.base_model, run.card
         edits = cls(kept.title, kept.license, kept.language, kept.description, kept.datasets,
@@ -108,32 +117,41 @@ class CardEdits:
 
 
 def typed(record: Mapping[str, Any]) -> RunRecord:
-    """A record as its type: one read from a run directory, or from a repository of the Hub."""
+    """A record as its type.
+
+    One read from a run directory, or from a repository of the Hub.
+    """
     return record if isinstance(record, RunRecord) else RunRecord.from_json(record)
 
 
 def is_private(data: Mapping[str, Any]) -> bool:
-    """Whether texts of a run's data stay off its card unless somebody says otherwise.
+    """Whether texts of a run's data stay off its card.
 
-    Of whatever was brought, they do; the built-in corpus is public.
+    Unless somebody says otherwise. Of whatever was brought, they do; the built-in corpus is public.
     """
     return bool(data.get("private", data.get("source") != BUILT_IN))
 
 
 def is_repo_id(name: str) -> bool:
-    """Whether a name is `owner/name` as the Hub has them, and no path."""
+    """Whether a name is a Hub id, `owner/name`.
+
+    And no path.
+    """
     return bool(re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", name))
 
 
 def title_of(record: Mapping[str, Any]) -> str:
-    """What a model is called: as somebody said, or by its base and its data."""
+    """What a model is called.
+
+    As somebody said, or by its base and its data.
+    """
     run = typed(record)
     base = run.base_model.name.rstrip("/").rsplit("/", 1)[-1]
     return CardEdits.of(run).title or f"{base} fine-tuned on {run.data.name}"
 
 
 def loss_names(recipe: RecordedRecipe) -> list[str]:
-    """What a recipe's loss is called in sentence-transformers, the outermost first."""
+    """Names of a recipe's losses in sentence-transformers, outermost first."""
     ranking = ("Cached" if recipe.mini_batch_size else "") + "MultipleNegatives" + (
         "Symmetric" if recipe.hyperparameters.get("symmetric") else "") + "RankingLoss"
     nested = recipe.truncate_dim or recipe.matryoshka_dims
@@ -141,7 +159,10 @@ def loss_names(recipe: RecordedRecipe) -> list[str]:
 
 
 def metric_id(name: str, similarity: str) -> str:
-    """What sentence-transformers calls a metric in `model-index`, such as `cosine_ndcg@10`."""
+    """A metric's name in sentence-transformers' `model-index`.
+
+    Such as `cosine_ndcg@10`.
+    """
     return f"{similarity}_{name}"
 
 

@@ -1,6 +1,7 @@
-"""Pictures of evidence as inline SVG, each with a text equivalent.
+"""Charts of evidence as inline SVG with text.
 
-Pure functions, no script; colours are classes of `style.css`, so both colour schemes have them.
+Each has a text equivalent. Pure functions, no script; colours are classes of `style.css`, so both
+colour schemes have them.
 """
 
 import math
@@ -152,7 +153,10 @@ LONGEST = 21
 
 @dataclass(frozen=True)
 class Bar:
-    """A named difference with its interval; way: `up`, `down`, or empty where it is not clear."""
+    """A named difference with its interval.
+
+    way: `up`, `down`, or empty where it is not clear.
+    """
 
     name: str
     value: float
@@ -163,7 +167,10 @@ class Bar:
 
 
 def forest(title: str, bars: Sequence[Bar], said: str) -> str:
-    """Differences with their intervals, one a row, about a line at no difference."""
+    """A chart of differences with their intervals.
+
+    One a row, about a line at no difference.
+    """
     if not bars:
         return ""
     ticks = ticks_of([0.0, *(bar.low for bar in bars), *(bar.high for bar in bars)])
@@ -202,10 +209,10 @@ def _bar(bar: Bar, low: float, value: float, high: float, y: int) -> str:
 def rank_scatter(
     moves: Mapping[tuple[int, int], int], names: tuple[str, str], said: str
 ) -> str:
-    """The answer's rank in one model (across) and in another (up), both axes logarithmic.
+    """A chart of answers' ranks in two models.
 
-    moves: (rank in the first, in the second) -> queries. Rank 1 stands at the top and the right:
-    above the diagonal the second is better.
+    One across, one up, both axes logarithmic. moves: (rank in the first, in the second) -> queries.
+    Rank 1 stands at the top and the right: above the diagonal the second is better.
     """
     if not moves:
         return ""
@@ -253,10 +260,10 @@ def rank_scatter(
 def dim_lines(
     title: str, series: Mapping[str, Sequence[Point]], marked: Sequence[int], said: str
 ) -> str:
-    """A measure against `truncate_dim`, a line for each side, the dimensions on a log axis.
+    """A chart of a metric against `truncate_dim`.
 
-    series: name -> (dims, value), ascending; the second line is drawn in the accent. marked: the
-    dimensions a model was trained for.
+    A line for each side, the dimensions on a log axis. series: name -> (dims, value), ascending;
+    the second line is drawn in the accent. marked: the dimensions a model was trained for.
     """
     points = [point for line in series.values() for point in line]
     if not points:

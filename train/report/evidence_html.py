@@ -1,4 +1,7 @@
-"""What the evidence says, as escaped HTML for the page and for the report: pure functions."""
+"""Evidence as escaped HTML for page and report.
+
+Pure functions.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -25,7 +28,7 @@ def scoreboard(
     topics: Sequence[Topic] = (),
     more: str = "",
 ) -> str:
-    """Verdict, wins and losses, the fifteen metrics, and the pictures of them.
+    """Verdict, wins and losses, metrics, and their charts.
 
     names: what the two sides are called. more: further pictures, as markup.
     """
@@ -42,7 +45,7 @@ def scoreboard(
 
 
 def verdict(evidence: Evidence, names: Names = SIDES) -> str:
-    """The sentence that the primary metric gives, coloured by which way it goes."""
+    """The verdict's sentence, coloured by its direction."""
     way = WAYS[evidence.outcome]
     said = f'<p class="t-say" data-mood="{way}">{escape(evidence.verdict_of(*names))}</p>'
     if not evidence.leaked:
@@ -54,7 +57,10 @@ def verdict(evidence: Evidence, names: Names = SIDES) -> str:
 
 
 def metrics_table(evidence: Evidence, names: Names, about: str = "") -> str:
-    """The metrics of both sides with differences, intervals and p; those that repeat are folded."""
+    """The metrics of both sides with differences, intervals and p.
+
+    Those that repeat are folded.
+    """
     figures, order = evidence.as_json(), (PRIMARY, *(n for n in METRICS if n != PRIMARY))
     folded = SAME if one_answer_each(evidence) else ()
 
@@ -102,7 +108,7 @@ def _metric_row(name: str, base: float, tuned: float, gap: Difference) -> str:
 
 
 def p_text(p: float) -> str:
-    """A p value, no more exactly than so many resamples can tell it."""
+    """A p value, as exactly as resamples tell it."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -161,7 +167,7 @@ def topic_picture(topics: Sequence[Topic], names: Names = SIDES) -> str:
 
 
 def outcomes(evidence: Evidence, winner: str) -> str:
-    """Questions won, lost and tied, in words and as a bar."""
+    """Queries won, lost and tied, in words and bar."""
     found = evidence.outcomes
     said = f"{found['won']:,} questions won, {found['lost']:,} lost, {found['tied']:,} tied"
     return (
@@ -176,7 +182,10 @@ def _wins(order: Iterable[tuple[str, str]], found: Mapping[str, Any]) -> str:
 
 
 def dims_picture(rows: Sequence[AtDim], trained: Sequence[int] = ()) -> str:
-    """Quality against truncate_dim as lines, and as a table with storage and time."""
+    """Quality against `truncate_dim`: chart and table.
+
+    With storage and time.
+    """
     if not rows:
         return ""
     series = {"Base": [(float(row.dim), row.base) for row in rows if row.base is not None],

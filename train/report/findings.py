@@ -1,4 +1,7 @@
-"""The report of a comparison: all figures as JSON and CSV, and one page to forward as HTML."""
+"""The report of a comparison.
+
+All figures as JSON and CSV, and one page to forward as HTML.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +40,10 @@ class Findings:
         return by_topic(self.evidence, self.queries)
 
     def text(self, query_id: str) -> str:
-        """A question's text; its id where the text is not known any more."""
+        """A question's text.
+
+        Its id where the text is not known any more.
+        """
         return self.queries[query_id].text if query_id in self.queries else query_id
 
     def as_json(self) -> dict[str, Any]:
@@ -62,9 +68,10 @@ class Findings:
 
 
 def findings_of(run: Run, corpus: Corpus | None = None) -> Findings:
-    """What a run directory says. RunError when its test split was not measured.
+    """What a run directory says.
 
-    corpus: its data, for the texts and topics of the questions.
+    RunError when its test split was not measured. corpus: its data, for the texts and topics of the
+    questions.
     """
     record, rows = run.record(), run.per_query()
     if not record.test or not rows:
@@ -77,7 +84,7 @@ def findings_of(run: Run, corpus: Corpus | None = None) -> Findings:
 
 
 def facts_of(run: Run) -> dict[str, str]:
-    """What was measured, of which models and data, with which versions, in a run."""
+    """Facts of a run: models, data, versions."""
     record = run.record()
     prints, recipe = record.fingerprints, record.recipe
     settings = recipe.hyperparameters if recipe else {}

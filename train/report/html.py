@@ -1,4 +1,7 @@
-"""The report as one HTML file that asks for nothing else, and prints on A4."""
+"""The report as one HTML file for A4.
+
+It asks for nothing else.
+"""
 
 from retrieval.metrics import PRIMARY
 
@@ -34,7 +37,10 @@ def report_html(findings: Findings) -> str:
 
 
 def training_curve(findings: Findings) -> str:
-    """The dev curve of the run, with the base as a line; nothing where there is none."""
+    """The dev curve of a run, with base's line.
+
+    Nothing where there is none.
+    """
     points = [(float(row["epoch"]), float(row[PRIMARY])) for row in findings.history
               if row.get(PRIMARY) is not None]
     if len(points) < 2:

@@ -1,4 +1,4 @@
-"""A run's fine-tune as a script of plain sentence-transformers.
+"""A run's fine-tune as a plain sentence-transformers script.
 
 Its data lie beside it as JSONL.
 """

@@ -1,4 +1,7 @@
-"""The commands that run a run again, where somebody else has the data."""
+"""Commands that repeat a run for somebody else.
+
+Where they have the data.
+"""
 
 import shlex
 from dataclasses import fields
@@ -12,12 +15,18 @@ from .plain_script import script_text
 
 
 def base_name(name: str) -> str:
-    """A path as somebody else has it: the file alone, not the folders of this machine."""
+    """A path as somebody else has it.
+
+    The file alone, not the folders of this machine.
+    """
     return PurePath(name).name if name.startswith(("/", "~", ".")) or "\\" in name else name
 
 
 def download(record: RunRecord) -> str:
-    """The command that fetches the data, where that is published; empty where it is not."""
+    """The command that fetches the data, where that is published.
+
+    Empty where it is not.
+    """
     published = _published(record)
     if not published:
         return ""
@@ -26,7 +35,10 @@ def download(record: RunRecord) -> str:
 
 
 def command(record: RunRecord) -> str:
-    """The command line that runs this run again, in the folder that has the data."""
+    """The command line that repeats this run.
+
+    In the folder that has the data.
+    """
     known = {field.name for field in fields(Recipe)} - {"name"}
     recipe = record.recipe.hyperparameters if record.recipe else {}
     named = recipe.get("name") if recipe.get("name") in RECIPES else "tandem"
@@ -40,7 +52,10 @@ def command(record: RunRecord) -> str:
 
 
 def plain_script(record: RunRecord) -> str:
-    """The script that trains alike without Tandem; empty where the recipe is none of today's."""
+    """The script that trains alike without Tandem.
+
+    Empty where the recipe is none of today's.
+    """
     base = record.base_model.changed(name=base_name(record.base_model.name))
     try:
         return script_text(record.changed(base_model=base)).rstrip("\n")
@@ -54,7 +69,10 @@ def _published(record: RunRecord) -> str | None:
 
 
 def data_argument(record: RunRecord) -> str:
-    """The data as the commands name it: a published data set's folder, or the file's name."""
+    """The data as the commands name it.
+
+    A published data set's folder, or the file's name.
+    """
     if published := _published(record):
         return shlex.quote(published.rpartition("/")[2])
     return shlex.quote(base_name(record.data.source or record.data.name))

@@ -1,4 +1,7 @@
-"""The template files of card and report, and the style sheet they share with the page."""
+"""Templates of card and report, with their style sheet.
+
+They share it with the page.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -11,7 +14,7 @@ HERE = Path(__file__).parent
 
 
 def template(name: str) -> "Template":
-    """A template of the report or the card by its file's name.
+    """A template of report or card, by file name.
 
     What is put into `.html.j2` is escaped. A name that a template asks for and does not get is an
     error, never an empty place.
@@ -21,7 +24,10 @@ def template(name: str) -> "Template":
 
 @cache
 def stylesheet(name: str) -> str:
-    """A style sheet of the report: `style.css` is the page's too."""
+    """A style sheet of the report.
+
+    `style.css` is the page's too.
+    """
     return (HERE / name).read_text("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Write the report of a comparison as HTML, CSV or JSON."""
+"""The report of a comparison: HTML, CSV or JSON."""
 
 import csv
 import io
@@ -21,7 +21,10 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_report(findings: Findings, place: Path) -> int:
-    """Write a report in the format that the name's ending says; returns its bytes."""
+    """Write a report in its file name's format.
+
+    Returns its bytes.
+    """
     text = rendered(findings, place.suffix)
     place.parent.mkdir(parents=True, exist_ok=True)
     write_text(place, text)

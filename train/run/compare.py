@@ -1,4 +1,7 @@
-"""Runs beside each other: two on the same test questions, or several in one table."""
+"""Runs beside each other.
+
+Two on the same test questions, or several in one table.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +14,10 @@ from .record import Run
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run in a table of several: what it is, and how it did on the test split.
+    """A run in a table of several.
 
-    against: its ndcg@10 minus that of the first run of the table, None for the first itself.
+    What it is, and how it did on the test split. against: its ndcg@10 minus that of the first run
+    of the table, None for the first itself.
     """
 
     run_id: str
@@ -27,9 +31,10 @@ class RunRow:
 
 
 def beside(left: Run, right: Run) -> Evidence:
-    """Two runs on the same test questions: the left one stands as base, the right as tuned.
+    """Two runs on the same test questions.
 
-    ValueError when they were not measured alike: other data, another split, other dimensions.
+    The left one stands as base, the right as tuned. ValueError when they were not measured alike:
+    other data, another split, other dimensions.
     """
     check_alike(left, right)
     sides = [_evidence(run) for run in (left, right)]
@@ -39,7 +44,10 @@ def beside(left: Run, right: Run) -> Evidence:
 
 
 def table(runs: Sequence[Run]) -> list[RunRow]:
-    """Several runs on the same test questions, each against the first. ValueError as `beside`."""
+    """Several runs on the same queries, against the first.
+
+    ValueError as `beside`.
+    """
     rows = []
     for place, run in enumerate(runs):
         record, own = run.record(), _evidence(run)

@@ -9,7 +9,10 @@ from .record import Run
 
 
 def corpus_of(run: Run) -> Corpus | None:
-    """The data of a run, if it is still where it was and can be read."""
+    """The corpus of a run, if still readable.
+
+    Where it was.
+    """
     record = run.record()
     for source in filter(None, (record.data.source, record.data.name)):
         with contextlib.suppress(CorpusError, OSError):

@@ -1,4 +1,7 @@
-"""Files of a run directory: written beside and renamed, so that nobody reads half of one."""
+"""Files of a run directory.
+
+Written beside and renamed, so that nobody reads half of one.
+"""
 
 import json
 import os

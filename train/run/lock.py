@@ -1,4 +1,7 @@
-"""One process at a time fits into a run directory: a lock that ends with who has it."""
+"""One process at a time fits into a run directory.
+
+A lock that ends with who has it.
+"""
 
 import contextlib
 import json
@@ -17,7 +20,10 @@ PATIENCE = 0.5
 
 @contextlib.contextmanager
 def held(run: Run) -> Iterator[None]:
-    """Have a run directory to oneself; RunError says who has it."""
+    """Have a run directory to oneself.
+
+    RunError says who has it.
+    """
     path = run.folder / LOCK
     with path.open("a+", encoding="utf-8") as file:
         end = time.monotonic() + PATIENCE
@@ -35,7 +41,10 @@ def held(run: Run) -> Iterator[None]:
 
 
 def holder(run: Run) -> int | None:
-    """The process that fits into a run directory now, None if there is none."""
+    """The process that fits into a run directory.
+
+    None if there is none.
+    """
     path = run.folder / LOCK
     try:
         with path.open("r", encoding="utf-8") as file:

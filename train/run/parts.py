@@ -1,7 +1,7 @@
-"""What the record of a run consists of: models, data, figures, publications, as frozen types.
+"""What the record of a run consists of.
 
-A default stands for what was not recorded: "" and 0 of a name and a size that every later record
-has, None of what may be unknown for good.
+Models, data, figures, publications, as frozen types. A default stands for what was not recorded: ""
+and 0 of a name and a size that every later record has, None of what may be unknown for good.
 """
 
 import math
@@ -17,7 +17,7 @@ from .schema import JsonObject, SchemaError
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedRecipe(JsonObject):
-    """The hyperparameters a run was asked to train with, as far as they were recorded.
+    """The hyperparameters of a run, as far as recorded.
 
     None where an older version had no such hyperparameter: today's default says nothing of it.
     """
@@ -43,12 +43,12 @@ class RecordedRecipe(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedModel(JsonObject):
-    """The base model: what was asked for, and, once it was loaded, what it is.
+    """The base model.
 
-    query_prompt, passage_prompt: what was asked to be put before a text, None for what it has. dim:
-    of its vectors, as they are used; full_dim: before they are cut. max_seq_length: tokens of a
-    text that it reads, 0 for all. stored_prompts: by name.
-    license, language: as its own card on the Hub has them.
+    What was asked for, and, once it was loaded, what it is. query_prompt, passage_prompt: what was
+    asked to be put before a text, None for what it has. dim: of its vectors, as they are used;
+    full_dim: before they are cut. max_seq_length: tokens of a text that it reads, 0 for all.
+    stored_prompts: by name. license, language: as its own card on the Hub has them.
     """
 
     name: str = ""
@@ -83,7 +83,10 @@ class Spread(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class PairStatistics(JsonObject):
-    """Sizes of a split of pairs, and lengths of its texts by unit (`tokens`, `characters`)."""
+    """Sizes of a split's pairs, and their texts' lengths.
+
+    By unit (`tokens`, `characters`).
+    """
 
     pairs: int = 0
     questions: int = 0
@@ -103,7 +106,10 @@ class SamplePair(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class WidgetExample(JsonObject):
-    """A test query with passages, for the widget of a model's page on the Hub."""
+    """A test query with passages for a model's widget.
+
+    On its page on the Hub.
+    """
 
     source_sentence: str = ""
     sentences: tuple[str, ...] = ()
@@ -111,10 +117,10 @@ class WidgetExample(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedData(JsonObject):
-    """The corpus: where it lies, what it is called, and what the card says of it.
+    """The corpus of a run: place, name, and facts.
 
-    source: a path, or the name of a built-in corpus; None of runs that a command line began before
-    it was recorded. hub_id: of the data set on the Hub, if it is one.
+    What the card says of it. source: a path, or the name of a built-in corpus; None of runs that a
+    command line began before it was recorded. hub_id: of the data set on the Hub, if it is one.
     """
 
     source: str | None = None
@@ -129,10 +135,10 @@ class RecordedData(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedEngine(JsonObject):
-    """The engine of a run; of Jobs also where the job is.
+    """The engine of a run.
 
-    stage: of the job, as the Hub says it. mark: what its log lines are known by. limit_s: seconds
-    after which the Hub ends it.
+    Of Jobs also where the job is. stage: of the job, as the Hub says it. mark: what its log lines
+    are known by. limit_s: seconds after which the Hub ends it.
     """
 
     name: str = "local"
@@ -148,7 +154,10 @@ class RecordedEngine(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitSizes(JsonObject):
-    """Judged queries of a split, and its pairs of query and relevant passage."""
+    """Judged queries of a split, and its pairs.
+
+    Of query and relevant passage.
+    """
 
     queries: int = 0
     pairs: int = 0
@@ -156,7 +165,10 @@ class SplitSizes(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprints(JsonObject):
-    """SHA-256 of the corpus, of each split's judgements, and of both models' weights."""
+    """Fingerprints of a run's corpus, splits and models.
+
+    SHA-256; of models, of their weights.
+    """
 
     corpus: str = ""
     base: str = ""
@@ -166,9 +178,10 @@ class Fingerprints(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedDifference(JsonObject):
-    """Tuned minus base in one metric, with its 95 % interval.
+    """Recorded difference of tuned and base in one metric.
 
-    p: of the randomisation test, where there was one. p_holm: corrected for the metrics being many.
+    With its 95 % interval. p: of the randomisation test, where there was one. p_holm: corrected for
+    the metrics being many.
     """
 
     value: float
@@ -180,11 +193,11 @@ class RecordedDifference(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedEvidence(JsonObject):
-    """Metrics of base and tuned on the same queries of a split, and their differences.
+    """Recorded metrics of base and tuned on one split.
 
-    outcomes: queries `won`, `lost` and `tied` in ndcg@10. detectable_difference: in ndcg@10.
-    leaked: queries that an earlier split gives away, None where nobody looked; unseen: the same
-    figures without those, where there are both.
+    On the same queries, and their differences. outcomes: queries `won`, `lost` and `tied` in
+    ndcg@10. detectable_difference: in ndcg@10. leaked: queries that an earlier split gives away,
+    None where nobody looked; unseen: the same figures without those, where there are both.
     """
 
     split: str = ""
@@ -201,7 +214,10 @@ class RecordedEvidence(JsonObject):
 
     @classmethod
     def from_json(cls, value: object, where: str = "") -> Self:
-        """Check that the metric everything turns on is there too. SchemaError."""
+        """Check that the metric everything turns on is there too.
+
+        SchemaError.
+        """
         found = super().from_json(value, where)
         for name in ("base", "tuned", "difference"):
             if PRIMARY not in getattr(found, name):
@@ -211,7 +227,10 @@ class RecordedEvidence(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class PromptChoice(JsonObject):
-    """With or without its prompts: how a model did on dev in ndcg@10, and the way it is used."""
+    """With or without its prompts.
+
+    How a model did on dev in ndcg@10, and the way it is used.
+    """
 
     query: str = ""
     passage: str = ""
@@ -222,9 +241,10 @@ class PromptChoice(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class DevPoint(JsonObject):
-    """An evaluation on dev: after an epoch, the base at epoch 0.
+    """An evaluation on dev.
 
-    loss: the epoch's, in training; dev_loss: that of the dev pairs, where it was computed.
+    After an epoch, the base at epoch 0. loss: the epoch's, in training; dev_loss: that of the dev
+    pairs, where it was computed.
     """
 
     epoch: float
@@ -236,7 +256,10 @@ class DevPoint(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class LossPoint(JsonObject):
-    """The mean training loss of the steps up to this one, since the point before."""
+    """The mean training loss since the point before.
+
+    Of the steps up to this one.
+    """
 
     step: int
     loss: float
@@ -244,7 +267,10 @@ class LossPoint(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedOptimizer(JsonObject):
-    """What changes the weights after each batch, beside what the recipe says of it."""
+    """The optimiser of a run, beside its recipe.
+
+    What changes the weights after each batch.
+    """
 
     name: str = ""
     betas: tuple[float, ...] = ()
@@ -253,7 +279,10 @@ class RecordedOptimizer(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedTandem(JsonObject):
-    """The Tandem that trained: its version, and where others find it."""
+    """The Tandem that trained.
+
+    Its version, and where others find it.
+    """
 
     version: str = ""
     url: str | None = None
@@ -269,7 +298,10 @@ class TrainingSpeed(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxExport(JsonObject):
-    """The int8 export of the tuned model: its file, its size, and a metric beside fp32's."""
+    """The int8 export of the tuned model.
+
+    Its file, its size, and a metric beside fp32's.
+    """
 
     file: str = ""
     sha256: str = ""
@@ -282,7 +314,10 @@ class OnnxExport(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedCard(JsonObject):
-    """What a person changed on the model card; None or empty where they changed nothing."""
+    """What a person changed on the model card.
+
+    None or empty where they changed nothing.
+    """
 
     title: str | None = None
     license: str | None = None
@@ -303,7 +338,10 @@ class PublishedFile(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedCheck(JsonObject):
-    """A published model, downloaded again: files hashed, test queries asked again, same answers."""
+    """A published model, downloaded again.
+
+    Files hashed, test queries asked again, same answers.
+    """
 
     hashes: int = 0
     questions: int = 0
@@ -313,10 +351,10 @@ class PublishedCheck(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class Published(JsonObject):
-    """A commit of a run's model to a repository of the Hub.
+    """A published commit of a run's model.
 
-    pull_request: its address, None of a plain commit. at: when, in UTC. private: None where it was
-    not known.
+    To a repository of the Hub. pull_request: its address, None of a plain commit. at: when, in UTC.
+    private: None where it was not known.
     """
 
     repo: str = ""
@@ -334,6 +372,6 @@ class Published(JsonObject):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedEstimate(JsonObject):
-    """Seconds a run was expected to take, at least and at most."""
+    """Recorded estimate of a run's seconds, least and most."""
 
     seconds: tuple[float, ...] = ()

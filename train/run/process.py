@@ -1,4 +1,7 @@
-"""Which process fits into a run directory, and whether it is still there."""
+"""The process that fits into a run directory.
+
+Which it is, and whether it is still there.
+"""
 
 import os
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from .schema import JsonObject
 
 @dataclass(frozen=True, kw_only=True)
 class Process(JsonObject):
-    """A process, such that a later one with the same number is not taken for it.
+    """A process, told from later ones with its number.
 
     started: ticks since boot, None where there is no /proc. boot: which start of the machine.
     """

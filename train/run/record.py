@@ -1,7 +1,8 @@
-"""The run directory: what whoever trains writes, and whoever watches reads.
+"""The run directory.
 
-Files are written beside and renamed, so that a reader never sees half of one; events are
-appended, and a last line that is not whole yet is left for the next look.
+What whoever trains writes, and whoever watches reads. Files are written beside and renamed, so that
+a reader never sees half of one; events are appended, and a last line that is not whole yet is left
+for the next look.
 """
 
 import contextlib
@@ -56,18 +57,22 @@ MOST_PARSED = 512
 
 
 class RunError(ValueError):
-    """A run directory that cannot be used: the message says which, why, and what to do."""
+    """A run directory that cannot be used.
+
+    The message says which, why, and what to do.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord(JsonObject, Mapping[str, Any]):
-    """All that `run.json` says of a run, from what was asked for to where it was published.
+    """All that a run's `run.json` says.
 
-    owner: the Hub name or the browser that asked, None for the owner of this Tandem. process: that
-    fits into the directory now. ended_by: see `fit.ENDINGS`. note: a sentence about a run at work.
-    metrics, prompts: by split (`dev`, `test`), by side (`base`, `tuned`). retention: on the general
-    collection. memory_bytes: the most that training took. log: the loss by step. loads_with: the
-    least version of sentence-transformers that reads the model. Times are UTC in ISO 8601.
+    From what was asked for to where it was published. owner: the Hub name or the browser that
+    asked, None for the owner of this Tandem. process: that fits into the directory now. ended_by:
+    see `fit.ENDINGS`. note: a sentence about a run at work. metrics, prompts: by split (`dev`,
+    `test`), by side (`base`, `tuned`). retention: on the general collection. memory_bytes: the most
+    that training took. log: the loss by step. loads_with: the least version of
+    sentence-transformers that reads the model. Times are UTC in ISO 8601.
     """
 
     schema: int
@@ -114,7 +119,10 @@ class RunRecord(JsonObject, Mapping[str, Any]):
 
     @classmethod
     def from_json(cls, value: object, where: str = "") -> Self:
-        """Check a record as a whole; SchemaError names the field that does not fit."""
+        """Check a record as a whole.
+
+        SchemaError names the field that does not fit.
+        """
         record = super().from_json(value, where)
         if record.status not in STATUSES:
             raise SchemaError(f"status {record.status!r:.40} is none of {', '.join(STATUSES)}")
@@ -127,17 +135,26 @@ class RunRecord(JsonObject, Mapping[str, Any]):
 
     @property
     def is_usable(self) -> bool:
-        """Whether the run ended with a model, if it got as far as a first checkpoint."""
+        """Whether a run ended with a model.
+
+        If it got as far as a first checkpoint.
+        """
         return self.status in USABLE
 
     @property
     def test(self) -> RecordedEvidence | None:
-        """What was measured on the test split; None before it was."""
+        """What was measured on the test split.
+
+        None before it was.
+        """
         return self.metrics.get("test")
 
     @property
     def recipe_name(self) -> str:
-        """What the recipe is called; empty before one was asked for."""
+        """What the recipe is called.
+
+        Empty before one was asked for.
+        """
         return self.recipe.name if self.recipe else ""
 
     @property
@@ -147,7 +164,10 @@ class RunRecord(JsonObject, Mapping[str, Any]):
 
     @property
     def dim(self) -> int:
-        """Dimensions of the vectors it is measured on; 0 before the base was loaded."""
+        """Dimensions of the vectors it is measured on.
+
+        0 before the base was loaded.
+        """
         return (self.recipe and self.recipe.truncate_dim) or self.base_model.dim
 
     @property
@@ -158,7 +178,10 @@ class RunRecord(JsonObject, Mapping[str, Any]):
 
     @property
     def engine_name(self) -> str:
-        """The engine of a run; those of the command line have none of their own."""
+        """The engine of a run.
+
+        Those of the command line have none of their own.
+        """
         return self.engine.name if self.engine else "local"
 
     def __getitem__(self, key: str) -> Any:
@@ -180,7 +203,10 @@ class RunRecord(JsonObject, Mapping[str, Any]):
 
 @dataclass(frozen=True)
 class Run:
-    """One run directory, as a handle: everything is read from disk when it is asked for."""
+    """One run directory, as a handle.
+
+    Everything is read from disk when it is asked for.
+    """
 
     folder: Path
 
@@ -205,7 +231,10 @@ class Run:
         return (self.model / "modules.json").is_file()
 
     def record(self) -> RunRecord:
-        """`run.json`; RunError when it is missing, damaged, or from a newer Tandem."""
+        """The record in `run.json`.
+
+        RunError when it is missing, damaged, or from a newer Tandem.
+        """
         path = self.folder / "run.json"
         try:
             return _read(path)
@@ -220,7 +249,10 @@ class Run:
             raise RunError(f"{path} cannot be read: {error}.") from None
 
     def update(self, **changes: Any) -> RunRecord:
-        """Change fields of `run.json`, given as values or as JSON; a named None is written."""
+        """Change fields of `run.json`, given as values or as JSON.
+
+        A named None is written.
+        """
         path = self.folder / "run.json"
         record = self.record() if path.exists() else RunRecord(schema=SCHEMA, status="queued")
         return self.write(record.changed(**changes))
@@ -242,7 +274,10 @@ class Run:
             file.write(line.encode())
 
     def events(self) -> list[dict[str, Any]]:
-        """All whole events so far; a line that is cut off or damaged is left out."""
+        """All whole events so far.
+
+        A line that is cut off or damaged is left out.
+        """
         try:
             lines = (self.folder / "events.jsonl").read_bytes().split(b"\n")[:-1]
         except OSError:
@@ -263,7 +298,7 @@ class Run:
         write_text(self.folder / "per_query.jsonl", text)
 
     def size(self) -> int:
-        """Bytes on disk, each file once however many names it has."""
+        """Bytes of a run on disk, links counted once."""
         found: dict[tuple[int, int], int] = {}
         for path in self.folder.rglob("*"):
             with contextlib.suppress(FileNotFoundError):  # replaced just now
@@ -273,7 +308,10 @@ class Run:
         return sum(found.values())
 
     def remove_checkpoints(self) -> int:
-        """Remove what a run that is not at work could be resumed from; the bytes that frees."""
+        """Remove the checkpoints of a run not at work.
+
+        Returns the bytes that frees.
+        """
         if self.record().is_active:
             raise RunError(f"{self.folder} is at work: its checkpoints are needed.")
         before = self.size()
@@ -315,7 +353,10 @@ def _next_stamp(runs: Path) -> str:
 
 
 def open_run(folder: Path) -> Run:
-    """A run directory by its path, new if nothing is there; RunError if something else is."""
+    """A run directory by its path, made if new.
+
+    RunError if something else is there.
+    """
     run = Run(folder)
     if folder.exists() and any(folder.iterdir()):
         run.record()
@@ -332,13 +373,16 @@ def list_runs(runs: Path) -> list[Run]:
 
 
 def damaged_runs(runs: Path) -> list[tuple[Run, str]]:
-    """The runs whose records cannot be used, the newest first, each with why."""
+    """Runs with damaged records, newest first, with why."""
     folders = sorted((path.parent for path in runs.glob("*/run.json")), reverse=True)
     return [(run, said) for run in map(Run, folders) if (said := _refusal(run))]
 
 
 def known_run(runs: Path, run_id: str) -> Run:
-    """A run by its id, as a page or a program names it; RunError unless it is one of `runs`."""
+    """A run by its id, from page or program.
+
+    RunError unless it is one of `runs`.
+    """
     run = Run(runs / run_id)
     if not RUN_ID.fullmatch(run_id) or not (run.folder / "run.json").is_file():
         raise RunError(f"There is no run {run_id!r:.80}: it may have been deleted.")
@@ -346,7 +390,10 @@ def known_run(runs: Path, run_id: str) -> Run:
 
 
 def mark_interrupted(run: Run) -> bool:
-    """Say so when a run's process is gone; True if it was."""
+    """Say so when a run's process is gone.
+
+    True if it was.
+    """
     record = run.record()
     if record.status != "running" or (record.process and record.process.is_alive):
         return False
@@ -417,7 +464,10 @@ def latest(events: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:
 
 
 def still_true(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The events without those of steps that were lost: a resumed run took them again."""
+    """The events without those of steps that were lost.
+
+    A resumed run took them again.
+    """
     kept: list[dict[str, Any]] = []
     for event in events:
         if event.get("type") == "started":
@@ -432,7 +482,7 @@ def of_kind(events: list[dict[str, Any]], kind: str) -> Iterator[dict[str, Any]]
 
 
 def since_load(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a run said since it was started or resumed the last time."""
+    """Events of a run since it last started or resumed."""
     starts = [place for place, event in enumerate(events)
               if event.get("type") == "phase" and event.get("phase") == "load"]
     return events[starts[-1] :] if starts else events

@@ -1,4 +1,7 @@
-"""A saved model's files, such that older versions of sentence-transformers read them too."""
+"""A saved model's files, made readable for older versions.
+
+Of sentence-transformers.
+"""
 
 import json
 from pathlib import Path
@@ -18,11 +21,12 @@ TOKENIZERS_OF_5 = ("TokenizersBackend",)
 
 
 def write_for_older(folder: Path, max_seq_length: int) -> str:
-    """Rewrite a model's module files as sentence-transformers 5 has them; the least version.
+    """Rewrite a model's module files for sentence-transformers 5.
 
-    The new ones read these files as well, and the vectors are the same to the bit. A model of other
-    modules, or of a text tower with options of its own, is left as it is. max_seq_length: tokens,
-    0 for as many as the model has places for. OSError where the folder cannot be written.
+    Returns the least version. The new ones read these files as well, and the vectors are the same
+    to the bit. A model of other modules, or of a text tower with options of its own, is left as it
+    is. max_seq_length: tokens, 0 for as many as the model has places for. OSError where the folder
+    cannot be written.
     """
     modules = _read(folder / "modules.json")
     kinds = [str(module["type"]).rpartition(".")[2] for module in modules]

@@ -1,8 +1,9 @@
-"""JSON objects as frozen dataclasses: checked when read, written back as they were.
+"""JSON objects as frozen dataclasses.
 
-What is in a file that this version does not know, an explicit null and the order of the keys are
-all kept: a run directory may come from a newer minor version, and a published record is compared by
-its hash. (pydantic's dataclasses keep none of the three.)
+Checked when read, written back as they were. What is in a file that this version does not know, an
+explicit null and the order of the keys are all kept: a run directory may come from a newer minor
+version, and a published record is compared by its hash. (pydantic's dataclasses keep none of the
+three.)
 """
 
 import dataclasses
@@ -14,22 +15,29 @@ from typing import Any, Self
 
 
 class SchemaError(ValueError):
-    """JSON that does not fit its type: the message names the field and what stands there."""
+    """JSON that does not fit its type.
+
+    The message names the field and what stands there.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class JsonObject:
-    """A JSON object: its fields are the keys that are known, `stated` is all that was read.
+    """A JSON object.
 
-    A field without a default must be there. A null stands for the default. Metadata `keys` of a
-    field: the key in JSON where it is not the field's name, and then older names of it.
+    Its fields are the keys that are known, `stated` is all that was read. A field without a default
+    must be there. A null stands for the default. Metadata `keys` of a field: the key in JSON where
+    it is not the field's name, and then older names of it.
     """
 
     stated: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_json(cls, value: object, where: str = "") -> Self:
-        """Check a JSON value against the type. where: the field it stands in. SchemaError."""
+        """Check a JSON value against the type.
+
+        where: the field it stands in. SchemaError.
+        """
         if not isinstance(value, Mapping):
             raise SchemaError(f"{where or 'it'} must be an object, not {value!r:.60}")
         known: dict[str, Any] = {}
@@ -42,7 +50,7 @@ class JsonObject:
         return cls(stated=value, **known)
 
     def to_json(self) -> dict[str, Any]:
-        """The object as it was read, with the fields as they are now."""
+        """The record's JSON: as read, with today's fields."""
         known = {one.key_in(self.stated): one for one in _fields(type(self))}
         written = {key: None if key in known else as_json(value)
                    for key, value in self.stated.items()}
@@ -53,9 +61,10 @@ class JsonObject:
         return written
 
     def changed(self, **changes: Any) -> Self:
-        """A copy with some fields replaced, by values or by their JSON. SchemaError.
+        """A copy of a record with fields replaced.
 
-        A field that is named is written from now on, also where it is None.
+        By values or by their JSON. SchemaError. A field that is named is written from now on, also
+        where it is None.
         """
         names, written = {one.name: one for one in _fields(type(self))}, self.to_json()
         for name, value in changes.items():
@@ -85,7 +94,10 @@ class _Field:
     required: bool
 
     def key_in(self, value: Mapping[str, Any]) -> str:
-        """The key by which an object has the field, or would have it."""
+        """The JSON key of a record's field.
+
+        By which an object has it, or would have it.
+        """
         return next((key for key in self.keys if key in value), self.keys[0])
 
 

@@ -1,7 +1,8 @@
-"""What a run is asked to do: written into its record before anything starts.
+"""What a run is asked to do.
 
-An engine is handed a run directory and nothing else, so whoever takes it up, now, after a restart
-or on another machine, finds there all that it needs.
+Written into its record before anything starts. An engine is handed a run directory and nothing
+else, so whoever takes it up, now, after a restart or on another machine, finds there all that it
+needs.
 """
 
 import secrets
@@ -50,7 +51,7 @@ class RunSpec:
         return self.data_name or Path(self.data).stem
 
     def create(self, runs: Path) -> Run:
-        """A new run directory in `runs` that is queued with this request."""
+        """Create a queued run with this request in `runs`."""
         # Whoever knows the id of a run on data that somebody brought can look at it: nobody may
         # guess it from what they called their file.
         name = f"{self.called}-{self.recipe.name}"
@@ -75,13 +76,19 @@ class RunSpec:
 
 
 def placed(name: str) -> str:
-    """A path, whole, so that it means the same in another folder; any other name as it is."""
+    """A data path made whole; other names as they are.
+
+    So that it means the same in another folder.
+    """
     path = Path(name).expanduser()
     return str(path.resolve()) if path.exists() else name
 
 
 def spec_of(run: Run) -> RunSpec:
-    """The request a run was created with; RunError if its record has none."""
+    """The request a run was created with.
+
+    RunError if its record has none.
+    """
     record = run.record()
     asked = {"data": record.data.source, "base model": record.base_model.name,
              "recipe": record.recipe, "engine": record.engine}

@@ -1,4 +1,7 @@
-"""Escaped HTML of the Scoreboard: the verdict in counts, then in figures. Pure functions."""
+"""Escaped HTML of the Scoreboard.
+
+The verdict in counts, then in figures. Pure functions.
+"""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,7 +13,10 @@ from train.report.evidence_html import SIDES, WAYS, Names, metrics_table, pictur
 
 
 def verdict_head(evidence: Evidence, names: Names = SIDES) -> str:
-    """The verdict for somebody who decides: counts, the interval in words, won and lost."""
+    """The verdict for somebody who decides.
+
+    Counts, the interval in words, won and lost.
+    """
     gap = evidence.differences[PRIMARY]
     return (
         f'<div class="t t-verdict"><p class="t-say" data-mood="{WAYS[gap.outcome]}">'

@@ -30,14 +30,17 @@ TRAINING = Alone("The fine-tuned model is being made right now: this column fill
 
 
 def answering(query: str, html: str) -> str:
-    """An answer with the question it answers, by which the page knows what is out of date."""
+    """An answer marked with the query it answers.
+
+    By which the page knows what is out of date.
+    """
     return f'<div data-query="{escape(query.strip())}">{html}</div>'
 
 
 def comparison(result: Comparison, alone: Alone | None = None) -> str:
-    """Both lists side by side, tied by lines, under a sentence that says what happened.
+    """Both lists of hits side by side, tied by lines.
 
-    alone: what is said while `tuned` is None.
+    Under a sentence that says what happened. alone: what is said while `tuned` is None.
     """
     slots, alone = _slots(result), alone or Alone()
     left = alone.side if result.tuned is None else "base"

@@ -1,6 +1,7 @@
-"""Escaped HTML of data and plans: what a check found, and what will happen. Pure functions.
+"""Escaped HTML of data and plans.
 
-What a visitor takes away from the Fine-tune tab: the data check, and a sample, as files.
+What a check found, and what will happen. Pure functions. What a visitor takes away from the
+Fine-tune tab: the data check, and a sample, as files.
 
 They are written into the page as links to themselves: nothing lies on this machine for them.
 """
@@ -25,9 +26,9 @@ SEVERITY_WORDS = {"error": "Must be mended", "warning": "Look at this", "info": 
 
 
 def report(found: Report, title: str = "data") -> str:
-    """What the data check says: sizes, what can be shown with them, findings worst first.
+    """What the data check says.
 
-    title: what the data is called.
+    Sizes, what can be shown with them, findings worst first. title: what the data is called.
     """
     sizes = " · ".join([
         f"<b>{found.pairs:,}</b> pairs", f"<b>{found.queries:,}</b> questions",
@@ -78,9 +79,10 @@ def note(text: str, wait: bool = False) -> str:
 
 
 def plan(said: Mapping[str, Any], where: str, cost: str = "") -> str:
-    """What will happen: pairs, steps, time as a range, memory, cost.
+    """What will happen.
 
-    said: what `python -m train estimate` printed; without `seconds` while it is measured.
+    Pairs, steps, time as a range, memory, cost. said: what `python -m train estimate` printed;
+    without `seconds` while it is measured.
     """
     facts = {
         "Pairs": f"{said['pairs']:,}" if "pairs" in said else "",
@@ -96,13 +98,16 @@ def plan(said: Mapping[str, Any], where: str, cost: str = "") -> str:
 
 
 def recipe_values(values: Mapping[str, str]) -> str:
-    """A recipe's own values, which hold where a box is left empty."""
+    """A recipe's values, which hold where boxes are empty."""
     shown = " · ".join(f"{escape(name)} <b>{escape(value)}</b>" for name, value in values.items())
     return f'<div class="t"><p class="t-soft">The recipe’s own: {shown}</p></div>'
 
 
 def prompt_note(prompt: str, passage: str = "") -> str:
-    """What a model's authors put before its texts, and what Tandem does about it."""
+    """A note on the prompts of a model.
+
+    What its authors put before its texts, and what Tandem does about it.
+    """
     also = f" and <code>{escape(passage)}</code> before a passage" if passage else ""
     return (f'<div class="t"><p class="t-soft">Its authors put <code>{escape(prompt)}</code> '
             f"before a question{also}. Base and Fine-tuned are each judged with it and without; "
@@ -117,7 +122,7 @@ def _range(seconds: Mapping[str, float] | None) -> str:
 
 
 def engine_note(found: Sequence[Offer], chosen: str | None, why: str) -> str:
-    """Which engine `auto` takes and why, and why others cannot be chosen."""
+    """The engine that `auto` takes, and why not others."""
     parts = [f"<p>Automatic takes <b>{escape(_title(found, chosen))}</b>: {with_code(why)}.</p>"
              if chosen else f"<p>{with_code(why)}</p>"]
     if len(found) > 1:
@@ -137,7 +142,7 @@ KINDS = {".json": "application/json", ".jsonl": "application/jsonl", ".csv": "te
 
 
 def link(name: str, text: str, said: str) -> str:
-    """A link that saves a file of this name with this text."""
+    """A link that saves a text under a name."""
     kind = KINDS[Path(name).suffix]
     content = base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
     return (f'<a download="{escape(name)}" href="data:{kind};charset=utf-8;base64,{content}">'
@@ -145,7 +150,7 @@ def link(name: str, text: str, said: str) -> str:
 
 
 def report_links(report: Mapping[str, Any], title: str) -> str:
-    """Links that save the data check as JSON and as a table."""
+    """Links that save the data check: JSON and table."""
     stem = re.sub(r"\W+", "-", title)[:40].strip("-") or "data"
     text = json.dumps(report, indent=1, ensure_ascii=False)
     return " · ".join([link(f"check-{stem}.json", text, "the report as JSON"),
@@ -153,7 +158,10 @@ def report_links(report: Mapping[str, Any], title: str) -> str:
 
 
 def report_csv(report: Mapping[str, Any]) -> str:
-    """The findings of a data check, a row for each example."""
+    """The findings of a data check as CSV.
+
+    A row for each example.
+    """
     rows = [["finding", "severity", "count", "treatment", "what is done", "example"]]
     for finding in report.get("findings") or []:
         about = [str(finding.get(name, "")) for name in
@@ -163,7 +171,7 @@ def report_csv(report: Mapping[str, Any]) -> str:
 
 
 def as_csv(rows: Iterable[Sequence[str]]) -> str:
-    """Rows as CSV that a spreadsheet reads and runs nothing of."""
+    """Rows as CSV from which a spreadsheet runs nothing."""
     out = io.StringIO()
     out.write("\ufeff")  # else some of them take UTF-8 for something older
     csv.writer(out).writerows([_inert(cell) for cell in row] for row in rows)
@@ -171,7 +179,10 @@ def as_csv(rows: Iterable[Sequence[str]]) -> str:
 
 
 def sample_links() -> str:
-    """Links that save a small file of pairs, as JSON lines and as CSV."""
+    """Links that save a small sample file of pairs.
+
+    As JSON lines and as CSV.
+    """
     text = SAMPLE.read_text("utf-8")
     pairs = [json.loads(line) for line in text.splitlines()]
     table = as_csv([list(pairs[0]), *(list(pair.values()) for pair in pairs)])

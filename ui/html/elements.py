@@ -1,4 +1,7 @@
-"""Escaped HTML from domain objects: pure functions, every value through `html.escape`."""
+"""Escaped HTML from domain objects.
+
+Pure functions, every value through `html.escape`.
+"""
 
 from html import escape
 
@@ -16,7 +19,10 @@ PURPOSE = "One question, two embedding models, side by side: see what fine-tunin
 
 
 def header(said: str = PURPOSE, about: str = "") -> str:
-    """The page's name, what is seen on it, and what made the fine-tuned model."""
+    """The page's header: its name and models.
+
+    What is seen on it, and what made the fine-tuned model.
+    """
     more = f'<p class="t-soft t-about">{escape(about)}</p>' if about else ""
     return (f'<header class="t t-head"><h1>Tandem</h1><p class="t-intro">{escape(said)}</p>'
             f"{more}</header>")
@@ -25,10 +31,10 @@ def header(said: str = PURPOSE, about: str = "") -> str:
 def introduction(
     corpus: Corpus, title: str = "", trained: bool = True, is_tuned: bool = True
 ) -> str:
-    """What is searched and with which two models, in one sentence with the true counts.
+    """What is searched, and with which two models.
 
-    title: what a visitor calls the data. trained: the right one learned from this corpus's training
-    questions. is_tuned: it is there by now.
+    In one sentence with the true counts. title: what a visitor calls the data. trained: the right
+    one learned from this corpus's training questions. is_tuned: it is there by now.
     """
     what = "answers about Porsche cars" if corpus.name == BUILT_IN else \
         f"passages of “{title or corpus.name}”"
@@ -43,7 +49,10 @@ def introduction(
 
 
 def state(progress: Progress) -> str:
-    """How far the page is: loading, training, ready, or what went wrong."""
+    """How far the page is.
+
+    Loading, training, ready, or what went wrong.
+    """
     left = f" · {time_left(progress.left_s)}" if progress.left_s is not None else ""
     detail = f" · {escape(progress.detail)}" if progress.detail else ""
     bar = ""
@@ -85,7 +94,7 @@ def sentence(text: str) -> str:
 
 
 def waiting(what: str = "The base model is getting ready") -> str:
-    """What stands in place of a result while a model is not there yet."""
+    """A placeholder for results while a model is loading."""
     return (
         f'<div class="t"><p class="t-empty" role="status">{escape(what)}: your question is '
         "answered here as soon as that is done.</p></div>"

@@ -14,9 +14,10 @@ SHOWN = 220
 
 
 def why_panel(why: Why, base_name: str, waiting: bool = False) -> str:
-    """One question: both standings, who stood against the answer, words, nearest training question.
+    """Why one answer's rank moved, side by side.
 
-    waiting: whether the nearest training question is still being looked for.
+    Both standings, who stood against the answer, words, nearest training question. waiting: whether
+    the nearest training question is still being looked for.
     """
     rows = "".join(
         _side(name, standing, wrong)

@@ -10,9 +10,10 @@ from ui.services.publishing import PHASES, Publication
 def publication(
     at: Publication | None, published: Sequence[Published], wanted: str = ""
 ) -> str:
-    """How far a publication is, how it ended, and where the run has been published before.
+    """A publication: how far it is, or how it ended.
 
-    wanted: where the run was to be published when it is done, if that has not happened.
+    And where the run has been published before. wanted: where the run was to be published when it
+    is done, if that has not happened.
     """
     parts = [_now(at)] if at is not None else []
     if at is None and not published and wanted:

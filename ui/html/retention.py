@@ -1,4 +1,7 @@
-"""Escaped HTML of retention: what fine-tuning cost on other domains."""
+"""Escaped HTML of retention.
+
+What fine-tuning cost on other domains.
+"""
 
 from collections.abc import Mapping
 from html import escape
@@ -10,7 +13,10 @@ from train.report.evidence_html import WAYS
 
 
 def retention(found: Mapping[str, Any] | None) -> str:
-    """The verdict on other domains with its interval; what to do where it is not measured."""
+    """The verdict on other domains with its interval.
+
+    What to do where it is not measured.
+    """
     if not found:
         return (
             '<div class="t"><h2>Elsewhere</h2><p class="t-soft">What fine-tuning cost on questions '

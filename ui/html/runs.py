@@ -1,4 +1,7 @@
-"""Escaped HTML of runs: how one is doing, and two beside each other. Pure functions."""
+"""Escaped HTML of runs.
+
+How one is doing, and two beside each other. Pure functions.
+"""
 
 from collections.abc import Sequence
 from html import escape
@@ -24,7 +27,7 @@ STATUS_KIND = {"done": "ready", "failed": "failed", "interrupted": "failed"}
 
 
 def no_run() -> str:
-    """What to do first, where no run has been started yet."""
+    """What to do first while there is no run."""
     return (
         '<div class="t"><p class="t-empty">No run yet. Choose data and a recipe, look at what will '
         "happen, and start: the curves, the time left and the verdict appear here. A run goes on "
@@ -33,7 +36,10 @@ def no_run() -> str:
 
 
 def run_panel(state: RunState, now_showing: bool = False) -> str:
-    """Everything about one run: what it is, how far it is, its curves, how it ended."""
+    """Everything about one run.
+
+    What it is, how far it is, its curves, how it ended.
+    """
     parts = [_head(state), _progress(state), _verdict(state, now_showing), _facts(state),
              curves(state), _log(state)]
     return f'<div class="t t-run" data-run="{escape(state.id)}">{"".join(parts)}</div>'
@@ -106,7 +112,10 @@ def _facts(state: RunState) -> str:
 
 
 def curves(state: RunState) -> str:
-    """Loss and dev curves of a run; nothing before there are any."""
+    """Loss and dev curves of a run.
+
+    Nothing before there are any.
+    """
     if not state.loss and not state.dev:
         return ""
     base = state.dev[0][1] if state.dev and state.dev[0][0] == 0 else None
@@ -133,7 +142,7 @@ def _log(state: RunState) -> str:
 
 
 def several(rows: Sequence[RunRow]) -> str:
-    """Several runs on the same test questions, each against the first."""
+    """Several runs on the same queries, against the first."""
     body = "".join(
         f'<tr><th scope="row">{escape(row.run_id)}</th><td>{escape(row.recipe)}</td>'
         f"<td>{row.base:.3f}</td><td>{row.tuned:.3f}</td>{_against(row)}"

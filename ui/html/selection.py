@@ -1,4 +1,7 @@
-"""Escaped HTML of what somebody chose to see while it is not whole: pure functions."""
+"""Escaped HTML of a selection that is not ready.
+
+Pure functions.
+"""
 
 from html import escape
 from statistics import fmean, stdev
@@ -24,7 +27,10 @@ READY = "A model fine-tuned on your data is ready: “Show it”, above, puts it
 
 
 def row(title: str, own: bool, stage: Stage | None, status: str, trains: bool = True) -> str:
-    """What Compare and Scoreboard show, in a sentence. status: of the run on somebody's data."""
+    """What Compare and Scoreboard show, in a sentence.
+
+    status: of the run on somebody's data.
+    """
     name = f"your data “{title}”" if own else f"run {title}"
     if stage is not None and stage.kind in ("failed", "stopped"):
         return f"{name[0].upper()}{name[1:]} is not shown. {stage.text}"
@@ -38,7 +44,7 @@ def row(title: str, own: bool, stage: Stage | None, status: str, trains: bool = 
 
 
 def reading(stage: Stage, others: int = 0) -> str:
-    """How far something is that is made ready, where its results will stand."""
+    """How far a selection is, in place of its results."""
     left = f" · {time_left(stage.left_s)}" if stage.left_s is not None else ""
     what = "questions" if stage.kind == "measuring" else "passages"
     at = f" · {stage.done:,} of {stage.total:,} {what}" if stage.total else ""
@@ -54,14 +60,17 @@ def reading(stage: Stage, others: int = 0) -> str:
 
 
 def why_alone(run: Run | None, trains: bool) -> str:
-    """What stands in the column of the fine-tuned side while somebody's data is shown by itself."""
+    """Why the fine-tuned column is empty for one's data."""
     if run is None:
         return FIRST if trains else f"There is no fine-tuned model of your data: {OFF}."
     return RUNNING if run.record().is_active else READY
 
 
 def by_words(found: Comparison) -> str:
-    """What BM25 finds in somebody's data, beside the column that Base will fill."""
+    """What BM25 finds in one's data while Base loads.
+
+    Beside the column that Base will fill.
+    """
     rank = found.base.answer_rank
     what = f"BM25 puts the answer {ordinal(rank)}" if rank else "This is what BM25 finds"
     return comparison.comparison(found, comparison.Alone(
@@ -70,7 +79,10 @@ def by_words(found: Comparison) -> str:
 
 
 def base_board(evidence: Evidence, pair: ModelPair) -> str:
-    """Base beside BM25 on somebody's own test questions, while there is no fine-tuned model."""
+    """Base beside BM25 on the queries of one's data.
+
+    While there is no fine-tuned model.
+    """
     names, topics = (LEXICAL, "Base"), by_topic(evidence, pair.corpus.queries)
     return (
         '<div class="t t-board"><p>There is no fine-tuned model of your data yet: '

@@ -1,4 +1,7 @@
-"""Escaped HTML of what somebody brings: limits, what was found in it, how far it is."""
+"""Escaped HTML of what somebody brings.
+
+Limits, what was found in it, how far it is.
+"""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -23,7 +26,10 @@ LONG = 10.0
 
 
 def before(settings: Settings) -> str:
-    """What is taken, how much of it, who sees it and for how long: said before it is brought."""
+    """Limits, visibility and lifetime of an upload, said before.
+
+    What is taken, how much of it, who sees it and for how long.
+    """
     limits = (f"{FORMATS} At most {settings.max_upload / 1e6:,.0f} MB, {settings.max_rows:,} rows, "
               f"and {settings.max_characters:,} characters in one text.")
     return (
@@ -57,7 +63,10 @@ def _kept(settings: Settings) -> str:
 
 
 def found(look: Mapping[str, Any], title: str, columns: Columns | None) -> str:
-    """What was found in it: format, encoding, how many rows, notes, and the first of them."""
+    """What was found in it.
+
+    Format, encoding, how many rows, notes, and the first of them.
+    """
     facts = [str(look.get("format") or "")]
     facts += [str(look["encoding"])] if look.get("encoding") else []
     facts += [f"{look['row_count']:,} rows"] if look.get("row_count") is not None else []
@@ -109,7 +118,10 @@ def _cut(value: object) -> str:
 
 
 def progress(step: Step | None, what: str) -> str:
-    """How far something is: a bar where that is known, and the time left when it is long."""
+    """How far something is.
+
+    A bar where that is known, and the time left when it is long.
+    """
     text = (step.text if step else "") or what
     left = step.left_s if step else None
     said = f" · {time_left(left)}" if left is not None and left > LONG else ""

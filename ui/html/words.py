@@ -1,4 +1,7 @@
-"""What recipes and hyperparameters are for, in words a visitor reads."""
+"""Recipes and hyperparameters in words for visitors.
+
+What they are for.
+"""
 
 import re
 from html import escape

@@ -1,7 +1,7 @@
-"""What will happen before it is started: pairs, steps, time, memory, cost.
+"""What will happen before it is started.
 
-The time is measured, in a process of its own that trains a few real batches on this machine; it is
-kept, so that looking again costs nothing.
+Pairs, steps, time, memory, cost. The time is measured, in a process of its own that trains a few
+real batches on this machine; it is kept, so that looking again costs nothing.
 """
 
 import json
@@ -26,12 +26,15 @@ MOST_KEPT = 64
 
 
 class PlanError(ValueError):
-    """What is asked for cannot be estimated: the message says why."""
+    """What is asked for cannot be estimated.
+
+    The message says why.
+    """
 
 
 @dataclass
 class Planner:
-    """Estimates of runs on this machine, one measured at a time.
+    """Estimates of runs here, measured one at a time.
 
     command: what measures a request, printing one JSON object.
     """
@@ -46,9 +49,9 @@ class Planner:
         return self._kept.get(plan_key(request))
 
     def plan(self, request: RunSpec, token: str | None = None) -> dict[str, Any]:
-        """What `python -m train estimate` says of a request; takes some seconds. PlanError.
+        """What `python -m train estimate` says of a request.
 
-        token: of whoever asks, to fetch the base model with.
+        Takes some seconds. PlanError. token: of whoever asks, to fetch the base model with.
         """
         key = plan_key(request)
         with self._lock:
@@ -80,9 +83,9 @@ MOST_TRIED = 2_500_000_000
 
 @dataclass
 class ModelCheck:
-    """Base models that were tried on this machine, in a process of their own.
+    """Checks base models here, each in a process.
 
-    command: what tries one, printing one JSON object.
+    Those that were tried are known. command: what tries one, printing one JSON object.
     """
 
     home: Path
@@ -90,9 +93,10 @@ class ModelCheck:
     _good: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def check(self, request: RunSpec, token: str | None = None) -> None:
-        """Have the base of a request encode two texts, unless it did before; PlanError.
+        """Have the base of a request encode two texts.
 
-        token: of whoever asks, to fetch the model with. The embedded one is known by its hash.
+        Unless it did before; PlanError. token: of whoever asks, to fetch the model with. The
+        embedded one is known by its hash.
         """
         key = json.dumps([request.owner, request.base, request.revision, dict(request.prompts)])
         if key in self._good or (request.base == EMBEDDED_MODEL and request.revision is None):
@@ -115,7 +119,7 @@ class ModelCheck:
 
 
 def model_command(request: RunSpec) -> Sequence[str]:
-    """The command line that tries the base model of a request."""
+    """The command that tries a request's base model."""
     prompts = [f"--{side}-prompt={text}" for side, text in request.prompts.items()
                if text is not None]
     most = [f"--most-bytes={MOST_TRIED}"] if request.engine == "jobs" else []

@@ -1,7 +1,7 @@
-"""What somebody brings, looked at, made a corpus and checked: each in a process of its own.
+"""What somebody brings, looked at, made a corpus and checked.
 
-So that a file that means ill has a bounded time and memory, and the page stays quick whatever it
-holds.
+Each in a process of its own. So that a file that means ill has a bounded time and memory, and the
+page stays quick whatever it holds.
 
 What somebody brings and which column of it holds what, as a page or a program says it.
 """
@@ -33,7 +33,10 @@ MOST_NAMED = 1_000
 
 
 class ImportFailedError(ValueError):
-    """Data that cannot be used as it is: the message says why."""
+    """Data that cannot be used as it is.
+
+    The message says why.
+    """
 
 
 NO_COLUMNS = ("No two columns can be question and answer: make a row of each question with what "
@@ -41,15 +44,15 @@ NO_COLUMNS = ("No two columns can be question and answer: make a row of each que
 
 
 class UnsureError(ImportFailedError):
-    """Data of which nobody can tell by their names which column holds what."""
+    """Data whose columns cannot be told by their names."""
 
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """What somebody brings: a file that was received, or a data set of the Hub.
+    """What somebody brings.
 
-    raw: the token of the file. hub: owner/name, with @revision for one of its commits. config,
-    split: of the data set, empty for its first.
+    A file that was received, or a data set of the Hub. raw: the token of the file. hub: owner/name,
+    with @revision for one of its commits. config, split: of the data set, empty for its first.
     """
 
     raw: str = ""
@@ -71,7 +74,10 @@ class ImportRequest:
         return found
 
     def check(self) -> None:
-        """Refuse what can be no data set of the Hub; ImportFailedError."""
+        """Refuse what can be no data set of the Hub.
+
+        ImportFailedError.
+        """
         name = self.hub.partition("@")[0]
         if not self.raw and not is_repo_id(name):
             raise ImportFailedError(
@@ -82,15 +88,18 @@ class ImportRequest:
 
     @property
     def title(self) -> str:
-        """What a data set is called; a file has a title of its own."""
+        """What a data set is called.
+
+        A file has a title of its own.
+        """
         return self.hub.partition("@")[0].partition("/")[2] or self.hub
 
 
 def columns_for(look: Mapping[str, Any], chosen: Mapping[str, Any] | None) -> Columns | None:
-    """The columns to take: those that were chosen, else those that the names leave no doubt of.
+    """The columns to take.
 
-    look: what `corpus look` said. None for data that is not pairs. UnsureError where somebody has
-    to choose.
+    Those that were chosen, else those that the names leave no doubt of. look: what `corpus look`
+    said. None for data that is not pairs. UnsureError where somebody has to choose.
     """
     if look.get("kind") != "pairs":
         return None
@@ -113,7 +122,10 @@ OPTIONS = {
 
 
 def checked_options(options: object) -> list[str]:
-    """The options among OPTIONS, each once and in their order; ImportFailedError for others."""
+    """The options among OPTIONS, each once and in their order.
+
+    ImportFailedError for others.
+    """
     named = [options] if isinstance(options, str) else list(options) if isinstance(
         options, list | tuple) else []
     if unknown := [option for option in named if option not in OPTIONS]:
@@ -191,7 +203,10 @@ Steps = Generator[Step | None, None, Any]
 
 @dataclass
 class Importer:
-    """Takes in what visitors bring. command: what runs `python -m corpus`."""
+    """Takes in what visitors bring.
+
+    command: what runs `python -m corpus`.
+    """
 
     settings: Settings
     uploads: Uploads
@@ -204,9 +219,10 @@ class Importer:
     def look(
         self, visitor: Visitor, brought: ImportRequest, cancel: threading.Event | None = None
     ) -> Steps:
-        """What is in it: format, columns, ten rows, a guess which column holds what.
+        """What is in it.
 
-        Returns what `python -m corpus look --json` prints. ImportFailedError or UploadError.
+        Format, columns, ten rows, a guess which column holds what. Returns what `python -m corpus
+        look --json` prints. ImportFailedError or UploadError.
         """
         with self.uploads.staged() as scratch:
             arguments = ["look", *self._source(visitor, brought), *self._limits(),
@@ -218,11 +234,11 @@ class Importer:
         passages: Raw | None = None, cancel: threading.Event | None = None,
         options: Sequence[str] = (),
     ) -> Steps:
-        """Make a corpus of it and keep that; returns its name.
+        """Make a corpus of it and keep that.
 
-        columns: which hold what; None for data that is not pairs. passages: a file of more
-        passages. options: those of `OPTIONS` that are asked for. The same from the same visitor is
-        made once. ImportFailedError or UploadError.
+        Returns its name. columns: which hold what; None for data that is not pairs. passages: a
+        file of more passages. options: those of `OPTIONS` that are asked for. The same from the
+        same visitor is made once. ImportFailedError or UploadError.
         """
         source = self._source(visitor, brought)
         asked = [OPTIONS[option] for option in checked_options(options)]
@@ -245,9 +261,9 @@ class Importer:
     def check(
         self, visitor: Visitor, data: object, cancel: threading.Event | None = None
     ) -> Steps:
-        """The data check of data by its name; returns what `corpus check --json` prints.
+        """The data check of data by its name.
 
-        Kept, since looking again finds the same.
+        Returns what `corpus check --json` prints. Kept, since looking again finds the same.
         """
         source = self.uploads.source(data, visitor)
         while True:

@@ -1,4 +1,7 @@
-"""The pair of a finished run: from what is in memory where it is the same, else from disk."""
+"""The pair of a finished run.
+
+From what is in memory where it is the same, else from disk.
+"""
 
 import time
 from collections.abc import Callable, Generator
@@ -45,7 +48,10 @@ def check_usable(run: Run) -> None:
 def pair_of_run(
     run: Run, opening: Callable[[], ModelPair | None], loads: Loads, settings: Settings
 ) -> Work:
-    """The stages on the way to the pair of a run; the last one holds it."""
+    """The stages of loading the models of a run.
+
+    The last one holds the pair.
+    """
     while (opened := opening()) is None:
         yield Stage("waiting", "The base model is being loaded first")
         time.sleep(WAIT)
@@ -57,7 +63,7 @@ def pair_of_run(
 def loaded_pair(
     run: Run, opened: ModelPair, loads: Loads, settings: Settings
 ) -> Generator[Stage, None, ModelPair]:
-    """Load the models of a run, and whatever of its data is not in memory."""
+    """Load a run's models, and data not in memory."""
     check_usable(run)
     record, tuned = run.record(), loads(str(run.model))
     corpus, base = opened.corpus, opened.base
@@ -107,13 +113,16 @@ def _another_base(
 
 
 def is_opening_base(known: RecordedModel, settings: Settings) -> bool:
-    """Whether the base model of a record is the one the page opens with."""
+    """Whether a record's base model opens the page."""
     name, revision = split_revision(settings.base_model)
     return known.name == placed(name) and revision in (None, known.revision)
 
 
 def is_on(record: RunRecord, corpus: Corpus) -> bool:
-    """Whether a run learned from these passages, and was measured on these test questions."""
+    """Whether a run has these passages and test queries.
+
+    It learned from the ones and was measured on the others.
+    """
     known = record.fingerprints
     return (known.corpus == corpus.fingerprint
             and known.splits.get("test") in (None, corpus.split_fingerprints.get("test")))

@@ -1,4 +1,7 @@
-"""Data that a visitor brought, made ready for Compare and Scoreboard: BM25 first, then Base."""
+"""Uploaded data made ready for Compare and Scoreboard.
+
+BM25 first, then Base.
+"""
 
 import random
 import re
@@ -30,20 +33,24 @@ OF = ".of"
 
 
 class TooManyError(ValueError):
-    """More passages than are encoded here: the message has both figures."""
+    """More passages than are encoded here.
+
+    The message has both figures.
+    """
 
 
 def is_own(shown: str) -> bool:
-    """Whether what Compare is asked to show is data that somebody brought, and not a run."""
+    """Whether what is selected is uploaded data, no run."""
     return OWN.fullmatch(shown) is not None
 
 
 def pair_of_data(
     name: str, source: str, title: str, opening: Callable[[], ModelPair | None], settings: Settings
 ) -> Work:
-    """The stages on the way to the pair of somebody's data: Base, measured beside BM25.
+    """The stages of reading uploaded data with Base.
 
-    opening: the pair whose base reads the data, None while it is not there yet.
+    Base is measured beside BM25. opening: the pair whose base reads the data, None while it is not
+    there yet.
     """
     yield Stage("reading", "Reading your data")
     corpus = replace(_read(source, settings.max_passages), name=title)
@@ -117,15 +124,19 @@ def _only(corpus: Corpus, asked: Sequence[str]) -> Corpus:
 
 
 def remember(settings: Settings, name: str, corpus: Corpus) -> None:
-    """Keep in the cache which passages an upload holds, so that its vectors can go with it."""
+    """Keep in the cache which passages an upload holds.
+
+    So that its vectors can go with it.
+    """
     settings.cache.mkdir(parents=True, exist_ok=True)
     write_text(settings.cache / f"{name}{OF}", corpus.fingerprint)
 
 
 def swept(settings: Settings, kept: Sequence[str] = ()) -> Iterator[str]:
-    """Remove the vectors of uploads that are not here any more; gives the names of those.
+    """Remove the vectors of uploads that are gone.
 
-    kept: fingerprints of passages that stay whatever becomes of an upload of the same ones.
+    Gives the names of those. kept: fingerprints of passages that stay whatever becomes of an upload
+    of the same ones.
     """
     gone, there = [], set(kept)
     for path in settings.cache.glob(f"*{OF}"):

@@ -23,7 +23,7 @@ MOST_SHORTENED_BYTES = 200_000_000
 
 @dataclass(frozen=True)
 class LexicalOnly:
-    """A corpus that BM25 can search while no model has read it yet."""
+    """A corpus that BM25 searches while no model has."""
 
     corpus: Corpus
     lexical: LexicalIndex
@@ -35,12 +35,12 @@ class LexicalOnly:
 
 @dataclass(frozen=True)
 class ModelPair:
-    """A base and a fine-tuned model over one corpus; `tuned` is None while there is none.
+    """A base and a fine-tuned model over one corpus.
 
-    evidence: both measured on the test split, None where they were not. run_id: the run that made
-    the fine-tuned one. about: what the pair is, in a few words. of_base: while there is no
-    fine-tuned one, BM25 and in place of Fine-tuned Base, measured on the test split; unmeasured:
-    why they are not.
+    `tuned` is None while there is none. evidence: both measured on the test split, None where they
+    were not. run_id: the run that made the fine-tuned one. about: what the pair is, in a few words.
+    of_base: while there is no fine-tuned one, BM25 and in place of Fine-tuned Base, measured on the
+    test split; unmeasured: why they are not.
     """
 
     corpus: Corpus
@@ -55,19 +55,25 @@ class ModelPair:
 
     @classmethod
     def of_words(cls, words: LexicalOnly, base: Index, about: str) -> "ModelPair":
-        """A corpus that BM25 could search, now that a model has read it."""
+        """The same corpus once a model has read it."""
         return cls(words.corpus, base, about=about, _kept=_Kept(lexical=words.lexical))
 
     @property
     def bytes(self) -> int:
-        """What the vectors and texts take of the memory, about; the models not counted."""
+        """What the vectors and texts take of the memory, about.
+
+        The models not counted.
+        """
         vectors = sum(side.vectors.nbytes for side in (self.base, self.tuned) if side)
         return vectors + 4 * sum(len(passage.text) + 200 for passage in self.corpus.passages)
 
     def compare(
         self, query: object, k: object = 5, truncate_dim: object = None, lexical: bool = False
     ) -> Comparison:
-        """One question through both sides, with vectors of `truncate_dim` where it is given."""
+        """One query through both sides.
+
+        With vectors of `truncate_dim` where it is given.
+        """
         dim = check_dim(truncate_dim)
         return compare(
             query,
@@ -79,14 +85,17 @@ class ModelPair:
         )
 
     def lexical(self) -> LexicalIndex:
-        """BM25 over the corpus, built when it is first asked for."""
+        """BM25 over the corpus, built when first asked for."""
         with self._kept.lock:
             if self._kept.lexical is None:
                 self._kept.lexical = build_lexical_index(self.corpus)
             return self._kept.lexical
 
     def evidence_against(self, side: str) -> Evidence | None:
-        """The evidence with Base, or with BM25 in its place; None where nothing was measured."""
+        """The evidence with Base, or with BM25 in its place.
+
+        None where nothing was measured.
+        """
         if side != LEXICAL or self.evidence is None:
             return self.evidence
         lexical = self.lexical()
@@ -99,7 +108,7 @@ class ModelPair:
             return self._kept.lexical_evidence
 
     def shown_evidence(self, against: str) -> tuple[Evidence | None, tuple[str, str]]:
-        """What the Scoreboard shows, and what the two sides of it are called."""
+        """The evidence the Scoreboard shows, and both sides' names."""
         if self.tuned is None and self.of_base is not None:
             return self.of_base, (LEXICAL, SIDES[0])
         return self.evidence_against(against), (against, SIDES[1])
@@ -107,9 +116,10 @@ class ModelPair:
     def why(
         self, query_ids: Sequence[str], side: str, cache: Path, trained: bool = True
     ) -> list[Why]:
-        """Why the answers of test questions moved, from Base or BM25 to Fine-tuned.
+        """Why answers of test queries moved between two sides.
 
-        trained: look for the nearest training question too, which the first time encodes them all.
+        From Base or BM25 to Fine-tuned. trained: look for the nearest training question too, which
+        the first time encodes them all.
         """
         if self.tuned is None or self.evidence is None:
             raise ValueError("This needs a fine-tuned model: it is there when training is done.")

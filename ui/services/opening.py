@@ -1,7 +1,8 @@
-"""What the page shows: the pair it opens with, and those of the runs that visitors choose.
+"""What the page shows.
 
-Everything slow about the opening pair happens in one background thread; the page asks how far it
-is. What else somebody chooses to see is in `chosen`.
+The pair it opens with, and those of the runs that visitors choose. Everything slow about the
+opening pair happens in one background thread; the page asks how far it is. What else somebody
+chooses to see is in `chosen`.
 """
 
 import logging
@@ -40,7 +41,10 @@ WATCH_EVERY = 0.5
 
 @dataclass
 class OpeningPair:
-    """The pair the page opens with, and those that visitors choose. Start it with `open`."""
+    """The pair of models that the page opens with.
+
+    And those that visitors choose. Start it with `open`.
+    """
 
     settings: Settings
     queue: Queue
@@ -57,7 +61,10 @@ class OpeningPair:
         self.pairs = PairCache(self.settings, self._opened_or_not, self._loaded)
 
     def open(self) -> None:
-        """Load the sides, and train the second one if nobody has; returns at once."""
+        """Load both sides, and train the second if missing.
+
+        Returns at once.
+        """
         self._work(self._open)
 
     @property
@@ -72,13 +79,17 @@ class OpeningPair:
 
     @property
     def opening_run(self) -> str:
-        """The id of the run whose pair the page opens with; empty where none made it."""
+        """The run whose models the page opens with.
+
+        Its id; empty where none made them.
+        """
         return self.pair.run_id if self.pair else ""
 
     def pair_of(self, run_id: str = "") -> ModelPair:
-        """The opening pair, or the pair of a finished run, which is begun to be loaded.
+        """The opening pair, or the pair of a run.
 
-        NotReadyError while it is not there, RunError or ModelError with a sentence.
+        That of a run is begun to be loaded. NotReadyError while it is not there, RunError or
+        ModelError with a sentence.
         """
         if run_id and not self.is_opening(run_id):
             return self.pairs.pair(run_id, partial(self.pairs.begin_run, run_id))
@@ -89,7 +100,7 @@ class OpeningPair:
         return pair
 
     def is_opening(self, run_id: str) -> bool:
-        """Whether the opening pair is that of a run, or none was chosen."""
+        """Whether a run is the opening pair's, or none."""
         return not run_id or bool(self.pair and self.pair.run_id == run_id)
 
     def compare(

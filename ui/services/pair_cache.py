@@ -1,6 +1,7 @@
-"""The pairs that visitors choose: of finished runs, and of data of their own.
+"""The pairs that visitors choose.
 
-Each is made ready in the background, beside the others, and nobody's request waits for it.
+Of finished runs, and of data of their own. Each is made ready in the background, beside the others,
+and nobody's request waits for it.
 """
 
 import contextlib
@@ -30,15 +31,19 @@ LOOK_EVERY = 0.05
 
 
 class NotReadyError(ValueError):
-    """What was asked for is not there yet: the message says what is being waited for."""
+    """What was asked for is not there yet.
+
+    The message says what is being waited for.
+    """
 
 
 @dataclass
 class PairCache:
-    """What has been chosen, under the id of a run or the name of somebody's data.
+    """Pairs of models by run or uploaded data.
 
-    Whoever asks must have been found to be allowed to see it. opening: the pair the page opens
-    with, None while it is not there, ValueError where it never will be.
+    Under the id of a run or the name of somebody's data. Whoever asks must have been found to be
+    allowed to see it. opening: the pair the page opens with, None while it is not there, ValueError
+    where it never will be.
     """
 
     settings: Settings
@@ -51,14 +56,20 @@ class PairCache:
     _data: Worker = field(default_factory=lambda: Worker("own-data"))
 
     def begin_run(self, run_id: str) -> None:
-        """Begin to load the pair of a run; RunError where it has none."""
+        """Begin to load the pair of a run.
+
+        RunError where it has none.
+        """
         run = known_run(self.settings.runs, run_id)
         check_usable(run)
         self._begin(self._runs, Task(
             run_id, pair_of_run(run, self.opening, self.loads, self.settings)))
 
     def begin_data(self, name: str, source: str, title: str, owner: str | None) -> None:
-        """Begin to read somebody's data; BusyError where they, or all, have enough being read."""
+        """Begin to read somebody's data.
+
+        BusyError where they, or all, have enough being read.
+        """
         if owner is not None and len(self._of(owner, name)) >= MOST_OF_ONE:
             raise BusyError(f"{MOST_OF_ONE} of your data sets are being read already: wait until "
                             "one is done, or stop one.")
@@ -67,7 +78,10 @@ class PairCache:
             name, pair_of_data(name, source, title, self.opening, self.settings), owner))
 
     def stage(self, key: str) -> Stage | None:
-        """How far something is; None where it was not begun, or has been let go of."""
+        """How far something is.
+
+        None where it was not begun, or has been let go of.
+        """
         with self._lock:
             job = self._jobs.get(key)
             return job.stage if job else None
@@ -96,13 +110,16 @@ class PairCache:
         return sum(job.key != key for job in self._data.jobs)
 
     def stop(self, key: str) -> None:
-        """Stop making something ready; it stays stopped until it is chosen again."""
+        """Stop making something ready.
+
+        It stays stopped until it is chosen again.
+        """
         with self._lock:
             if job := self._jobs.get(key):
                 self._lane(key).stop(job)
 
     def again(self, key: str) -> None:
-        """Let go of something that was stopped or failed, so that it is begun anew."""
+        """Forget a stopped or failed pair, to begin anew."""
         with self._lock:
             job = self._jobs.get(key)
             if job and job.stage.kind in ("stopped", "failed"):
@@ -115,7 +132,10 @@ class PairCache:
             self._jobs.pop(key, None)
 
     def sweep(self) -> None:
-        """Let go of data that is not here any more, in memory and in the cache."""
+        """Forget uploaded data that is gone.
+
+        In memory and in the cache.
+        """
         opened = None
         with contextlib.suppress(ValueError):  # there never will be one
             opened = self.opening()

@@ -1,4 +1,7 @@
-"""What takes long and would hold up the page, asked of a process of its own at low priority."""
+"""Long work asked of a process at low priority.
+
+It would hold up the page.
+"""
 
 import contextlib
 import json
@@ -26,16 +29,22 @@ ENOUGH = 2.0
 
 
 class NoAnswerError(ValueError):
-    """The process gave no answer: the message is the last line it logged."""
+    """The process gave no answer.
+
+    The message is the last line it logged.
+    """
 
 
 class CancelledError(ValueError):
-    """The process was ended because whoever asked does not want its answer any more."""
+    """The process was ended because its answer is unwanted."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """How far a process says it is. left_s: seconds it still takes, where that can be guessed."""
+    """How far a process says it is.
+
+    left_s: seconds it still takes, where that can be guessed.
+    """
 
     done: int
     total: int
@@ -51,10 +60,10 @@ class Step:
 def answer_of(
     command: Sequence[str], home: Path, environment: Mapping[str, str], within: float
 ) -> dict[str, Any]:
-    """The JSON object that a command prints last; an `error` in it is an answer too.
+    """The JSON object that a command prints last.
 
-    within: seconds it may take; subprocess.TimeoutExpired when it was ended. NoAnswerError when it
-    prints none.
+    An `error` in it is an answer too. within: seconds it may take; subprocess.TimeoutExpired when
+    it was ended. NoAnswerError when it prints none.
     """
     return drained(follow(command, home, environment, within))
 
@@ -72,11 +81,11 @@ def follow(
     command: Sequence[str], home: Path, environment: Mapping[str, str], within: float,
     cancel: threading.Event | None = None,
 ) -> Generator[Step | None, None, dict[str, Any]]:
-    """Run a command and yield how far it is, several times a second; returns its answer.
+    """Run a command, yielding its progress several times a second.
 
-    It says how far it is in lines `{"progress": [done, total], "text": "…"}` on standard error.
-    The process is ended when `cancel` is set (CancelledError) and when the generator is closed.
-    Raises as `answer_of` does.
+    Returns its answer. It says how far it is in lines `{"progress": [done, total], "text": "…"}` on
+    standard error. The process is ended when `cancel` is set (CancelledError) and when the
+    generator is closed. Raises as `answer_of` does.
     """
     child = _started(command, home, environment, within)
     ears = _Ears(child)

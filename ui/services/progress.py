@@ -1,4 +1,7 @@
-"""Progress of the page towards its two models, and durations in words."""
+"""Progress of the page, and durations in words.
+
+Its progress towards its two models.
+"""
 
 import time
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ from train.run.record import RunRecord, latest, of_kind, since_load
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the page is on its way to two models.
+    """Progress of the page towards its two models.
 
     kind: `loading`, `waiting`, `training`, `ready`, `failed`, `off`. share: of the whole, 0 to 1.
     curve: ndcg@10 on dev as (epoch, value), the base at epoch 0. version: changes whenever what
@@ -27,7 +30,10 @@ class Progress:
 
 
 def progress_of(record: RunRecord, events: list[dict[str, Any]]) -> Progress:
-    """A run in words and figures, from its record and events alone."""
+    """A run in words and figures, from its directory.
+
+    Its record and events alone.
+    """
     if record.status == "queued" or not events:
         return Progress("training", "Starting the fine-tune", share=0.0)
     phase = latest(events, "phase") or {"phase": "load"}
@@ -50,7 +56,7 @@ def progress_of(record: RunRecord, events: list[dict[str, Any]]) -> Progress:
 
 
 def time_left(seconds: float) -> str:
-    """How long it will still take, no more exactly than it can be known."""
+    """The time left, no more exactly than known."""
     if seconds < 5:
         return "a few seconds left"
     if seconds < 90:

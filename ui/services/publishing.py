@@ -1,4 +1,7 @@
-"""Publishing from the page: in a thread of its own, so that it outlives the page that asked."""
+"""Publishing from the page.
+
+In a thread of its own, so that it outlives the page that asked.
+"""
 
 import logging
 import threading
@@ -79,7 +82,10 @@ class Extras:
 
 @dataclass
 class Publishing:
-    """The publications of this app: one a run at a time."""
+    """The publications of this app.
+
+    One a run at a time.
+    """
 
     services: Services
     make_hub: Callable[..., Hub] = Hub
@@ -88,18 +94,27 @@ class Publishing:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, run_id: str) -> Publication | None:
-        """How far the publication of a run is; None if there was none since the app started."""
+        """How far the publication of a run is.
+
+        None if there was none since the app started.
+        """
         return self._now.get(run_id)
 
     def check(self, asked: PublishRequest, token: str | None) -> None:
-        """Whether somebody may publish there, asked before anything is trained. PublishError."""
+        """Whether somebody may publish there, asked before anything is trained.
+
+        PublishError.
+        """
         check_may_write(self.make_hub(token), asked.to, asked.private, asked.pull_request)
 
     def start_and_publish(
         self, service: RunService, visitor: Visitor, asked: TrainForm, to: str | None,
         private: bool = True,
     ) -> Run:
-        """Start a run; with `to`, publish it there when it is done, if that may be done at all."""
+        """Start a run.
+
+        With `to`, publish it there when it is done, if that may be done at all.
+        """
         if not to or not to.strip():
             return service.start(visitor, asked)
         publication = PublishRequest(to, private)
@@ -117,7 +132,10 @@ class Publishing:
             run, asked, self.make_hub(token, should_stop=stop.is_set), edits, extras))
 
     def when_done(self, run: Run, asked: PublishRequest, token: str | None) -> None:
-        """Publish a run as soon as it has a model; the token is kept in memory until then."""
+        """Publish a run as soon as it has a model.
+
+        The token is kept in memory until then.
+        """
         def wait(stop: threading.Event) -> None:
             while run.record().is_active:
                 if stop.wait(LOOK_EVERY):
@@ -130,7 +148,10 @@ class Publishing:
         self._begin(run, asked, Publication(asked.to, "waiting", "wait"), wait)
 
     def stop(self, run_id: str) -> None:
-        """Ask a publication to stop: nothing is on the Hub then, or all of it."""
+        """Ask a publication to stop.
+
+        Nothing is on the Hub then, or all of it.
+        """
         if run_id in self._stops:
             self._stops[run_id].set()
 

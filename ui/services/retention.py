@@ -1,4 +1,7 @@
-"""What a run cost elsewhere: measured in a process of its own, so that the page stays quick."""
+"""What a run cost elsewhere.
+
+Measured in a process of its own, so that the page stays quick.
+"""
 
 import os
 import subprocess
@@ -18,12 +21,18 @@ WITHIN = 1800
 
 
 class RetentionError(ValueError):
-    """What a run cost elsewhere cannot be measured: the message says why."""
+    """What a run cost elsewhere cannot be measured.
+
+    The message says why.
+    """
 
 
 @dataclass
 class RetentionService:
-    """Measures one run at a time. command: what does it, printing one JSON object."""
+    """Measures one run at a time.
+
+    command: what does it, printing one JSON object.
+    """
 
     home: Path
     command: Callable[[Run], Sequence[str]] = lambda run: [
@@ -31,7 +40,10 @@ class RetentionService:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def measure(self, run: Run) -> Mapping[str, Any]:
-        """The retention of a run, from its record or measured now. ElsewhereError."""
+        """The retention of a run, recorded or measured now.
+
+        RetentionError.
+        """
         with self._lock:
             if known := run.record().retention:  # somebody else has waited for it
                 return known.to_json()

@@ -1,4 +1,7 @@
-"""A run as the page shows it: from its record and its events, and nothing else."""
+"""A run as the page shows it.
+
+From its record and its events, and nothing else.
+"""
 
 import math
 import time
@@ -30,7 +33,7 @@ LOST_AFTER = 120.0
 
 @dataclass(frozen=True)
 class RunState:
-    """What there is to see of a run, at one moment.
+    """What there is to see of a run now.
 
     loss: (step, training loss). dev: (epoch, ndcg@10), the base at epoch 0. share: of the whole, 0
     to 1. place: how many runs go before it while it waits. silent_s: seconds since its last word.
@@ -75,12 +78,15 @@ class RunState:
 
     @property
     def usable(self) -> bool:
-        """Whether it has a model that can be shown and published."""
+        """Whether a run has a model to show and publish."""
         return self.has_model and self.status in USABLE
 
 
 def run_state(run: Run, place: int = 0) -> RunState:
-    """Read a run. RunError when it is gone or cannot be read."""
+    """Read a run.
+
+    RunError when it is gone or cannot be read.
+    """
     return _with_events(recorded_state(run, place), run.events())
 
 
@@ -90,7 +96,10 @@ def damaged_state(run: Run, said: str) -> RunState:
 
 
 def recorded_state(run: Run, place: int = 0) -> RunState:
-    """What the record alone says: enough for a list, which must not read the events of all runs."""
+    """What the record alone says.
+
+    Enough for a list, which must not read the events of all runs.
+    """
     record = run.record()
     return RunState(
         id=run.id,
@@ -155,7 +164,10 @@ def _points(
 
 
 def prompts_said(record: RunRecord) -> str:
-    """With or without its prompts: how each side did better on dev, and was measured."""
+    """With or without its prompts.
+
+    How each side did better on dev, and was measured.
+    """
     sides = {"Base": "base", "Fine-tuned": "tuned"}
     return ", ".join(
         f"{name} {'with' if record.prompts[side].used else 'without'}"

@@ -1,4 +1,4 @@
-"""What somebody can do about runs, from the page or from a program: allowed first, then done.
+"""Actions on runs, for page and programs: authorised, then done.
 
 A run as one file to take away.
 
@@ -54,7 +54,10 @@ MOST_CORPORA = 4
 
 @dataclass(frozen=True)
 class TrainForm:
-    """A fine-tune as a form or a program asks for it, nothing of it checked yet."""
+    """A fine-tune as a form or program wants it.
+
+    Nothing of it is checked yet.
+    """
 
     data: str = ""
     recipe: str = "tandem"
@@ -69,7 +72,10 @@ class TrainForm:
 
 @dataclass(frozen=True)
 class RunService:
-    """The acts, each for a visitor. Every refusal is a ValueError with a sentence."""
+    """The acts, each for a visitor.
+
+    Every refusal is a ValueError with a sentence.
+    """
 
     services: Services
     models: ModelCheck | None = None
@@ -106,9 +112,10 @@ class RunService:
     def flavors(
         self, visitor: Visitor, engine: str
     ) -> tuple[list[tuple[str, str]], str | None]:
-        """The machines an engine offers, as choices, and the usual one: the cheapest with a GPU.
+        """The machines of an engine as choices.
 
-        None where there is nothing to choose. EngineError when the Hub does not say.
+        And the usual one: the cheapest with a GPU. None where there is nothing to choose.
+        EngineError when the Hub does not say.
         """
         found = self._flavors(visitor, engine)
         with_gpu = [flavor for flavor in found if flavor.gpus] or found
@@ -124,7 +131,10 @@ class RunService:
     def priced(
         self, visitor: Visitor, request: RunSpec, measured: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], str]:
-        """An estimate of this machine, turned into one of where the run goes, and its cost."""
+        """An estimate of this machine, priced for another.
+
+        Where the run goes, and its cost.
+        """
         flavors = {flavor.name: flavor for flavor in self._flavors(visitor, request.engine)}
         flavor = flavors.get(request.flavor or "")
         if flavor is None or flavor.usd_per_hour is None:
@@ -138,7 +148,10 @@ class RunService:
                 f"${cost[0]:.2f} to ${cost[1]:.2f}, a guess from this machine’s speed")
 
     def request(self, visitor: Visitor, asked: TrainForm) -> RunSpec:
-        """A wish, checked: what the run will be asked to do."""
+        """A wish, checked.
+
+        What the run will be asked to do.
+        """
         recipe = named_recipe(asked.recipe or "tandem").with_values(
             {name: text for name, text in asked.values.items() if text.strip()})
         source = self.source(visitor, asked.data)
@@ -199,26 +212,32 @@ class RunService:
         return self.services.queue.submit(request, visitor.token)
 
     def run(self, visitor: Visitor, run_id: str) -> Run:
-        """A run by its id, if this visitor may see it."""
+        """A run by its id, if this visitor sees it."""
         run = known_run(self.services.settings.runs, run_id)
         if not self.sees(visitor, run):
             raise RunError(f"There is no run {run_id!r:.80}: it may have been deleted.")
         return run
 
     def sees(self, visitor: Visitor, run: Run) -> bool:
-        """Whether a run may be shown: runs on data that a visitor brought are that visitor's."""
+        """Whether a run may be shown.
+
+        Runs on data that a visitor brought are that visitor's.
+        """
         source = run.record().data.source or ""
         return visitor.owns(run) or not self.services.uploads.is_upload(source)
 
     def source(self, visitor: Visitor, data: str) -> str:
-        """Where the data of a name is, if this visitor may use it; UploadError if not."""
+        """Where named data is, if this visitor uses it.
+
+        UploadError if they may not.
+        """
         return self.services.uploads.source(data, visitor)
 
     def pair(self, visitor: Visitor, shown: str, wait: float = 0.0) -> ModelPair:
-        """The pair of a run, or of data, that this visitor may see; of neither, the opening pair.
+        """The pair of a run or data for this visitor.
 
-        Begins to make it ready where it is not, and waits so many seconds for it. NotReadyError,
-        or another ValueError with a sentence.
+        Of neither, the opening pair. Begins to make it ready where it is not, and waits so many
+        seconds for it. NotReadyError, or another ValueError with a sentence.
         """
         opening, begin = self.services.opening, self.seen(visitor, shown)
         if opening.is_opening(shown):
@@ -226,7 +245,10 @@ class RunService:
         return opening.pairs.pair(shown, begin, wait)
 
     def seen(self, visitor: Visitor, shown: str) -> Callable[[], None]:
-        """What begins to make something ready that this visitor may see; ValueError if not."""
+        """What makes a selection ready that this visitor may see.
+
+        ValueError if they may not.
+        """
         chosen = self.services.opening.pairs
         if not is_own(shown):
             if shown:
@@ -249,7 +271,7 @@ class RunService:
         return seen
 
     def listed(self, visitor: Visitor) -> list[RunState]:
-        """The runs this visitor may see as their records have them, the newest first."""
+        """The records of runs this visitor sees, newest first."""
         states: list[RunState] = []
         for run in self.runs(visitor):
             with contextlib.suppress(RunError):
@@ -260,7 +282,10 @@ class RunService:
         return sorted(states, key=lambda state: state.id, reverse=True)
 
     def newest(self, visitor: Visitor) -> Run | None:
-        """The run for somebody who has chosen none: an active one, their own before another's."""
+        """The run for somebody who has chosen none.
+
+        An active one, their own before another's.
+        """
         runs = self.runs(visitor)
         active = [run for run in runs if run.record().is_active]
         own = [run for run in active if run.record().owner == visitor.key]
@@ -272,7 +297,10 @@ class RunService:
         return run_state(run, self.services.queue.place(run) if queued else 0)
 
     def stop(self, visitor: Visitor, run_id: str) -> Run:
-        """Stop a run; its best checkpoint so far becomes the result."""
+        """Stop a run.
+
+        Its best checkpoint so far becomes the result.
+        """
         run = self.own(visitor, run_id)
         self.services.queue.stop(run, visitor.token)
         return run
@@ -304,14 +332,18 @@ class RunService:
         return next((run for run, _ in found if run.id == run_id), None)
 
     def beside(self, visitor: Visitor, left: str, right: str) -> Evidence:
-        """Two runs on the same test questions: the left one stands as base, the right as tuned.
+        """Two runs on the same test questions.
 
-        ValueError when they were not measured on the same questions.
+        The left one stands as base, the right as tuned. ValueError when they were not measured on
+        the same questions.
         """
         return beside(self.run(visitor, left), self.run(visitor, right))
 
     def alike(self, visitor: Visitor, run_id: str) -> list[RunRow]:
-        """A run in a table with the others that were measured on the same test questions."""
+        """A run in a table with its like.
+
+        The others that were measured on the same test questions.
+        """
         first, others = self.run(visitor, run_id), []
         for run in self.runs(visitor):
             with contextlib.suppress(ValueError):  # measured on something else, or not at all
@@ -320,7 +352,10 @@ class RunService:
         return table([first, *others[:MOST_ALIKE]])
 
     def status(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
-        """A run in figures, for programs: its record, how far it is, and its curves."""
+        """A run in figures, for programs.
+
+        Its record, how far it is, and its curves.
+        """
         run = self.run(visitor, run_id) if run_id else self.newest(visitor)
         if run is None:
             return {"run": None, "status": None}
@@ -336,7 +371,7 @@ class RunService:
         }
 
     def own(self, visitor: Visitor, run_id: str) -> Run:
-        """A run by its id, if this visitor may act on it."""
+        """A run by its id, if this visitor owns it."""
         run = self.run(visitor, run_id)
         self.services.auth.check_owns(visitor, run)
         return run
@@ -367,10 +402,10 @@ MOST_ARCHIVES = 3
 
 
 def zipped(run: Run) -> Path:
-    """Write a run directory into a zip among the machine's temporary files; gives its path.
+    """Write a run directory into a temporary zip file.
 
-    Written beside and renamed; an earlier archive of the same run is replaced. Weights do not get
-    smaller, so nothing is compressed but text.
+    Gives its path. Written beside and renamed; an earlier archive of the same run is replaced.
+    Weights do not get smaller, so nothing is compressed but text.
     """
     folder = Path(tempfile.gettempdir()) / f"tandem-archives-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -402,9 +437,10 @@ def _pack(run: Run, archive: zipfile.ZipFile) -> None:
 
 @dataclass(frozen=True)
 class Selection:
-    """What is chosen: the id of a run, or the name of data that somebody brought.
+    """What is chosen.
 
-    Every refusal is a ValueError with a sentence.
+    The id of a run, or the name of data that somebody brought. Every refusal is a ValueError with a
+    sentence.
     """
 
     service: RunService
@@ -415,7 +451,10 @@ class Selection:
         return self.service.services.settings.train != "off"
 
     def choose(self, visitor: Visitor, shown: str) -> None:
-        """Begin to make ready what somebody chose, anew if it was stopped or failed."""
+        """Begin to make a selection ready.
+
+        Anew if it was stopped or failed.
+        """
         opening, begin = self.service.services.opening, self.service.seen(visitor, shown)
         if not opening.is_opening(shown):
             opening.pairs.again(shown)
@@ -423,23 +462,32 @@ class Selection:
                 begin()
 
     def stage(self, visitor: Visitor, shown: str) -> Stage | None:
-        """How far it is; None where it was not begun, or has been let go of."""
+        """How far it is.
+
+        None where it was not begun, or has been let go of.
+        """
         self.service.seen(visitor, shown)
         return self.service.services.opening.pairs.stage(shown)
 
     def words(self, visitor: Visitor, shown: str) -> LexicalOnly | None:
-        """What BM25 can be asked of somebody's data before Base has read it."""
+        """BM25 over uploaded data that Base has not read."""
         stage = self.stage(visitor, shown)
         return stage.words if stage else None
 
     def stop(self, visitor: Visitor, shown: str) -> None:
-        """Stop reading somebody's data; the pair of a run is loaded for whoever may see it."""
+        """Stop reading somebody's data.
+
+        The pair of a run is loaded for whoever may see it.
+        """
         self.service.seen(visitor, shown)
         if is_own(shown):
             self.service.services.opening.pairs.stop(shown)
 
     def run_on(self, visitor: Visitor, data: str) -> Run | None:
-        """A visitor's newest run on their data that has a model; where none has, an active one."""
+        """A visitor's newest run on their data.
+
+        One that has a model; where none has, an active one.
+        """
         source = Path(self.service.source(visitor, data)).resolve()
         runs = [run for run in self.service.runs(visitor) if visitor.owns(run) and
                 Path(run.record().data.source or "") == source]

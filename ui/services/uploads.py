@@ -1,6 +1,7 @@
-"""Data that visitors bring: kept under names nobody can guess, for those who brought it.
+"""Data that visitors bring.
 
-How much of the disk what visitors bring may take, and for how long.
+Kept under names nobody can guess, for those who brought it. How much of the disk what visitors
+bring may take, and for how long.
 
 Links are never followed: one that lies in the folder is itself removed, and not what it leads to.
 """
@@ -43,7 +44,10 @@ NEEDED = (*ACTIVE, "interrupted")
 
 @dataclass(frozen=True)
 class KeptUpload:
-    """One folder. used: when it was last used, in seconds of the epoch."""
+    """One kept upload: its folder, and its last use.
+
+    used: in seconds of the epoch.
+    """
 
     path: Path
     used: float
@@ -58,7 +62,7 @@ class KeptUpload:
 
 @dataclass(frozen=True)
 class UploadQuota:
-    """What is kept in the folder of uploads, the oldest of which goes first."""
+    """The uploads kept on disk, oldest first to go."""
 
     settings: Settings
 
@@ -84,7 +88,10 @@ class UploadQuota:
         return True
 
     def sweep(self) -> None:
-        """Remove what has been kept long enough since it was last used."""
+        """Remove uploads that were kept long enough.
+
+        Since they were last used.
+        """
         hours, now, needed = self.settings.keep_hours, time.time(), self._needed()
         for one in self._kept():
             lives = RAW_LIVES if one.kind != "upload-" else None if hours is None else hours * 3600
@@ -166,12 +173,15 @@ GONE = "That data is not here any more: bring it again."
 
 
 class UploadError(ValueError):
-    """A file that cannot be taken, or data that is not there: the message says why."""
+    """An upload that is refused or gone: says why."""
 
 
 @dataclass(frozen=True)
 class Raw:
-    """A file as somebody brought it. digest: of its bytes; title: what they called it."""
+    """A file as somebody brought it.
+
+    digest: of its bytes; title: what they called it.
+    """
 
     token: str
     path: Path
@@ -186,11 +196,12 @@ class Raw:
 
 @dataclass(frozen=True)
 class Uploads:
-    """The data that runs may be trained on: the built-in, the owner's, and what visitors brought.
+    """The data that runs may be trained on.
 
-    Nobody can name any other file of this machine. What somebody brings is first received, as
-    `raw-<24 hex>/`, and kept for an hour; what becomes of it is `upload-<24 hex>/`, a folder in
-    BEIR layout. A visitor names only what they brought themselves; the owner of Tandem all of it.
+    The built-in, the owner's, and what visitors brought. Nobody can name any other file of this
+    machine. What somebody brings is first received, as `raw-<24 hex>/`, and kept for an hour; what
+    becomes of it is `upload-<24 hex>/`, a folder in BEIR layout. A visitor names only what they
+    brought themselves; the owner of Tandem all of it.
     """
 
     settings: Settings
@@ -203,9 +214,10 @@ class Uploads:
     # --- a file as it was brought
 
     def received(self, file: object, visitor: Visitor) -> Raw:
-        """Take over a file that was uploaded, as Gradio describes it. UploadError.
+        """Take over an uploaded file.
 
-        Gradio's own copy of it is gone then, also when it is refused.
+        As Gradio describes it. UploadError. Gradio's own copy of it is gone then, also when it is
+        refused.
         """
         place = uploaded(file)
         try:
@@ -239,7 +251,10 @@ class Uploads:
         return self.raw(token, visitor)
 
     def raw(self, token: object, visitor: Visitor) -> Raw:
-        """A file that this visitor brought lately. UploadError if it is not here any more."""
+        """A file that this visitor brought lately.
+
+        UploadError if it is not here any more.
+        """
         if not isinstance(token, str) or not RAW.fullmatch(token):
             raise UploadError(GONE)
         about = self._signed(self.settings.uploads / token, visitor)
@@ -249,7 +264,10 @@ class Uploads:
     # --- what became of it
 
     def make_room(self, visitor: Visitor) -> None:
-        """Let go of the oldest where much is kept, before more of a visitor's is. UploadError."""
+        """Make room by removing the oldest uploads.
+
+        Where much is kept, before more of a visitor's is. UploadError.
+        """
         with self._lock:
             if not self._room.make(_owner(visitor)):
                 raise UploadError("There is no room for more data now: runs need what is kept. "
@@ -257,7 +275,10 @@ class Uploads:
 
     @contextlib.contextmanager
     def staged(self) -> Iterator[Path]:
-        """An empty folder to make something in; what is not moved away is removed at the end."""
+        """An empty folder to make something in.
+
+        What is not moved away is removed at the end.
+        """
         folder = self.settings.uploads / f"part-{secrets.token_hex(12)}"
         folder.mkdir(mode=0o700, parents=True)
         try:
@@ -266,7 +287,10 @@ class Uploads:
             shutil.rmtree(folder, ignore_errors=True)
 
     def settle(self, name: str, folder: Path, visitor: Visitor, title: str) -> None:
-        """Keep a folder in BEIR layout as the data `name` of a visitor."""
+        """Keep a BEIR folder as data of a visitor.
+
+        Under the name `name`.
+        """
         self._sign(folder, visitor, title=title[:MOST_NAME])
         place = self.settings.uploads / name
         with self._lock:
@@ -279,9 +303,10 @@ class Uploads:
         return _is_folder(self.settings.uploads / name)
 
     def source(self, data: object, visitor: Visitor) -> str:
-        """Where the data of a name is, as a run is asked for it. UploadError if it is nowhere.
+        """Where the data of a name is.
 
-        Naming data is using it: from now on it is kept for as long again.
+        As a run is asked for it. UploadError if it is nowhere. Naming data is using it: from now on
+        it is kept for as long again.
         """
         if data in (BUILT_IN, "", None):
             return BUILT_IN
@@ -294,7 +319,10 @@ class Uploads:
             f"There is no data {data!r:.80} here: take `{BUILT_IN}`, or bring your own.")
 
     def title(self, data: str) -> str:
-        """What somebody called the data they brought; empty for data that has a name of its own."""
+        """What somebody called the data they brought.
+
+        Empty for data that has a name of its own.
+        """
         if not isinstance(data, str) or not UPLOAD.fullmatch(data):
             return ""
         return str(_read_json(self.settings.uploads / data / OWNER_FILE).get("title", ""))
@@ -304,11 +332,14 @@ class Uploads:
         return Path(source).resolve().parent == self.settings.uploads.resolve()
 
     def report(self, source: str) -> dict[str, Any]:
-        """The data check of what somebody brought, if it was checked before."""
+        """The data check of an upload, if checked before."""
         return _read_json(Path(source) / REPORT_FILE) if self.is_upload(source) else {}
 
     def keep_report(self, source: str, report: Mapping[str, Any]) -> None:
-        """Keep the data check with the data; it may be gone by now."""
+        """Keep the data check with the data.
+
+        It may be gone by now.
+        """
         if self.is_upload(source):
             with contextlib.suppress(OSError):
                 write_text(Path(source) / REPORT_FILE, json.dumps(report))
@@ -316,9 +347,9 @@ class Uploads:
     # --- whose it is, and for how long
 
     def open(self, then: Callable[[], None] = lambda: None) -> None:
-        """Remove what has been kept long enough, now and from time to time; returns at once.
+        """Remove old uploads now and from time to time.
 
-        then: what is done each time after it.
+        Returns at once. then: what is done each time after it.
         """
         def sweep() -> None:
             while True:
@@ -355,19 +386,28 @@ class Uploads:
 
 
 def name_of(*parts: str) -> str:
-    """The name of data that is made of these parts: equal parts, equal name."""
+    """The name of data that is made of these parts.
+
+    Equal parts, equal name.
+    """
     digest = hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass"))
     return f"upload-{digest.hexdigest()[:24]}"
 
 
 def mark_of(visitor: Visitor) -> str:
-    """What tells a visitor's data from another's that is equal; of nobody known, each time new."""
+    """What tells a visitor's data from another's that is equal.
+
+    Of nobody known, each time new.
+    """
     owner = _owner(visitor)
     return secrets.token_hex(12) if owner == ANYONE else repr(owner)
 
 
 def uploaded(file: object) -> Path:
-    """Where a file that came with a call lies. A caller may name any path; uploads are read."""
+    """Where a file that came with a call lies.
+
+    A caller may name any path; uploads are read.
+    """
     named = file.get("path", "") if isinstance(file, Mapping) else ""
     with contextlib.suppress(OSError, ValueError):
         place = Path(str(named)).resolve()

@@ -1,4 +1,7 @@
-"""What somebody waits for and nobody else should notice: done in turn, a part at a time."""
+"""What somebody waits for and nobody else should notice.
+
+Done in turn, a part at a time.
+"""
 
 import logging
 import os
@@ -23,7 +26,10 @@ ENDED = ("ready", "failed", "stopped")
 
 
 class BusyError(ValueError):
-    """There is too much to do already: the message says so."""
+    """There is too much to do already.
+
+    The message says so.
+    """
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,10 @@ class Stage:
 
     @property
     def share(self) -> float | None:
-        """How much of the whole is done; None where that is not known."""
+        """How much of the whole is done.
+
+        None where that is not known.
+        """
         return self.done / self.total if self.total else None
 
 
@@ -59,7 +68,10 @@ Work = Iterator[Stage]
 
 @dataclass(eq=False)
 class Task:
-    """Something to be done for whoever chose `key`. owner: who asked for it, None for no one."""
+    """Something to be done for whoever chose `key`.
+
+    owner: who asked for it, None for no one.
+    """
 
     key: str
     work: Work
@@ -70,10 +82,10 @@ class Task:
 
 @dataclass
 class Worker:
-    """One thread that does a part of each job in turn, so that a short one is soon done.
+    """A thread that does parts of tasks in turn.
 
-    The thread is there while there is something to do. Its priority is lower than that of those
-    that answer questions.
+    So that a short one is soon done. The thread is there while there is something to do. Its
+    priority is lower than that of those that answer questions.
     """
 
     name: str
@@ -82,7 +94,10 @@ class Worker:
     _thread: threading.Thread | None = None
 
     def add(self, job: Task) -> None:
-        """Begin a job; returns at once. BusyError when there are too many."""
+        """Begin a job; returns at once.
+
+        BusyError when there are too many.
+        """
         with self._lock:
             if len(self._jobs) >= MOST_JOBS:
                 raise BusyError(f"{len(self._jobs)} others are waiting here already: try again in "
@@ -99,7 +114,10 @@ class Worker:
             return list(self._jobs)
 
     def stop(self, job: Task) -> None:
-        """Let a job be; the part that is being done comes to its end."""
+        """Let a job be.
+
+        The part that is being done comes to its end.
+        """
         with self._lock:
             if not job.stage.ended:
                 job.stage = Stage("stopped", f"This was stopped{_at(job.stage)}.")
@@ -156,7 +174,10 @@ def _lower_priority() -> None:
 def encoding(
     parts: Generator[tuple[int, int], None, Index], text: str, words: LexicalOnly | None = None
 ) -> Generator[Stage, None, Index]:
-    """The stages of an index that is built in parts; returns the index."""
+    """The stages of an index that is built in parts.
+
+    Returns the index.
+    """
     start, stage = time.monotonic(), Stage("encoding", text, words=words)
     while True:
         try:

@@ -1,4 +1,7 @@
-"""The blind test on the page: questions, two unlabelled lists, votes, and what they say."""
+"""The blind test on the page.
+
+Questions, two unlabelled lists, votes, and what they say.
+"""
 
 import csv
 import io
@@ -84,7 +87,10 @@ def blind_tab(service: RunService, shared: Shared) -> None:
 
 
 def pair_key(pair: ModelPair) -> str:
-    """Where the votes on a pair are kept: a name that no other pair has."""
+    """Where the votes on a pair are kept.
+
+    A name that no other pair has.
+    """
     tuned = pair.tuned.encoder.fingerprint if pair.tuned else ""
     prints = (pair.base.encoder.fingerprint, tuned, pair.corpus.fingerprint)
     return "-".join("".join(mark for mark in text if mark.isalnum())[:12] for text in prints)
@@ -98,7 +104,10 @@ def votes_on(services: Services, pair: ModelPair) -> Votes:
 def begin(
     services: Services, pair: ModelPair, run: str, count: int, name: str, own: str
 ) -> Session:
-    """A new session; ValueError with a sentence when it cannot be held."""
+    """A new session.
+
+    ValueError with a sentence when it cannot be held.
+    """
     if pair.tuned is None:
         raise ValueError("This needs a fine-tuned model: it is there when training is done.")
     if len(list(votes_on(services, pair).folder.glob("*.jsonl"))) >= MOST_SESSIONS:
@@ -133,7 +142,10 @@ def vote(services: Services, session: Session, choice: str) -> Session:
 
 
 def two_lists(pair: ModelPair, session: Session) -> str:
-    """The question that is put now with both lists, nothing in them telling which is which."""
+    """The current question of the test, with both lists.
+
+    Nothing in them tells which is which.
+    """
     ballot = session.ballot
     if ballot is None:
         return elements.sentence(f"Thank you, {session.voter}: that was the last of "
@@ -166,7 +178,7 @@ def outcome(found: VoteTally) -> str:
 
 
 def exported(votes: Sequence[dict[str, str]], kind: str) -> str:
-    """Votes as `csv` or, with what they say together, as `json`."""
+    """Votes as `csv`, or with their result as `json`."""
     if kind == "json":
         return json.dumps({"date": now(), "result": tally(votes).as_json(), "votes": list(votes)},
                           indent=1, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""What the Scoreboard measures when it is asked to, and what it gives away."""
+"""What the Scoreboard measures on demand, and exports."""
 
 import os
 import tempfile
@@ -26,7 +26,10 @@ MOST_REPORTS = 20
 
 
 def pair_seen(service: RunService, request: gr.Request, nonce: str, run: str) -> ModelPair:
-    """The pair of a run, or the opening one, if whoever looks may see it."""
+    """The pair of a run that the viewer may see.
+
+    Or the opening one.
+    """
     return service.pair(service.services.auth.looks(request, nonce), run)
 
 
@@ -38,7 +41,10 @@ def trained_dims(run: Run | None) -> list[int]:
 
 
 def run_of(services: Services, pair: ModelPair) -> Run | None:
-    """The run that made the fine-tuned side of a pair; None where none did."""
+    """The run that made a pair's fine-tuned model.
+
+    None where none did.
+    """
     if not pair.run_id:
         return None
     run = Run(services.settings.runs / pair.run_id)
@@ -69,7 +75,10 @@ def show_dims(service: RunService) -> Callable[..., str]:
 def measure_elsewhere(
     service: RunService, worker: RetentionService
 ) -> Callable[..., Iterator[Any]]:
-    """What the fine-tuning of the chosen pair cost on other domains, for who may act on the run."""
+    """Measure the retention of the chosen pair.
+
+    For who may act on the run.
+    """
     auth = service.services.auth
 
     def measure(request: gr.Request, run_id: str, nonce: str) -> Iterator[Any]:
@@ -93,7 +102,10 @@ def measure_elsewhere(
 
 
 def findings(services: Services, pair: ModelPair, against: str) -> Findings:
-    """What a report of a pair is made of. ValueError where nothing was measured."""
+    """What a report of a pair is made of.
+
+    ValueError where nothing was measured.
+    """
     evidence = pair.evidence_against(against)
     if evidence is None or pair.tuned is None:
         raise ValueError("Nothing is measured yet: there is no fine-tuned model.")
@@ -120,7 +132,7 @@ def _bare_facts(pair: ModelPair) -> dict[str, str]:
 
 
 def give_report(service: RunService, ending: str) -> Callable[..., Any]:
-    """Write the report of the chosen pair and hand it to the download button."""
+    """Write the chosen pair's report for the download button."""
     def give(request: gr.Request, run_id: str, nonce: str, against: str) -> Any:
         try:
             pair = pair_seen(service, request, nonce, run_id)
@@ -134,7 +146,7 @@ def give_report(service: RunService, ending: str) -> Callable[..., Any]:
 
 
 def report_place(name: str, ending: str) -> Path:
-    """A new file of the machine's temporary ones, for somebody to take away."""
+    """A new temporary file for a download."""
     folder = Path(tempfile.gettempdir()) / f"tandem-reports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     kept = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)

@@ -33,9 +33,9 @@ WAIT = 5.0
 
 
 def compare_tab(services: Services, service: RunService, shared: Shared) -> list[Any]:
-    """Build the tab inside the current Blocks, around the question that all tabs share.
+    """Build the Compare tab around the shared question.
 
-    Gives the options that `addressed` fills.
+    Inside the current Blocks. Gives the options that `addressed` fills.
     """
     question = shared.question
     with gr.Row(elem_id="ask-row"):
@@ -86,7 +86,10 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> list
 
 
 def addressed(request: gr.Request) -> Any:
-    """What the address asks of the options: `k`, `dim` and `bm25`; what is no value is left."""
+    """What the address asks of the options.
+
+    `k`, `dim` and `bm25`; what is no value is left.
+    """
     asked = dict(request.query_params)
     k, dim = asked.get("k", ""), asked.get("dim", "")
     is_k = k.isascii() and k.isdigit() and 1 <= int(k[:6]) <= MAX_K
@@ -97,7 +100,7 @@ def addressed(request: gr.Request) -> Any:
 
 
 def question_box() -> gr.Textbox:
-    """The box a question is typed into, to be rendered by the Compare tab."""
+    """The question box, rendered by the Compare tab."""
     return gr.Textbox(
         label="Your question",
         show_label=False,
@@ -110,16 +113,20 @@ def question_box() -> gr.Textbox:
 
 
 def compare_endpoint(services: Services, service: RunService) -> Callable[..., dict[str, Any]]:
-    """The function behind `/compare`, which has these parameters and no more.
+    """The function behind `/compare`.
 
-    Who calls it over plain HTTP sends all of them: one more would break every such caller.
+    It has these parameters and no more. Who calls it over plain HTTP sends all of them: one more
+    would break every such caller.
     """
     on = compare_on_endpoint(services, service)
 
     def compare(
         request: gr.Request, query: str, k: int = DEFAULT_K, truncate_dim: int | None = None
     ) -> dict[str, Any]:
-        """Rank the corpus for one query with both models, side by side."""
+        """Rank the corpus for one query with both models.
+
+        Side by side.
+        """
         return on(request, query, "", k, truncate_dim)
 
     return compare
@@ -132,9 +139,10 @@ def compare_on_endpoint(services: Services, service: RunService) -> Callable[...
         request: gr.Request, query: str, run: str, k: int = DEFAULT_K,
         truncate_dim: int | None = None,
     ) -> dict[str, Any]:
-        """Rank a corpus for one query with both models of a run, or with Base on your own data.
+        """Rank a run's or one's own corpus for a query.
 
-        run: the id of a run, or the name of data you uploaded; empty for what the page opens with.
+        With both models of the run, or with Base on one's own data. run: the id of a run, or the
+        name of data you uploaded; empty for what the page opens with.
         """
         try:
             pair = service.pair(services.auth.looks(request), str(run or ""), WAIT)

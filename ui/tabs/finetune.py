@@ -1,6 +1,7 @@
-"""The Fine-tune tab: data, recipe, engine, what will happen; beside it, the run that is watched.
+"""The Fine-tune tab: data, recipe, engine, what will happen.
 
-The fields of a recipe, made from the rules it is checked by: none is listed twice.
+Beside it, the run that is watched. The fields of a recipe, made from the rules it is checked by:
+none is listed twice.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +33,10 @@ from .shared import Shared
 
 @dataclass(frozen=True)
 class Form:
-    """The components that say what is asked for, in the order `_wish` takes their values."""
+    """The components of the form, in order of values.
+
+    The order `_asked` takes them in.
+    """
 
     data: gr.Textbox
     recipe: gr.Radio
@@ -309,12 +313,15 @@ NAMES = tuple(name for name, _, _ in RULES)
 
 
 def recipe_choices() -> list[tuple[str, str]]:
-    """The named recipes with what they are for, as choices of a radio."""
+    """The recipes with their purpose, as radio choices."""
     return [(recipe_words(name), name) for name in RECIPES]
 
 
 def recipe_fields() -> list[gr.Textbox]:
-    """A text box for each hyperparameter, empty where the recipe's own value holds."""
+    """A text box for each hyperparameter of a recipe.
+
+    Empty where the recipe's own value holds.
+    """
     boxes: list[gr.Textbox] = []
     for start in range(0, len(RULES), 3):
         with gr.Row():
@@ -328,10 +335,10 @@ def recipe_fields() -> list[gr.Textbox]:
 
 
 def values_of(name: str) -> dict[str, str]:
-    """A recipe's own values, by hyperparameter: what holds where a box is empty.
+    """A recipe's own values, by hyperparameter.
 
-    They are shown beside the boxes, not in them: filling a box from the server while somebody types
-    into it would take away what they typed.
+    What holds where a box is empty. They are shown beside the boxes, not in them: filling a box
+    from the server while somebody types into it would take away what they typed.
     """
     recipe = RECIPES.get(name, RECIPES["tandem"])
     return {field: _value(recipe, field) for field in NAMES}

@@ -1,4 +1,7 @@
-"""Publishing the run that is watched: where to, the card as it will look, how far it is."""
+"""Publishing the run that is watched.
+
+Where to, the card as it will look, how far it is.
+"""
 
 import time
 from collections.abc import Callable
@@ -35,7 +38,10 @@ def publish_panel(
     shared: Shared,
     current: gr.Textbox,
 ) -> gr.Accordion:
-    """Build the panel inside the current Blocks, for the run whose id is in `current`."""
+    """Build the publish panel for the current run.
+
+    Inside the current Blocks; the run's id is in `current`.
+    """
     with gr.Accordion("Publish to the Hub", open=False, visible=False, elem_id="publish") as panel:
         to = gr.Textbox(label="Repository", placeholder="you/name-of-the-model", max_length=200,
                         elem_id="publish-to")
@@ -109,9 +115,10 @@ def card_edits(
     title: str | None, license_: str | None, language: str | None, description: str | None,
     hide: bool | None,
 ) -> CardEdits:
-    """What was typed about the card; a box nobody touched has None. CardError.
+    """What was typed about the card.
 
-    hide: whether the data is private, None where nobody said.
+    A box nobody touched has None. CardError. hide: whether the data is private, None where nobody
+    said.
     """
     return CardEdits(
         title=(title or "").strip() or None,
@@ -126,7 +133,10 @@ def wanted_extras(
     onnx: bool, with_data: bool, data_to: str | None, data_license: str | None,
     with_collection: bool, collection: str | None,
 ) -> Extras:
-    """What was chosen beside the model. ValueError says what is missing."""
+    """What was chosen beside the model.
+
+    ValueError says what is missing.
+    """
     if with_data and not data_license:
         raise ValueError("Say under which licence the data is.")
     if with_collection and not (collection or "").strip():
@@ -190,7 +200,7 @@ def _preview(services: Services, service: RunService) -> Callable[..., Any]:
 
 
 def card_text(run: Run, to: str | None, edits: CardEdits) -> str:
-    """The card of a run as it will be written, with some edits."""
+    """The card of a run with some edits."""
     record = run.record().changed(card=edits.as_record())
     if not record.metrics:
         raise ValueError("The card is written when the run has been measured.")
@@ -262,9 +272,9 @@ def _stop(services: Services, service: RunService, publishing: Publishing) -> Ca
 
 def published(publishing: Publishing, run: Run, asked: PublishRequest, token: str | None,
               edits: CardEdits) -> dict[str, Any]:
-    """Publish for a program: waits until it is done; gives what `python -m train publish` prints.
+    """Publish for a program: waits until it is done.
 
-    But a file's `path` is called `name` here.
+    Gives what `python -m train publish` prints. But a file's `path` is called `name` here.
 
     ValueError with the sentence when nothing, or not all, was published.
     """

@@ -1,4 +1,7 @@
-"""Questions to begin with: of the test split, for somebody who has none of their own."""
+"""Questions to begin with.
+
+Of the test split, for somebody who has none of their own.
+"""
 
 import random
 from collections.abc import Callable
@@ -21,9 +24,10 @@ LONGEST_EXAMPLE = 120
 
 
 def landing_question(opening: OpeningPair) -> str:
-    """The question a visitor finds: its answer rose to the first rank, as far as can be seen.
+    """The question a visitor finds.
 
-    From within the first hundred: further down nobody looks. Without one, what gained most.
+    Its answer rose to the first rank, as far as can be seen. From within the first hundred: further
+    down nobody looks. Without one, what gained most.
     """
     corpus, evidence = opening.corpus, opening.evidence
     if corpus and evidence:
@@ -69,9 +73,10 @@ def _test_queries(corpus: Corpus) -> list[Query]:
 
 
 def example_queries(corpus: Corpus | None) -> list[Query]:
-    """Test questions as people ask them, about different model lines: the same at every start.
+    """Test questions as people ask them, about different model lines.
 
-    Of data that somebody brought, whose questions may have any length, those nearest to that.
+    The same at every start. Of data that somebody brought, whose questions may have any length,
+    those nearest to that.
     """
     chosen: dict[str, Query] = {}
     queries = sorted(_test_queries(corpus) if corpus else [],
@@ -94,7 +99,10 @@ def _spoken(text: str) -> float:
 def first_question(
     opening: OpeningPair, run: str, question: str, queries: list[Query]
 ) -> Any:
-    """A question of somebody's own data in place of one of the data the page opened with."""
+    """A first question of one's own data.
+
+    In place of one of the data the page opened with.
+    """
     opened = opening.corpus
     if not is_own(run) or not queries or opened is None:
         return gr.skip()

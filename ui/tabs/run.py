@@ -1,4 +1,7 @@
-"""The run that is watched: how it is doing, and what can be done about it."""
+"""The run that is watched.
+
+How it is doing, and what can be done about it.
+"""
 
 import time
 from collections.abc import Callable
@@ -24,7 +27,10 @@ TICK = 1.0
 def run_panel(
     services: Services, service: RunService, publishing: Publishing, shared: Shared
 ) -> None:
-    """Build the panel inside the current Blocks; it follows the run in `shared.watched`."""
+    """Build the panel inside the current Blocks.
+
+    It follows the run in `shared.watched`.
+    """
     panel = gr.HTML(runs.no_run(), js_on_load=None, elem_id="run")
     with gr.Row(elem_id="run-acts"):
         stop = gr.Button("Stop", variant="stop", visible=False, elem_id="run-stop")

@@ -1,4 +1,7 @@
-"""The Runs tab: all runs, and what can be done with them."""
+"""The Runs tab.
+
+All runs, and what can be done with them.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,7 @@
-"""The Scoreboard tab: what the test split says about both models, in sum and by question."""
+"""The Scoreboard tab.
+
+What the test split says about both models, in sum and by question.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -43,9 +46,10 @@ HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 def scoreboard_tab(
     services: Services, service: RunService, shared: Shared
 ) -> list[gr.components.Component]:
-    """Build the tab inside the current Blocks; it follows the version and the chosen run.
+    """Build the tab inside the current Blocks.
 
-    Choosing a question says why its answer moved, and leads to Compare. Gives what `arrival` fills.
+    It follows the version and the chosen run. Choosing a question says why its answer moved, and
+    leads to Compare. Gives what `arrival` fills.
     """
     shared.reading[1].render()
     with gr.Column(elem_id="scoreboard"):
@@ -196,13 +200,16 @@ def _rows(service: RunService) -> Callable[..., Any]:
 
 
 def headed(rows: list[list[Any]], names: tuple[str, str]) -> dict[str, Any]:
-    """Rows of the table under headers that name the two sides."""
+    """Rows of the table under both sides' names."""
     return {"headers": [HEADERS[0], *(f"{name} rank" for name in names), *HEADERS[3:]],
             "data": rows}
 
 
 def question_rows(pair: ModelPair, wanted: str, against: str = SIDES[0]) -> list[list[Any]]:
-    """The test questions with an outcome, as rows of the table; empty while nothing is measured."""
+    """Test queries with an outcome, as table rows.
+
+    Empty while nothing is measured.
+    """
     (evidence, _), queries = pair.shown_evidence(against), pair.corpus.queries
     return [
         [queries[query.query_id].text, query.base_rank, query.tuned_rank,
@@ -213,7 +220,10 @@ def question_rows(pair: ModelPair, wanted: str, against: str = SIDES[0]) -> list
 
 
 def styled(table: Mapping[str, Any]) -> Any:
-    """Rows under their headers with figures as people write them: still sorted as numbers."""
+    """Rows under their headers with figures as people write them.
+
+    Still sorted as numbers.
+    """
     headers = table["headers"]
     whole, signed = "{:,.0f}", "{:+.3f}"
     return DataFrame(table["data"], columns=headers).style.format(
@@ -221,7 +231,10 @@ def styled(table: Mapping[str, Any]) -> Any:
 
 
 def query_of(pair: ModelPair, text: str, against: str) -> str:
-    """The id of the test question with this text; empty where there is none."""
+    """The id of the test question with this text.
+
+    Empty where there is none.
+    """
     (evidence, _), queries = pair.shown_evidence(against), pair.corpus.queries
     return next((query.query_id for query in (evidence.queries if evidence else ())
                  if query.query_id in queries and queries[query.query_id].text == text), "")
@@ -289,7 +302,10 @@ def scoreboard_endpoint(services: Services, service: RunService) -> Callable[...
     on = scoreboard_on_endpoint(services, service)
 
     def scoreboard(request: gr.Request) -> dict[str, Any]:
-        """The evidence of the two models on the test split, with the verdict."""
+        """The evidence of the two models, with verdict.
+
+        On the test split.
+        """
         return on(request, "")
 
     return scoreboard
@@ -301,9 +317,9 @@ def scoreboard_on_endpoint(
     """The function behind `/scoreboard_on`."""
 
     def scoreboard_on(request: gr.Request, run: str) -> dict[str, Any]:
-        """The evidence of a run's two models on its test split, with the verdict.
+        """The evidence of a run's two models, with verdict.
 
-        run: the id of a run, empty for the pair that the page opens with.
+        On its test split. run: the id of a run, empty for the pair that the page opens with.
         """
         try:
             pair = service.pair(services.auth.looks(request), str(run or ""), WAIT)

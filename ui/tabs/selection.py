@@ -1,4 +1,7 @@
-"""The row that says what Compare and Scoreboard show, and keeps it up to date while it is made."""
+"""The row that says which pair is shown.
+
+In Compare and Scoreboard; it is kept up to date while it is made.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +60,7 @@ def listen(
     row: SelectionRow,
     landing: Callable[[], str],
 ) -> None:
-    """Keep the row up to date, and do what its buttons say.
+    """Keep the row current, and obey its buttons.
 
     landing: the question a visitor finds who comes back to the opening pair.
     """
@@ -140,7 +143,10 @@ class Seen:
 
     @property
     def status(self) -> str:
-        """Of the run on this data; empty where there is none."""
+        """Of the run on this data.
+
+        Empty where there is none.
+        """
         return self.run.record().status if self.run else ""
 
     @property
@@ -152,7 +158,10 @@ class Seen:
 
     @property
     def mark(self) -> str:
-        """Changes when more can be shown, and not with every passage that is read."""
+        """A mark that changes when more can be shown.
+
+        And not with every passage that is read.
+        """
         stage = self.stage
         more = "" if stage is None else stage.kind if stage.ended else \
             "pair" if stage.pair else "words" if stage.words else ""

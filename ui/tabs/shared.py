@@ -1,4 +1,7 @@
-"""What the tabs of the page share: components that one fills and others listen to."""
+"""What the tabs of the page share.
+
+Components that one fills and others listen to.
+"""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,4 @@
-"""Nested layouts -> flat rows of pairs: pure functions of decoded JSON, Arrow or printed lists."""
+"""Nested layouts -> flat rows of pairs.
+
+Pure functions of decoded JSON, Arrow or printed lists.
+"""

@@ -1,4 +1,7 @@
-"""Queries, passages and judgements of one JSON value -> a folder in BEIR layout."""
+"""Queries, passages and qrels of one JSON value.
+
+As a folder in BEIR layout.
+"""
 
 import json
 import tempfile
@@ -12,7 +15,10 @@ from .documents import Judged
 
 @contextmanager
 def write_collection(judged: Judged) -> Iterator[Path]:
-    """A folder in BEIR layout that holds it, and is gone afterwards."""
+    """A temporary BEIR folder with a collection's records.
+
+    It is gone afterwards.
+    """
     with tempfile.TemporaryDirectory(prefix=".collection-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
         _write(folder / "corpus.jsonl", ({"_id": name, "title": title, "text": text}

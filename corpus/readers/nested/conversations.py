@@ -1,4 +1,7 @@
-"""Conversations, as models are tuned with them -> questions and the answers after them."""
+"""Conversations as pairs: questions and the answers after them.
+
+As models are tuned with them.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -22,7 +25,10 @@ def conversation_column(rows: Sequence[Mapping[str, Any]], names: Iterable[str])
 
 
 def turns(conversation: object) -> list[tuple[str, str]]:
-    """Each text of the user with the assistant's after it; turns of one side in a row are one."""
+    """Each text of the user with the assistant's after it.
+
+    Turns of one side in a row are one.
+    """
     said: list[tuple[bool, list[str]]] = []
     for message in conversation if isinstance(conversation, list) else []:
         role, text = _role(message), _content(message)

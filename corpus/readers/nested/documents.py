@@ -1,4 +1,7 @@
-"""One JSON value -> its rows, whatever it wraps them in: pandas' orients, maps, groups."""
+"""One JSON value to its rows, however wrapped.
+
+Pandas' orients, maps, groups.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +39,10 @@ class Document:
 
 @dataclass(frozen=True)
 class Judged:
-    """Queries, passages and who answers whom: a folder in BEIR layout in one value."""
+    """Queries, passages and who answers whom.
+
+    A folder in BEIR layout in one value.
+    """
 
     queries: Mapping[str, str]
     passages: Mapping[str, tuple[str, str]]
@@ -45,7 +51,7 @@ class Judged:
 
 
 def document(value: Mapping[str, Any], depth: int = 0) -> Document | None:
-    """The rows of an object, where there is one way only to see rows in it; else None."""
+    """The rows of an object, if unambiguous; else None."""
     for layout in (_judged, _pandas_split, _splits, _one_table, _lists, _frames, _map, _groups):
         if found := layout(value):
             return found

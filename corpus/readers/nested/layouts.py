@@ -1,6 +1,6 @@
-"""Nested layouts of rows, each recognised by its first rows and unfolded to flat rows.
+"""Nested layouts, recognised by first rows and unfolded.
 
-A flat row holds texts, numbers, lists of texts, and passages as `{"title", "text"}`.
+To flat rows. A flat row holds texts, numbers, lists of texts, and passages as `{"title", "text"}`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -39,9 +39,10 @@ Expand = Callable[[str, Fields, OnBadRow], Iterable[Row]]
 
 @dataclass(frozen=True)
 class Layout:
-    """A layout: what it is called, what was made of its parts, and how a row is unfolded.
+    """A nested layout: its name, parts, and unfolding.
 
-    columns: of the flat rows, where the layout leaves no doubt which hold what.
+    What it is called, what was made of its parts, and how a row is unfolded. columns: of the flat
+    rows, where the layout leaves no doubt which hold what.
     """
 
     name: str
@@ -50,7 +51,10 @@ class Layout:
     columns: Columns | None = None
 
     def rows(self, rows: Iterable[Row], on_bad_row: OnBadRow) -> Iterator[Row]:
-        """The flat rows of nested ones; those that cannot be unfolded are told of."""
+        """The flat rows of nested ones.
+
+        Those that cannot be unfolded are told of.
+        """
         for where, fields in rows:
             try:
                 yield from self.expand(where, fields, on_bad_row)
@@ -63,7 +67,10 @@ Find = Callable[[Sequence[Fields]], Layout | None]
 
 @dataclass(frozen=True)
 class Unfolded:
-    """Rows after every layout in them was unfolded; columns: where a layout tells them."""
+    """Rows after every layout in them was unfolded.
+
+    columns: where a layout tells them.
+    """
 
     rows: Iterator[Row]
     layouts: tuple[str, ...] = ()
@@ -71,7 +78,7 @@ class Unfolded:
 
 
 def unfolded(rows: Iterable[Row], on_bad_row: OnBadRow) -> Unfolded:
-    """Rows with what is nested in them unfolded, and the names of the layouts that were found.
+    """Rows unfolded, and the names of their layouts.
 
     What each part became is told as a Remark; so is each row that is left out.
     """

@@ -1,4 +1,7 @@
-"""Lists as Python, NumPy or JSON prints them in the cells of a table -> lists."""
+"""Lists printed in cells of a table, as lists.
+
+As Python, NumPy or JSON prints them.
+"""
 
 import ast
 import io
@@ -20,13 +23,19 @@ MOST = 0.9
 
 
 def looks_printed(text: str) -> bool:
-    """Whether a text begins and ends as a printed list or object does."""
+    """Whether a text looks like a printed list.
+
+    Or object, by its beginning and end.
+    """
     cell = text.strip()
     return len(cell) > 1 and cell[0] + cell[-1] in ("[]", "{}")
 
 
 def is_printed_column(values: Iterable[object]) -> bool:
-    """Whether most texts of a column are printed lists or objects."""
+    """Whether most texts of a column are printed lists.
+
+    Or objects.
+    """
     texts = [value for value in values if isinstance(value, str) and value.strip()]
     if not texts or not looks_printed(texts[0]):
         return False
@@ -34,9 +43,10 @@ def is_printed_column(values: Iterable[object]) -> bool:
 
 
 def parsed(text: str) -> list[Any] | Mapping[str, Any] | None:
-    """The list or object that a text prints; None where it prints none.
+    """The list or object that a text prints.
 
-    As JSON has it, as Python's `repr`, or as NumPy prints an array of texts (no commas).
+    None where it prints none. As JSON has it, as Python's `repr`, or as NumPy prints an array of
+    texts (no commas).
     """
     cell = text.strip()
     if not cell or cell[0] not in "[{" or len(cell) > LONGEST or _depth(cell) > DEEPEST:

@@ -1,4 +1,7 @@
-"""Values of a nested row -> texts, passages with titles, and lists of them."""
+"""Values of a nested row as texts and passages.
+
+With titles, and lists of them.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +18,10 @@ MOST_DEPTH = 6
 
 
 def text_of(value: object) -> str:
-    """The text of a string, or of an object that stands for one; empty where there is none."""
+    """The text of a string or text-like object.
+
+    Empty where there is none.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
@@ -35,7 +41,10 @@ def title_of(value: object) -> str:
 
 
 def passage_of(value: object) -> Any:
-    """A text, or `{"title", "text"}` where an object has both; a title alone is the text."""
+    """A text, or `{"title", "text"}` where an object has both.
+
+    A title alone is the text.
+    """
     text, title = text_of(value), title_of(value)
     if not text.strip():
         return title
@@ -43,15 +52,19 @@ def passage_of(value: object) -> Any:
 
 
 def passages_of(value: object) -> list[Any]:
-    """The passages of a list of texts or objects, of an object of lists, or of one of either.
+    """The passages of a nested value.
 
-    `[{"title", "text"}]`, `["…"]`, `{"text": ["…"], "title": ["…"]}`; empty texts are left out.
+    A list of texts or objects, an object of lists, or one of either. `[{"title", "text"}]`,
+    `["…"]`, `{"text": ["…"], "title": ["…"]}`; empty texts are left out.
     """
     return [passage for item in items_of(value) if text_of(passage := passage_of(item)).strip()]
 
 
 def items_of(value: object) -> list[Any]:
-    """The items of a list, of an object whose values are lists of one length, or of one thing."""
+    """The items of a nested value.
+
+    A list, an object whose values are lists of one length, or one thing.
+    """
     if value is None:
         return []
     if isinstance(value, Mapping):
@@ -67,7 +80,10 @@ def items_of(value: object) -> list[Any]:
 
 
 def is_passage_like(value: object) -> bool:
-    """Whether a value is an object that stands for a text, a list of such, or lists of texts."""
+    """Whether a value looks like passages.
+
+    An object that stands for a text, a list of such, or lists of texts.
+    """
     if isinstance(value, list):
         return bool(value) and isinstance(value[0], Mapping) and bool(text_of(value[0])
                                                                       or title_of(value[0]))
@@ -79,7 +95,10 @@ def is_passage_like(value: object) -> bool:
 
 
 def judged_key(items: Sequence[object]) -> str:
-    """The key by which objects in a list say whether they answer; empty where they do not."""
+    """The key by which listed objects are judged.
+
+    It says whether they answer; empty where none does.
+    """
     objects = [item for item in items if isinstance(item, Mapping)]
     for key in JUDGED_KEYS:
         values = [item[key] for item in objects if key in item]

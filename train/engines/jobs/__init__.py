@@ -1,9 +1,10 @@
-"""Runs on Hugging Face Jobs: paid by and with the token of whoever starts them.
+"""Runs on Hugging Face Jobs.
 
-The way of a run: its data, its request and this source go as one commit into a private repository
-of the user (`bundle`); a job fetches them, trains, and prints its events (`worker`); a
-thread here writes them into the run directory (`job_watch`); at the end the job leaves the result
-in the repository, from where it is checked and taken over (`job_result`).
+Paid by and with the token of whoever starts them. The way of a run: its data, its request and this
+source go as one commit into a private repository of the user (`bundle`); a job fetches them,
+trains, and prints its events (`worker`); a thread here writes them into the run directory
+(`job_watch`); at the end the job leaves the result in the repository, from where it is checked and
+taken over (`job_result`).
 
 The token is in memory only: with the thread here, and as an encrypted secret with the job. After a
 restart of the app a run stays `running`, with a note, until its user comes back (`attach`); the job
@@ -62,11 +63,17 @@ class JobsEngine:
     _machines: tuple[float, list[Flavor]] | None = None
 
     def device(self, run: Run) -> str:
-        """Each run has a machine of its own: none waits for another."""
+        """Each run has a machine of its own.
+
+        None waits for another.
+        """
         return f"jobs/{run.id}"
 
     def flavors(self, token: str | None = None) -> list[Flavor]:
-        """The machines there are, the cheapest first; EngineError when the Hub does not say."""
+        """The machines there are, the cheapest first.
+
+        EngineError when the Hub does not say.
+        """
         if self._machines is None or time.monotonic() - self._machines[0] > KEPT:
             try:
                 self._machines = time.monotonic(), flavors(self.endpoint, token)
@@ -76,18 +83,19 @@ class JobsEngine:
         return self._machines[1]
 
     def check(self, token: str | None, flavor: str | None) -> str:
-        """Whose account would pay for a run on this machine; EngineError if they may not run it.
+        """Whose account would pay for a run on this machine.
 
-        Asks the Hub: for a handler that wants to say so before a run is queued.
+        EngineError if they may not run it. Asks the Hub: for a handler that wants to say so before
+        a run is queued.
         """
         hub = UserHub(token or "", self.endpoint)
         return self._admitted(hub, flavor).name
 
     def start(self, run: Run, token: str | None = None) -> None:
-        """Start a queued run or resume one; returns at once, the Hub is asked in a thread.
+        """Start a queued run or resume one.
 
-        EngineError if nobody has signed in or the data is gone; whatever the Hub says against it
-        ends the run as failed.
+        Returns at once, the Hub is asked in a thread. EngineError if nobody has signed in or the
+        data is gone; whatever the Hub says against it ends the run as failed.
         """
         hub = UserHub(token or "", self.endpoint)
         try:
@@ -134,7 +142,10 @@ class JobsEngine:
         return who
 
     def attach(self, run: Run, token: str) -> None:
-        """Watch a running run again, after a restart or a new sign-in; nothing if one does."""
+        """Watch a running run again, unless somebody does.
+
+        After a restart or a new sign-in.
+        """
         if self._watched(run) or run.record().status != "running":
             return
         hub, engine = UserHub(token, self.endpoint), engine_of(run)
@@ -148,7 +159,10 @@ class JobsEngine:
                 self._watch(run, hub)
 
     def visit(self, run: Run, token: str | None = None) -> None:
-        """Watch a run again whose owner looks at it after a restart; tried now and then."""
+        """Watch a run again when its owner visits it.
+
+        After a restart; tried now and then.
+        """
         if token is None or self._watched(run) or run.record().status != "running":
             return
         if not engine_of(run).job:
@@ -168,7 +182,10 @@ class JobsEngine:
                 run.update(note=str(error))
 
     def stop(self, run: Run, token: str | None = None) -> bool:
-        """Ask the job to end with its best checkpoint, the second time to end at once."""
+        """Ask the job to end with its best checkpoint.
+
+        The second time to end at once.
+        """
         if run.record().status not in ACTIVE:
             return False
         if not self._watched(run):
@@ -182,7 +199,10 @@ class JobsEngine:
         return True
 
     def look(self, run: Run) -> None:
-        """Say of a run that nobody watches what it takes; without a job it is interrupted."""
+        """Say of a run that nobody watches what it takes.
+
+        Without a job it is interrupted.
+        """
         if self._watched(run):
             return
         with self._lock:
@@ -197,7 +217,10 @@ class JobsEngine:
                 run.update(note=SIGN_IN.format(url=engine.url, namespace=engine.namespace))
 
     def abandon(self) -> None:
-        """Let go of the jobs: they go on, and are attached to again after the next start."""
+        """Let go of the jobs.
+
+        They go on, and are attached to again after the next start.
+        """
         for watch in self._watches.values():
             watch.let_go.set()
 
@@ -226,7 +249,10 @@ def _seconds_to(end: datetime) -> float:
 
 
 def mend_events(run: Run) -> None:
-    """Cut off a last line that an app which was killed left half written: it comes again."""
+    """Cut off a half-written last event of a run.
+
+    Of an app that was killed; it comes again.
+    """
     path = run.folder / "events.jsonl"
     if path.exists():
         data = path.read_bytes()

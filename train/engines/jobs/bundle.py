@@ -1,8 +1,8 @@
-"""What a job needs, as one commit to a private repository, and the command that it starts with.
+"""What a job needs: one commit, and its command.
 
-The job runs this very source: some hundred kB, uploaded beside the data, so that a Tandem with
-changes of one's own trains with them and nothing has to be published anywhere first. The libraries
-are those of requirements.txt, installed there by uv.
+The commit goes to a private repository. The job runs this very source: some hundred kB, uploaded
+beside the data, so that a Tandem with changes of one's own trains with them and nothing has to be
+published anywhere first. The libraries are those of requirements.txt, installed there by uv.
 """
 
 import json
@@ -65,7 +65,10 @@ def requirements() -> list[str]:
 
 
 def check_bundle(run: Run) -> RunSpec:
-    """What a run was asked to do; EngineError if a file that the job needs is not there."""
+    """What a run was asked to do.
+
+    EngineError if a file that the job needs is not there.
+    """
     request = spec_of(run)
     for _ in _data(request.data):
         pass
@@ -75,7 +78,10 @@ def check_bundle(run: Run) -> RunSpec:
 
 
 def bundle(run: Run, mark: str) -> "list[Operation]":
-    """The files of a job as operations of one commit. mark: what its log lines start with."""
+    """The files of a job as operations of one commit.
+
+    mark: what its log lines start with.
+    """
     from huggingface_hub import CommitOperationAdd
 
     request = check_bundle(run)

@@ -1,6 +1,7 @@
-"""The Hub as one signed-in user, for runs on Jobs: repositories, jobs and their logs.
+"""The Hub as one user, for runs on Jobs.
 
-A failure of the Hub is an error of the engine here, of a class that the watch of a job branches on.
+Repositories, jobs and their logs. A failure of the Hub is an error of the engine here, of a class
+that the watch of a job branches on.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,15 +24,21 @@ Answer = TypeVar("Answer")
 
 
 class SignInError(EngineError):
-    """The Hub does not accept the token: it has expired, was revoked, or may only read."""
+    """The Hub does not accept the token.
+
+    It has expired, was revoked, or may only read.
+    """
 
 
 class LostContactError(EngineError):
-    """The Hub does not answer, or says that it cannot now: worth trying again."""
+    """The Hub does not answer now: worth trying again."""
 
 
 class NotThereError(EngineError):
-    """What was asked for is not on the Hub, or not for this user."""
+    """What was asked for is not on the Hub.
+
+    Or not for this user.
+    """
 
 
 ERRORS = {"unauthorized": SignInError, "not_found": NotThereError, "not_the_hub": LostContactError,
@@ -40,7 +47,10 @@ ERRORS = {"unauthorized": SignInError, "not_found": NotThereError, "not_the_hub"
 
 
 class UserHub:
-    """What the engine asks of the Hub in the name of one user; the token is never shown."""
+    """The Hub as one user sees it, for jobs.
+
+    The token is never shown.
+    """
 
     def __init__(self, token: str, endpoint: str | None = None) -> None:
         """token: the user's own; a fallback to this process' HF_TOKEN would spend its owner's."""
@@ -61,12 +71,18 @@ class UserHub:
         self.ask("running Jobs", lambda api: next(iter(api.list_jobs(namespace=namespace)), None))
 
     def create_private(self, repo: str) -> None:
-        """A new repository that nobody else sees; EngineError if it is not private."""
+        """A new repository that nobody else sees.
+
+        EngineError if it is not private.
+        """
         self.ask(f"creating {repo}", lambda api: api.create_repo(repo, private=True, exist_ok=True))
         self.check_private(repo)
 
     def check_private(self, repo: str) -> None:
-        """Refuse a repository that others can read: `private` is ignored on one that exists."""
+        """Refuse a repository that others can read.
+
+        `private` is ignored on one that exists.
+        """
         if not self.ask(f"reading {repo}", lambda api: api.repo_info(repo)).private:
             raise EngineError(f"{repo} is on the Hub already and is public: your data would be "
                               "too. Make it private or delete it, then start again.")
@@ -78,7 +94,7 @@ class UserHub:
         return str(done.oid)
 
     def files(self, repo: str) -> tuple[str, list[str]]:
-        """The newest commit of a repository and what is in it."""
+        """The newest commit of a repository, and its files."""
         info = self.ask(f"reading {repo}", lambda api: api.repo_info(repo))
         listed = self.ask(f"reading {repo}", lambda api: api.list_repo_files(
             repo, revision=info.sha))
@@ -89,20 +105,32 @@ class UserHub:
         return self.ask(f"reading {repo}", lambda api: api.file_exists(repo, path))
 
     def download(self, repo: str, revision: str, patterns: list[str], folder: Path) -> None:
-        """Files of a commit into a folder; the client checks size and hash."""
+        """Files of a commit into a folder.
+
+        The client checks size and hash.
+        """
         self.ask(f"downloading from {repo}", lambda api: api.snapshot_download(
             repo, revision=revision, allow_patterns=patterns, local_dir=folder))
 
     def delete(self, repo: str) -> None:
-        """Delete a repository with all that is in it; fine if it is gone."""
+        """Delete a repository with all that is in it.
+
+        Fine if it is gone.
+        """
         self.ask(f"deleting {repo}", lambda api: api.delete_repo(repo, missing_ok=True))
 
     def forget_history(self, repo: str) -> None:
-        """Keep the newest commit alone, so that earlier checkpoints are not stored for ever."""
+        """Keep the newest commit of a repository alone.
+
+        So that earlier checkpoints are not stored for ever.
+        """
         self.ask(f"writing to {repo}", lambda api: api.super_squash_history(repo))
 
     def run_job(self, namespace: str, run_id: str, **spec: Any) -> "JobInfo":
-        """Start a job; one that started though the answer was lost is found again."""
+        """Start a job.
+
+        One that started though the answer was lost is found again.
+        """
         try:
             return self.ask("running Jobs", lambda api: api.run_job(
                 namespace=namespace, labels={LABEL: run_id, "name": f"tandem-{run_id}"}, **spec))
@@ -128,7 +156,10 @@ class UserHub:
         self.ask("cancelling the job", lambda api: api.cancel_job(job_id=job, namespace=namespace))
 
     def log(self, namespace: str, job: str) -> Iterator[str]:
-        """The lines a job prints, from its first one, until it ends or contact is lost."""
+        """The log lines of a job, from its first one.
+
+        Until it ends or contact is lost.
+        """
         lines = self.ask("reading the job's log", lambda api: iter(api.fetch_job_logs(
             job_id=job, namespace=namespace, follow=True)))
         end = object()
@@ -140,12 +171,18 @@ class UserHub:
         return answer(doing, self._hub, call)
 
     def hide_tokens(self, text: str) -> str:
-        """A text with this user's token, and whatever looks like one, taken out."""
+        """A text without tokens of the Hub.
+
+        This user's, and whatever looks like one.
+        """
         return self._hub.hide(text)
 
     @property
     def secrets(self) -> Mapping[str, str]:
-        """What the job is given encrypted, so that it can read and write as its user."""
+        """The secrets of a job: its user's token.
+
+        Given encrypted, so that it can read and write as its user.
+        """
         return {"HF_TOKEN": str(self._hub.token)}
 
     def __repr__(self) -> str:
@@ -153,7 +190,10 @@ class UserHub:
 
 
 def answer(doing: str, hub: Hub, call: "Callable[[HfApi], Answer]") -> Answer:
-    """The Hub's answer; EngineError, without the token, when there is none."""
+    """The Hub's answer.
+
+    EngineError, without the token, when there is none.
+    """
     found = hub.call(lambda: call(hub.api))
     if isinstance(found, Failure):
         usual = LostContactError if found.passing else EngineError

@@ -1,4 +1,7 @@
-"""The machines of Hugging Face Jobs, what they cost, and how long one may be had."""
+"""The machines of Hugging Face Jobs and their prices.
+
+And how long one may be had.
+"""
 
 import re
 from typing import TYPE_CHECKING
@@ -26,7 +29,10 @@ SHORTEST_S, LONGEST_S = 30 * 60, 6 * 3600
 
 
 def flavors(endpoint: str | None, token: str | None) -> list[Flavor]:
-    """The machines of Jobs as the Hub lists them, the cheapest first; EngineError."""
+    """The machines of Jobs, the cheapest first.
+
+    As the Hub lists them; EngineError.
+    """
     listed = answer("listing the machines of Jobs", Hub.of(token, endpoint),
                     lambda api: api.list_jobs_hardware())
     found = [_flavor(machine) for machine in listed]
@@ -36,9 +42,9 @@ def flavors(endpoint: str | None, token: str | None) -> list[Flavor]:
 def estimated_cost(
     seconds: tuple[float, float], flavor: Flavor
 ) -> tuple[float, float] | None:
-    """What a run of so many seconds costs, in USD, least and most; None without a price.
+    """What a run of so many seconds costs in USD.
 
-    With what installing takes, which is paid too.
+    Least and most; None without a price. With what installing takes, which is paid too.
     """
     if flavor.usd_per_hour is None:
         return None
@@ -47,18 +53,19 @@ def estimated_cost(
 
 
 def guessed_seconds(here: tuple[float, float]) -> tuple[float, float]:
-    """Seconds on a machine of Jobs, at least and at most, from those measured on this one.
+    """Seconds on a machine of Jobs, guessed from here.
 
-    A guess: nobody knows how much faster a GPU is that nothing was timed on.
+    At least and at most. A guess: nobody knows how much faster a GPU is that nothing was timed on.
     """
     low, high = here
     return max(SHORTEST_RUN, low / FASTER[1]), max(2 * SHORTEST_RUN, high / FASTER[0])
 
 
 def time_limit(estimate: RecordedEstimate | None, max_minutes: float | None) -> int:
-    """Seconds after which the Hub ends a job: well above its estimate, never above the limit.
+    """Seconds after which the Hub ends a job.
 
-    The Hub's own limit of half an hour would end a long run without its result.
+    Well above its estimate, never above the limit. The Hub's own limit of half an hour would end a
+    long run without its result.
     """
     limit: float = LONGEST_S
     if estimate is not None and len(estimate.seconds) > 1:

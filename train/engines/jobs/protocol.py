@@ -1,8 +1,8 @@
-"""How a job speaks: events and its record as marked lines of its log, and how they are heard.
+"""How a job speaks.
 
-A log is text from elsewhere: what the job's libraries print, what was in the data, what the Hub
-adds. A line counts as the job's word only with the mark that was made up for that job, and is
-checked all the same.
+Events and its record as marked lines of its log, and how they are heard. A log is text from
+elsewhere: what the job's libraries print, what was in the data, what the Hub adds. A line counts as
+the job's word only with the mark that was made up for that job, and is checked all the same.
 """
 
 import json
@@ -28,7 +28,10 @@ RESULT_KEYS = ("status", "error", "metrics", "finished", "started", "history")
 
 @dataclass(frozen=True)
 class Heard:
-    """A line that is the job's word. n: the number of the event, from 1; 0 for the record."""
+    """A line that is the job's word.
+
+    n: the number of the event, from 1; 0 for the record.
+    """
 
     what: str
     n: int
@@ -41,9 +44,10 @@ def event_line(mark: str, n: int, event: Mapping[str, Any]) -> str:
 
 
 def record_line(mark: str, record: Mapping[str, Any]) -> str:
-    """The log line of the run's record as it is now: what is of interest before the end.
+    """The log line of a run's record as it stands.
 
-    What is long is left out, the largest first; all of it comes with the result.
+    What is of interest before the end. What is long is left out, the largest first; all of it comes
+    with the result.
     """
     kept = {key: value for key, value in record.items() if key not in OWN_KEYS + RESULT_KEYS}
     while (line := f"tandem:{mark}:{RECORD}:0 {json.dumps(kept)}")[LONGEST:]:
@@ -52,7 +56,10 @@ def record_line(mark: str, record: Mapping[str, Any]) -> str:
 
 
 def heard(line: str, mark: str) -> Heard | None:
-    """What a log line says, None if it is not the job's word or not whole."""
+    """What a log line says of a run.
+
+    None if it is not the job's word or not whole.
+    """
     head = re.match(rf"tandem:{re.escape(mark)}:({EVENT}|{RECORD}):(\d{{1,9}}) ", line[:100])
     if head is None or len(line) > LONGEST:
         return None
@@ -68,20 +75,23 @@ def heard(line: str, mark: str) -> Heard | None:
 
 
 def is_event(value: object) -> bool:
-    """Whether it is an event as a run directory has them."""
+    """Whether a value is an event of a run directory."""
     return isinstance(value, dict) and bool(KIND.fullmatch(str(value.get("type"))))
 
 
 def is_marked(line: str) -> bool:
-    """Whether a line looks like one of ours, whole or not: such are not shown to people."""
+    """Whether a log line looks like one of ours.
+
+    Whole or not: such are not shown to people.
+    """
     return line.startswith("tandem:")
 
 
 def taken_over(ours: RunRecord, theirs: Mapping[str, Any], ended: bool) -> RunRecord:
-    """The app's record with what the job's says, but for what the app knows better.
+    """The run's record updated with the job's.
 
-    ended: whether the run is over and its files are here, so that its result counts too.
-    SchemaError when the job's is not what a record is.
+    But for what the app knows better. ended: whether the run is over and its files are here, so
+    that its result counts too. SchemaError when the job's is not what a record is.
     """
     closed, known = OWN_KEYS if ended else OWN_KEYS + RESULT_KEYS, ours.to_json()
     changes = {key: value for key, value in theirs.items() if key not in closed}
@@ -93,6 +103,9 @@ def taken_over(ours: RunRecord, theirs: Mapping[str, Any], ended: bool) -> RunRe
 
 
 def plain(line: str, most: int = 2000) -> str:
-    """A log line as it may be kept and shown: one line, printable, not too long."""
+    """A log line as it may be kept and shown.
+
+    One line, printable, not too long.
+    """
     shown = "".join(c if c.isprintable() or c == "\t" else " " for c in line[:most])
     return shown.rstrip()

@@ -1,4 +1,7 @@
-"""What comes back from a job: checked before it becomes part of the run."""
+"""What comes back from a job.
+
+Checked before it becomes part of the run.
+"""
 
 import json
 import shutil
@@ -24,7 +27,10 @@ BEST = "best"
 
 
 def result_place(mark: str) -> str:
-    """Where in the repository a job leaves its result: each job has a place of its own."""
+    """Where in the repository a job leaves its result.
+
+    Each job has a place of its own.
+    """
     return f"result-{mark}"
 
 
@@ -41,9 +47,10 @@ def is_safe(name: str) -> bool:
 
 
 def fetch_result(hub: UserHub, run: Run, repo: str, mark: str, job: str) -> bool:
-    """Take over what a job left; False if it left nothing. EngineError if it is not to be trusted.
+    """Take over what a job left.
 
-    The run directory has the whole result or none of it: the record changes last.
+    False if it left nothing. EngineError if it is not to be trusted. The run directory has the
+    whole result or none of it: the record changes last.
     """
     place = result_place(mark)
     revision, names = hub.files(repo)
@@ -66,7 +73,10 @@ def fetch_result(hub: UserHub, run: Run, repo: str, mark: str, job: str) -> bool
 
 
 def fetch_best_checkpoint(hub: UserHub, run: Run, repo: str) -> bool:
-    """Take the best checkpoint a job has uploaded as the model; False if there is none."""
+    """Take the best uploaded checkpoint as the model.
+
+    False if there is none.
+    """
     place = f"{CHECKPOINTS}/{BEST}"
     revision, names = hub.files(repo)
     if f"{place}/modules.json" not in names:
@@ -85,7 +95,10 @@ def has_checkpoints(hub: UserHub, repo: str) -> bool:
 
 
 def append_missing(run: Run, job: str, theirs: Path) -> None:
-    """Append the events of a job that its log did not bring. theirs: the folder they are in."""
+    """Append events of a job that its log lost.
+
+    theirs: the folder they are in.
+    """
     seen = last_event_of(run, job)
     for n, event in enumerate(Run(theirs).events(), 1):
         if n > seen and is_event(event):
@@ -99,7 +112,7 @@ def last_event_of(run: Run, job: str) -> int:
 
 
 def check_modules(model: Path) -> None:
-    """Refuse a model that would have code loaded that is not the library's own."""
+    """Refuse a model that loads code of its own."""
     try:
         modules = json.loads((model / "modules.json").read_text("utf-8"))
         kinds = [str(module["type"]) for module in modules]

@@ -1,6 +1,7 @@
-"""One job from its first file to its last: a thread that starts it, listens, and takes the result.
+"""One job from its first file to its last.
 
-What it hears goes into the run directory; nothing else of the app talks to the job.
+A thread that starts it, listens, and takes the result. What it hears goes into the run directory;
+nothing else of the app talks to the job.
 """
 
 import contextlib
@@ -51,7 +52,10 @@ class JobPace:
 
 
 class Watch:
-    """The thread of one run. `run.json`'s `engine` says where it is, so that another can go on."""
+    """The thread of one run.
+
+    `run.json`'s `engine` says where it is, so that another can go on.
+    """
 
     def __init__(
         self, run: Run, hub: UserHub, pace: JobPace, env: Mapping[str, str],
@@ -85,10 +89,11 @@ class Watch:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Ask the job to end with its best checkpoint; at once if it has none, or the second time.
+        """Ask the job to end with its best checkpoint.
 
-        It is asked by a file in its repository, at which it looks every few seconds. If it does not
-        end within the grace, it is cancelled, and what it last uploaded is the result.
+        At once if it has none, or the second time. It is asked by a file in its repository, at
+        which it looks every few seconds. If it does not end within the grace, it is cancelled, and
+        what it last uploaded is the result.
         """
         again, self.stop_asked = self.stop_asked, True
         engine = self.engine
@@ -327,5 +332,5 @@ class Watch:
 
 
 def engine_of(run: Run) -> RecordedEngine:
-    """Where the job of a run is, as its record has it."""
+    """Where a run's job is, by its record."""
     return run.record().engine or RecordedEngine()

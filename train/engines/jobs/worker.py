@@ -1,8 +1,9 @@
-"""What runs inside a job: train in a process of its own, tell of it in the log, leave the result.
+"""What runs inside a job.
 
-The run directory is the interface here too: `python -m train fit` writes it, and this process reads
-it, prints each event as a marked line, uploads checkpoints now and then, looks whether somebody
-asked to stop, and at the end commits the result.
+Train in a process of its own, tell of it in the log, leave the result. The run directory is the
+interface here too: `python -m train fit` writes it, and this process reads it, prints each event as
+a marked line, uploads checkpoints now and then, looks whether somebody asked to stop, and at the
+end commits the result.
 """
 
 import json
@@ -42,7 +43,10 @@ TRIES = 6
 
 
 def main(folder: str, repo: str) -> int:
-    """Run what was fetched into `folder`; the exit status is 0 if there is a result."""
+    """Run what was fetched into `folder`.
+
+    The exit status is 0 if there is a result.
+    """
     hub = UserHub(os.environ["HF_TOKEN"], os.environ.get("HF_ENDPOINT"))
     job = RemoteJob(Path(folder), repo, hub)
     signal.signal(signal.SIGTERM, lambda _number, _frame: job.ask_to_stop())
@@ -51,7 +55,10 @@ def main(folder: str, repo: str) -> int:
 
 @dataclass
 class RemoteJob:
-    """A job as it runs. upload_every: seconds between two uploads of checkpoints."""
+    """A job as it runs.
+
+    upload_every: seconds between two uploads of checkpoints.
+    """
 
     folder: Path
     repo: str
@@ -108,7 +115,10 @@ class RemoteJob:
             _print(line)
 
     def ask_to_stop(self) -> None:
-        """Have training end with its best checkpoint so far, at the next look."""
+        """Have training end with its best checkpoint so far.
+
+        At the next look.
+        """
         self.stop_asked = True
 
     def _pass_on_stop(self) -> None:
@@ -193,7 +203,7 @@ class RemoteJob:
 
 
 def training(run: Run) -> list[str]:
-    """The command that trains on all the GPUs of this machine."""
+    """The command that trains on all GPUs here."""
     return [sys.executable, "-m", "train.commands.launch", str(run.folder)]
 
 

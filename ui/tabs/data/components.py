@@ -1,4 +1,4 @@
-"""The components of the data section, and the roles its columns have."""
+"""Components of the data section, and their columns' roles."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,10 @@ NONE = ("– none –", "")
 
 @dataclass(frozen=True)
 class Roles:
-    """The boxes that say which column holds what, in the order the handlers take them."""
+    """The boxes that say which column holds what.
+
+    In the order the handlers take them.
+    """
 
     anchor: gr.Dropdown
     positive: gr.Dropdown

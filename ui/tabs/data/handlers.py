@@ -1,4 +1,7 @@
-"""What the handlers of the data section do: each says by component what changes on the page."""
+"""What the handlers of the data section do.
+
+Each says by component what changes on the page.
+"""
 
 import json
 import threading
@@ -83,7 +86,7 @@ class DataActs:
         return {self.parts.brought: marked(hub=named.strip()), self.parts.said: ""}
 
     def choose_part(self, brought: str, config: str | None, split: str | None) -> Changes:
-        """Look at another configuration or split of the same data set."""
+        """Look at another config or split of the data."""
         try:
             hub = ImportRequest.from_json(brought).hub
         except ValueError as error:
@@ -114,7 +117,10 @@ class DataActs:
     def bring(
         self, request: gr.Request, nonce: str, brought: str, extra: str, mine: str
     ) -> Iterator[Changes]:
-        """Look at what was brought; where its columns are beyond doubt, take it at once."""
+        """Look at what was brought.
+
+        Where its columns are beyond doubt, take it at once.
+        """
         def work(cancel: threading.Event) -> Shown:
             visitor, what = (
                 self.services.auth.visitor(request, nonce),
@@ -154,7 +160,10 @@ class DataActs:
     def use_with(
         self, request: gr.Request, nonce: str, brought: str, extra: str, mine: str, *roles: Any
     ) -> Iterator[Changes]:
-        """Take it anew with other passages beside it, if it was taken before."""
+        """Import the data anew with other passages beside it.
+
+        If it was imported before.
+        """
         def work(cancel: threading.Event) -> Shown:
             visitor, what = (
                 self.services.auth.visitor(request, nonce),
@@ -181,7 +190,7 @@ class DataActs:
         return self.services.uploads.raw(what.raw, visitor).path.name if what.raw else what.title
 
     def fill(self, boxes: str) -> Changes:
-        """Fill the boxes with what can be chosen of what was looked at.
+        """Fill the boxes with the choices for the data.
 
         By itself, since a browser that is behind loses what a generator changes of a component
         besides its value.
@@ -203,7 +212,7 @@ class DataActs:
     # --- checking it
 
     def check(self, request: gr.Request, nonce: str, data: str) -> Iterator[Changes]:
-        """The data check of what is chosen, with its progress in place."""
+        """Check the chosen data, with progress in place."""
         own = str(data).startswith("upload-")
 
         def shown(html: str) -> Changes:
@@ -224,7 +233,7 @@ class DataActs:
     # --- while something is at work
 
     def cancel(self, request: gr.Request) -> None:
-        """End what is being made of what was brought on this page."""
+        """Cancel the import of data on this page."""
         self._cancel(request, lambda work: work == MAKING)
 
     def stop_check(self, request: gr.Request) -> None:
@@ -232,7 +241,10 @@ class DataActs:
         self._cancel(request, lambda work: work != MAKING)
 
     def stop_others(self, request: gr.Request, data: str) -> None:
-        """End the check of what is not chosen any more, for that of what is now to begin."""
+        """End the check of data no longer chosen.
+
+        For that of what is now to begin.
+        """
         self._cancel(request, lambda work: work not in (MAKING, data))
 
     def _cancel(self, request: gr.Request, meant: Callable[[str], bool]) -> None:
@@ -294,11 +306,12 @@ class DataActs:
     def restore(
         self, request: gr.Request, nonce: str, kept: object, brought: str, begun: str
     ) -> Any:
-        """What stood there before a reload, as far as it is still here; else a check begins.
+        """Restore the section after a reload; else check.
 
-        Asked when the page knows its nonce and again when the browser has found what it kept.
-        brought: by somebody who was quicker. begun: a check has, and it marks this view of the
-        page: what the view has kept itself is not put back over what is there by now.
+        As far as it is still here. Asked when the page knows its nonce and again when the browser
+        has found what it kept. brought: by somebody who was quicker. begun: a check has, and it
+        marks this view of the page: what the view has kept itself is not put back over what is
+        there by now.
         """
         parts, uploads = self.parts, self.services.uploads
         if isinstance(kept, list):

@@ -1,4 +1,7 @@
-"""The data of a fine-tune: the built-in, the owner's, or what a visitor brings and describes."""
+"""The data of a fine-tune.
+
+The built-in, the owner's, or what a visitor brings and describes.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +32,10 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 @dataclass(frozen=True)
 class DataPanel:
-    """What the rest of the form needs: the data's name, and what tells that data was chosen."""
+    """What the rest of the form needs.
+
+    The data's name, and what tells that data was chosen.
+    """
 
     data: gr.Textbox
     chosen: list[Any]

@@ -1,4 +1,7 @@
-"""What the data section of a page remembers in the browser, and what of it comes back."""
+"""What the data section remembers in the browser.
+
+And what of it comes back.
+"""
 
 import json
 import secrets
@@ -24,7 +27,10 @@ DATA_GONE = "The data you had brought is not here any more: bring it again."
 
 
 def marked(**what: Any) -> str:
-    """What was brought, as the page holds it: never twice the same, so that it is noticed."""
+    """What was brought, as the page holds it.
+
+    Never twice the same, so that it is noticed.
+    """
     return json.dumps({**what, "mark": secrets.token_hex(4)})
 
 
@@ -42,7 +48,7 @@ def restored_columns(brought: str) -> Columns | None:
 
 
 def restored(kept: object, uploads: Uploads, visitor: Visitor) -> tuple[list[Any], str] | None:
-    """What stood in the section before a reload, and what to say of it.
+    """The section as before a reload, with a note.
 
     kept: the choice of data, the name of what was taken, what was brought, the file of more
     passages, then the boxes for the columns. The same in this order comes back, without the
