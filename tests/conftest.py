@@ -40,7 +40,7 @@ def sample_folder(porsche, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def real_job(porsche, tmp_path_factory):
     """What a real job printed and left, trained once for all tests of the engine."""
-    from support import job_play
+    from support.runs import job_play
 
     return job_play.real_job(porsche, tmp_path_factory.mktemp("job"))
 
@@ -48,8 +48,8 @@ def real_job(porsche, tmp_path_factory):
 @pytest.fixture
 def play(real_job, tmp_path, caplog):
     """A run and its Hub; at the end, whatever happened, the token must be nowhere on disk."""
-    from support import job_play
-    from support.jobs_hub import TOKEN
+    from support.fake_hub.jobs import TOKEN
+    from support.runs import job_play
 
     caplog.set_level(logging.DEBUG)
     with job_play.playing(real_job, tmp_path) as play:

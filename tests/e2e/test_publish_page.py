@@ -9,7 +9,7 @@ from gradio_client import Client
 from playwright.sync_api import expect
 
 from e2e.server import App
-from support.publish_hub import ME, loopback
+from support.fake_hub.repos import ME, loopback
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ import pytest
 from retrieval.models import EMBEDDED_SHA256, load_encoder
 from retrieval.prompts import published_prompts
 from support import kinds
-from support.model_hub import hub
+from support.fake_hub.models import hub
 from support.samples import write_beir
 from support.services import ROOT
 from support.tiny import embedded, tiny_model

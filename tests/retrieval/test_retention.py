@@ -10,7 +10,7 @@ from retrieval.metrics import METRICS
 from retrieval.retention import retention, retention_verdict
 from support.evidence import side
 from support.fakes import HashingEncoder, small_corpus
-from support.finished import questions
+from support.runs.finished import questions
 from train.__main__ import main
 from train.commands import retention as retention_command
 from train.run.record import RunError, create_run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retrieval.index import build_index
 from support.fakes import HashingEncoder, small_corpus
-from support.finished import finished_run
+from support.runs.finished import finished_run
 from support.samples import write_lines
 from support.waiting import until
 from ui.auth import Visitor

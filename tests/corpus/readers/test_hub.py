@@ -12,7 +12,7 @@ import pytest
 
 from corpus.readers.hub import HubData, is_hub_source, parse
 from corpus.records import CorpusError
-from support.publish_hub import ME, loopback
+from support.fake_hub.repos import ME, loopback
 from support.services import ROOT
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from support.jobs_hub import TOKEN, Repository, jobs_hub
+from support.fake_hub.jobs import TOKEN, Repository, jobs_hub
 from train.engines.jobs import worker
 from train.engines.jobs.hub import UserHub
 from train.engines.jobs.protocol import heard, record_line

@@ -8,8 +8,8 @@ import traceback
 import pytest
 
 from retrieval.models import load_encoder
-from support.job_play import wait_until
-from support.jobs_hub import TOKEN
+from support.fake_hub.jobs import TOKEN
+from support.runs.job_play import wait_until
 from train.engines import EngineError, Flavor
 from train.engines.jobs import estimated_cost
 from train.engines.jobs.pricing import INSTALL_SECONDS, LONGEST_S, SHORTEST_S, time_limit
@@ -193,7 +193,7 @@ def test_without_credit_the_run_says_where_to_add_some(play):
 
 
 def test_a_public_repository_of_that_name_is_not_given_the_data(play):
-    from support.jobs_hub import Repository
+    from support.fake_hub.jobs import Repository
 
     taken = play.hub.repositories[f"vera/tandem-run-{play.run.id}"] = Repository(private=False)
     taken.commit({})

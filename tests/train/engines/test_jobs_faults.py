@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from support.job_play import QUICK, wait_until
-from support.jobs_hub import TOKEN
+from support.fake_hub.jobs import TOKEN
+from support.runs.job_play import QUICK, wait_until
 from train.engines import EngineError, jobs
 from train.engines.jobs import JobsEngine
 from train.engines.jobs.protocol import event_line

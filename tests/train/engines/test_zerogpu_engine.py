@@ -6,8 +6,15 @@ import time
 import pytest
 from safetensors.numpy import load_file
 
-from support.gpu_platform import VISITOR, Platform, PlatformError, request, small_data, wait_for
-from support.job_play import wait_until
+from support.runs.gpu_platform import (
+    VISITOR,
+    Platform,
+    PlatformError,
+    request,
+    small_data,
+    wait_for,
+)
+from support.runs.job_play import wait_until
 from train.engines import EngineError, zerogpu
 from train.engines.zerogpu import ZeroGpuEngine, in_words
 from train.fit.runner import RunLimits

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import spaces
 
-from support.gpu_platform import request, small_data, wait_for
+from support.runs.gpu_platform import request, small_data, wait_for
 from support.services import ROOT
 from train.engines.zerogpu import ZeroGpuEngine
 

@@ -21,8 +21,8 @@ from test_loop import (  # noqa: F401 - one is a fixture
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY
 from retrieval.models import load_encoder
-from support.children import wait_for
-from support.processes import SECONDS, Members, environments, fit
+from support.runs.children import wait_for
+from support.runs.processes import SECONDS, Members, environments, fit
 from support.tiny import tiny_model_for
 from train.fit.distributed import Team, join_team
 from train.fit.loop import Loop

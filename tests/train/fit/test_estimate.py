@@ -5,8 +5,8 @@ import pytest
 
 from corpus.load import load_corpus
 from retrieval.models import EMBEDDED_MODEL
-from support.children import Child
 from support.fakes import small_corpus
+from support.runs.children import Child
 from support.samples import write_beir
 from support.tiny import tiny_model_for
 from train.fit.estimate import (

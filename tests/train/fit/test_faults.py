@@ -10,7 +10,7 @@ import time
 import pytest
 
 from corpus.load import load_corpus
-from support.children import Child, wait_for
+from support.runs.children import Child, wait_for
 from support.samples import write_beir, write_lines
 from support.tiny import tiny_model_for
 from train.run.record import Run, mark_interrupted

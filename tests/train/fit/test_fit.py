@@ -12,7 +12,7 @@ from retrieval.evaluation import evaluate, means
 from retrieval.index import build_index
 from retrieval.metrics import METRICS
 from retrieval.models import EMBEDDED_MODEL, load_encoder
-from support.children import Child
+from support.runs.children import Child
 from support.samples import write_lines
 from support.services import ROOT
 from train.run.record import Run

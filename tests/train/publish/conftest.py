@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
+from support.fake_hub.repos import loopback
 from support.fakes import HashingEncoder
-from support.finished import finished_run, questions
-from support.publish_hub import loopback
+from support.runs.finished import finished_run, questions
 from support.tiny import tiny_model_for
 from train.publish.verify import Verified
 from train.run.record import Run

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from support.finished import questions
-from support.publish_hub import ME
+from support.fake_hub.repos import ME
 from support.publishing import QUICK, TO, content, done
+from support.runs.finished import questions
 from train.publish.bundle import card_text
 from train.report.card_metadata import CardEdits
 
@@ -54,7 +54,7 @@ def publishing_of(hub, tmp_path):
 
 
 def wait_for(publishing, run):
-    from support.job_play import wait_until
+    from support.runs.job_play import wait_until
 
     wait_until(lambda: not publishing.of(run.id).active, what=lambda: publishing.of(run.id))
     assert publishing.of(run.id).kind == "done", publishing.of(run.id)

@@ -4,8 +4,7 @@ import hashlib
 import json
 import shutil
 
-from support.finished import questions
-from support.publish_hub import Commit
+from support.fake_hub.repos import Commit
 from support.publishing import (
     COMMIT,
     TO,
@@ -16,6 +15,7 @@ from support.publishing import (
     refused,
     weights_sent,
 )
+from support.runs.finished import questions
 from support.tiny import tiny_model_for
 from train.report.card_metadata import CardEdits
 from train.run.record import Run

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from support.finished import questions
-from support.publish_hub import ME
+from support.fake_hub.repos import ME
 from support.publishing import TO
+from support.runs.finished import questions
 
 
 def command(run, *arguments):

@@ -5,9 +5,9 @@ import pytest
 from huggingface_hub import DatasetCard
 
 from hub.client import Hub, drained
-from support.finished import questions
-from support.publish_hub import ME
+from support.fake_hub.repos import ME
 from support.publishing import QUICK, TO, content, done
+from support.runs.finished import questions
 from train.publish.errors import PublishError
 from train.publish.onnx import PATH as ONNX
 from train.publish.onnx import can_export, export_int8, run_by_onnx, write_int8

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from hub.client import Hub, Patience, drained
-from support.publish_hub import ME, loopback
+from support.fake_hub.repos import ME, loopback
 from support.services import ROOT
 from train.publish.errors import PublishError
 from train.publish.space import main, needed_files, publish_space

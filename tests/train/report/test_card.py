@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 
 from retrieval.metrics import METRICS
 from support.fakes import HashingEncoder
-from support.finished import questions, record_of
+from support.runs.finished import questions, record_of
 from train.fit.card_facts import facts
 from train.recipe import Recipe
 from train.report.card import model_card

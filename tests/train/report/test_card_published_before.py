@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from support.fakes import HashingEncoder
-from support.finished import questions, record_of
+from support.runs.finished import questions, record_of
 from train.publish.remote import EditedCardError, RemoteRepo, reconcile_card
 from train.recipe import Recipe
 from train.report.card import model_card

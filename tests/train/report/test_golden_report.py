@@ -9,8 +9,8 @@ from retrieval.evaluation import Evidence
 from retrieval.truncation import AtDim
 from support.evidence import side
 from support.fakes import HashingEncoder
-from support.finished import questions, record_of
 from support.markup import HOSTILE
+from support.runs.finished import questions, record_of
 from train.report.findings import Findings, findings_of
 from train.report.html import report_html
 from train.run.record import create_run

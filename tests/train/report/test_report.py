@@ -10,8 +10,8 @@ from retrieval.metrics import METRICS
 from retrieval.truncation import AtDim
 from support.evidence import side
 from support.fakes import HashingEncoder
-from support.finished import questions, record_of
 from support.markup import HOSTILE, Tags
+from support.runs.finished import questions, record_of
 from train.__main__ import main
 from train.report.findings import Findings, findings_of
 from train.report.write import as_csv, rendered, write_report

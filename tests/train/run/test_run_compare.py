@@ -2,7 +2,7 @@ import pytest
 
 from retrieval.metrics import PRIMARY
 from support.fakes import HashingEncoder
-from support.finished import questions, record_of
+from support.runs.finished import questions, record_of
 from train.run.compare import beside, table
 from train.run.record import create_run
 

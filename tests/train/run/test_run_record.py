@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from support.fakes import HashingEncoder
-from support.finished import questions, record_of
+from support.runs.finished import questions, record_of
 from train.run.record import Run, RunError, RunRecord, create_run
 from train.run.schema import SchemaError
 

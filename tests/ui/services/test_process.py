@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from support.children import wait_for
+from support.runs.children import wait_for
 from train.engines.local import hub_environment
 from ui.services import process as room
 from ui.services.process import CancelledError, NoAnswerError, Step, answer_of, drained, follow

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.brought_data import keep
-from support.children import wait_for
+from support.runs.children import wait_for
 from support.samples import write_lines
 from train.run.spec import RunSpec
 from train.settings import Settings

@@ -16,8 +16,8 @@ from retrieval.evaluation import Evidence, evaluate
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY
 from support.fakes import HashingEncoder
-from support.finished import questions
 from support.markup import HOSTILE, Tags
+from support.runs.finished import questions
 from train.report.write import rendered
 from train.run.compare import RunRow
 from train.run.record import create_run

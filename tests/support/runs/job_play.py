@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from corpus.load import load_corpus
-from support.jobs_hub import TOKEN, jobs_hub
+from support.fake_hub.jobs import TOKEN, jobs_hub
 from support.samples import write_beir
 from support.tiny import tiny_model_for
 from train.engines.jobs import JobPace, JobsEngine

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from support import children  # noqa: F401 - tells the server of forks what to import
+from support.runs import children  # noqa: F401 - tells the server of forks what to import
 
 _context = multiprocessing.get_context("forkserver")
 SECONDS = 300

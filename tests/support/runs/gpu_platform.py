@@ -5,7 +5,7 @@ import multiprocessing
 from types import SimpleNamespace
 
 from corpus.load import load_corpus
-from support.job_play import wait_until
+from support.runs.job_play import wait_until
 from support.samples import write_beir
 from support.tiny import tiny_model_for
 from train.recipe import Recipe

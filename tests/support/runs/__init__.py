@@ -1,0 +1,1 @@
+"""Runs that tests start, play, or find finished."""
