@@ -18,8 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from .files import write_json as write_json
-from .files import write_text as write_text
+from .files import write_json, write_text
 from .parts import (
     DevPoint,
     Fingerprints,
@@ -40,7 +39,6 @@ from .parts import (
     TrainingSpeed,
 )
 from .process import Process
-from .process import this_process as this_process
 from .schema import JsonObject, SchemaError
 
 SCHEMA = 1
@@ -64,7 +62,7 @@ class RunError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunRecord(JsonObject, Mapping[str, Any]):
+class RunRecord(JsonObject):
     """All that a run's `run.json` says.
 
     From what was asked for to where it was published. owner: the Hub name or the browser that
@@ -183,22 +181,6 @@ class RunRecord(JsonObject, Mapping[str, Any]):
         Those of the command line have none of their own.
         """
         return self.engine.name if self.engine else "local"
-
-    def __getitem__(self, key: str) -> Any:
-        """A value of the JSON, until all readers use fields."""
-        return self.to_json()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        """The keys of the JSON, until all readers use fields."""
-        return iter(self.to_json())
-
-    def __len__(self) -> int:
-        """How many keys the JSON has, until all readers use fields."""
-        return len(self.to_json())
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        """The JSON with changes, until all readers use fields."""
-        return self.to_json() | dict(other)
 
 
 @dataclass(frozen=True)
