@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrieval.metrics import PRIMARY
-from train.run.record import RunRecord, latest, of_kind, since_load
+from train.run.events import latest, of_kind, since_load
+from train.run.record import RunRecord
 
 
 @dataclass(frozen=True)

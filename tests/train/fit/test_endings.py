@@ -12,7 +12,8 @@ from train.fit.loop import Loop
 from train.fit.model import TrainingError
 from train.fit.runner import RunLimits, begun, carry_out
 from train.recipe import Recipe
-from train.run.record import open_run, still_true
+from train.run.events import still_true
+from train.run.record import open_run
 from train.run.spec import RunSpec
 
 SMALL = replace(Recipe(), batch_size=8, learning_rate=0.003, precision="fp32")
