@@ -77,7 +77,8 @@ def _curve(progress: Progress) -> str:
         f"<span>{'Base' if epoch == 0 else f'epoch {epoch}'} <b>{value:.3f}</b></span>"
         for epoch, value in progress.curve
     ]
-    return f'<p class="t-curve t-soft">{PRIMARY} on dev: {" ".join(points)}</p>'
+    return (f'<p class="t-curve t-soft">{PRIMARY} on questions kept out of training: '
+            f'{" ".join(points)}</p>')
 
 
 def empty() -> str:

@@ -33,7 +33,7 @@ OUTCOMES = ("all", "won", "lost", "tied", "both miss")
 HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic"]
 QUESTIONS = {
     SIDES[1]: {"label": "Questions of the test split, by Fine-tuned",
-               "info": "Worst regressions first. Choose a question to see why its answer moved."},
+               "info": "Worst losses first. Choose a question to see why its answer moved."},
     SIDES[0]: {"label": "Questions of the test split, by Base against BM25",
                "info": "Where Base is worst beside BM25 first. Choose a question to open it in "
                        "Compare."},
@@ -82,7 +82,7 @@ def scoreboard_tab(
                 ask = gr.Button("Open in Compare", size="sm", visible=False, elem_id="why-ask")
         asked = gr.Textbox("", label="Chosen question", elem_classes="t-hide")
         with gr.Column() as more:
-            with gr.Accordion("The 20 worst regressions, and what outranked the answer",
+            with gr.Accordion("The 20 questions that lost most, and what outranked the answer",
                               open=False):
                 look = gr.Button("Show them", size="sm")
                 worst = gr.HTML(js_on_load=None, elem_id="worst")
