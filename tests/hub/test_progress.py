@@ -1,4 +1,5 @@
 import pytest
+
 from hub.progress import Progress, silent
 
 
