@@ -22,7 +22,7 @@ class Progress:
 
     @property
     def share(self) -> float | None:
-        """Share of the total that is done, from 0 to 1.
+        """Share of the total, from 0 to 1.
 
         None where the total is not known.
         """
