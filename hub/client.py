@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from .errors import Failure, HubError, StoppedError, failure_of, kind_of
 from .errors import retry_after as asked_to_wait
-from .progress import Progress
+from .progress import Progress, drained
 from .tokens import hide_tokens
 
 if TYPE_CHECKING:
@@ -321,13 +321,3 @@ def _note(response: "httpx2.Response") -> None:
     seen, status = _seen.get(), response.status_code
     if seen is not None and status >= 400:
         seen.append(Failure(kind_of(status), status, "", asked_to_wait(response.headers)))
-
-
-def drained(steps: Generator[Any, None, T]) -> T:
-    """What a generator returns, whatever it yields on the way."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            result: T = finished.value
-            return result

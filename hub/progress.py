@@ -3,8 +3,12 @@
 It stands in the lowest room, as transfers, readers, searches and runs all tell of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,3 +48,16 @@ OnProgress = Callable[[Progress], None]
 
 def silent(progress: Progress) -> None:
     """Progress that nobody wants to see."""
+
+
+def drained(steps: Generator[S, None, T], tell: Callable[[S], Any] = lambda step: None) -> T:
+    """Result of a generator, drained to its end.
+
+    tell: told each step.
+    """
+    while True:
+        try:
+            tell(next(steps))
+        except StopIteration as finished:
+            result: T = finished.value
+            return result

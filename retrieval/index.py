@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.records import Corpus
-from hub.progress import OnProgress, Progress, silent
+from hub.progress import OnProgress, Progress, drained, silent
 
 from .encoder import Encoder, Vectors, comparable
 
@@ -113,13 +113,7 @@ def build_index(
 
     progress: told how many passages are encoded.
     """
-    parts = index_in_parts(encoder, corpus, cache)
-    while True:
-        try:
-            progress(next(parts))
-        except StopIteration as finished:
-            index: Index = finished.value
-            return index
+    return drained(index_in_parts(encoder, corpus, cache), progress)
 
 
 def index_in_parts(

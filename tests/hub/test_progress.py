@@ -1,6 +1,6 @@
 import pytest
 
-from hub.progress import Progress, silent
+from hub.progress import Progress, drained, silent
 
 
 @pytest.mark.parametrize(("done", "total", "share"), [
@@ -22,3 +22,14 @@ def test_no_time_left_is_guessed_from_what_tells_no_rate(progress):
 
 def test_progress_that_nobody_wants_is_dropped():
     assert silent(Progress(1, 2)) is None
+
+
+def test_a_drained_generator_gives_its_result_and_tells_each_step():
+    def steps():
+        yield 1
+        yield 2
+        return "done"
+
+    told = []
+    assert drained(steps(), told.append) == "done"
+    assert told == [1, 2]

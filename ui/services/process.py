@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from hub.progress import Progress
+from hub.progress import Progress, drained
 from train.engines.local import NICENESS, spare_cores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,15 +49,6 @@ def answer_of(
     it was ended. NoAnswerError when it prints none.
     """
     return drained(follow(command, home, environment, within))
-
-
-def drained(steps: Generator[Any, None, Any]) -> Any:
-    """What a generator returns, for whoever does not watch."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            return finished.value
 
 
 def follow(

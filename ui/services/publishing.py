@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from corpus.records import Corpus
 from hub.client import Hub
-from hub.progress import Progress
+from hub.progress import Progress, drained
 from train.publish.dataset import add_to_collection, publish_data
 from train.publish.errors import PublishError
 from train.publish.onnx import PATH, export_int8
@@ -220,12 +220,7 @@ class Publishing:
 
     def _told(self, run: Run, events: Generator[dict[str, Any], None, T]) -> T:
         """Tell all of them; returns what came of them."""
-        while True:
-            try:
-                self._tell(run, next(events))
-            except StopIteration as finished:
-                result: T = finished.value
-                return result
+        return drained(events, lambda event: self._tell(run, event))
 
     def _tell(self, run: Run, event: Mapping[str, Any]) -> None:
         at = self._now[run.id]

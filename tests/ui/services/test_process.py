@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from hub.progress import Progress
+from hub.progress import Progress, drained
 from support.runs.children import wait_for
 from train.engines.local import hub_environment
 from ui.services import process as room
-from ui.services.process import CancelledError, NoAnswerError, answer_of, drained, follow
+from ui.services.process import CancelledError, NoAnswerError, answer_of, follow
 
 TELLS = "import json, sys, time\n" \
         "tell = lambda *p, text='': print(json.dumps({'progress': p, 'text': text}), " \
