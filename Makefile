@@ -1,10 +1,10 @@
-# make demo · make test · make bench · make space
+# make demo · make check · make test · make bench · make space
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench space clean
+.PHONY: demo check test bench space clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/python app.py
@@ -16,9 +16,11 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest --ignore tests/e2e -n 2 --dist loadfile
 	$(BIN)/python -m pytest tests/e2e
 
-lint: $(VENV)/.test
+# For the hour-to-hour work: style, types, and the tests that load no model and start no browser.
+check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest --ignore tests/e2e -m "not slow" -n 2 --dist loadfile
 
 bench: $(VENV)/.demo
 	$(BIN)/python -m bench.quality --out bench/quality.json

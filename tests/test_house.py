@@ -114,7 +114,7 @@ def test_a_circle_is_found():
 def test_no_folder_holds_more_than_16_files_of_code():
     folders = {}
     for top in (*ROOMS[:-1], "tests", "bench"):
-        for path in (HOUSE / top).rglob("*.py"):
+        for path in (HOUSE / top).rglob("[!_]*.py"):
             folders.setdefault(path.parent, []).append(path.name)
     assert {folder: len(names) for folder, names in folders.items() if len(names) > 16} == {}
 
@@ -123,6 +123,23 @@ def test_no_test_file_has_more_than_500_lines():
     long = {path.name: count for path in (HOUSE / "tests").rglob("*.py")
             if (count := len(path.read_text("utf-8").splitlines())) > 500}
     assert long == {}
+
+
+def test_every_folder_of_the_product_says_what_it_is_for():
+    for room in ROOMS[:-1]:
+        for path in (HOUSE / room).rglob("*.py"):
+            assert ast.get_docstring(ast.parse((path.parent / "__init__.py").read_text("utf-8")))
+
+
+def test_the_architecture_names_what_is_there():
+    text = (HOUSE / "docs" / "ARCHITECTURE.md").read_text("utf-8")
+    rooms = re.findall(r"^\| `([a-z_/.]+)`", text, re.M)
+    places = re.findall(r"`([a-z_]+/[a-z_/]+\.\w+(?:\.j2)?)`(?: `(\w+)`)?", text)
+    assert len(rooms) > 15 and len(places) > 20
+    for name in [*rooms, *(place for place, _ in places)]:
+        assert (HOUSE / name).exists(), name
+    for place, name in places:
+        assert not name or name in (HOUSE / place).read_text("utf-8"), (place, name)
 
 
 def first_lines():
@@ -157,6 +174,18 @@ def test_one_place_makes_a_client_of_the_hub():
              if isinstance(node, ast.Call)
              and (getattr(node.func, "id", None) or getattr(node.func, "attr", "")) == "HfApi"]
     assert sites == ["hub/client.py"]
+
+
+def test_one_class_says_how_far_work_is():
+    """Others that say more hold one: none of them counts by itself."""
+    classes = [(path.relative_to(HOUSE).as_posix(), node) for path in product_files()
+               for node in ast.walk(ast.parse(path.read_text("utf-8")))
+               if isinstance(node, ast.ClassDef)]
+    counting = [where for where, node in classes
+                if {"done", "total"} <= {part.target.id for part in node.body
+                                         if isinstance(part, ast.AnnAssign)}]
+    assert [where for where, node in classes if node.name == "Progress"] == ["hub/progress.py"]
+    assert counting == ["hub/progress.py"]
 
 
 LOOK_UP = re.compile(r"""\brecord(\(\))?(\[["']|\.get\(["'])""")

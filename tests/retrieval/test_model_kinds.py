@@ -37,7 +37,7 @@ def test_nothing_but_file_names_and_small_json_is_read_to_refuse_a_model(tmp_pat
 
 @pytest.mark.parametrize("make", [
     tiny_model, kinds.encoder_only, kinds.half_precision, kinds.static, kinds.model2vec,
-    lambda folder: kinds.compared_by(folder, "dot")], ids=str)
+    lambda folder: kinds.compared_by(folder, "dot")], ids=lambda make: make.__name__)
 def test_a_text_embedder_is_loaded_in_float32_and_told_apart(make, tmp_path):
     import torch
 

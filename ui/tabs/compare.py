@@ -195,7 +195,7 @@ def _early(views: Selection, visitor: Visitor, run: str, question: str, k: int) 
 def _alone(views: Selection, visitor: Visitor, run: str, pair: ModelPair) -> comparison.Alone:
     """What is said of the fine-tuned side while there is none."""
     if not is_own(run):
-        training = views.service.services.opening.progress.kind == "training"
+        training = views.service.services.opening.state.kind == "training"
         return comparison.TRAINING if training else comparison.Alone()
     if pair.tuned is not None:
         return comparison.Alone()

@@ -145,14 +145,14 @@ def _show(service: RunService) -> Callable[..., list[Any]]:
             if is_own(run):
                 return _nothing(selection.no_board("Base is read and measured first: the board "
                                                     "stands here as soon as that is done."))
-            return _nothing(scoreboard(None, str(error) if run else opening.progress.text))
+            return _nothing(scoreboard(None, str(error) if run else opening.state.text))
         except ValueError as error:
             return _nothing(elements.error(str(error)))
         table = styled(headed(question_rows(pair, wanted, against), names))
         if is_own(run):
             return _of_base(pair, evidence, table)
         about, made = (
-            pair.about or opening.progress.text,
+            pair.about or opening.state.text,
             board_handlers.run_of(service.services, pair),
         )
         topics = by_topic(evidence, pair.corpus.queries) if evidence else ()

@@ -1,0 +1,1 @@
+"""The data check, before any training."""

@@ -1,0 +1,1 @@
+"""Rows of any source to a corpus: preview, conversion, manifest."""

@@ -1,0 +1,1 @@
+"""The run directory: what whoever trains writes for whoever watches."""

@@ -1,0 +1,1 @@
+"""Escaped HTML from results: pure functions."""

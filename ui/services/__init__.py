@@ -1,0 +1,1 @@
+"""What stands behind the page, without gradio and without HTML."""

@@ -1,0 +1,1 @@
+"""The tabs and panels of the page."""
