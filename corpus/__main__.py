@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from corpus.check.check import check_path
 from corpus.check.report import as_text
 from corpus.importing.commands import add_commands
+from hub.progress import silent
 from retrieval.sampling import base_spread
 
 from .load import BUILT_IN, GENERAL, load_corpus
 from .records import SPLITS
-from .sandbox import bound_memory, out_of_memory, progress_printer, silent
+from .sandbox import bound_memory, out_of_memory, progress_printer
 
 log = logging.getLogger("corpus")
 

@@ -7,8 +7,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+
+from hub.progress import OnProgress, Progress
 
 try:
     import resource
@@ -16,14 +18,8 @@ except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parents[1]
-OnProgress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and of how much: ("Reading", 300, 1000)."""
 EVERY = 0.2
 """Seconds between two lines of progress at least."""
-
-
-def silent(text: str, done: int, total: int) -> None:
-    """Progress that nobody wants to see."""
 
 
 def bound_memory(megabytes: int) -> None:
@@ -92,13 +88,14 @@ def progress_printer() -> OnProgress:
     """
     last_text, last_time = "", 0.0
 
-    def printed(text: str, done: int, total: int) -> None:
+    def printed(at: Progress) -> None:
         nonlocal last_text, last_time
         now = time.monotonic()
-        if text == last_text and done < total and now - last_time < EVERY:
+        if at.text == last_text and at.done < at.total and now - last_time < EVERY:
             return
-        last_text, last_time = text, now
-        sys.stderr.write(json.dumps({"progress": [done, total], "text": text}) + "\n")
+        last_text, last_time = at.text, now
+        line = {"progress": [at.done, at.total], "text": at.text}
+        sys.stderr.write(json.dumps(line) + "\n")
         sys.stderr.flush()
 
     return printed

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from .errors import Failure, HubError, StoppedError, failure_of, kind_of
 from .errors import retry_after as asked_to_wait
+from .progress import Progress, drained
 from .tokens import hide_tokens
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ class Meter:
         self.at[name], self.moved = place, time.monotonic()
 
     @property
-    def done(self) -> int:
+    def progress(self) -> Progress:
         """Bytes so far."""
-        return min(sum(list(self.at.values())), self.total)
+        return Progress(min(sum(list(self.at.values())), self.total), self.total)
 
 
 class MeteredFile(io.BufferedReader):
@@ -320,13 +321,3 @@ def _note(response: "httpx2.Response") -> None:
     seen, status = _seen.get(), response.status_code
     if seen is not None and status >= 400:
         seen.append(Failure(kind_of(status), status, "", asked_to_wait(response.headers)))
-
-
-def drained(steps: Generator[Any, None, T]) -> T:
-    """What a generator returns, whatever it yields on the way."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            result: T = finished.value
-            return result

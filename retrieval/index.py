@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.records import Corpus
+from hub.progress import OnProgress, Progress, drained, silent
 
 from .encoder import Encoder, Vectors, comparable
 
@@ -106,25 +107,19 @@ def build_index(
     encoder: Encoder,
     corpus: Corpus,
     cache: Path | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: OnProgress = silent,
 ) -> Index:
     """Encode a corpus, or read its vectors from the cache.
 
-    progress: called with how many passages are encoded, and of how many.
+    progress: told how many passages are encoded.
     """
-    parts = index_in_parts(encoder, corpus, cache)
-    while True:
-        try:
-            progress(*next(parts))
-        except StopIteration as finished:
-            index: Index = finished.value
-            return index
+    return drained(index_in_parts(encoder, corpus, cache), progress)
 
 
 def index_in_parts(
     encoder: Encoder, corpus: Corpus, cache: Path | None = None
-) -> Generator[tuple[int, int], None, Index]:
-    """Build an index, yielding (passages encoded, passages) as it goes.
+) -> Generator[Progress, None, Index]:
+    """Build an index, yielding how many passages are encoded.
 
     Returns the index.
     """
@@ -150,14 +145,14 @@ def forget_vectors(cache: Path, passages: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def _encode(texts: list[str], encoder: Encoder) -> Generator[tuple[int, int], None, Vectors]:
+def _encode(texts: list[str], encoder: Encoder) -> Generator[Progress, None, Vectors]:
     """Encode in order of length, so that a batch has little padding."""
     order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
     parts: list[Vectors] = []
     for start in range(0, len(order), CHUNK):
         chunk = order[start : start + CHUNK]
         parts.append(encoder.encode_passages([texts[place] for place in chunk]))
-        yield start + len(chunk), len(order)
+        yield Progress(start + len(chunk), len(order))
     stacked = np.concatenate(parts)
     vectors = np.empty_like(stacked)
     vectors[order] = stacked

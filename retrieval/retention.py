@@ -3,12 +3,13 @@
 Both sides on a collection that has nothing to do with it.
 """
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from corpus.load import GENERAL, load_corpus
 from corpus.records import Corpus
+from hub.progress import OnProgress, silent
 
 from .encoder import Encoder
 from .evaluation import Evidence, Judged, evaluate
@@ -17,26 +18,24 @@ from .metrics import PRIMARY
 
 SPLIT = "test"
 
-Progress = Callable[[str, int, int], None]
-"""Called with a side (`base`, `tuned`), how many of its passages are encoded, and of how many."""
-
 
 def retention(
     base: Encoder,
     tuned: Encoder,
     cache: Path | None = None,
     corpus: Corpus | None = None,
-    progress: Progress = lambda side, done, total: None,
+    progress: OnProgress = silent,
 ) -> dict[str, Any]:
     """Judge both sides on the general collection.
 
     The figures of a split, with a verdict. In a run's record its split is called as the collection
-    is. corpus: another collection in place of the built-in one.
+    is. corpus: another collection in place of the built-in one. progress: its text is the side
+    whose passages are encoded, `base` or `tuned`.
     """
     corpus = corpus or load_corpus(GENERAL)
 
     def judged(side: str, encoder: Encoder) -> dict[str, Judged]:
-        index = build_index(encoder, corpus, cache, lambda *at: progress(side, *at))
+        index = build_index(encoder, corpus, cache, lambda at: progress(replace(at, text=side)))
         return evaluate(index, corpus, SPLIT)
 
     if base.dim != tuned.dim:

@@ -7,7 +7,7 @@ import importlib.util
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from corpus.check.power import FEWEST_QUERIES, Spread
 from corpus.check.tokens import PACKAGE
 from corpus.records import Corpus, Passage
 from corpus.text import content_words
+from hub.progress import OnProgress, silent
 
 from .encoder import Encoder
 from .evaluation import evaluate
@@ -115,7 +116,7 @@ SPLIT = "test"
 
 
 def base_spread(
-    corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None
+    corpus: Corpus, progress: OnProgress = silent
 ) -> Spread | None:
     """The spread of the embedded model.
 
@@ -137,7 +138,7 @@ def base_spread(
 
 def measured_spread(
     corpus: Corpus, encoder: Encoder, seed: int = 42,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: OnProgress = silent,
 ) -> Spread | None:
     """Standard deviation and mean of ndcg@10 over test queries.
 

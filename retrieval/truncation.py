@@ -4,12 +4,13 @@ In storage and time.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from corpus.records import Corpus
+from hub.progress import OnProgress, Progress, silent
 
 from .encoder import Vectors, comparable
 from .index import Index, Ranking
@@ -55,12 +56,12 @@ def quality_by_dim(
     tuned: Index,
     trained: Sequence[int] = (),
     split: str = "test",
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: OnProgress = silent,
 ) -> list[AtDim]:
     """Judge both sides at every length.
 
     The vectors are cut and normalised, nothing is encoded. trained: dimensions to try beside the
-    powers of two. progress: called with lengths done, of how many. ValueError when the split has no
+    powers of two. progress: told how many lengths are done. ValueError when the split has no
     queries.
     """
     qrels = corpus.qrels.get(split, {})
@@ -77,7 +78,7 @@ def quality_by_dim(
         passages = len(base.ids)
         rows.append(AtDim(dim, sides[0], sides[1], 4 * dim * passages,
                           _search_ms(tuned.vectors, asked[1], dim)))
-        progress(done, len(dims))
+        progress(Progress(done, len(dims)))
     return rows
 
 

@@ -176,6 +176,18 @@ def test_one_place_makes_a_client_of_the_hub():
     assert sites == ["hub/client.py"]
 
 
+def test_one_class_says_how_far_work_is():
+    """Others that say more hold one: none of them counts by itself."""
+    classes = [(path.relative_to(HOUSE).as_posix(), node) for path in product_files()
+               for node in ast.walk(ast.parse(path.read_text("utf-8")))
+               if isinstance(node, ast.ClassDef)]
+    counting = [where for where, node in classes
+                if {"done", "total"} <= {part.target.id for part in node.body
+                                         if isinstance(part, ast.AnnAssign)}]
+    assert [where for where, node in classes if node.name == "Progress"] == ["hub/progress.py"]
+    assert counting == ["hub/progress.py"]
+
+
 LOOK_UP = re.compile(r"""\brecord(\(\))?(\[["']|\.get\(["'])""")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from hub.progress import drained
 from retrieval.models import EMBEDDED_MODEL
 from train.publish.publish import PublishRequest
 from ui.services.app import Services
@@ -18,7 +19,6 @@ from ui.services.importing import (
     checked_options,
     columns_for,
 )
-from ui.services.process import drained
 from ui.services.publishing import Publishing
 from ui.services.runs import RunService, TrainForm
 from ui.tabs.data.panel import CHILDREN

@@ -54,7 +54,7 @@ def build_page(services: Services) -> gr.Blocks:
             if services.settings.on_space:  # elsewhere the local token is who you are
                 gr.LoginButton(size="sm", scale=0, min_width=200, elem_id="sign-in")
         with gr.Row(elem_id="state-row"):
-            state = gr.HTML(elements.state(opening.progress), js_on_load=None, elem_id="state")
+            state = gr.HTML(elements.state(opening.state), js_on_load=None, elem_id="state")
             watch = gr.Button("Watch it", size="sm", scale=0, min_width=130, visible=False)
         row = chosen_row()
         # Not States: those tell nobody when an unqueued tick changes them.
@@ -113,13 +113,13 @@ def build_page(services: Services) -> gr.Blocks:
 
 def _tick(services: Services) -> Callable[[Any], Any]:
     def tick(seen: Any) -> Any:
-        progress = services.opening.progress
-        if progress == seen:
+        state = services.opening.state
+        if state == seen:
             return gr.skip()
-        busy = progress.kind in ("training", "failed") and services.opening.run is not None
-        newer = seen is None or seen.version != progress.version
-        return (elements.state(progress), gr.Button(visible=busy), progress.version,
-                f"version {progress.version}" if newer else gr.skip(), progress)
+        busy = state.kind in ("training", "failed") and services.opening.run is not None
+        newer = seen is None or seen.version != state.version
+        return (elements.state(state), gr.Button(visible=busy), state.version,
+                f"version {state.version}" if newer else gr.skip(), state)
 
     return tick
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from corpus.load import BUILT_IN, GENERAL, load_corpus
 from corpus.records import SPLITS, Corpus, CorpusError
-from corpus.sandbox import OnProgress, silent
 from corpus.split import untrainable
 from corpus.text import shortened
+from hub.progress import OnProgress, Progress, silent
 
 from . import rules
 from .findings import (
@@ -36,9 +36,7 @@ from .tokens import token_counter
 __all__ = ["KINDS", "SEVERITIES", "Finding", "Report", "check_corpus", "check_path",
            "detectable_difference"]
 
-Within = Callable[[int, int], None]
-"""Told how much of a stage is done, and of how much."""
-Measure = Callable[[Corpus, Within], Spread | None]
+Measure = Callable[[Corpus, OnProgress], Spread | None]
 """Judges the base model on a corpus; None where it cannot."""
 READING, TOKENS, NEAR, WRITING, LANGUAGES, JUDGING = STAGES = (
     "Reading", "Counting tokens", "Looking for near duplicates", "Looking at how it is written",
@@ -131,22 +129,23 @@ class Stages:
         """Tell `progress` of what is begun."""
         self._progress = progress
 
-    def begin(self, stage: str) -> Within:
+    def begin(self, stage: str) -> OnProgress:
         """Say that a stage has begun.
 
         What is returned is told how far it is.
         """
         before = sum(SHARES[earlier] for earlier in STAGES[: STAGES.index(stage)])
 
-        def within(done: int, total: int) -> None:
-            self._progress(stage, before + SHARES[stage] * done // max(total, 1), 100)
+        def within(at: Progress) -> None:
+            done = before + SHARES[stage] * at.done // max(at.total, 1)
+            self._progress(Progress(done, 100, stage))
 
-        within(0, 1)
+        within(Progress())
         return within
 
     def end(self) -> None:
         """Say that all is done."""
-        self._progress(STAGES[-1], 100, 100)
+        self._progress(Progress(100, 100, STAGES[-1]))
 
 
 def _of_reading(refused: Sequence[CorpusError], no_pairs: bool) -> Iterator[Finding | None]:

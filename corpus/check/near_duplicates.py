@@ -4,7 +4,7 @@ Pairs whose three-word shingles overlap, without all pairs.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpus.text import WORD
+from hub.progress import OnProgress, Progress, silent
 
 THRESHOLD = 0.6
 """Jaccard similarity of two texts' shingles above which one is a near duplicate."""
@@ -67,13 +68,12 @@ class Shingles:
 
 
 def near_duplicates(
-    texts: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None
+    texts: Sequence[str], progress: OnProgress = silent
 ) -> list[tuple[int, int]]:
     """Near duplicates among texts, as places (earlier, later).
 
     For each text that nearly repeats an earlier one. Exact, unless more than `MOST_CANDIDATES`
-    earlier texts share a text's rare shingles. progress: called with how many texts are looked at,
-    and of how many.
+    earlier texts share a text's rare shingles. progress: told how many texts are looked at.
     """
     shingles = _shingles(texts)
     holders: defaultdict[int, list[int]] = defaultdict(list)
@@ -89,7 +89,7 @@ def near_duplicates(
             if len(of_shingle := holders[shingle]) < MOST_CANDIDATES:
                 of_shingle.append(later)
         if later % EVERY == 0:
-            progress(later, len(texts))
+            progress(Progress(later, len(texts)))
     return found
 
 

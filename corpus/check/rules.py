@@ -5,12 +5,13 @@ One generator for each kind, a sentence for each case.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from corpus.html_text import has_html
 from corpus.readers.clean import without_mojibake
 from corpus.records import Corpus, Pair, Passage, Query
 from corpus.text import folded, shortened
+from hub.progress import OnProgress, silent
 
 from .near_duplicates import near_duplicates
 from .power import Power
@@ -53,7 +54,7 @@ def duplicate_pairs(judged: Judged) -> Iterator[str]:
 
 
 def near_duplicate_passages(
-    corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None
+    corpus: Corpus, progress: OnProgress = silent
 ) -> Iterator[str]:
     """Passages that nearly repeat an earlier one.
 

@@ -2,12 +2,13 @@
 
 import importlib.util
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.records import Corpus
+from hub.progress import OnProgress, Progress, silent
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -64,7 +65,7 @@ class TokenCounter:
         return "tokenizer of all-MiniLM-L6-v2"
 
     def count(
-        self, texts: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None
+        self, texts: Sequence[str], progress: OnProgress = silent
     ) -> list[int]:
         """Tokens of each text, of its first `LONGEST` characters."""
         if self.tokenizer is None:
@@ -73,7 +74,7 @@ class TokenCounter:
         for start in range(0, len(texts), BATCH):
             batch = [text[:LONGEST] for text in texts[start : start + BATCH]]
             counts += self._batch(self.tokenizer, batch)
-            progress(len(counts), len(texts))
+            progress(Progress(len(counts), len(texts)))
         return counts
 
     def _batch(self, tokenizer: "Tokenizer", texts: Sequence[str]) -> list[int]:
@@ -103,7 +104,7 @@ class TokenCounter:
         self._characters += sum(map(len, new))
 
     def counts(
-        self, corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None
+        self, corpus: Corpus, progress: OnProgress = silent
     ) -> TokenCounts:
         """Tokens of every text of a corpus.
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from corpus.columns import Columns
 from corpus.readers.rows import USUAL, ReadLimits
-from corpus.sandbox import bound_memory, out_of_memory, progress_printer, silent
+from corpus.sandbox import bound_memory, out_of_memory, progress_printer
 from corpus.split import BY_PASSAGE, SPLIT_BY
 from corpus.text import shortened
+from hub.progress import silent
 
 from .convert import convert
 from .preview import Look, look

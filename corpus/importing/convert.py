@@ -9,6 +9,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,9 +23,9 @@ from corpus.readers.open import Source, opened
 from corpus.readers.rows import USUAL, NoPairsError, OnBadRow, ReadLimits, Row, bounded, each
 from corpus.readers.text import TextFile
 from corpus.records import CorpusError, Passage, Query
-from corpus.sandbox import OnProgress, silent
 from corpus.split import BY_PASSAGE, with_missing_splits
 from corpus.text import shortened
+from hub.progress import OnProgress, Progress, silent
 
 from .manifest import LossTally, Manifest, write_manifest
 from .pairs import Gathering, Grades, PairReader, id_of, pair_reader
@@ -225,9 +226,8 @@ class _Counted:
 
     def _tell(self) -> None:
         text = self.source.text
-        done, total = ((text.done, text.total) if text
-                       else (self.rows, self.source.row_count or 0))
-        self.progress(f"{self.rows:,} rows read", done, total)
+        at = text.progress if text else Progress(self.rows, self.source.row_count or 0)
+        self.progress(replace(at, text=f"{self.rows:,} rows read"))
 
 
 def _relevant(qrels: Grades) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from corpus.records import CorpusError
+from hub.progress import Progress
 
 # --- what a row is
 
@@ -280,13 +281,9 @@ class Table:
 
 
 class Measured(Protocol):
-    """A file that tells how much was read.
+    """A file that tells how many bytes were read."""
 
-    How many of its bytes, and of how many.
-    """
-
-    done: int
-    total: int
+    progress: Progress
 
 
 @dataclass

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from corpus.records import CorpusError
+from hub.progress import Progress
 
 from .rows import Meter, OnBadRow, OtherEncoding, ReadLimits, TooMuchError, of_packed
 
@@ -79,16 +80,16 @@ class TextFile:
 
     def __init__(self, path: Path, limits: ReadLimits, on_bad_row: OnBadRow) -> None:
         self.path = path
-        self.done = 0
         try:
-            self.total = path.stat().st_size
-            if self.total > limits.bytes:
-                raise TooMuchError(f"{path.name} has {self.total:,} bytes; at most "
-                                   f"{limits.bytes:,} are read.")
+            size = path.stat().st_size
+            if size > limits.bytes:
+                raise TooMuchError(f"{path.name} has {size:,} bytes; at most {limits.bytes:,} are "
+                                   "read.")
             with _said(path):
                 self.codec, guessed = _encoding(path, limits)
         except OSError as error:
             raise _unreadable(path, error) from error
+        self.progress = Progress(0, size)
         self.encoding = NAMES.get(self.codec, self.codec.removesuffix("-sig"))
         if guessed:
             on_bad_row(OtherEncoding(
@@ -102,13 +103,14 @@ class TextFile:
 
     def lines(self, newline: str = "\n") -> Iterator[str]:
         """The lines, with their ends; `newline` as `open` has it."""
+        total = self.progress.total
         with (_said(self.path), self.path.open("rb") as packed, _unpacked(packed) as file,
               io.TextIOWrapper(file, self.codec, newline=newline) as text):
             for number, line in enumerate(text, 1):
                 if number % 500 == 0:
-                    self.done = packed.tell()
+                    self.progress = Progress(packed.tell(), total)
                 yield line
-        self.done = self.total
+        self.progress = Progress(total, total)
 
     def text(self, characters: int = -1) -> str:
         """The whole text, or its beginning."""

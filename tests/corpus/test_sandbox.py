@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from corpus import sandbox
+from hub.progress import Progress
 from support.services import ROOT
 
 
@@ -35,8 +36,8 @@ def test_progress_is_json_lines_and_few_of_them(monkeypatch, capsys):
     say = sandbox.progress_printer()
     for done in range(1, 1001):
         clock[0] += 0.001
-        say("Reading", done, 1000)
-    say("Counting", 0, 7)
+        say(Progress(done, 1000, "Reading"))
+    say(Progress(0, 7, "Counting"))
     printed = capsys.readouterr()
     lines = [json.loads(line) for line in printed.err.splitlines()]
     assert printed.out == ""

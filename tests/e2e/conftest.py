@@ -38,6 +38,8 @@ def page(browser):
     page.on("request", lambda r: page.foreign.append(r.url)
             if not r.url.startswith(("http://127.0.0.1", "data:", "blob:")) else None)
     page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("console", lambda said: page.errors.append(said.text)
+            if "Content Security Policy" in said.text else None)
     page.on("dialog", lambda dialog: (page.errors.append("dialog"), dialog.dismiss()))
     yield page
     context.close()

@@ -31,19 +31,17 @@ def test_the_tab_says_what_will_happen_and_what_is_wrong_before_anything_starts(
     expect(plan).to_contain_text("Steps")
     hyperparameter(page, "epochs").fill("0")
     expect(plan).to_contain_text("epochs must be a whole number from 1 to 100")
-    runs = sorted((trained.home / "runs").iterdir())
-    page.get_by_role("button", name="Start the fine-tune").click()
-    page.wait_for_timeout(700)
-    expect(plan).to_contain_text("epochs must be a whole number from 1 to 100")
-    assert sorted((trained.home / "runs").iterdir()) == runs
+    start = page.get_by_role("button", name="Start the fine-tune")
+    expect(start).to_be_disabled()
     hyperparameter(page, "epochs").fill("2")
+    expect(start).to_be_enabled()
     expect(plan).to_contain_text(re.compile(r"Time\s*[\d.]+ (s|min)"), timeout=LONG)
     assert not page.errors
 
 
 def test_a_run_is_started_watched_reloaded_used_compared_and_deleted(page, browser, trained):
     open_tab(page, trained, "Fine-tune")
-    page.get_by_role("radio", name=re.compile("^quick")).check()
+    page.get_by_role("radio", name=re.compile(r"\(quick\)$")).check()
     plan = page.locator("#plan")
     expect(plan).to_contain_text(re.compile(r"Steps\s*\d+"))
     steps = re.search(r"Steps\s*(\d+)", plan.inner_text()).group(1)
@@ -55,7 +53,8 @@ def test_a_run_is_started_watched_reloaded_used_compared_and_deleted(page, brows
     expect(panel.locator(".t-status")).to_have_text(re.compile("Waiting|Running"))
     (made,) = set((trained.home / "runs").iterdir()) - before
     run = made.name
-    assert json.loads((made / "run.json").read_text())["recipe"]["batch_size"] == 16
+    record = json.loads((made / "run.json").read_text())
+    assert record["recipe"]["batch_size"] == 16
     expect(panel.locator(f'[data-run="{run}"]')).to_be_visible()
     expect(panel).to_contain_text("Training loss", timeout=LONG)
 
@@ -65,7 +64,7 @@ def test_a_run_is_started_watched_reloaded_used_compared_and_deleted(page, brows
     other.close()
     page.reload()
     page.get_by_role("tab", name="Fine-tune", exact=True).click()
-    expect(page.get_by_role("radio", name=re.compile("^quick"))).to_be_checked()
+    expect(page.get_by_role("radio", name=re.compile(r"\(quick\)$"))).to_be_checked()
     expect(page.locator(f'#run [data-run="{run}"]')).to_be_visible()
     expect(panel.locator(".t-status")).to_have_text("Done", timeout=LONG)
     expect(panel).to_contain_text("ndcg@10")
@@ -81,12 +80,16 @@ def test_a_run_is_started_watched_reloaded_used_compared_and_deleted(page, brows
 
     page.get_by_role("tab", name="Runs", exact=True).click()
     expect(page.locator("#runs")).to_contain_text("Done")
-    page.get_by_role("gridcell", name=run).click()
-    expect(page.get_by_label("Run", exact=True)).to_have_value(run)
+    started = record["created"][:19].replace("T", " ")
+    page.get_by_role("gridcell", name=started).click()
+    expect(page.get_by_label("Run", exact=True)).to_have_value(re.compile(f"· {started}$"))
+    expect(page.locator("#runs")).not_to_contain_text(run)
     page.get_by_label("Beside it").click()
     page.get_by_role("option").last.click()
     page.get_by_role("button", name="Compare the two").click()
-    expect(page.locator("#runs-said .t-table").first).to_contain_text("Left")
+    expect(page.locator("#runs-said .t-table").first).to_contain_text("quick")
+    right = f"Right: {record['data']['name']} · quick · {started}"
+    expect(page.locator("#runs-said .t-key").last).to_contain_text(right)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as zip").click()
     assert download.value.suggested_filename == f"{run}.zip"
@@ -104,7 +107,7 @@ def test_a_run_is_started_watched_reloaded_used_compared_and_deleted(page, brows
 
 def test_stop_ends_a_run_and_says_so(page, trained):
     open_tab(page, trained, "Fine-tune")
-    page.get_by_role("radio", name=re.compile("^tandem")).check()
+    page.get_by_role("radio", name=re.compile(r"\(tandem\)$")).check()
     page.get_by_role("button", name="Start the fine-tune").click()
     stop = page.get_by_role("button", name="Stop", exact=True)
     expect(stop).to_be_visible(timeout=LONG)

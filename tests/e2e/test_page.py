@@ -132,12 +132,12 @@ def test_it_works_by_keyboard_alone(page, trained):
     expect(page.locator(f"{BASE} details").first).to_have_attribute("open", "")
 
 
-def test_a_win_a_regression_and_a_surprise_ask_a_test_question(page, trained, sample_folder):
+def test_a_win_a_loss_and_a_surprise_ask_a_test_question(page, trained, sample_folder):
     corpus = load_corpus(sample_folder)
     tests = {corpus.queries[query_id].text for query_id in corpus.qrels["test"]}
     outcomes = Client(trained.url, verbose=False).predict(api_name="/scoreboard")["outcomes"]
     open_page(page, trained)
-    for name, kind in (("A win", "won"), ("A regression", "lost"), ("Surprise me", None)):
+    for name, kind in (("A win", "won"), ("A loss", "lost"), ("Surprise me", None)):
         box = page.get_by_label("Your question")
         box.fill("")
         page.get_by_role("button", name=name).click()

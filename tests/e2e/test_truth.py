@@ -43,7 +43,7 @@ def test_a_shared_address_restores_the_whole_of_it(page, trained):
     expect(page.get_by_role("spinbutton", name=re.compile("Passages a side"))).to_have_value("3")
     for kept in ("q=brakes", "k=3", "dim=64", "bm25=1"):
         expect(page).to_have_url(re.compile(rf"[?&]{kept}(&|$)"))
-    open_page(page, trained, "/?q=brakes&tab=scoreboard&filter=lost")
+    page.goto(f"{trained.url}/?q=brakes&tab=scoreboard&filter=lost")
     expect(page.get_by_role("tab", name="Scoreboard")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("radio", name="lost", exact=True)).to_be_checked()
 

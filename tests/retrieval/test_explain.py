@@ -87,7 +87,8 @@ def test_quality_at_a_dim_is_that_of_the_truncated_index(porsche):
                     {"test": {q: porsche.qrels["test"][q] for q in queries}})
     base = build_index(HashingEncoder("base", dim=16, salt="y"), corpus)
     tuned, seen = build_index(HashingEncoder("tuned"), corpus), []
-    rows = quality_by_dim(corpus, base, tuned, [24], progress=lambda *at: seen.append(at))
+    rows = quality_by_dim(corpus, base, tuned, [24], 
+                           progress=lambda at: seen.append((at.done, at.total)))
     assert [row.dim for row in rows] == [8, 16, 24, 32, 64]
     assert seen[-1] == (5, 5)
     assert [row.base is None for row in rows] == [False, False, True, True, True]

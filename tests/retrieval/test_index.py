@@ -64,7 +64,7 @@ def test_truncated_index_is_that_of_the_truncated_encoder(corpus):
 
 def test_progress_reaches_the_number_of_passages(corpus):
     seen = []
-    build_index(HashingEncoder(), corpus, progress=lambda done, total: seen.append((done, total)))
+    build_index(HashingEncoder(), corpus, progress=lambda at: seen.append((at.done, at.total)))
     assert seen[-1] == (6, 6)
 
 

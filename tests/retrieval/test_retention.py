@@ -19,7 +19,8 @@ from train.run.record import RunError, create_run
 def test_retention_has_the_shape_of_a_split_and_a_verdict_of_its_own():
     seen = []
     found = retention(HashingEncoder("base", dim=8), HashingEncoder("tuned", dim=8),
-                      corpus=questions(), progress=lambda *at: seen.append(at))
+                      corpus=questions(),
+                      progress=lambda at: seen.append((at.text, at.done, at.total)))
     assert (found["split"], found["queries"], found["passages"]) == ("general", 23, 69)
     assert set(found["base"]) == set(found["tuned"]) == set(found["difference"]) == set(METRICS)
     assert found["verdict"].startswith("No clear loss elsewhere: +0.000 ndcg@10")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hub.client import Hub, quiet
+from hub.progress import drained
 from hub.tokens import local_token
 from train.publish.dataset import add_to_collection, publish_data
 from train.publish.errors import PublishError
@@ -184,12 +185,7 @@ class _Teller:
 
     def drained(self, events: Generator[dict[str, Any], None, T]) -> T:
         """Log all; returns what came of them."""
-        while True:
-            try:
-                self.tell(next(events))
-            except StopIteration as finished:
-                result: T = finished.value
-                return result
+        return drained(events, self.tell)
 
 
 def _repo_id(text: str) -> str:

@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from hub.progress import Progress
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.metrics import PRIMARY
 from retrieval.models import load_encoder
@@ -46,12 +47,13 @@ def measure_retention(run: Run, cache: Path | None) -> dict[str, Any]:
     if not record.is_usable or not run.has_model:
         raise RunError(f"{run.folder} is {record.status} and holds no model to measure.")
     tuned = load_encoder(str(run.model))
-    last = {"side": ""}
+    last = ""
 
-    def tell(side: str, done: int, total: int) -> None:
-        if side != last["side"] or done == total:
-            log.info("%s: %s of %s passages of the general collection", side, done, total)
-        last["side"] = side
+    def tell(at: Progress) -> None:
+        nonlocal last
+        if at.text != last or at.done == at.total:
+            log.info("%s: %s of %s passages of the general collection", at.text, at.done, at.total)
+        last = at.text
 
     found = retention(base_of(record), tuned, cache, progress=tell)
     with held(run):  # somebody may be publishing it, which changes the record too

@@ -115,14 +115,14 @@ class Measure:
         while True:
             try:
                 with self.stop.interrupts():
-                    done, total = next(parts)
+                    at = next(parts)
             except StopIteration as finished:
                 index: Index = finished.value
                 return index
-            self.pace.encode_seconds = (time.monotonic() - start) / done * total
+            self.pace.encode_seconds = (time.monotonic() - start) / at.done * at.total
             if self.pace.due():
-                yield {"type": "phase", "phase": phase, "done": done, "total": total,
-                       **progress(done / total)}
+                yield {"type": "phase", "phase": phase, "done": at.done, "total": at.total,
+                       **progress(at.done / at.total)}
             self.check()
 
     def base(

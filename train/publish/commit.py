@@ -103,7 +103,8 @@ def _upload(
         except StopIteration as finished:
             found = finished.value
             break
-        yield {"type": "progress", "phase": "upload", "done": meter.done, "total": meter.total}
+        at = meter.progress
+        yield {"type": "progress", "phase": "upload", "done": at.done, "total": at.total}
     if isinstance(found, Failure):
         raise PublishError.of(found, "uploading", KEPT.format(target.repo_id))
     yield {"type": "progress", "phase": "upload", "done": meter.total, "total": meter.total}

@@ -91,11 +91,11 @@ def export_int8(
     parts = index_in_parts(small, corpus)
     while True:
         try:
-            done, total = next(parts)
+            at = next(parts)
         except StopIteration as finished:
             index = finished.value
             break
-        yield {"type": "progress", "phase": "onnx", "done": done, "total": total}
+        yield {"type": "progress", "phase": "onnx", "done": at.done, "total": at.total}
     try:
         figures.append(means(evaluate(index, corpus, "dev"))[PRIMARY])
     except ValueError as error:  # it gives no vectors that could be measured

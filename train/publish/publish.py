@@ -201,8 +201,8 @@ class _Publish:
 
     def _verify(self, bundle: Bundle, revision: str) -> Generator[Event, None, Verified]:
         folder = self.folder / "again"
-        for done, total in download(self.hub, self.request.to, revision, bundle.items, folder):
-            yield {"type": "progress", "phase": "verify", "done": done, "total": total}
+        for at in download(self.hub, self.request.to, revision, bundle.items, folder):
+            yield {"type": "progress", "phase": "verify", "done": at.done, "total": at.total}
         return ask_again(self.run, folder / "model", len(bundle.items), self.corpus(), self.cache)
 
     def _entry(self, bundle: Bundle, revision: str, pull: str | None) -> Published:

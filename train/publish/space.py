@@ -13,8 +13,9 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.client import Hub, drained, quiet
+from hub.client import Hub, quiet
 from hub.errors import Failure
+from hub.progress import drained
 from hub.tokens import local_token
 
 from .bundle import Item

@@ -12,6 +12,7 @@ from typing import Any
 from corpus.records import Corpus
 from hub.client import Hub, Meter
 from hub.errors import Failure
+from hub.progress import Progress
 from retrieval.index import build_index
 from retrieval.models import ModelError, load_encoder
 from train.run.record import Run
@@ -45,10 +46,10 @@ class Verified:
 
 def download(
     hub: Hub, repo: str, revision: str, items: tuple[Item, ...], folder: Path
-) -> Generator[tuple[int, int], None, None]:
+) -> Generator[Progress, None, None]:
     """Download a revision's files and compare their hashes.
 
-    Yielding (bytes, of how many). Files of the model land in `folder`/model, the others beside it.
+    Yielding how many bytes came. Files of the model land in `folder`/model, the others beside it.
     PublishError names the first file that is not what was sent.
     """
     meter = Meter(total=sum(item.bytes for item in items))
@@ -70,19 +71,19 @@ def download(
             raise PublishError(
                 f"{item.path} came back from the Hub other than it was sent (SHA-256 "
                 f"{found[:12]}…, not {item.sha256[:12]}…). Publish again.", "differs", True)
-        yield meter.done, meter.total
+        yield meter.progress
 
 
 def _reported(
     watched: Generator[None, None, str | Failure], meter: Meter
-) -> Generator[tuple[int, int], None, str | Failure]:
+) -> Generator[Progress, None, str | Failure]:
     while True:
         try:
             next(watched)
         except StopIteration as finished:
             found: str | Failure = finished.value
             return found
-        yield meter.done, meter.total
+        yield meter.progress
 
 
 def ask_again(

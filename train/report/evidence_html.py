@@ -52,8 +52,8 @@ def verdict(evidence: Evidence, names: Names = SIDES) -> str:
         return said
     left = len(evidence.base) - len(evidence.leaked)
     return (f'{said}<p class="t-soft">{len(evidence.leaked):,} of {len(evidence.base):,} questions '
-            "stand in train or dev too, as a question or by their answer. The verdict is of the "
-            f"{left:,} others, the tables and pictures are of all.</p>")
+            "stand in the other splits too, as a question or by their answer. The verdict is of "
+            f"the {left:,} others, the tables and pictures are of all.</p>")
 
 
 def metrics_table(evidence: Evidence, names: Names, about: str = "") -> str:
@@ -90,7 +90,7 @@ def metrics_table(evidence: Evidence, names: Names, about: str = "") -> str:
     return (
         f"{table((name for name in order if name not in folded), 'Metrics')}{more}"
         f'<p class="t-key"><span>{PRIMARY} decides, as declared beforehand; the p of the 14 others '
-        f"is corrected for their number (Holm). Interval: paired bootstrap, {RESAMPLES:,} "
+        f"is corrected for their number. Interval: paired bootstrap, {RESAMPLES:,} "
         f"resamples of {questions} of the {escape(evidence.split)} split, searched among "
         f"{evidence.passages:,} passages; p: paired randomisation test.</span>"
         f"<span>{escape(about)}</span></p>"

@@ -48,5 +48,5 @@ def training_curve(findings: Findings) -> str:
     base = points[0][1] if points[0][0] == 0 else None
     said = " · ".join(f"{'Base' if epoch == 0 else f'epoch {epoch:g}'} {value:.3f}"
                       for epoch, value in points)
-    return curve(f"Training: {PRIMARY} on dev", points, "epoch", dots=True, said=said,
-                 level=None if base is None else ("Base", base))
+    return curve(f"{PRIMARY} on questions kept out of training", points, "epoch", dots=True,
+                 said=said, level=None if base is None else ("Base", base))

@@ -8,7 +8,7 @@ from html import escape
 from corpus.load import BUILT_IN
 from corpus.records import Corpus
 from retrieval.metrics import PRIMARY
-from ui.services.progress import Progress, time_left
+from ui.services.progress import OpeningState, time_left
 
 from .words import with_code
 
@@ -48,36 +48,38 @@ def introduction(
     return f"{searched}: on the left a stock embedding model, on the right {right}."
 
 
-def state(progress: Progress) -> str:
+def state(opening: OpeningState) -> str:
     """How far the page is.
 
     Loading, training, ready, or what went wrong.
     """
-    left = f" · {time_left(progress.left_s)}" if progress.left_s is not None else ""
-    detail = f" · {escape(progress.detail)}" if progress.detail else ""
+    at = opening.progress
+    left = f" · {time_left(at.left_s)}" if at.left_s is not None else ""
+    detail = f" · {escape(opening.detail)}" if opening.detail else ""
     bar = ""
-    if progress.share is not None:
-        bar = (f'<progress max="100" value="{100 * progress.share:.0f}" '
-               f'aria-label="{escape(progress.text)}"></progress>')
-    if progress.kind == "ready":  # the head says what is shown
+    if at.share is not None:
+        bar = (f'<progress max="100" value="{100 * at.share:.0f}" '
+               f'aria-label="{escape(opening.text)}"></progress>')
+    if opening.kind == "ready":  # the head says what is shown
         return ""
-    role = "alert" if progress.kind == "failed" else "status"
-    text = f"<strong>{escape(progress.text)}</strong>"
+    role = "alert" if opening.kind == "failed" else "status"
+    text = f"<strong>{escape(opening.text)}</strong>"
     return (
-        f'<div class="t"><div class="t-state" data-kind="{progress.kind}" role="{role}">'
-        f'<p>{text}<span class="t-soft">{detail}{left}</span></p>{bar}{_curve(progress)}'
+        f'<div class="t"><div class="t-state" data-kind="{opening.kind}" role="{role}">'
+        f'<p>{text}<span class="t-soft">{detail}{left}</span></p>{bar}{_curve(opening)}'
         "</div></div>"
     )
 
 
-def _curve(progress: Progress) -> str:
-    if not progress.curve:
+def _curve(opening: OpeningState) -> str:
+    if not opening.curve:
         return ""
     points = [
         f"<span>{'Base' if epoch == 0 else f'epoch {epoch}'} <b>{value:.3f}</b></span>"
-        for epoch, value in progress.curve
+        for epoch, value in opening.curve
     ]
-    return f'<p class="t-curve t-soft">{PRIMARY} on dev: {" ".join(points)}</p>'
+    return (f'<p class="t-curve t-soft">{PRIMARY} on questions kept out of training: '
+            f'{" ".join(points)}</p>')
 
 
 def empty() -> str:

@@ -50,8 +50,9 @@ def regressions(found: Sequence[Why], base_name: str) -> str:
         for why in found
     )
     return (
-        '<div class="t"><div class="t-scroll" tabindex="0" role="region" aria-label="Worst '
-        'regressions"><table class="t-table"><thead><tr><th scope="col">Question</th>'
+        '<div class="t"><div class="t-scroll" tabindex="0" role="region" '
+        'aria-label="Questions that lost most"><table class="t-table"><thead><tr>'
+        '<th scope="col">Question</th>'
         f'<th scope="col">Rank, {escape(base_name)} → Fine-tuned</th>'
         '<th scope="col">What outranked the answer most</th><th scope="col">Lead</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div></div>"

@@ -27,13 +27,13 @@ def publication(
 
 def _now(at: Publication) -> str:
     if at.active:
-        bar = ""
-        if at.total:
-            bar = (f'<progress max="{at.total}" value="{at.done}" aria-label="Bytes sent">'
+        bar = sizes = ""
+        if total := at.progress.total:
+            bar = (f'<progress max="{total}" value="{at.progress.done}" aria-label="Bytes sent">'
                    "</progress>")
-        sizes = f" · {_size(at.done)} of {_size(at.total)}" if at.total else ""
-        if at.phase == "onnx":  # counted in passages
-            sizes = f" · {at.done:,} of {at.total:,} passages" if at.total else ""
+            sizes = f" · {_size(at.progress.done)} of {_size(total)}"
+            if at.phase == "onnx":  # counted in passages
+                sizes = f" · {at.progress.done:,} of {total:,} passages"
         phase = escape(PHASES.get(at.phase, at.phase.capitalize()))
         return (f'<div class="t-state" data-kind="training" role="status"><p><strong>{phase}'
                 f"</strong> · {escape(at.to)}{sizes}</p>{bar}</div>")

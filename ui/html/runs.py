@@ -3,7 +3,7 @@
 How one is doing, and two beside each other. Pure functions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from retrieval.metrics import PRIMARY
@@ -83,7 +83,7 @@ def _doing(state: RunState) -> str:
 
 
 def _verdict(state: RunState, now_showing: bool) -> str:
-    if not state.verdict:
+    if not state.verdict or state.active:  # a resumed run is not measured yet
         return ""
     shown = '<p class="t-soft">Compare and Scoreboard show this run.</p>' if now_showing else ""
     return (f'<p class="t-say" data-mood="{state.mood}" role="status">{escape(state.verdict)}</p>'
@@ -112,7 +112,7 @@ def _facts(state: RunState) -> str:
 
 
 def curves(state: RunState) -> str:
-    """Loss and dev curves of a run.
+    """Loss and ndcg@10 curves of a run.
 
     Nothing before there are any.
     """
@@ -121,13 +121,15 @@ def curves(state: RunState) -> str:
     base = state.dev[0][1] if state.dev and state.dev[0][0] == 0 else None
     loss = curve(
         "Training loss", state.loss, "step", x_end=float(state.steps),
-        said=f"Loss {state.loss[0][1]:.3f} at first, {state.loss[-1][1]:.3f} now."
+        said=f"Loss {state.loss[0][1]:.3f} at first, {state.loss[-1][1]:.3f} now. It goes up and "
+        "down from step to step, as no two batches are alike: its course over many steps counts."
         if state.loss else "",
     ) if state.loss else ""
     measured = [f"{'Base' if epoch == 0 else f'epoch {epoch:g}'} {value:.3f}"
                 for epoch, value in state.dev]
     dev = curve(
-        f"{PRIMARY} on dev", state.dev, "epoch", x_end=float(state.epochs or 1),
+        f"{PRIMARY} on questions kept out of training", state.dev, "epoch",
+        x_end=float(state.epochs or 1),
         level=None if base is None else ("Base", base), dots=True,
         said=" · ".join(measured),
     ) if state.dev else ""
@@ -141,11 +143,14 @@ def _log(state: RunState) -> str:
     return f'<details class="t-log"><summary>Log</summary><ul>{lines}</ul></details>'
 
 
-def several(rows: Sequence[RunRow]) -> str:
-    """Several runs on the same queries, against the first."""
+def several(rows: Sequence[RunRow], names: Mapping[str, str]) -> str:
+    """Several runs on the same queries, against the first.
+
+    names: of a run by its id.
+    """
     body = "".join(
-        f'<tr><th scope="row">{escape(row.run_id)}</th><td>{escape(row.recipe)}</td>'
-        f"<td>{row.base:.3f}</td><td>{row.tuned:.3f}</td>{_against(row)}"
+        f'<tr><th scope="row">{escape(names.get(row.run_id, row.run_id))}</th>'
+        f"<td>{escape(row.recipe)}</td><td>{row.base:.3f}</td><td>{row.tuned:.3f}</td>{_against(row)}"
         f"<td>{duration(row.seconds) if row.seconds else '–'}</td></tr>" for row in rows
     )
     heads = "".join(f'<th scope="col">{head}</th>' for head in
@@ -156,6 +161,16 @@ def several(rows: Sequence[RunRow]) -> str:
         f'aria-label="Runs on the same questions"><table class="t-table"><thead><tr>{heads}</tr>'
         f"</thead><tbody>{body}</tbody></table></div></div>"
     )
+
+
+def name_of(state: RunState) -> str:
+    """The name of a run for a reader: what, and when."""
+    return f"{state.data} · {state.recipe} · {started(state)}"
+
+
+def started(state: RunState) -> str:
+    """When a run was started, to the second."""
+    return state.created[:19].replace("T", " ")
 
 
 def _against(row: RunRow) -> str:

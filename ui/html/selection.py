@@ -45,12 +45,13 @@ def row(title: str, own: bool, stage: Stage | None, status: str, trains: bool = 
 
 def reading(stage: Stage, others: int = 0) -> str:
     """How far a selection is, in place of its results."""
-    left = f" · {time_left(stage.left_s)}" if stage.left_s is not None else ""
+    progress = stage.progress
+    left = f" · {time_left(progress.left_s)}" if progress.left_s is not None else ""
     what = "questions" if stage.kind == "measuring" else "passages"
-    at = f" · {stage.done:,} of {stage.total:,} {what}" if stage.total else ""
+    at = f" · {progress.done:,} of {progress.total:,} {what}" if progress.total else ""
     turns = f" · in turn with {others} other{'s' if others > 1 else ''}" if others else ""
-    bar = "" if stage.share is None else (
-        f'<progress max="100" value="{100 * stage.share:.0f}" aria-label="{escape(stage.text)}">'
+    bar = "" if progress.share is None else (
+        f'<progress max="100" value="{100 * progress.share:.0f}" aria-label="{escape(stage.text)}">'
         "</progress>")
     return (
         f'<div class="t"><div class="t-state" data-kind="loading" role="status"><p><strong>'

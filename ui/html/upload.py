@@ -8,8 +8,8 @@ from html import escape
 from typing import Any
 
 from corpus.columns import Columns
+from hub.progress import Progress
 from train.settings import Settings
-from ui.services.process import Step
 from ui.services.progress import time_left
 
 from .data import sample_links
@@ -117,15 +117,15 @@ def _cut(value: object) -> str:
     return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]} …"
 
 
-def progress(step: Step | None, what: str) -> str:
+def progress(at: Progress | None, what: str) -> str:
     """How far something is.
 
     A bar where that is known, and the time left when it is long.
     """
-    text = (step.text if step else "") or what
-    left = step.left_s if step else None
+    text = (at.text if at else "") or what
+    left = at.left_s if at else None
     said = f" · {time_left(left)}" if left is not None and left > LONG else ""
-    value = f' value="{step.share:.3f}"' if step and step.total > 0 else ""
+    value = f' value="{at.share:.3f}"' if at and at.share is not None else ""
     return (f'<div class="t t-state"><p>{escape(text)} …'
             f'<span class="t-soft">{escape(said)}</span></p>'
             f'<progress max="1"{value} aria-label="{escape(text)}"></progress></div>')

@@ -31,7 +31,7 @@ FIELDS = {
     "negatives_margin": "How near to the answer a wrong passage may come",
     "given_negatives": "Wrong passages of your data, beside each pair",
     "mask": "Leave out passages that may be right after all",
-    "memory": "Also look for the answer among all training passages",
+    "cross_batch_memory": "Also look for the answer among all training passages",
     "symmetric": "Also look for the question from the answer",
     "lora_rank": "Train small added matrices of this rank, not the model",
     "lora_alpha": "How strongly the added matrices count",

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from corpus.columns import Columns
+from hub.progress import Progress
 from train.engines.local import hub_environment
 from train.report.card_metadata import is_repo_id
 from train.run.spec import placed
 from train.settings import Settings
 from ui.auth import Visitor
 
-from .process import LOOK_EVERY, CancelledError, NoAnswerError, Step, follow
+from .process import LOOK_EVERY, CancelledError, NoAnswerError, follow
 from .uploads import Raw, Uploads, mark_of, name_of
 
 MOST_NAMED = 1_000
@@ -197,7 +198,7 @@ AT_A_TIME = 2
 """Processes at work at a time; what else is asked waits for its turn."""
 MOST_REPORTS = 8
 
-Steps = Generator[Step | None, None, Any]
+Steps = Generator[Progress | None, None, Any]
 """How far it is, several times a second; returns what comes of it."""
 
 
@@ -327,7 +328,7 @@ class Importer:
     def _asked(
         self, arguments: Sequence[str], scratch: Path, visitor: Visitor, within: float,
         cancel: threading.Event | None,
-    ) -> Generator[Step | None, None, dict[str, Any]]:
+    ) -> Generator[Progress | None, None, dict[str, Any]]:
         """The answer of a command, when its turn has come."""
         while not self._turns.acquire(blocking=False):
             yield from _waited(cancel)
@@ -339,7 +340,7 @@ class Importer:
     def _answer(
         self, arguments: Sequence[str], scratch: Path, visitor: Visitor, within: float,
         cancel: threading.Event | None,
-    ) -> Generator[Step | None, None, dict[str, Any]]:
+    ) -> Generator[Progress | None, None, dict[str, Any]]:
         """The answer of a command. What it leaves in the folder for passing things goes with it."""
         passing = scratch.resolve() / "passing"
         passing.mkdir()

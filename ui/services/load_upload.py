@@ -12,6 +12,7 @@ from pathlib import Path
 
 from corpus.load import load_corpus
 from corpus.records import Corpus
+from hub.progress import Progress
 from retrieval.bm25 import build_lexical_index
 from retrieval.evaluation import FEWEST, Evidence, Judged, evaluate
 from retrieval.index import Searcher, forget_vectors, index_in_parts
@@ -60,7 +61,7 @@ def pair_of_data(
     while (opened := opening()) is None:
         yield Stage("waiting", "Base itself is being loaded first", words=words)
         time.sleep(WAIT)
-    yield Stage("encoding", READING, 0, len(corpus.passages), words=words)
+    yield Stage("encoding", READING, Progress(0, len(corpus.passages)), words)
     base = yield from encoding(
         index_in_parts(opened.base.encoder, corpus, settings.cache), READING, words)
     pair = ModelPair.of_words(words, base, f"Your data {title}, {len(corpus.passages):,} passages.")
@@ -108,8 +109,8 @@ def _measured(pair: ModelPair) -> Generator[Stage, None, ModelPair]:
     total, done = 2 * len(asked), 0
     for name, side in sides:
         for start in range(0, len(asked), PART):
-            yield Stage("measuring", f"Measuring {name} on your test questions", done, total,
-                        pair=pair)
+            yield Stage("measuring", f"Measuring {name} on your test questions",
+                        Progress(done, total), pair=pair)
             part = asked[start:start + PART]
             found[name] |= evaluate(side, _only(pair.corpus, part), "test")
             done += len(part)

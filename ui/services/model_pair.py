@@ -1,11 +1,12 @@
 """Two models over one corpus: what Compare and Scoreboard show."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from corpus.records import Corpus
+from hub.progress import OnProgress
 from retrieval.bm25 import LexicalIndex, build_lexical_index
 from retrieval.compare import Comparison, check_dim, compare
 from retrieval.evaluation import Evidence, evaluate
@@ -133,7 +134,7 @@ class ModelPair:
         return self._kept.trained is not None
 
     def by_dim(
-        self, trained: Sequence[int], progress: Callable[[int, int], None]
+        self, trained: Sequence[int], progress: OnProgress
     ) -> list[AtDim]:
         """Quality against `truncate_dim`, measured once."""
         if self.tuned is None:

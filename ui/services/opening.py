@@ -17,6 +17,7 @@ from typing import Any
 from corpus.load import load_corpus
 from corpus.records import Corpus
 from corpus.split import leaked_queries
+from hub.progress import Progress
 from retrieval.compare import Comparison
 from retrieval.encoder import Encoder, SentenceTransformerEncoder
 from retrieval.evaluation import Evidence, evaluate
@@ -31,7 +32,7 @@ from train.settings import Settings
 from .load_run import is_on, is_opening_base, loaded_pair
 from .model_pair import ModelPair
 from .pair_cache import NotReadyError, PairCache
-from .progress import Progress, progress_of
+from .progress import OpeningState, progress_of
 
 log = logging.getLogger("tandem")
 
@@ -52,7 +53,7 @@ class OpeningPair:
     pair: ModelPair | None = None
     run: Run | None = None
     version: int = 0
-    _progress: Progress = field(default_factory=lambda: Progress("loading", "Starting"))
+    _state: OpeningState = field(default_factory=lambda: OpeningState("loading", "Starting"))
     pairs: PairCache = field(init=False)
     _worker: threading.Thread | None = None
 
@@ -68,9 +69,9 @@ class OpeningPair:
         self._work(self._open)
 
     @property
-    def progress(self) -> Progress:
+    def state(self) -> OpeningState:
         """How far things are, now."""
-        return replace(self._progress, version=self.version)
+        return replace(self._state, version=self.version)
 
     @property
     def evidence(self) -> Evidence | None:
@@ -116,19 +117,19 @@ class OpeningPair:
                 what()
             except (ValueError, OSError) as error:
                 log.warning("%s", error)
-                self._progress = Progress("failed", str(error))
+                self._state = OpeningState("failed", str(error))
             except Exception as error:
                 # The page must never wait for a thread that is gone.
                 log.exception("The page could not be made ready")
-                self._progress = Progress("failed", f"Something unforeseen went wrong: {error}")
+                self._state = OpeningState("failed", f"Something unforeseen went wrong: {error}")
 
         self._worker = threading.Thread(target=safely, daemon=True, name="showcase")
         self._worker.start()
 
     def _open(self) -> None:
-        self._progress = Progress("loading", "Reading the corpus")
+        self._state = OpeningState("loading", "Reading the corpus")
         corpus = self.corpus = load_corpus(self.settings.data)
-        self._progress = Progress("loading", "Loading the base model")
+        self._state = OpeningState("loading", "Loading the base model")
         base = self._index(self._loaded(self.settings.base_model), corpus, "Base")
         self._show(ModelPair(corpus, base))
         if self.settings.tuned_model:
@@ -140,12 +141,13 @@ class OpeningPair:
         elif run and run.record().is_active:
             self._watch(run)
         elif self.settings.train == "off":
-            self._progress = Progress("off", "There is no fine-tuned model", "Training is switched "
-                                      "off here (TANDEM_TRAIN). Set TANDEM_TUNED_MODEL to a model.")
+            self._state = OpeningState(
+                "off", "There is no fine-tuned model",
+                "Training is switched off here (TANDEM_TRAIN). Set TANDEM_TUNED_MODEL to a model.")
         elif run and run.record().status in ("failed", "stopped"):
             self.run = run
-            self._progress = Progress("failed", f"The last fine-tune ended: {_error(run)}",
-                                      "The Fine-tune tab has a new try.")
+            self._state = OpeningState("failed", f"The last fine-tune ended: {_error(run)}",
+                                       "The Fine-tune tab has a new try.")
         else:
             self._train(run, corpus)
 
@@ -158,14 +160,11 @@ class OpeningPair:
     def _index(self, encoder: Encoder, corpus: Corpus, side: str) -> Index:
         start = time.monotonic()
 
-        def report(done: int, total: int) -> None:
-            left = (time.monotonic() - start) / done * (total - done)
-            self._progress = Progress(
-                "loading", f"{side} is reading the corpus", f"{done:,} of {total:,} passages",
-                share=done / total, left_s=left,
-            )
+        def tell(at: Progress) -> None:
+            self._state = _reading(f"{side} is reading the corpus",
+                                   at.after(time.monotonic() - start))
 
-        return build_index(encoder, corpus, self.settings.cache, report)
+        return build_index(encoder, corpus, self.settings.cache, tell)
 
     def _run_of_this_pair(self, corpus: Corpus) -> Run | None:
         """The owner's newest run of this base on this corpus, one with a model first."""
@@ -199,22 +198,21 @@ class OpeningPair:
     def _watch(self, run: Run) -> None:
         self.run = run
         while (record := run.record()).is_active:
-            self._progress = progress_of(record, run.events())
+            self._state = progress_of(record, run.events())
             time.sleep(WATCH_EVERY)
         if run.has_model and record.is_usable:
             self._show_run(run)
         else:
-            self._progress = Progress("failed", f"The fine-tune ended: {_error(run)}",
-                                      "The Fine-tune tab can start it again.")
+            self._state = OpeningState("failed", f"The fine-tune ended: {_error(run)}",
+                                       "The Fine-tune tab can start it again.")
 
     def _show_run(self, run: Run) -> None:
         self.run = run
         parts = loaded_pair(run, self._opened(), self._loaded, self.settings)
         try:
             while True:
-                at = next(parts)
-                self._progress = Progress("loading", at.text, f"{at.done:,} of {at.total:,} "
-                                          "passages", share=at.share, left_s=at.left_s)
+                stage = next(parts)
+                self._state = _reading(stage.text, stage.progress)
         except StopIteration as finished:
             self._show(finished.value)
 
@@ -239,18 +237,22 @@ class OpeningPair:
         self.pair = pair
         self.version += 1
         if pair.tuned is not None:
-            self._progress = Progress("ready", pair.about)
+            self._state = OpeningState("ready", pair.about)
 
     def _opened_or_not(self) -> ModelPair | None:
         """The opening pair, None while there is none; ValueError where none will come."""
-        if self.pair is None and self._progress.kind == "failed":
-            raise ValueError(self._progress.text)
+        if self.pair is None and self._state.kind == "failed":
+            raise ValueError(self._state.text)
         return self.pair
 
     def _opened(self) -> ModelPair:
         if self.pair is None:
             raise NotReadyError("The base model is not there yet.")
         return self.pair
+
+
+def _reading(text: str, at: Progress) -> OpeningState:
+    return OpeningState("loading", text, f"{at.done:,} of {at.total:,} passages", at)
 
 
 def _measured(pair: ModelPair, tuned: Index) -> Evidence:

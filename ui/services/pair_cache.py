@@ -186,6 +186,7 @@ def _bytes(job: Task) -> int:
 
 def _waited_for(stage: Stage | None) -> str:
     """What is being waited for, in a sentence for somebody who asks from a program."""
-    if stage is None or not stage.total:
+    if stage is None or not stage.progress.total:
         return f"{stage.text if stage else 'This is being loaded'}: ask again in a few seconds."
-    return f"{stage.text}: {stage.done:,} of {stage.total:,}. Ask again when that is done."
+    progress = stage.progress
+    return f"{stage.text}: {progress.done:,} of {progress.total:,}. Ask again when that is done."

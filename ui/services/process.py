@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from hub.progress import Progress, drained
 from train.engines.local import NICENESS, spare_cores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,24 +40,6 @@ class CancelledError(ValueError):
     """The process was ended because its answer is unwanted."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """How far a process says it is.
-
-    left_s: seconds it still takes, where that can be guessed.
-    """
-
-    done: int
-    total: int
-    text: str
-    left_s: float | None = None
-
-    @property
-    def share(self) -> float:
-        """How much of it is done, from 0 to 1."""
-        return min(1.0, max(0.0, self.done / self.total)) if self.total > 0 else 0.0
-
-
 def answer_of(
     command: Sequence[str], home: Path, environment: Mapping[str, str], within: float
 ) -> dict[str, Any]:
@@ -68,19 +51,10 @@ def answer_of(
     return drained(follow(command, home, environment, within))
 
 
-def drained(steps: Generator[Any, None, Any]) -> Any:
-    """What a generator returns, for whoever does not watch."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            return finished.value
-
-
 def follow(
     command: Sequence[str], home: Path, environment: Mapping[str, str], within: float,
     cancel: threading.Event | None = None,
-) -> Generator[Step | None, None, dict[str, Any]]:
+) -> Generator[Progress | None, None, dict[str, Any]]:
     """Run a command, yielding its progress several times a second.
 
     Returns its answer. It says how far it is in lines `{"progress": [done, total], "text": "…"}` on
@@ -98,7 +72,7 @@ def follow(
                 raise subprocess.TimeoutExpired(command, within)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(LOOK_EVERY)
-            yield ears.step
+            yield ears.progress
     finally:
         _end(child)
         ears.close()
@@ -138,7 +112,7 @@ class _Ears:
     """Hears a process out, so that it never waits to be heard."""
 
     child: subprocess.Popen[str]
-    step: Step | None = None
+    progress: Progress | None = None
     printed: str = ""
     logged: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     began: float = 0.0
@@ -146,7 +120,7 @@ class _Ears:
     def __post_init__(self) -> None:
         self._threads = [threading.Thread(target=hear, args=(stream,), daemon=True)
                          for hear, stream in ((self._hear_answer, self.child.stdout),
-                                              (self._hear_steps, self.child.stderr))]
+                                              (self._hear_progress, self.child.stderr))]
         for thread in self._threads:
             thread.start()
 
@@ -177,26 +151,26 @@ class _Ears:
         while stream.read(MOST_LINE):  # let it go on to its end
             pass
 
-    def _hear_steps(self, stream: IO[str]) -> None:
+    def _hear_progress(self, stream: IO[str]) -> None:
         while line := stream.readline(MOST_LINE):
-            if step := self._step(line):
-                self.step = step
+            if progress := self._told(line):
+                self.progress = progress
             elif line.strip():
                 self.logged.append(line.strip())
 
-    def _step(self, line: str) -> Step | None:
-        """The step that a line tells of; None if it is a line of the log."""
+    def _told(self, line: str) -> Progress | None:
+        """How far a line says the process is; None if it is a line of the log."""
         if not line.startswith("{"):
             return None
         try:
             told = json.loads(line)
             done, total = (int(number) for number in told["progress"])
-            text = str(told.get("text", ""))[:200]
+            at = Progress(done, total, str(told.get("text", ""))[:200])
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
         now = time.monotonic()
-        if self.step is None or total != self.step.total or done < self.step.done:
+        before = self.progress
+        if before is None or total != before.total or done < before.done:
             self.began = now  # something else from here on
         spent = now - self.began
-        known = spent >= ENOUGH and 0 < done <= total
-        return Step(done, total, text, spent / done * (total - done) if known else None)
+        return at.after(spent) if spent >= ENOUGH else at

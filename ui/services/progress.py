@@ -1,42 +1,42 @@
-"""Progress of the page, and durations in words.
-
-Its progress towards its two models.
-"""
+"""State of the opening pair, and durations in words."""
 
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from hub.progress import Progress
 from retrieval.metrics import PRIMARY
 from train.run.events import latest, of_kind, since_load
 from train.run.record import RunRecord
 
+SHARES = 1000
+"""Parts of a run that its share is counted in: events round it to as many."""
+
 
 @dataclass(frozen=True)
-class Progress:
-    """Progress of the page towards its two models.
+class OpeningState:
+    """How far the page's two models are.
 
-    kind: `loading`, `waiting`, `training`, `ready`, `failed`, `off`. share: of the whole, 0 to 1.
-    curve: ndcg@10 on dev as (epoch, value), the base at epoch 0. version: changes whenever what
-    Compare and Scoreboard show has changed.
+    kind: `loading`, `waiting`, `training`, `ready`, `failed`, `off`. curve: ndcg@10 on dev as
+    (epoch, value), the base at epoch 0. version: changes whenever what Compare and Scoreboard show
+    has changed.
     """
 
     kind: str
     text: str
     detail: str = ""
-    share: float | None = None
-    left_s: float | None = None
+    progress: Progress = Progress()
     curve: tuple[tuple[int, float], ...] = ()
     version: int = 0
 
 
-def progress_of(record: RunRecord, events: list[dict[str, Any]]) -> Progress:
+def progress_of(record: RunRecord, events: list[dict[str, Any]]) -> OpeningState:
     """A run in words and figures, from its directory.
 
     Its record and events alone.
     """
     if record.status == "queued" or not events:
-        return Progress("training", "Starting the fine-tune", share=0.0)
+        return OpeningState("training", "Starting the fine-tune", progress=Progress(0, SHARES))
     phase = latest(events, "phase") or {"phase": "load"}
     curve = tuple(
         (event["epoch"], event["metrics"][PRIMARY]) for event in of_kind(events, "eval")
@@ -53,7 +53,8 @@ def progress_of(record: RunRecord, events: list[dict[str, Any]]) -> Progress:
         "test": "Fine-tuning: measuring the result",
     }.get(str(phase.get("phase")), "Fine-tuning")
     detail = f"step {at['step'] if at else 0:,} of {steps:,}" if steps else ""
-    return Progress("training", text, detail, at["share"] if at else 0.0, left, curve)
+    of_run = Progress(round(SHARES * at["share"]) if at else 0, SHARES, left_s=left)
+    return OpeningState("training", text, detail, of_run, curve)
 
 
 def time_left(seconds: float) -> str:

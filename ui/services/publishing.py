@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from corpus.records import Corpus
 from hub.client import Hub
+from hub.progress import Progress, drained
 from train.publish.dataset import add_to_collection, publish_data
 from train.publish.errors import PublishError
 from train.publish.onnx import PATH, export_int8
@@ -47,15 +48,14 @@ class Publication:
     """How far one publication is.
 
     kind: `waiting` for its run, `working`, `done`, `failed` or `edited`, where somebody must say
-    what becomes of the card on the Hub. done, total: bytes of the phase. retry: whether the same
-    can be tried again as it is.
+    what becomes of the card on the Hub. progress: in bytes of the phase, or in passages where a
+    model is measured.
     """
 
     to: str
     kind: str = "working"
     phase: str = "check"
-    done: int = 0
-    total: int = 0
+    progress: Progress = Progress()
     text: str = ""
     diff: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -220,19 +220,15 @@ class Publishing:
 
     def _told(self, run: Run, events: Generator[dict[str, Any], None, T]) -> T:
         """Tell all of them; returns what came of them."""
-        while True:
-            try:
-                self._tell(run, next(events))
-            except StopIteration as finished:
-                result: T = finished.value
-                return result
+        return drained(events, lambda event: self._tell(run, event))
 
     def _tell(self, run: Run, event: Mapping[str, Any]) -> None:
         at = self._now[run.id]
         if event["type"] == "progress":
-            at = replace(at, phase=event["phase"], done=event["done"], total=event["total"])
+            at = replace(at, phase=event["phase"],
+                         progress=Progress(event["done"], event["total"]))
         elif event["type"] == "phase":
-            at = replace(at, phase=event["phase"], done=0, total=0)
+            at = replace(at, phase=event["phase"], progress=Progress())
         elif event["type"] == "log":
             at = replace(at, text=str(event.get("text", "")))
         self._now[run.id] = at

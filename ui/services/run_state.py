@@ -21,7 +21,7 @@ PHASES = {
     "baseline": "measuring Base first",
     "mine": "looking for hard negatives",
     "train": "training",
-    "evaluate": "measuring on dev",
+    "evaluate": "measuring on questions kept out of training",
     "test": "measuring the result on test",
     "upload": "sending the data",
     "download": "fetching the result",

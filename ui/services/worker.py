@@ -10,8 +10,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from hub.progress import Progress
 from retrieval.index import Index
 
 from .model_pair import LexicalOnly, ModelPair
@@ -36,16 +37,14 @@ class BusyError(ValueError):
 class Stage:
     """How far what somebody chose is.
 
-    kind: `waiting`, `reading`, `encoding`, `measuring`, then `ready`, `failed` or `stopped`. done,
-    total: passages or questions. words: what can be asked while no model has read the passages.
-    pair: what can be shown, once there is something.
+    kind: `waiting`, `reading`, `encoding`, `measuring`, then `ready`, `failed` or `stopped`.
+    progress: in passages or questions. words: what can be asked while no model has read the
+    passages. pair: what can be shown, once there is something.
     """
 
     kind: str
     text: str
-    done: int = 0
-    total: int = 0
-    left_s: float | None = None
+    progress: Progress = Progress()
     words: LexicalOnly | None = None
     pair: ModelPair | None = None
 
@@ -53,14 +52,6 @@ class Stage:
     def ended(self) -> bool:
         """Whether nothing more will come."""
         return self.kind in ENDED
-
-    @property
-    def share(self) -> float | None:
-        """How much of the whole is done.
-
-        None where that is not known.
-        """
-        return self.done / self.total if self.total else None
 
 
 Work = Iterator[Stage]
@@ -120,7 +111,7 @@ class Worker:
         """
         with self._lock:
             if not job.stage.ended:
-                job.stage = Stage("stopped", f"This was stopped{_at(job.stage)}.")
+                job.stage = Stage("stopped", f"This was stopped{_at(job.stage.progress)}.")
 
     def _run(self) -> None:
         _lower_priority()
@@ -161,8 +152,8 @@ def _next(job: Task) -> Stage:
         return Stage("failed", f"Something unforeseen went wrong: {type(error).__name__}.")
 
 
-def _at(stage: Stage) -> str:
-    return f" at {stage.done:,} of {stage.total:,}" if stage.total else ""
+def _at(progress: Progress) -> str:
+    return f" at {progress.done:,} of {progress.total:,}" if progress.total else ""
 
 
 def _lower_priority() -> None:
@@ -172,18 +163,17 @@ def _lower_priority() -> None:
 
 
 def encoding(
-    parts: Generator[tuple[int, int], None, Index], text: str, words: LexicalOnly | None = None
+    parts: Generator[Progress, None, Index], text: str, words: LexicalOnly | None = None
 ) -> Generator[Stage, None, Index]:
     """The stages of an index that is built in parts.
 
     Returns the index.
     """
-    start, stage = time.monotonic(), Stage("encoding", text, words=words)
+    start = time.monotonic()
     while True:
         try:
-            done, total = next(parts)
+            at = next(parts)
         except StopIteration as finished:
             index: Index = finished.value
             return index
-        left = (time.monotonic() - start) / done * (total - done)
-        yield replace(stage, done=done, total=total, left_s=left)
+        yield Stage("encoding", text, at.after(time.monotonic() - start), words)

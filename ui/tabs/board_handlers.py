@@ -63,8 +63,8 @@ def show_dims(service: RunService) -> Callable[..., str]:
         try:
             pair = pair_seen(service, request, nonce, run)
             trained = trained_dims(run_of(service.services, pair))
-            rows = pair.by_dim(trained, lambda done, total: progress(
-                (done, total), desc="Measuring", unit="lengths"))
+            rows = pair.by_dim(trained, lambda at: progress(
+                (at.done, at.total), desc="Measuring", unit="lengths"))
         except ValueError as error:
             return elements.error(str(error))
         return f'<div class="t t-board">{dims_picture(rows, trained)}</div>'

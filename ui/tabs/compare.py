@@ -43,10 +43,10 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> list
         ask = gr.Button("Compare", variant="primary", scale=1, min_width=110)
     with gr.Row(elem_id="examples"):
         win = gr.Button("A win", size="sm", elem_classes="t-choose")
-        regression = gr.Button("A regression", size="sm", elem_classes="t-choose")
+        loss = gr.Button("A loss", size="sm", elem_classes="t-choose")
         surprise = gr.Button("Surprise me", size="sm", elem_classes="t-choose")
         examples = [gr.Button("", size="sm", visible=False) for _ in range(EXAMPLES)]
-    choosers = (win, a_win), (regression, a_regression), (surprise, a_surprise)
+    choosers = (win, a_win), (loss, a_regression), (surprise, a_surprise)
     with gr.Accordion("Options", open=False, elem_id="options"), gr.Row():
         k = gr.Slider(1, MAX_K, value=DEFAULT_K, step=1, label="Passages a side (k)")
         dims = gr.Dropdown([ALL_DIMS], value=ALL_DIMS, label="Dimensions (truncate_dim)",
@@ -195,7 +195,7 @@ def _early(views: Selection, visitor: Visitor, run: str, question: str, k: int) 
 def _alone(views: Selection, visitor: Visitor, run: str, pair: ModelPair) -> comparison.Alone:
     """What is said of the fine-tuned side while there is none."""
     if not is_own(run):
-        training = views.service.services.opening.progress.kind == "training"
+        training = views.service.services.opening.state.kind == "training"
         return comparison.TRAINING if training else comparison.Alone()
     if pair.tuned is not None:
         return comparison.Alone()

@@ -85,7 +85,7 @@ def publish_panel(
         edited = gr.Radio(ON_EDITED, value="merge", visible=False,
                           label="The card on the Hub was edited since: what becomes of it?")
         with gr.Row():
-            go = gr.Button("Publish", variant="primary", elem_id="publish-go")
+            go = gr.Button("Publish", variant="primary", interactive=False, elem_id="publish-go")
             stop = gr.Button("Cancel", visible=False)
         out = gr.HTML(js_on_load=None, elem_id="published")
     card = [title, license_, language, description, hide]
@@ -219,19 +219,22 @@ def _check_name(to: str | None) -> str:
 
 def _look(services: Services, service: RunService, publishing: Publishing) -> Callable[..., Any]:
     def look(request: gr.Request, nonce: str, run_id: str, drawn: Any) -> Any:
+        visitor = services.auth.looks(request, nonce)
+        signed_in = visitor.token is not None
         try:
-            run = service.run(services.auth.looks(request, nonce), run_id) if run_id else None
+            run = service.run(visitor, run_id) if run_id else None
         except ValueError:
             run = None
         at = publishing.of(run_id) if run else None
         record = run.record() if run else None
         published = record.published if record else ()
-        seen = (run_id, at, len(published), sum(entry.verified for entry in published))
+        seen = (run_id, at, len(published), sum(entry.verified for entry in published), signed_in)
         if seen == drawn:
             return gr.skip()
         active = at is not None and at.active
         return (publication(at, published, (record and record.publish_to) or ""),
-                gr.Button("Publishing …" if active else "Publish", interactive=not active),
+                gr.Button("Publishing …" if active else "Publish",
+                          interactive=signed_in and not active),
                 gr.Button(visible=active, interactive=True),
                 gr.Radio(visible=at is not None and at.kind == "edited"), seen)
 

@@ -19,9 +19,7 @@ from ui.services.runs import RunService, zipped
 
 from .shared import Shared
 
-HEADERS = ["Started", "Status", "Data", "Base", "Recipe", f"{PRIMARY} before", "after", "Took",
-           "Run"]
-NOBODY = "None chosen"
+HEADERS = ["Started", "Status", "Data", "Base", "Recipe", f"{PRIMARY} before", "after", "Took"]
 LOOK_EVERY = 3.0
 
 def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Tab) -> None:
@@ -29,12 +27,12 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
     empty = gr.HTML(runs.no_run(), js_on_load=None)
     table = gr.Dataframe(headers=HEADERS, interactive=False, wrap=True, max_height=420,
                          elem_id="runs", visible=False, show_search="search",
-                         datatype=["str"] * 5 + ["number"] * 2 + ["str"] * 2,
-                         column_widths=[150, 110, 130, 170, 90, 110, 80, 90, 260])
+                         datatype=["str"] * 5 + ["number"] * 2 + ["str"],
+                         column_widths=[170, 110, 170, 200, 110, 110, 90, 100])
     with gr.Row(visible=False) as choose:
         chosen = gr.Dropdown([], label="Run", elem_id="run-chosen", scale=3)
         other = gr.Dropdown([], label="Beside it", elem_id="run-other", scale=3,
-                            info="Both measured on the same test questions.")
+                            info="Measured on the same test questions. The earlier stands left.")
     with gr.Row(visible=False, elem_id="runs-acts") as buttons:
         watch = gr.Button("Open", variant="primary", size="sm")
         use = gr.Button("Use in Compare", size="sm")
@@ -58,7 +56,7 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
     timer = gr.Timer(LOOK_EVERY)
     gr.on([tab.select, timer.tick, shared.nonce.change], _list(services, service),
           [shared.nonce, chosen, other, drawn], listed, trigger_mode="always_last", **quiet)
-    table.select(_choose, None, chosen, **quiet)
+    table.select(_choose, drawn, chosen, **quiet)
     watch.click(lambda run: (run or "", gr.Tabs(selected="finetune")), chosen,
                 [shared.watched, shared.tabs], **quiet)
     use.click(lambda run: (run or "", gr.Tabs(selected="compare")), chosen,
@@ -89,19 +87,22 @@ def _list(services: Services, service: RunService) -> Callable[..., Any]:
         if rows == drawn:
             return gr.skip()
         ids = [state.id for state in states]
+        names = [(runs.name_of(state), state.id) for state in states]
         chosen = chosen if chosen in ids else next(iter(ids), None)
         some = bool(rows)
-        return (gr.HTML(visible=not some), gr.Dataframe(rows, visible=some),
-                gr.Row(visible=some), gr.Row(visible=some), gr.Dropdown(ids, value=chosen),
-                gr.Dropdown(ids, value=other if other in ids else None), rows)
+        return (gr.HTML(visible=not some),
+                gr.Dataframe([row[:-1] for row in rows], visible=some),
+                gr.Row(visible=some), gr.Row(visible=some), gr.Dropdown(names, value=chosen),
+                gr.Dropdown(names, value=other if other in ids else None), rows)
 
     return listing
 
 
 def _row(state: RunState) -> list[Any]:
+    """What the table shows of a run, and last its id, which it does not show."""
     before, after = state.test or (None, None)
     return [
-        state.created[:16].replace("T", " "), runs.STATUS_WORDS.get(state.status, ""),
+        runs.started(state), runs.STATUS_WORDS.get(state.status, ""),
         state.data, state.base.rsplit("/", 1)[-1], state.recipe,
         None if before is None else round(before, 3), None if after is None else round(after, 3),
         duration(state.seconds) if state.seconds else "", state.id,
@@ -124,8 +125,12 @@ def _published(services: Services, service: RunService) -> Callable[..., Any]:
     return published
 
 
-def _choose(event: gr.SelectData) -> Any:
-    return event.row_value[-1]
+def _choose(drawn: list[list[Any]] | None, event: gr.SelectData) -> Any:
+    """The run of a row, however the table is sorted: when, data, base and recipe name it."""
+    named = [0, 2, 3, 4]
+    row = [event.row_value[place] for place in named]
+    found = [known[-1] for known in drawn or [] if [known[place] for place in named] == row]
+    return found[0] if found else gr.skip()
 
 
 def _beside(services: Services, service: RunService) -> Callable[..., str]:
@@ -134,19 +139,31 @@ def _beside(services: Services, service: RunService) -> Callable[..., str]:
         try:
             if not chosen or not other or chosen == other:
                 raise ValueError("Choose two different runs: one above, one beside it.")
-            evidence = service.beside(visitor, other, chosen)
+            states = [service.state(service.run(visitor, run_id)) for run_id in (chosen, other)]
+            left, right = sorted(states, key=lambda state: (state.created, state.id))
+            evidence = service.beside(visitor, left.id, right.id)
         except ValueError as error:
             return elements.error(str(error))
-        return scoreboard(evidence, f"Left: {other}. Right: {chosen}.",
-                          names=("Left", "Right"))
+        about = f"Left: {runs.name_of(left)}. Right: {runs.name_of(right)}."
+        return scoreboard(evidence, about, names=_told(left, right))
 
     return beside
+
+
+def _told(left: RunState, right: RunState) -> tuple[str, str]:
+    """Two runs by their recipes, and by when they began where that is the same."""
+    if left.recipe != right.recipe:
+        return left.recipe, right.recipe
+    return (f"{left.recipe} of {runs.started(left)}", f"{right.recipe} of {runs.started(right)}")
 
 
 def _alike(services: Services, service: RunService) -> Callable[..., str]:
     def alike(request: gr.Request, nonce: str, chosen: str | None) -> str:
         try:
-            return runs.several(service.alike(services.auth.looks(request, nonce), chosen or ""))
+            visitor = services.auth.looks(request, nonce)
+            rows = service.alike(visitor, chosen or "")
+            return runs.several(rows, {
+                state.id: runs.name_of(state) for state in service.listed(visitor)})
         except ValueError as error:
             return elements.error(str(error))
 

@@ -33,7 +33,7 @@ OUTCOMES = ("all", "won", "lost", "tied", "both miss")
 HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic"]
 QUESTIONS = {
     SIDES[1]: {"label": "Questions of the test split, by Fine-tuned",
-               "info": "Worst regressions first. Choose a question to see why its answer moved."},
+               "info": "Worst losses first. Choose a question to see why its answer moved."},
     SIDES[0]: {"label": "Questions of the test split, by Base against BM25",
                "info": "Where Base is worst beside BM25 first. Choose a question to open it in "
                        "Compare."},
@@ -82,7 +82,7 @@ def scoreboard_tab(
                 ask = gr.Button("Open in Compare", size="sm", visible=False, elem_id="why-ask")
         asked = gr.Textbox("", label="Chosen question", elem_classes="t-hide")
         with gr.Column() as more:
-            with gr.Accordion("The 20 worst regressions, and what outranked the answer",
+            with gr.Accordion("The 20 questions that lost most, and what outranked the answer",
                               open=False):
                 look = gr.Button("Show them", size="sm")
                 worst = gr.HTML(js_on_load=None, elem_id="worst")
@@ -145,14 +145,14 @@ def _show(service: RunService) -> Callable[..., list[Any]]:
             if is_own(run):
                 return _nothing(selection.no_board("Base is read and measured first: the board "
                                                     "stands here as soon as that is done."))
-            return _nothing(scoreboard(None, str(error) if run else opening.progress.text))
+            return _nothing(scoreboard(None, str(error) if run else opening.state.text))
         except ValueError as error:
             return _nothing(elements.error(str(error)))
         table = styled(headed(question_rows(pair, wanted, against), names))
         if is_own(run):
             return _of_base(pair, evidence, table)
         about, made = (
-            pair.about or opening.progress.text,
+            pair.about or opening.state.text,
             board_handlers.run_of(service.services, pair),
         )
         topics = by_topic(evidence, pair.corpus.queries) if evidence else ()

@@ -22,6 +22,7 @@ from corpus.check.style import known_names, sentence_pattern
 from corpus.readers.rows import RepeatedPairError
 from corpus.records import SPLITS, Corpus, Passage, Query
 from corpus.text import WORD
+from hub.progress import Progress
 from support.fakes import PASSAGES, small_corpus
 from support.samples import write_lines
 from support.services import ROOT
@@ -210,7 +211,8 @@ def test_repetitions_read_once_and_pairs_that_are_kept_are_two_findings():
 def test_the_check_says_how_far_it_is(tmp_path):
     said = []
     check_path(write_lines(tmp_path / "pairs.jsonl", CLEAN),
-               progress=lambda *at: said.append(at), measure=lambda corpus, within: within(1, 2))
+               progress=lambda at: said.append((at.text, at.done, at.total)),
+               measure=lambda corpus, within: within(Progress(1, 2)))
     assert {total for _, _, total in said} == {100}
     assert [done for _, done, _ in said] == sorted(done for _, done, _ in said)
     assert list(dict.fromkeys(text for text, _, _ in said)) == list(STAGES)
@@ -386,7 +388,8 @@ def test_texts_of_one_mould_are_compared_with_so_many_others_at_most(monkeypatch
 
 def test_looking_for_near_duplicates_reports_how_far_it_is():
     said = []
-    near_duplicates([f"one {i} two three" for i in range(2500)], lambda *at: said.append(at))
+    near_duplicates([f"one {i} two three" for i in range(2500)],
+                    lambda at: said.append((at.done, at.total)))
     assert said == [(0, 2500), (1000, 2500), (2000, 2500)]
 
 

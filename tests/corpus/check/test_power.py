@@ -210,7 +210,7 @@ def test_the_command_judges_the_base_model_unless_told_to_assume(monkeypatch, ca
 def test_the_embedded_model_is_judged_on_the_built_in_corpus():
     corpus = load_corpus("general")
     told = []
-    spread = base_spread(corpus, lambda *at: told.append(at))
+    spread = base_spread(corpus, lambda at: told.append((at.done, at.total)))
     assert spread.queries == 150 and spread.sampled and spread.passages <= 650
     assert 0.5 < spread.base_ndcg < 1 and 0.1 < spread.sd_base < 0.5
     assert told[-1][0] == told[-1][1] == spread.passages

@@ -210,7 +210,8 @@ def test_what_is_there_already_is_not_written_over(tmp_path):
 def test_progress_goes_from_the_first_byte_to_the_last(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", PAIRS * 50)
     told = []
-    convert(path, tmp_path / "out", progress=lambda *told_now: told.append(told_now))
+    convert(path, tmp_path / "out", 
+            progress=lambda at: told.append((at.text, at.done, at.total)))
     size = path.stat().st_size
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
     assert (told[-1], len(told)) == (("5,000 rows read", size, size), 3)

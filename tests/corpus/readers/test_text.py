@@ -14,7 +14,7 @@ def read(path, content):
     said = []
     file = TextFile(path, ReadLimits(), said.append)
     assert "".join(file.lines(newline="")) == file.text()
-    assert file.done == file.total == len(content)
+    assert file.progress.done == file.progress.total == len(content)
     return file.text(), file.encoding, [str(error) for error in said]
 
 

@@ -4,7 +4,8 @@
 import pytest
 from huggingface_hub import DatasetCard
 
-from hub.client import Hub, drained
+from hub.client import Hub
+from hub.progress import drained
 from support.fake_hub.repos import ME
 from support.publishing import QUICK, TO, content, done
 from support.runs.finished import questions

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from hub.client import Hub, Patience, drained
+from hub.client import Hub, Patience
+from hub.progress import drained
 from support.fake_hub.repos import ME, loopback
 from support.services import ROOT
 from train.publish.errors import PublishError

@@ -10,11 +10,11 @@ import pytest
 from corpus.check.check import SEVERITIES, Finding, Report, check_path
 from corpus.check.power import Spread
 from corpus.columns import Columns
+from hub.progress import Progress
 from support.markup import HOSTILE, Tags
 from train.engines.offers import Offer
 from train.settings import Settings
 from ui.html import data, upload
-from ui.services.process import Step
 
 FINDING = Finding("duplicate_pair", "warning", 1234, "Remove the repetitions.", ("one", "two"),
                   "left out")
@@ -139,10 +139,10 @@ def test_a_look_without_rows_has_no_table():
 
 
 def test_progress_is_a_bar_with_the_time_left_when_it_is_long():
-    html = upload.progress(Step(25, 100, "Reading rows", 30.0), "x")
+    html = upload.progress(Progress(25, 100, "Reading rows", 30.0), "x")
     assert 'value="0.250"' in html and "Reading rows …" in html and "about 30 s left" in html
-    assert "left" not in upload.progress(Step(25, 100, "Reading rows", 8.0), "x")
-    unknown = upload.progress(Step(25, 0, "", None), "Looking")
+    assert "left" not in upload.progress(Progress(25, 100, "Reading rows", 8.0), "x")
+    unknown = upload.progress(Progress(25, 0, "", None), "Looking")
     assert "value=" not in unknown and "Looking …" in unknown
     assert "Looking …" in upload.progress(None, "Looking")
 
@@ -191,7 +191,7 @@ def test_nothing_of_the_data_becomes_markup():
     for html in (data.report(Report(HOSTILE, (finding,)), HOSTILE),
                  data.note(HOSTILE, True), data.plan({}, HOSTILE, HOSTILE),
                  upload.found(look, HOSTILE, Columns(HOSTILE, HOSTILE, (HOSTILE,))),
-                 upload.progress(Step(1, 2, HOSTILE, 60.0), HOSTILE),
+                 upload.progress(Progress(1, 2, HOSTILE, 60.0), HOSTILE),
                  upload.passages_note(HOSTILE, 1),
                  data.engine_note([Offer("x", HOSTILE, HOSTILE, HOSTILE)] * 2, "x",
                                          HOSTILE)):

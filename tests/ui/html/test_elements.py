@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from corpus.records import Corpus, Passage, Query
+from hub.progress import Progress
 from retrieval.bm25 import build_lexical_index
 from retrieval.compare import compare
 from retrieval.evaluation import Evidence
@@ -13,7 +14,7 @@ from support.fakes import HashingEncoder, small_corpus
 from support.markup import HOSTILE, Tags
 from train.report.evidence_html import scoreboard
 from ui.html import comparison, elements
-from ui.services.progress import Progress, duration, time_left
+from ui.services.progress import OpeningState, duration, time_left
 
 
 def compared(query="What are the yellow calipers?", k=5, lexical=False, corpus=None):
@@ -77,7 +78,7 @@ def test_nothing_of_the_data_becomes_markup(where):
 
 def test_errors_states_and_the_board_escape_what_they_are_given():
     for html in (elements.error(HOSTILE), scoreboard(None, HOSTILE),
-                 elements.state(Progress("failed", HOSTILE, HOSTILE, 0.5)),
+                 elements.state(OpeningState("failed", HOSTILE, HOSTILE, Progress(1, 2))),
                  scoreboard(Evidence("test", 3, side([1]), side([2])), HOSTILE)):
         assert "img" not in {tag for tag, _ in Tags(html).opened}
 
@@ -103,8 +104,9 @@ def test_the_board_shows_fifteen_metrics_and_the_primary_first():
 
 
 def test_the_state_shows_progress_time_left_and_the_curve_so_far():
-    html = elements.state(Progress("training", "Fine-tuning", "step 3 of 9", 1 / 3, 42,
-                                 ((0, 0.5), (1, 0.61))))
+    html = elements.state(OpeningState("training", "Fine-tuning", "step 3 of 9",
+                                       Progress(1, 3, left_s=42),
+                                       ((0, 0.5), (1, 0.61))))
     assert 'value="33"' in html
     assert "about 40 s left" in html
     assert "Base <b>0.500</b>" in html and "epoch 1 <b>0.610</b>" in html

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from corpus.columns import Columns
+from hub.progress import drained
 from support.brought_data import keep
 from support.samples import write_lines
 from support.services import FAKE
@@ -17,7 +18,7 @@ from ui.auth import Visitor
 from ui.services import importing as room
 from ui.services import uploads as uploads_room
 from ui.services.importing import Importer, ImportFailedError, ImportRequest
-from ui.services.process import CancelledError, drained
+from ui.services.process import CancelledError
 from ui.services.uploads import UPLOAD, UploadError, Uploads
 
 OWNER = Visitor(None, True, token="hf_owner")

@@ -35,8 +35,8 @@ def test_bm25_can_be_asked_first_then_base_and_at_last_both_are_measured(folder,
     kinds = list(dict.fromkeys(stage.kind for stage in found))
     assert kinds == ["reading", "encoding", "measuring", "ready"]
     encoding = [stage for stage in found if stage.kind == "encoding"]
-    assert [stage.done for stage in encoding] == [0, 64, 128, 192, 256, 300]
-    assert all(stage.words and not stage.pair and stage.total == 300 for stage in encoding)
+    assert [stage.progress.done for stage in encoding] == [0, 64, 128, 192, 256, 300]
+    assert all(stage.words and not stage.pair and stage.progress.total == 300 for stage in encoding)
     assert encoding[0].words.compare("What is the number 7?").base.answer_rank == 1
     assert [stage.pair.of_base for stage in found if stage.kind == "measuring"][0] is None
     assert found[-1].pair.of_base and found[-1].pair.lexical() is found[-1].words.lexical

@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from hub.progress import Progress
 from retrieval.compare import check_dim
 from retrieval.evaluation import Evidence, evaluate
 from retrieval.index import build_index
@@ -26,7 +27,7 @@ from ui.services import opening as room
 from ui.services import pair_cache as shelf
 from ui.services.opening import OpeningPair
 from ui.services.pair_cache import NotReadyError
-from ui.services.progress import Progress, progress_of
+from ui.services.progress import OpeningState, progress_of
 
 
 class Machine(FakeEngine):
@@ -84,8 +85,8 @@ def opened(settings):
         opening = OpeningPair(settings, queues[-1])
         opening.open()
         end = time.monotonic() + 10
-        while opening.progress.kind != kind:
-            assert time.monotonic() < end, opening.progress
+        while opening.state.kind != kind:
+            assert time.monotonic() < end, opening.state
             time.sleep(0.01)
         return opening
 
@@ -107,7 +108,7 @@ def test_a_first_start_trains_and_shows_both_sides_with_their_evidence(settings,
     assert len(engine.started) == 1
     assert opening.compare("brakes").tuned is not None
     assert opening.evidence.outcomes["won"] > 0
-    assert "3 epochs of recipe tandem" in opening.progress.text
+    assert "3 epochs of recipe tandem" in opening.state.text
 
 
 def test_a_kept_run_of_the_same_pair_is_shown_and_nothing_starts(settings, opened):
@@ -151,7 +152,7 @@ def test_an_interrupted_run_is_resumed(settings, opened):
 
 def test_a_failed_run_is_said_and_tried_again_only_when_asked(settings, opened):
     opening = opened(settings, Machine("failed"), "failed")
-    assert "The loss became nan" in opening.progress.text
+    assert "The loss became nan" in opening.state.text
     opening.queue.close()
     second = Machine()
     opening = opened(settings, second, "failed")
@@ -165,7 +166,7 @@ def test_a_failed_run_is_said_and_tried_again_only_when_asked(settings, opened):
 def test_training_switched_off_serves_base_and_says_how_to_have_both(settings, opened):
     engine = Machine()
     opening = opened(replace(settings, train="off"), engine, "off")
-    assert "TANDEM_TUNED_MODEL" in opening.progress.detail
+    assert "TANDEM_TUNED_MODEL" in opening.state.detail
     assert opening.compare("brakes").tuned is None
     assert engine.started == []
 
@@ -184,7 +185,7 @@ def test_nothing_can_be_asked_before_it_is_there(settings):
 
 def test_the_version_rises_with_each_side_that_comes(settings, opened):
     opening = opened(settings, Machine(), "ready")
-    assert opening.progress.version == 2
+    assert opening.state.version == 2
 
 
 def finished(settings, data=None, **changes):
@@ -306,8 +307,8 @@ def test_the_run_the_owner_names_is_shown_with_what_it_measured(settings, opened
 def test_a_run_without_a_model_that_the_owner_names_is_said(settings, opened):
     run = create_run(settings.runs, "empty")
     opening = opened(replace(settings, tuned_model=str(run.folder)), Machine(), "failed")
-    assert "TANDEM_TUNED_MODEL" in opening.progress.text
-    assert "holds no model" in opening.progress.text
+    assert "TANDEM_TUNED_MODEL" in opening.state.text
+    assert "holds no model" in opening.state.text
 
 
 def test_what_nobody_foresaw_is_said_and_nobody_waits_for_it(settings, opened, monkeypatch):
@@ -316,7 +317,7 @@ def test_what_nobody_foresaw_is_said_and_nobody_waits_for_it(settings, opened, m
 
     monkeypatch.setattr(room, "load_encoder", broken)
     opening = opened(settings, Machine(), "failed")
-    assert "Something unforeseen went wrong" in opening.progress.text
+    assert "Something unforeseen went wrong" in opening.state.text
     with pytest.raises(ValueError, match="unforeseen"):
         opening.compare("brakes")
 
@@ -326,12 +327,12 @@ def test_progress_counts_down_between_two_steps():
               {"type": "eval", "epoch": 0, "metrics": {"ndcg@10": 0.5}, "time": 0},
               {"type": "step", "step": 3, "steps": 12, "left_s": 60.0, "loss": 1.0, "share": 0.2,
                "time": time.time() - 10}]
-    progress = progress_of(RunRecord(schema=1, status="running", steps=12), events)
-    assert (progress.share, progress.detail) == (0.2, "step 3 of 12")
-    assert 49 < progress.left_s < 51
-    assert progress.curve == ((0, 0.5),)
-    assert progress_of(RunRecord(schema=1, status="queued"), []) == Progress(
-        "training", "Starting the fine-tune", share=0.0)
+    state = progress_of(RunRecord(schema=1, status="running", steps=12), events)
+    assert (state.progress.share, state.detail) == (0.2, "step 3 of 12")
+    assert 49 < state.progress.left_s < 51
+    assert state.curve == ((0, 0.5),)
+    assert progress_of(RunRecord(schema=1, status="queued"), []) == OpeningState(
+        "training", "Starting the fine-tune", progress=Progress(0, 1000))
 
 
 @pytest.mark.parametrize("value", [None, "", "all", 0])

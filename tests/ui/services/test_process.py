@@ -10,10 +10,11 @@ import time
 
 import pytest
 
+from hub.progress import Progress, drained
 from support.runs.children import wait_for
 from train.engines.local import hub_environment
 from ui.services import process as room
-from ui.services.process import CancelledError, NoAnswerError, Step, answer_of, drained, follow
+from ui.services.process import CancelledError, NoAnswerError, answer_of, follow
 
 TELLS = "import json, sys, time\n" \
         "tell = lambda *p, text='': print(json.dumps({'progress': p, 'text': text}), " \
@@ -47,7 +48,7 @@ print('{{"ok": true}}')"""
                 go.touch()
     except StopIteration as finished:
         assert finished.value == {"ok": True}
-    assert told == [Step(1, 4, "Reading"), Step(4, 4, "Writing")]
+    assert told == [Progress(1, 4, "Reading"), Progress(4, 4, "Writing")]
     assert [step.share for step in told] == [0.25, 1.0]
 
 

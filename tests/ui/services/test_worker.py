@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from hub.progress import Progress
 from support.waiting import until
 from ui.services import worker as room
 from ui.services.worker import BusyError, Stage, Task, Worker
@@ -14,7 +15,7 @@ def parts(name, count, log, gate=None):
     for at in range(count):
         assert gate is None or gate.wait(10)
         log.append(name)
-        yield Stage("encoding", name, at + 1, count)
+        yield Stage("encoding", name, Progress(at + 1, count))
     yield Stage("ready", name)
 
 
@@ -66,7 +67,7 @@ def test_a_stopped_job_does_no_more_and_says_how_far_it_was():
     job = Task("a", (stage for stage in parts("a", 99, log)
                     if gate.acquire(timeout=10)))
     worker.add(job)
-    until(lambda: job.stage.done == 3)
+    until(lambda: job.stage.progress.done == 3)
     worker.stop(job)
     assert job.stage.kind == "stopped" and "at 3 of 99" in job.stage.text
     gate.release(50)

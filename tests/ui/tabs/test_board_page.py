@@ -114,9 +114,9 @@ def test_the_worst_regressions_name_what_outranked_the_answer(pair, tmp_path):
 
 def test_quality_by_dims_is_measured_once_and_reported(pair, services):
     seen = []
-    rows = pair.by_dim([24], lambda *at: seen.append(at))
+    rows = pair.by_dim([24], lambda at: seen.append((at.done, at.total)))
     assert [row.dim for row in rows] == [8, 16, 24, 32, 64]
-    pair.by_dim([], lambda *at: seen.append(at))
+    pair.by_dim([], lambda at: seen.append((at.done, at.total)))
     assert len(seen) == 5
     assert "against truncate_dim" in rendered(findings(services, pair, "Base"), ".html")
 
@@ -234,7 +234,7 @@ def test_votes_can_be_taken_away_by_the_owner_all_and_by_a_voter_their_own(servi
 def test_several_runs_stand_in_one_table_each_against_the_first(pair):
     first = RunRow("<img>", "tandem", "b", 0.5, 0.6, "", 65.0)
     second = RunRow("r2", "quick", "b", 0.5, 0.7, "", None, pair.evidence)
-    html = runs.several([first, second])
+    html = runs.several([first, second], {})
     Tags(html)
     gap = pair.evidence.differences[PRIMARY]
     assert "<img" not in html and f"{gap.value:+.3f}" in html

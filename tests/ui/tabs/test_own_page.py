@@ -6,6 +6,7 @@ import shutil
 import gradio as gr
 import pytest
 
+from hub.progress import Progress
 from support.fakes import FakeRequest, HashingEncoder
 from support.markup import HOSTILE, Tags
 from support.own import OWNER, Gate, made_on, name_of, numbers, ready, with_own
@@ -90,7 +91,7 @@ def test_progress_is_drawn_again_without_asking_the_result_again(services, servi
     first = look(services, service, name, anew=False)
     assert "0 of 300 passages" in first[ABOVE].value and first[STOP].visible
     encoder.open.set()
-    until(lambda: services.opening.pairs.stage(name).done or
+    until(lambda: services.opening.pairs.stage(name).progress.done or
           services.opening.pairs.stage(name).ended)
     ready(service, OWNER, name)
     later = look(services, service, name, first[DRAWN], anew=False)
@@ -102,9 +103,10 @@ def test_the_mark_changes_with_what_can_be_shown_and_not_with_each_passage(servi
         return selection.Seen(name_of(), "x", stage, None, "", 0, True).mark
 
     words, pair = object(), object()
-    steps = [Stage("reading", ""), Stage("encoding", "", 0, 9, words=words),
-             Stage("encoding", "", 5, 9, words=words), Stage("measuring", "", 1, 9, pair=pair),
-             Stage("measuring", "", 2, 9, pair=pair), Stage("ready", "", pair=pair)]
+    steps = [Stage("reading", ""), Stage("encoding", "", Progress(0, 9), words),
+             Stage("encoding", "", Progress(5, 9), words),
+             Stage("measuring", "", Progress(1, 9), pair=pair),
+             Stage("measuring", "", Progress(2, 9), pair=pair), Stage("ready", "", pair=pair)]
     marks = [mark(stage) for stage in steps]
     assert marks[1] == marks[2] and marks[3] == marks[4] and len(set(marks)) == 4
 
@@ -164,7 +166,7 @@ def test_the_board_hears_of_a_new_version_and_not_of_every_tick(services):
     tick = page._tick(services)
     *_, board, seen = tick(None)
     assert board == "version 0"
-    services.opening._progress = replace(seen, text="step 3")
+    services.opening._state = replace(seen, text="step 3")
     *_, board, seen = tick(seen)
     assert board == SKIPPED and tick(seen) == SKIPPED
     services.opening.version = 1
