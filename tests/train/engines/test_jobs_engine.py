@@ -281,7 +281,7 @@ def test_a_run_that_trains_is_asked_to_stop_and_its_result_taken(play):
     assert play.engine.stop(play.run)
     assert play.hub.files(play.repo)[f"stop-{play.mark}"] and job.stage == "RUNNING"
     theirs = json.loads(play.real.repository.commits[-1][1][
-        f"result-{play.real.run.record()['engine']['mark']}/run.json"])
+        f"result-{play.real.run.record().engine.mark}/run.json"])
     play.finish(job, **{"run.json": json.dumps(theirs | {"status": "stopped"}).encode()})
     play.wait_for("stopped")
     assert play.run.has_model and play.run.record().test
