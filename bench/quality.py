@@ -49,7 +49,7 @@ Table = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Data:
-    """A data set, and the tokens its texts are cut to."""
+    """A data set, and the tokens its texts keep."""
 
     place: str
     tokens: int | None
@@ -123,7 +123,10 @@ def of_data(data: Data, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def baselines(corpus: Corpus, data: Data, home: Path) -> tuple[dict[str, Table], float]:
-    """Per-query metrics of BM25 and base, (queries, metrics), and what encoding for base took."""
+    """Metrics of BM25 and base per query, and base's cost.
+
+    (queries, metrics).
+    """
     encoder = load_encoder(EMBEDDED_MODEL).cut_at(data.tokens)
     start = time.process_time()
     base = build_index(encoder, corpus, home / "cache")
@@ -133,7 +136,10 @@ def baselines(corpus: Corpus, data: Data, home: Path) -> tuple[dict[str, Table],
 
 
 def table_of(side: Searcher, corpus: Corpus) -> Table:
-    """Per-query metrics on test, in the order of the queries' ids: (queries, metrics)."""
+    """Metrics per test query, in the order of ids.
+
+    (queries, metrics).
+    """
     judged = sorted(evaluate(side, corpus, "test").items())
     return np.array([[query.metrics[name] for name in METRICS] for _, query in judged])
 
@@ -141,7 +147,10 @@ def table_of(side: Searcher, corpus: Corpus) -> Table:
 def one_run(
     data: Data, options: argparse.Namespace, home: Path, recipe: str, seed: int
 ) -> dict[str, Any]:
-    """Fit once, or read what was fitted; the tuned side's per-query metrics and what it cost."""
+    """Fit once, or read what was fitted.
+
+    The tuned side's per-query metrics and what it cost.
+    """
     folder = home / f"{recipe}-{seed}"
     if not (folder / "result.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -172,7 +181,10 @@ def row(base: Table, table: Table) -> dict[str, Any]:
 
 
 def against(base: Table, first: list[dict[str, Any]], runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """A recipe against the first one: difference, share of its gain, share of its cost."""
+    """A recipe against the first one.
+
+    Difference, share of its gain, share of its cost.
+    """
     one, other = mean_table(first), mean_table(runs)
     shares = [run["cpu_seconds"] / its["cpu_seconds"]
               for run, its in zip(runs, first, strict=True)]
@@ -189,7 +201,10 @@ def mean_table(runs: list[dict[str, Any]]) -> Table:
 
 
 def retention(folder: Path, models: dict[str, Path], cache: Path) -> dict[str, Any]:
-    """What each model lost, or gained, on a corpus of another domain, every query of it judged."""
+    """What each model lost on a corpus of another domain.
+
+    Every query of it judged.
+    """
     corpus = load_corpus(folder, on_bad_row=lambda fault: None)  # Cranfield has an empty text
     everything = {q: grades for qrels in corpus.qrels.values() for q, grades in qrels.items()}
     corpus = replace(corpus, qrels={"test": everything})

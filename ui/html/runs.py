@@ -164,7 +164,10 @@ def several(rows: Sequence[RunRow], names: Mapping[str, str]) -> str:
 
 
 def name_of(state: RunState) -> str:
-    """The name of a run for a reader: what, and when."""
+    """The name of a run for a reader.
+
+    What, and when.
+    """
     return f"{state.data} · {state.recipe} · {started(state)}"
 
 
