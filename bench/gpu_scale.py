@@ -157,7 +157,7 @@ def whole_run(recipe: Recipe, corpus: Corpus, model: str, folder: Path) -> dict[
     record = run.record()
     pairs = len(corpus.pairs("train")) * recipe.epochs
     return {"seconds": seconds, "memory_bytes": memory, "pairs": pairs,
-            "ms_per_pair": 1000 * seconds / pairs, "precision": record["precision"]}
+            "ms_per_pair": 1000 * seconds / pairs, "precision": record.precision}
 
 
 def measured(work: Callable[[], Any]) -> tuple[float, int]:

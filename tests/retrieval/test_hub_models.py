@@ -103,15 +103,15 @@ def test_the_ancestors_base_is_trained_by_id_and_revision_and_its_model_needs_no
     assert done.returncode == 0, done.stderr[-2000:]
     assert any(f"/resolve/{commit}/model.safetensors" in path for _, path, _ in asked)
     run = Run(tmp_path / "run")
-    described = run.record()["base_model"]
+    described = run.record().to_json()["base_model"]
     assert (described["name"], described["revision"], described["dim"]) == (name, commit, 16)
-    assert run.record()["prompts"]["base"]["query"] == prompt
+    assert run.record().prompts["base"].query == prompt
     assert ANCESTOR.split("@")[0] in (run.model / "README.md").read_text("utf-8")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     tuned = load_encoder(str(run.model))
     assert tuned.dim == 16
     assert tuned.model[1].pooling_mode in ("cls", ("cls",))
-    used = run.record()["prompts"]["tuned"]["used"]
+    used = run.record().prompts["tuned"].used
     assert tuned.prompts["query"] == (prompt if used else "")
     assert tuned.encode_queries(["a question"]).shape == (1, 16)
 

@@ -120,11 +120,11 @@ def test_a_run_compares_best_with_best_and_its_model_stores_what_it_is_used_with
     recipe = replace(Recipe(), epochs=1, batch_size=8, learning_rate=0.003)
     carry_out(run, begun(run, RunSpec(str(data), str(model), recipe=recipe)))
     record = run.record()
-    assert record["status"] == "done", record["error"]
-    base, tuned = record["prompts"]["base"], record["prompts"]["tuned"]
+    assert record.status == "done", record.error
+    base, tuned = record.to_json()["prompts"]["base"], record.to_json()["prompts"]["tuned"]
     assert base["query"] == tuned["query"] == PROMPT
-    assert record["metrics"]["dev"]["base"]["ndcg@10"] == max(base["with"], base["without"])
-    assert record["metrics"]["dev"]["tuned"]["ndcg@10"] == pytest.approx(
+    assert record.metrics["dev"].base["ndcg@10"] == max(base["with"], base["without"])
+    assert record.metrics["dev"].tuned["ndcg@10"] == pytest.approx(
         tuned["with" if keep_prompt else "without"])
     stored = json.loads((run.model / "config_sentence_transformers.json").read_text())["prompts"]
     assert stored.get("query", "") == (PROMPT if keep_prompt else "")
@@ -132,7 +132,7 @@ def test_a_run_compares_best_with_best_and_its_model_stores_what_it_is_used_with
     assert (PROMPT.strip() in card) == keep_prompt
     again = load_encoder(str(run.model))
     assert means(evaluate(build_index(again, corpus_), corpus_, "test")) == pytest.approx(
-        record["metrics"]["test"]["tuned"])
+        record.metrics["test"].tuned)
 
 
 def test_evaluate_judges_both_sides_at_their_best(

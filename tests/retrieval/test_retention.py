@@ -71,9 +71,9 @@ def run(tmp_path, monkeypatch):
 def test_the_command_keeps_what_it_found_in_the_record(run, capsys):
     assert main(["retention", str(run.folder), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert run.record()["retention"] == said
+    assert run.record().to_json()["retention"] == said
     assert said["split"] == "general"
-    assert run.record()["status"] == "done"
+    assert run.record().status == "done"
 
 
 def test_a_run_without_a_model_and_a_missing_collection_are_said(run, monkeypatch, tmp_path):

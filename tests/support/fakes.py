@@ -112,7 +112,7 @@ class FakeEngine:
         self.tokens, self.broken = {}, {}
 
     def device(self, run):
-        return f"{self.name} {(run.record().get('engine') or {}).get('flavor') or ''}".strip()
+        return f"{self.name} {asked.flavor or '' if (asked := run.record().engine) else ''}".strip()
 
     def start(self, run, token=None):
         spec_of(run)
@@ -121,7 +121,7 @@ class FakeEngine:
         self.on_start(run)
 
     def stop(self, run, token=None):
-        if run.record()["status"] not in ACTIVE:
+        if run.record().status not in ACTIVE:
             return False
         self.stopped.append((run.id, token))
         return True

@@ -123,6 +123,6 @@ def made_on(services, name, visitor, tmp_path):
     run = finished_run(services.settings.runs, model, pair.corpus, pair.base.encoder,
                        HashingEncoder("tuned", salt="t"), owner=visitor.key)
     source = str((services.settings.uploads / name).resolve())
-    run.update(data=run.record()["data"] | {"source": source, "name": "numbers"},
-               base_model=run.record()["base_model"] | {"name": "base", "revision": None})
+    run.update(data=run.record().data.changed(source=source, name="numbers"),
+               base_model=run.record().base_model.changed(name="base", revision=None))
     return run

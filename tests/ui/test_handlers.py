@@ -107,7 +107,7 @@ def test_a_button_pressed_by_no_page_of_ours_does_nothing(services, service, non
         with pytest.raises(gr.Error, match="reload"):
             run_panel._act(services, service, name)(request, nonce, run.id)
     said = runs._delete(services, service)(request, nonce, run.id, "", "")[1]
-    assert "reload" in said and run.record()["status"] == "queued"
+    assert "reload" in said and run.record().status == "queued"
 
 
 # --- all runs

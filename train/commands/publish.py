@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ from train.publish.publish import ON_EDITED, PublishRequest, publish, write_dry
 from train.publish.remote import EditedCardError
 from train.report.card_metadata import CardEdits, CardError
 from train.run.data import corpus_of
-from train.run.record import Run
+from train.run.record import Run, RunRecord
 from train.settings import Settings
 
 T = TypeVar("T")
@@ -195,16 +195,14 @@ def _repo_id(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _edits(record: Mapping[str, Any], options: argparse.Namespace) -> CardEdits:
+def _edits(record: RunRecord, options: argparse.Namespace) -> CardEdits:
     """What the record keeps, with what is given now."""
-    kept = {key: tuple(value) if isinstance(value, list) else value
-            for key, value in (record.get("card") or {}).items()}
     given = {"title": options.title, "license": options.license,
              "language": tuple(options.language), "description": options.description,
              "private_data": options.private_data,
              "datasets": (options.with_data,) if options.with_data else ()}
     try:
-        return CardEdits(**kept | {
+        return replace(CardEdits.kept(record), **{
             key: value for key, value in given.items() if value not in (None, "", ())})
     except CardError as error:
         parser: argparse.ArgumentParser = options.parser

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.records import SPLITS, Corpus, Pair
 from corpus.split import leaked_queries
-from train.run.record import of_kind, still_true
+from train.run.events import of_kind, still_true
 
 from .model import full_dim
 

@@ -5,7 +5,7 @@ Counted, timed by a few real steps, given as a range.
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from corpus.records import Corpus
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.models import load_encoder
 from train.recipe import Recipe
-from train.run.record import RunRecord
 
 from .batches import epoch_batches
 from .fit import check_trainable
@@ -33,8 +32,6 @@ CHUNK = 32
 FEW = (0.75, 1.5)
 """What one round of timed steps may be off by, as shares: the machine has other things to do."""
 MANY = (0.85, 1.25)
-EARLIER = (0.7, 1.6)
-"""What the speed of an earlier run may be off by: its texts were others."""
 START = (4.0, 25.0)
 """Seconds to load what trains, where nobody has timed it."""
 END = (1.0, 8.0)
@@ -104,25 +101,6 @@ def seconds(work: Work, speed: Speed, start: Range = START) -> Range:
         for end in (0, 1)
     )
     return round(low, 1), round(high, 1)
-
-
-def earlier_speed(
-    records: Iterable[RunRecord], base: str, revision: str | None, recipe: Recipe
-) -> Speed | None:
-    """The speed of an earlier run with this base here.
-
-    The first of some records that fits; None if none does.
-    """
-    for record in records:
-        known, model, trained = record.speed, record.base_model, record.recipe
-        if (trained and model.name == base and revision in (None, model.revision)
-                and record.engine_name == "local"
-                and trained.max_seq_length == recipe.max_seq_length
-                and known.examples_per_second and known.passages_per_second):
-            step = recipe.batch_size / known.examples_per_second
-            step /= 1 + (trained.negatives or 0) / 2
-            return Speed(_around(step, EARLIER), _around(1 / known.passages_per_second, EARLIER))
-    return None
 
 
 def estimate_from(work: Work, speed: Speed, **more: Any) -> dict[str, Any]:

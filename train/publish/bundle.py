@@ -19,7 +19,8 @@ from retrieval.metrics import METRICS
 from retrieval.models import file_sha256
 from train.report.card import model_card
 from train.report.card_metadata import CardEdits
-from train.run.record import USABLE, Run, write_json, write_text
+from train.run.files import write_json, write_text
+from train.run.record import Run, RunRecord
 
 from .errors import PublishError
 
@@ -114,7 +115,7 @@ def pack(
     public = published_record(record)
     if (public.get("onnx") or {}).get("file") not in files:
         public.pop("onnx", None)  # it is not sent this time
-    card = model_card(public, repo)
+    card = model_card(RunRecord.from_json(public), repo)
     public["card_sha256"] = hashlib.sha256(card.encode()).hexdigest()
     public["files"] = sorted([*files, CARD, RECORD, FIGURES])
     write_text(folder / CARD, card)
@@ -131,18 +132,18 @@ def _put(file: Path, place: Path, link: bool) -> None:
     shutil.copyfile(file, place)
 
 
-def check_publishable(run: Run, record: Mapping[str, Any]) -> None:
+def check_publishable(run: Run, record: RunRecord) -> None:
     """Refuse a run that cannot be published.
 
     It has nothing to publish, or nobody knows under which licence.
     """
-    if record["status"] not in USABLE or not run.has_model or not record.get("metrics"):
+    if not record.is_usable or not run.has_model or not record.metrics:
         raise PublishError(
-            f"The run {run.id} is {record['status']} and has no measured model: there is nothing "
+            f"The run {run.id} is {record.status} and has no measured model: there is nothing "
             "to publish. Let it finish, or resume it.", "nothing")
     if CardEdits.of(record).license is None:
         raise PublishError(
-            f"The licence of {record['base_model']['name']} is not known: say under which licence "
+            f"The licence of {record.base_model.name} is not known: say under which licence "
             "the model is published (apache-2.0, mit, cc-by-4.0, other, …).", "license")
 
 
@@ -159,26 +160,27 @@ def _model_files(model: Path) -> dict[str, Path]:
     return {path: file for path, file in files.items() if path not in (CARD, RECORD, FIGURES)}
 
 
-def published_record(record: Mapping[str, Any]) -> dict[str, Any]:
+def published_record(record: RunRecord) -> dict[str, Any]:
     """A record for everybody.
 
     No owner, no path of this machine, no address, no token. When the data is private, its texts are
     left out too.
     """
-    public = {key: _public(value) for key, value in record.items()
+    kept = record.to_json()
+    public = {key: _public(value) for key, value in kept.items()
               if key not in KEPT_HERE and key not in AS_THEY_ARE}
-    public |= {key: record[key] for key in AS_THEY_ARE if key in record}
-    public["data"]["name"] = record["data"]["name"]  # as somebody called it
+    public |= {key: kept[key] for key in AS_THEY_ARE if key in kept}
+    public["data"]["name"] = record.data.name  # as somebody called it
     private = bool(CardEdits.of(record).private_data)
-    public["card"] = dict(record.get("card") or {}) | {"private_data": private}
+    public["card"] = record.card.to_json() | {"private_data": private}
     for key in ("samples", "widget") if private else ():
         public["data"].pop(key, None)
     return public
 
 
-def card_text(record: Mapping[str, Any], repo: str | None) -> str:
+def card_text(record: RunRecord, repo: str | None) -> str:
     """The card of a run exactly as it is published."""
-    return model_card(published_record(record), repo)
+    return model_card(RunRecord.from_json(published_record(record)), repo)
 
 
 def _public(value: Any) -> Any:
@@ -191,15 +193,15 @@ def _public(value: Any) -> Any:
     return ADDRESS.sub("(address)", hide_tokens(PATH.sub(r"\1", value)))
 
 
-def metrics_csv(record: Mapping[str, Any]) -> str:
+def metrics_csv(record: RunRecord) -> str:
     """Every figure of dev and test as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["split", "metric", "base", "tuned", "difference", "low", "high", "p"])
     for split in ("test", "dev"):
-        figures = record["metrics"][split]
+        figures = record.metrics[split]
         for name in METRICS:
-            gap = figures["difference"][name]
-            writer.writerow([split, name, figures["base"][name], figures["tuned"][name],
-                             gap["value"], gap["low"], gap["high"], gap.get("p", "")])
+            gap = figures.difference[name]
+            writer.writerow([split, name, figures.base[name], figures.tuned[name],
+                             gap.value, gap.low, gap.high, gap.p])
     return text.getvalue()

@@ -12,7 +12,7 @@ from typing import Any
 from corpus.records import Corpus
 from hub.client import Hub
 from train.report.card_metadata import LICENSES
-from train.run.record import write_text
+from train.run.files import write_text
 
 from .bundle import CARD, Item
 from .commit import create, send

@@ -60,10 +60,10 @@ def can_export() -> bool:
 
 def exported_before(run: Run) -> Exported | None:
     """An earlier export of a run's model, if current."""
-    kept, file = run.record().get("onnx"), run.folder / PATH
-    if not kept or not file.is_file() or file_sha256(file) != kept["sha256"]:
+    kept, file = run.record().onnx, run.folder / PATH
+    if not kept or not file.is_file() or file_sha256(file) != kept.sha256:
         return None
-    return Exported(file, kept["fp32"], kept["int8"])
+    return Exported(file, kept.fp32, kept.int8)
 
 
 def export_int8(

@@ -15,6 +15,7 @@ from corpus.records import Corpus
 from hub.client import Hub
 from hub.errors import HubError
 from train.report.card_metadata import CardEdits, title_of
+from train.run.parts import Published
 from train.run.record import Run, now
 
 from .bundle import CARD, Bundle, pack
@@ -155,22 +156,22 @@ class _Publish:
         revision, pull = yield from send(hub, target, items, stale, message, request.pull_request)
         yield from self._finish(bundle, revision, pull, changed=True)
 
-    def _unchanged_since(self, target: Target, bundle: Bundle) -> dict[str, Any] | None:
+    def _unchanged_since(self, target: Target, bundle: Bundle) -> Published | None:
         """The publication of this run that is there and verified, if this one would be the same.
 
         The card may have been put together with an edited one then; the record, which is compared,
         holds the hash of the generated one.
         """
-        for entry in self.run.record().get("published") or []:
-            sent = {file["path"]: file["sha256"] for file in entry["files"]}
+        for entry in self.run.record().published:
+            sent = {file.path: file.sha256 for file in entry.files}
             if (
-                entry["repo"] == self.request.to and entry["verified"]
-                and bool(entry["pull_request"]) == self.request.pull_request
-                and (self.request.pull_request or entry["revision"] == target.head)
+                entry.repo == self.request.to and entry.verified
+                and bool(entry.pull_request) == self.request.pull_request
+                and (self.request.pull_request or entry.revision == target.head)
                 and all(sent.get(item.path) == item.sha256
                         for item in bundle.items if item.path != CARD)
             ):
-                return dict(entry)
+                return entry
         return None
 
     def _finish(
@@ -178,12 +179,12 @@ class _Publish:
     ) -> Iterator[Event]:
         """Compare what is there with what was sent, and write it down whatever comes out."""
         entry = self._entry(bundle, revision, pull)
-        yield {"type": "phase", "phase": "verify", "revision": revision, "url": entry["url"]}
+        yield {"type": "phase", "phase": "verify", "revision": revision, "url": entry.url}
         self._keep(entry)
         try:
             verified = yield from self._verify(bundle, revision)
         except HubError as error:
-            self._keep(entry | {"note": str(error)})
+            self._keep(entry.changed(note=str(error)))
             raise PublishError(
                 f"{self.request.to} is published as {revision[:12]}, but could not be "
                 f"verified: {error}",
@@ -191,8 +192,8 @@ class _Publish:
                 True,
                 error.retry_after,
             ) from None
-        entry |= {"verified": True, "checked": verified.as_json(), "at": now(),
-                  "note": " ".join(filter(None, (verified.note, self.stays)))}
+        entry = entry.changed(verified=True, checked=verified.as_json(), at=now(),
+                              note=" ".join(filter(None, (verified.note, self.stays))))
         self._keep(entry)
         if verified.note:
             yield {"type": "log", "text": verified.note}
@@ -204,22 +205,23 @@ class _Publish:
             yield {"type": "progress", "phase": "verify", "done": at.done, "total": at.total}
         return ask_again(self.run, folder / "model", len(bundle.items), self.corpus(), self.cache)
 
-    def _entry(self, bundle: Bundle, revision: str, pull: str | None) -> dict[str, Any]:
+    def _entry(self, bundle: Bundle, revision: str, pull: str | None) -> Published:
         url = f"{self.hub.endpoint}/{self.request.to}"
-        return {
+        return Published.from_json({
             "repo": self.request.to, "url": pull or url, "revision": revision,
             "commit_url": f"{url}/commit/{revision}", "pull_request": pull,
             "private": self.private, "at": now(), "verified": False,
             "files": [item.as_json() for item in bundle.items],
-        }
+        })
 
-    def _keep(self, entry: Mapping[str, Any]) -> None:
-        before = [old for old in self.run.record().get("published") or []
-                  if (old["repo"], old["revision"]) != (entry["repo"], entry["revision"])]
-        self.run.update(published=[*before, dict(entry)])
+    def _keep(self, entry: Published) -> None:
+        before = [old for old in self.run.record().published
+                  if (old.repo, old.revision) != (entry.repo, entry.revision)]
+        self.run.update(published=[*before, entry])
 
 
-def result_of(entry: Mapping[str, Any]) -> Event:
+def result_of(entry: Published) -> Event:
     """What the command line prints of an entry of `published`."""
-    return {key: entry[key] for key in ("repo", "url", "revision", "pull_request", "verified",
-                                        "files", "commit_url", "note", "private") if key in entry}
+    kept = entry.to_json()
+    return {key: kept[key] for key in ("repo", "url", "revision", "pull_request", "verified",
+                                       "files", "commit_url", "note", "private") if key in kept}

@@ -10,10 +10,11 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
 
 from hub.client import Hub, Meter
 from train.report.card import model_card
+from train.run.record import RunRecord
+from train.run.schema import JsonObject
 
 from .bundle import CARD, RECORD, Item
 from .errors import PublishError
@@ -38,16 +39,43 @@ class EditedCardError(PublishError):
         self.diff, self.theirs, self.ours = diff, theirs, ours
 
 
+@dataclass(frozen=True, kw_only=True)
+class Named(JsonObject):
+    """A base model or a corpus by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRecord(JsonObject):
+    """The record that Tandem published in a repository.
+
+    Only what tells whose it is: the rest may be of another version. files: that were published.
+    card_sha256: of the card as it was generated.
+    """
+
+    schema: int
+    base_model: Named
+    data: Named
+    files: tuple[str, ...]
+    card_sha256: str = ""
+
+    @property
+    def model(self) -> str:
+        """The model it is of, as `model_of` says it."""
+        return model_of(self.base_model.name, self.data.name)
+
+
 @dataclass(frozen=True)
 class RemoteRepo:
     """The files of a revision.
 
     Path -> SHA-256 of a large file, git's blob id of any other. record: the `run.json` of what
-    Tandem published there, {} where it did not.
+    Tandem published there, None where it did not.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: PublishedRecord | None = None
     card: str | None = None
 
     @classmethod
@@ -83,30 +111,30 @@ class RemoteRepo:
     def stale(self, items: Iterable[Item]) -> tuple[str, ...]:
         """Published files that this publication has no more."""
         sent = {item.path for item in items} | {CARD}
-        ours = self.record.get("files") or []
+        ours = self.record.files if self.record else ()
         return tuple(sorted(path for path in ours if path in self.files and path not in sent))
 
-    def check_ours(self, repo_id: str, record: Mapping[str, Any]) -> None:
+    def check_ours(self, repo_id: str, record: RunRecord) -> None:
         """Refuse to publish over another model.
 
         Over anything but an earlier version of the same. record: of the run that is to be
         published.
         """
         others = sorted(set(self.files) - set(OF_THE_HUB))
-        if not others or (self.record and _model(self.record) == _model(record)):
+        ours = model_of(record.base_model.name, record.data.name)
+        if not others or (self.record and self.record.model == ours):
             return
         shown = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
-        what = (f"another model, {_model(self.record)}" if self.record
+        what = (f"another model, {self.record.model}" if self.record
                 else f"something that Tandem did not publish ({shown})")
         raise PublishError(
             f"{repo_id} holds {what}. Take another name, make it a pull request, or say that it "
             "may be published over.", "other_content")
 
 
-def _model(record: Mapping[str, Any]) -> str:
-    """Which model a record is of: versions of one have the same base and data."""
-    base = PurePath(str(record["base_model"]["name"])).name
-    return f"{base} fine-tuned on {record['data']['name']}"
+def model_of(base: str, data: str) -> str:
+    """The model of a base and data, across its versions."""
+    return f"{PurePath(base).name} fine-tuned on {data}"
 
 
 def reconcile_card(
@@ -120,16 +148,15 @@ def reconcile_card(
     theirs = remote.card
     if theirs is None or theirs == ours or on_edited == "replace":
         return ours
-    hash_ = remote.record.get("card_sha256")
-    if hash_ == hashlib.sha256(theirs.encode()).hexdigest():
+    if remote.record and remote.record.card_sha256 == hashlib.sha256(theirs.encode()).hexdigest():
         return ours  # as it was generated: nobody edited it
     if on_edited == "keep":
         return None
     said = f"The card of {target.repo_id} was edited on the Hub"
-    if not remote.record:
+    if remote.record is None:
         said = f"{target.repo_id} has a card that Tandem did not write"
     if on_edited == "merge":
-        ancestor = _generated(remote.record, target.repo_id)
+        ancestor = _generated(remote.record, target.repo_id) if remote.record else None
         merged = merge(ancestor, theirs, ours) if ancestor is not None else None
         if merged is not None:
             return merged
@@ -139,15 +166,16 @@ def reconcile_card(
         difference(theirs, ours), theirs, ours)
 
 
-def _generated(record: Mapping[str, Any], repo_id: str) -> str | None:
+def _generated(published: PublishedRecord, repo_id: str) -> str | None:
     """The card as it was generated from a published record; None if this Tandem writes another."""
-    shown = "samples" in record["data"] or "widget" in record["data"]
-    edits = {"private_data": not shown} | dict(record.get("card") or {})
+    kept, data = published.to_json(), published.data.to_json()
+    shown = "samples" in data or "widget" in data
     try:
-        card = model_card(dict(record) | {"card": edits}, repo_id)
+        edits = {"private_data": not shown} | dict(kept.get("card") or {})
+        card = model_card(RunRecord.from_json(kept | {"card": edits}), repo_id)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    same = hashlib.sha256(card.encode()).hexdigest() == record.get("card_sha256")
+    same = hashlib.sha256(card.encode()).hexdigest() == published.card_sha256
     return card if same else None
 
 
@@ -162,17 +190,12 @@ def _text(hub: Hub, target: Target, path: str) -> str:
         return place.read_text("utf-8", "replace")
 
 
-def _record(text: str | None) -> Mapping[str, Any]:
-    """A `run.json` that Tandem published; {} for any other."""
+def _record(text: str | None) -> PublishedRecord | None:
+    """A `run.json` that Tandem published; None for any other."""
     try:
-        record = json.loads(text or "")
-    except ValueError:
-        return {}
-    ours = isinstance(record, dict) and isinstance(record.get("schema"), int) and \
-        isinstance(record.get("files"), list) and all(
-            isinstance(record.get(key), dict) and "name" in record[key]
-            for key in ("base_model", "data"))
-    return record if ours else {}
+        return PublishedRecord.from_json(json.loads(text or ""))
+    except (ValueError, RecursionError):
+        return None
 
 
 def difference(theirs: str, ours: str) -> str:

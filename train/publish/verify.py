@@ -99,7 +99,7 @@ def ask_again(
         encoder = load_encoder(str(model))
     except ModelError as error:
         raise PublishError(f"What is on the Hub does not load: {error}", "differs", True) from None
-    recorded = run.record()["fingerprints"].get("corpus")
+    recorded = run.record().fingerprints.corpus
     rows = [row for row in run.per_query() if row["split"] == "test"][:QUESTIONS]
     if corpus is None or corpus.fingerprint != recorded:
         why = "the data of the run is not here" if corpus is None else "the data has changed"

@@ -16,7 +16,7 @@ from train.run.parts import RecordedDifference, RecordedEvidence, RecordedRecipe
 from train.run.record import RunError, RunRecord
 
 from .card_claims import chosen_by_dev, heading, limits, longest, use_of
-from .card_metadata import CardEdits, front_matter, is_repo_id, loss_names, title_of, typed
+from .card_metadata import CardEdits, front_matter, is_repo_id, loss_names, title_of
 from .reproduce import base_name, command, data_argument, download, plain_script
 from .templates import template
 
@@ -28,18 +28,18 @@ NEUTRAL = ("How do I change my password?", (
 """A question with an answer and another passage, where those of the data may not be shown."""
 
 
-def model_card(record: Mapping[str, Any], repo: str | None = None) -> str:
+def model_card(record: RunRecord, repo: str | None = None) -> str:
     """The card of a finished run: front matter and text.
 
     record: `run.json`, with metrics of dev and test; what a person changed is in its `card`
     (`CardEdits`). repo: where it is published, None for a folder. RunError without figures.
     """
-    run = typed(record)
-    if not run.metrics:
+    if not record.metrics:
         raise RunError("The run was not measured: without figures it has no card.")
     values = {"primary": PRIMARY, "repo": repo, "table": table, "measured": measured}
     return template("card.md.j2").render(
-        values | _model(run) | _usage(run) | _evaluation(run) | _data(run) | _training(run))
+        values | _model(record) | _usage(record) | _evaluation(record) | _data(record)
+        | _training(record))
 
 
 def _model(record: RunRecord) -> dict[str, Any]:

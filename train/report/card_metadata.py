@@ -89,15 +89,19 @@ class CardEdits:
             raise CardError(f"The description must have at most {LONGEST_DESCRIPTION} characters.")
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "CardEdits":
+    def kept(cls, record: RunRecord) -> "CardEdits":
+        """The card edits that a record keeps, and no more."""
+        card = record.card
+        return cls(card.title, card.license, card.language, card.description, card.datasets,
+                   card.private_data)
+
+    @classmethod
+    def of(cls, record: RunRecord) -> "CardEdits":
         """The card edits that a record keeps.
 
         With the base model's licence and languages where it says.
         """
-        run = typed(record)
-        base, kept = run.base_model, run.card
-        edits = cls(kept.title, kept.license, kept.language, kept.description, kept.datasets,
-                    kept.private_data)
+        base, edits = record.base_model, cls.kept(record)
         license_ = base.license or LICENSE_OF_BASE.get(base.name)
         return replace(
             edits,
@@ -105,8 +109,8 @@ class CardEdits:
             language=edits.language or tuple(
                 code for code in base.language if LANGUAGE.fullmatch(code)),
             datasets=edits.datasets or tuple(
-                name for name in [run.data.hub_id] if name and is_repo_id(name)),
-            private_data=is_private(run.data.to_json()) if edits.private_data is None
+                name for name in [record.data.hub_id] if name and is_repo_id(name)),
+            private_data=is_private(record.data.to_json()) if edits.private_data is None
             else edits.private_data,
         )
 
@@ -114,14 +118,6 @@ class CardEdits:
         """The edits as `run.json` keeps them: those that were made."""
         return {key: list(value) if isinstance(value, tuple) else value
                 for key, value in asdict(self).items() if value not in (None, ())}
-
-
-def typed(record: Mapping[str, Any]) -> RunRecord:
-    """A record as its type.
-
-    One read from a run directory, or from a repository of the Hub.
-    """
-    return record if isinstance(record, RunRecord) else RunRecord.from_json(record)
 
 
 def is_private(data: Mapping[str, Any]) -> bool:
@@ -140,14 +136,13 @@ def is_repo_id(name: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", name))
 
 
-def title_of(record: Mapping[str, Any]) -> str:
+def title_of(record: RunRecord) -> str:
     """What a model is called.
 
     As somebody said, or by its base and its data.
     """
-    run = typed(record)
-    base = run.base_model.name.rstrip("/").rsplit("/", 1)[-1]
-    return CardEdits.of(run).title or f"{base} fine-tuned on {run.data.name}"
+    base = record.base_model.name.rstrip("/").rsplit("/", 1)[-1]
+    return CardEdits.of(record).title or f"{base} fine-tuned on {record.data.name}"
 
 
 def loss_names(recipe: RecordedRecipe) -> list[str]:

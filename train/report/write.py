@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from retrieval.metrics import METRICS
-from train.run.record import write_text
+from train.run.files import write_text
 
 from .findings import Findings
 

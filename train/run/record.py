@@ -7,19 +7,18 @@ for the next look.
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from .files import write_json as write_json
-from .files import write_text as write_text
+from .events import Event, append_event, objects_in, read_events
+from .files import write_json, write_text
 from .parts import (
     DevPoint,
     Fingerprints,
@@ -40,7 +39,6 @@ from .parts import (
     TrainingSpeed,
 )
 from .process import Process
-from .process import this_process as this_process
 from .schema import JsonObject, SchemaError
 
 SCHEMA = 1
@@ -64,7 +62,7 @@ class RunError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunRecord(JsonObject, Mapping[str, Any]):
+class RunRecord(JsonObject):
     """All that a run's `run.json` says.
 
     From what was asked for to where it was published. owner: the Hub name or the browser that
@@ -184,22 +182,6 @@ class RunRecord(JsonObject, Mapping[str, Any]):
         """
         return self.engine.name if self.engine else "local"
 
-    def __getitem__(self, key: str) -> Any:
-        """A value of the JSON, until all readers use fields."""
-        return self.to_json()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        """The keys of the JSON, until all readers use fields."""
-        return iter(self.to_json())
-
-    def __len__(self) -> int:
-        """How many keys the JSON has, until all readers use fields."""
-        return len(self.to_json())
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        """The JSON with changes, until all readers use fields."""
-        return self.to_json() | dict(other)
-
 
 @dataclass(frozen=True)
 class Run:
@@ -264,25 +246,14 @@ class Run:
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Add one line to `events.jsonl`, with the time."""
-        line = json.dumps({"time": round(time.time(), 3), **event}, ensure_ascii=False) + "\n"
-        with (self.folder / "events.jsonl").open("ab+") as file:
-            size = file.seek(0, os.SEEK_END)
-            if size:
-                file.seek(size - 1)
-                if file.read(1) != b"\n":  # half a line, of a process that was killed
-                    line = "\n" + line
-            file.write(line.encode())
+        append_event(self.folder / "events.jsonl", event)
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self) -> list[Event]:
         """All whole events so far.
 
         A line that is cut off or damaged is left out.
         """
-        try:
-            lines = (self.folder / "events.jsonl").read_bytes().split(b"\n")[:-1]
-        except OSError:
-            return []
-        return [event for line in lines if (event := _event(line)) is not None]
+        return read_events(self.folder / "events.jsonl")
 
     def per_query(self) -> list[dict[str, Any]]:
         """`per_query.jsonl`; empty before the test split was measured."""
@@ -290,7 +261,7 @@ class Run:
             lines = (self.folder / "per_query.jsonl").read_bytes().split(b"\n")
         except OSError:
             return []
-        return [row for line in lines if (row := _event(line)) is not None]
+        return objects_in(lines)
 
     def write_per_query(self, rows: list[dict[str, Any]]) -> None:
         """Write `per_query.jsonl`."""
@@ -437,14 +408,6 @@ def _parsed(path: Path) -> RunRecord:
     return RunRecord.from_json(read)
 
 
-def _event(line: bytes) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None
-
-
 def _readable(run: Run) -> bool:
     return not _refusal(run)
 
@@ -456,33 +419,3 @@ def _refusal(run: Run) -> str:
     except RunError as error:
         return str(error)
     return ""
-
-
-def latest(events: list[dict[str, Any]], kind: str) -> dict[str, Any] | None:
-    """The last event of a kind."""
-    return next((event for event in reversed(events) if event.get("type") == kind), None)
-
-
-def still_true(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The events without those of steps that were lost.
-
-    A resumed run took them again.
-    """
-    kept: list[dict[str, Any]] = []
-    for event in events:
-        if event.get("type") == "started":
-            kept = [earlier for earlier in kept if earlier.get("step", 0) <= event["step"]]
-        kept.append(event)
-    return kept
-
-
-def of_kind(events: list[dict[str, Any]], kind: str) -> Iterator[dict[str, Any]]:
-    """The events of a kind, in order."""
-    return (event for event in events if event.get("type") == kind)
-
-
-def since_load(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Events of a run since it last started or resumed."""
-    starts = [place for place, event in enumerate(events)
-              if event.get("type") == "phase" and event.get("phase") == "load"]
-    return events[starts[-1] :] if starts else events

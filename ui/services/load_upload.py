@@ -16,7 +16,7 @@ from hub.progress import Progress
 from retrieval.bm25 import build_lexical_index
 from retrieval.evaluation import FEWEST, Evidence, Judged, evaluate
 from retrieval.index import Searcher, forget_vectors, index_in_parts
-from train.run.record import write_text
+from train.run.files import write_text
 from train.settings import Settings
 
 from .load_run import WAIT

@@ -6,7 +6,8 @@ from typing import Any
 
 from hub.progress import Progress
 from retrieval.metrics import PRIMARY
-from train.run.record import RunRecord, latest, of_kind, since_load
+from train.run.events import latest, of_kind, since_load
+from train.run.record import RunRecord
 
 SHARES = 1000
 """Parts of a run that its share is counted in: events round it to as many."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retrieval.metrics import PRIMARY
-from train.run.record import ACTIVE, USABLE, Run, RunRecord, latest, of_kind, since_load
+from train.run.events import latest, of_kind, since_load
+from train.run.record import ACTIVE, USABLE, Run, RunRecord
 
 Event = Mapping[str, Any]
 
@@ -129,8 +130,8 @@ def _with_events(state: RunState, events: Sequence[Event]) -> RunState:
         return state
     now = since_load(list(events))
     at = next((event for event in reversed(now) if "share" in event), {})
-    step = latest(list(now), "step") or {}
-    phase = latest(list(events), "phase") or {}
+    step = latest(now, "step") or {}
+    phase = latest(events, "phase") or {}
     left = at.get("left_s")
     since = max(0.0, time.time() - _number(events[-1].get("time")))
     return replace(
@@ -156,7 +157,7 @@ def _points(
     """What events of a kind say, by x; of two with the same x the later one (a resumed run)."""
     found = {
         _number(event.get(x_name)): _number(y(event))
-        for event in of_kind(list(events), kind)
+        for event in of_kind(events, kind)
         if y(event) is not None
     }
     return tuple(sorted((x, value) for x, value in found.items()

@@ -23,7 +23,8 @@ from gradio.utils import get_upload_folder
 
 from corpus.load import BUILT_IN
 from corpus.readers.registry import is_known, unknown
-from train.run.record import ACTIVE, RunError, list_runs, write_text
+from train.run.files import write_text
+from train.run.record import ACTIVE, RunError, list_runs
 from train.settings import Settings
 from ui.auth import Visitor
 

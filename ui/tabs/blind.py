@@ -17,7 +17,8 @@ import gradio as gr
 from corpus.text import shortened
 from retrieval.blind import Ballot, Votes, VoteTally, ballots, tally
 from retrieval.compare import Hit, check_query
-from train.run.record import now, write_text
+from train.run.files import write_text
+from train.run.record import now
 from ui.html import elements
 from ui.services.app import Services
 from ui.services.model_pair import ModelPair

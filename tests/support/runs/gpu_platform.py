@@ -82,4 +82,4 @@ def request(data, **options):
 
 
 def wait_for(run, status, seconds=60):
-    wait_until(lambda: run.record()["status"] == status, seconds, run.record)
+    wait_until(lambda: run.record().status == status, seconds, run.record)

@@ -63,7 +63,7 @@ def real_job(porsche, folder):
             hub.print(job, printed[-1])
         hub.move(job, "COMPLETED" if process.wait() == 0 else "ERROR")
         limit.cancel()
-        wait_until(lambda: run.record()["status"] != "running", what=run.record)
+        wait_until(lambda: run.record().status != "running", what=run.record)
         [repository] = hub.repositories.values()
         return SimpleNamespace(run=run, data=data, model=model, printed=printed, job=job,
                                machine=folder / "machine", repository=repository)
@@ -81,20 +81,20 @@ class Play:
     said: list = field(default_factory=list)
 
     def __post_init__(self):
-        mark = self.real.run.record()["engine"]["mark"]
+        mark = self.real.run.record().engine.mark
         self.said = [said for line in self.real.printed if (said := heard(line, mark))]
 
     @property
     def mark(self):
-        return self.run.record()["engine"]["mark"]
+        return self.run.record().engine.mark
 
     @property
     def repo(self):
-        return self.run.record()["engine"]["repository"]
+        return self.run.record().engine.repository
 
     @property
     def status(self):
-        return self.run.record()["status"]
+        return self.run.record().status
 
     @property
     def events(self):
@@ -114,7 +114,7 @@ class Play:
     def start(self):
         """Start the run and bring its job to its machine."""
         self.engine.start(self.run, TOKEN)
-        wait_until(lambda: self.run.record()["engine"]["stage"] == "SCHEDULING",
+        wait_until(lambda: self.run.record().engine.stage == "SCHEDULING",
                    what=self.run.record)
         job = self.hub.only_job()
         self.hub.move(job, "RUNNING")

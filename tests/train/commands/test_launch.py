@@ -49,12 +49,12 @@ def test_a_stop_ends_all_processes_and_keeps_the_best_so_far(request_for, tmp_pa
     run = request_for(epochs=100).create(tmp_path)
     child = start(run)
     wait_for(run, lambda: len([e for e in run.events() if e["type"] == "eval"]) > 1)
-    os.kill(run.record()["process"]["pid"], 15)  # as the engine does
+    os.kill(run.record().process.pid, 15)  # as the engine does
     assert child.wait(120) == 0, log_of(run)
     record = run.record()
-    assert (record["status"], record["ended_by"]) == ("stopped", "stop")
-    assert run.has_model and 0 < record["steps_done"] < record["steps"]
-    assert record["processes"] == 2
+    assert (record.status, record.ended_by) == ("stopped", "stop")
+    assert run.has_model and 0 < record.steps_done < record.steps
+    assert record.processes == 2
 
 
 def test_a_batch_is_shared_by_as_many_gpus_as_are_worth_it():

@@ -92,8 +92,8 @@ def test_a_record_is_told_in_a_line_that_no_log_cuts_up():
 
 def test_a_job_finds_its_data_and_its_base_where_they_were_fetched(job, tmp_path):
     record = job("").run.record()
-    assert record["data"]["source"] == str(tmp_path / "request/data/faq.csv")
-    assert record["base_model"]["name"] == str(tmp_path / "request/base/mine")
+    assert record.data.source == str(tmp_path / "request/data/faq.csv")
+    assert record.base_model.name == str(tmp_path / "request/base/mine")
 
 
 def test_a_job_that_is_asked_to_stop_ends_with_its_best_checkpoint(job):
@@ -102,14 +102,14 @@ def test_a_job_that_is_asked_to_stop_ends_with_its_best_checkpoint(job):
     began = time.monotonic()
     assert inside.run_to_the_end() == 0
     assert time.monotonic() - began < 30
-    assert inside.run.record()["status"] == "stopped"
+    assert inside.run.record().status == "stopped"
     assert "result-m/model/modules.json" in inside.at.files("vera/r")
 
 
 def test_the_stop_of_an_earlier_job_does_not_stop_this_one(job):
     inside = job('time.sleep(0.3); end("done")')
     inside.at.put("vera/r", {"stop-earlier": b""})
-    assert inside.run_to_the_end() == 0 and inside.run.record()["status"] == "done"
+    assert inside.run_to_the_end() == 0 and inside.run.record().status == "done"
 
 
 def test_training_that_is_killed_leaves_its_checkpoint_and_no_result(job, capsys):
@@ -147,7 +147,7 @@ def test_a_job_that_goes_on_finds_the_checkpoints_that_were_uploaded(job, tmp_pa
     (tmp_path / "checkpoints" / "state.pt").write_bytes(b"earlier")
     inside = job('end("done")')
     assert inside.run_to_the_end() == 0
-    assert inside.run.record()["resumed"] == ["state.pt"]
+    assert inside.run.record().to_json()["resumed"] == ["state.pt"]
 
 
 def test_a_result_is_offered_again_to_a_hub_that_does_not_answer(job, monkeypatch):

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 def refused(play, match):
     """Refused to a handler that asks, and to a run that was started all the same."""
-    flavor = play.run.record()["engine"]["flavor"]
+    flavor = play.run.record().engine.flavor
     with pytest.raises(EngineError, match=match) as refusal:
         play.engine.check(TOKEN, flavor)
     said = "".join(traceback.format_exception(refusal.value))
@@ -29,7 +29,7 @@ def refused(play, match):
     assert refusal.value.__context__ is None and refusal.value.__cause__ is None
     play.engine.start(play.run, TOKEN)
     play.wait_for("failed")
-    assert play.run.record()["error"] == str(refusal.value)
+    assert play.run.record().error == str(refusal.value)
     assert not play.hub.jobs and not play.hub.repositories
     play.run.update(status="queued")
 
@@ -39,11 +39,11 @@ def refused(play, match):
 
 def test_a_job_trains_what_was_uploaded_and_hands_over_its_result(real_job):
     run, record = real_job.run, real_job.run.record()
-    assert record["status"] == "done", (record.get("error"), real_job.printed)
-    assert set(record["metrics"]) == {"dev", "test"}
+    assert record.status == "done", (record.error, real_job.printed)
+    assert set(record.metrics) == {"dev", "test"}
     assert {row["split"] for row in run.per_query()} == {"dev", "test"}
     assert load_encoder(str(run.model)).dim == 32
-    mark = record["engine"]["mark"]
+    mark = record.engine.mark
     told = [said.n for line in real_job.printed if (said := heard(line, mark)) and said.n]
     assert told == list(range(1, len(told) + 1))
     assert [event["n"] for event in run.events() if "n" in event] == told
@@ -51,9 +51,9 @@ def test_a_job_trains_what_was_uploaded_and_hands_over_its_result(real_job):
 
 def test_a_result_names_the_places_of_this_machine_and_not_of_the_jobs(real_job):
     record = real_job.run.record()
-    assert record["data"]["source"] == str(real_job.data)
-    assert record["base_model"]["name"] == str(real_job.model)
-    assert record["engine"]["name"] == "jobs" and record["seed"] == 42
+    assert record.data.source == str(real_job.data)
+    assert record.base_model.name == str(real_job.model)
+    assert record.engine.name == "jobs" and record.seed == 42
     kept = json.dumps(record.to_json()) + (real_job.run.model / "README.md").read_text("utf-8")
     assert str(real_job.machine) not in kept
 
@@ -112,16 +112,16 @@ def test_a_run_is_followed_from_start_to_result(play):
     play.hub.print(job, "Installed 63 packages in 21s", *first)
     wait_until(lambda: len(play.numbers()) == half, what=play.run.events)
     record = play.run.record()
-    assert record["status"] == "running" and record["note"] is None
-    assert record["engine"]["stage"] == "RUNNING" and record["process"] is None
-    assert record["device"] == play.real.run.record()["device"]  # known before the end
-    assert record.get("metrics") is None
+    assert record.status == "running" and record.note is None
+    assert record.engine.stage == "RUNNING" and record.process is None
+    assert record.device == play.real.run.record().device  # known before the end
+    assert not record.metrics
     play.hub.print(job, *rest)
     play.finish(job)
     play.wait_for("done")
     assert play.numbers() == [said.n for said in play.events]
-    assert play.run.record()["metrics"] == play.real.run.record()["metrics"]
-    assert play.run.record()["owner"] == "vera"
+    assert play.run.record().metrics == play.real.run.record().metrics
+    assert play.run.record().owner == "vera"
     assert load_encoder(str(play.run.model)).dim == 32
     assert "Installed 63 packages" in (play.run.folder / "process.log").read_text()
     phases = [event["phase"] for event in play.run.events() if event["type"] == "phase"]
@@ -188,8 +188,8 @@ def test_without_credit_the_run_says_where_to_add_some(play):
     play.hub.refuse["POST", "/api/jobs/vera$"] = 402, "Pre-paid credit balance is insufficient"
     play.engine.start(play.run, TOKEN)
     play.wait_for("failed")
-    assert "billing" in play.run.record()["error"] and "credit" in play.run.record()["error"]
-    assert not play.run.record()["engine"]["job"]
+    assert "billing" in play.run.record().error and "credit" in play.run.record().error
+    assert not play.run.record().engine.job
 
 
 def test_a_public_repository_of_that_name_is_not_given_the_data(play):
@@ -199,7 +199,7 @@ def test_a_public_repository_of_that_name_is_not_given_the_data(play):
     taken.commit({})
     play.engine.start(play.run, TOKEN)
     play.wait_for("failed")
-    assert "is public" in play.run.record()["error"]
+    assert "is public" in play.run.record().error
     assert len(taken.commits) == 1 and not play.hub.jobs
 
 
@@ -235,9 +235,9 @@ def test_a_start_does_not_wait_for_the_hub(play):
     play.hub.fall()
     began = time.monotonic()
     play.engine.start(play.run, TOKEN)
-    assert time.monotonic() - began < 1 and play.run.record()["engine"]["stage"] == "UPLOADING"
+    assert time.monotonic() - began < 1 and play.run.record().engine.stage == "UPLOADING"
     play.wait_for("failed")
-    assert "does not answer" in play.run.record()["error"]
+    assert "does not answer" in play.run.record().error
 
 
 def test_whoever_may_is_told_whose_account_pays(play):
@@ -267,7 +267,7 @@ def test_a_job_may_take_well_more_than_its_estimate_and_never_more_than_the_limi
 
 def test_a_run_stopped_while_it_waits_for_a_machine_costs_nothing(play):
     play.engine.start(play.run, TOKEN)
-    wait_until(lambda: play.run.record()["engine"]["stage"] == "SCHEDULING", what=play.run.record)
+    wait_until(lambda: play.run.record().engine.stage == "SCHEDULING", what=play.run.record)
     assert play.engine.stop(play.run)
     play.wait_for("stopped")
     assert play.hub.only_job().stage == "CANCELED" and not play.run.has_model
@@ -281,10 +281,10 @@ def test_a_run_that_trains_is_asked_to_stop_and_its_result_taken(play):
     assert play.engine.stop(play.run)
     assert play.hub.files(play.repo)[f"stop-{play.mark}"] and job.stage == "RUNNING"
     theirs = json.loads(play.real.repository.commits[-1][1][
-        f"result-{play.real.run.record()['engine']['mark']}/run.json"])
+        f"result-{play.real.run.record().engine.mark}/run.json"])
     play.finish(job, **{"run.json": json.dumps(theirs | {"status": "stopped"}).encode()})
     play.wait_for("stopped")
-    assert play.run.has_model and play.run.record()["metrics"]["test"]
+    assert play.run.has_model and play.run.record().test
 
 
 def test_a_job_that_does_not_stop_is_cancelled_and_its_last_checkpoint_kept(play):
@@ -298,7 +298,7 @@ def test_a_job_that_does_not_stop_is_cancelled_and_its_last_checkpoint_kept(play
     play.wait_for("stopped")
     assert job.stage == "CANCELED"
     assert load_encoder(str(play.run.model)).dim == 32
-    assert "before it was measured on test" in play.run.record()["error"]
+    assert "before it was measured on test" in play.run.record().error
     assert not list(play.run.folder.rglob("*.pt"))
 
 
@@ -315,4 +315,4 @@ def test_a_job_cancelled_on_the_hub_says_so(play):
     job = play.start()
     play.hub.move(job, "CANCELED")
     play.wait_for("stopped")
-    assert "cancelled on the Hub" in play.run.record()["error"]
+    assert "cancelled on the Hub" in play.run.record().error

@@ -19,7 +19,7 @@ def test_a_job_that_fails_gives_its_last_line_without_tokens(play):
     play.hub.print(job, "Resolving …", f"error: no space left for {TOKEN} and hf_{'x' * 30}")
     play.hub.move(job, "ERROR", "Job failed with exit code 1")
     play.wait_for("failed")
-    error = play.run.record()["error"]
+    error = play.run.record().error
     assert "no space left for (token) and (token)" in error and "exit code 1" in error
 
 
@@ -29,7 +29,7 @@ def test_a_fit_that_fails_gives_its_own_sentence(play):
         {"schema": 1, "status": "failed", "error": "The loss became nan at step 3."}).encode()})
     play.hub.move(job, "ERROR")
     play.wait_for("failed")
-    assert play.run.record()["error"] == "The loss became nan at step 3."
+    assert play.run.record().error == "The loss became nan at step 3."
 
 
 def test_a_job_that_ran_out_of_time_can_be_resumed_from_what_it_uploaded(play):
@@ -38,7 +38,7 @@ def test_a_job_that_ran_out_of_time_can_be_resumed_from_what_it_uploaded(play):
     play.hub.put(play.repo, {"checkpoints/state.pt": b"a state"})
     play.hub.move(job, "ERROR", "Job timeout")
     play.wait_for("interrupted")
-    assert "Job timeout" in play.run.record()["error"]
+    assert "Job timeout" in play.run.record().error
     play.run.update(status="queued", error=None)
     play.engine.start(play.run, TOKEN)
     wait_until(lambda: len(play.hub.jobs) == 2, what=play.run.record)
@@ -56,13 +56,13 @@ def test_a_hub_that_is_gone_for_a_while_is_found_again_and_no_event_twice_or_los
     play.hub.print(job, "once", *first)
     wait_until(lambda: play.numbers() == [1, 2, 3])
     play.hub.fall()
-    wait_until(lambda: play.run.record()["note"], what=play.run.record)
-    assert "Lost contact since" in play.run.record()["note"] and play.status == "running"
+    wait_until(lambda: play.run.record().note, what=play.run.record)
+    assert "Lost contact since" in play.run.record().note and play.status == "running"
     play.hub.print(job, *rest)
     time.sleep(0.3)  # several attempts
     assert play.status == "running"
     play.hub.fall(False)
-    wait_until(lambda: play.run.record()["note"] is None, what=play.run.record)
+    wait_until(lambda: play.run.record().note is None, what=play.run.record)
     play.finish(job)
     play.wait_for("done")
     assert play.numbers() == [said.n for said in play.events]
@@ -72,22 +72,22 @@ def test_a_hub_that_is_gone_for_a_while_is_found_again_and_no_event_twice_or_los
 def test_a_start_whose_answer_is_lost_is_one_job_and_not_two(play):
     play.hub.lose_answer.append(("POST", "/api/jobs/vera"))
     play.engine.start(play.run, TOKEN)
-    wait_until(lambda: play.run.record()["engine"]["job"] or play.status == "failed")
-    assert play.run.record()["engine"]["job"] == play.hub.only_job().id
+    wait_until(lambda: play.run.record().engine.job or play.status == "failed")
+    assert play.run.record().engine.job == play.hub.only_job().id
     assert not play.hub.lose_answer
 
 
 def test_a_job_that_was_started_as_the_app_was_killed_is_taken_up_and_not_started_twice(play):
     job = play.start()
     restarted(play)
-    play.run.update(engine=play.run.record()["engine"] | {"job": None})  # not written any more
+    play.run.update(engine=play.run.record().engine.changed(job=None))  # not written any more
     play.engine = JobsEngine(endpoint=play.address, pace=QUICK)
     play.engine.look(play.run)
     assert play.status == "interrupted"
     mark = play.mark
     play.run.update(status="queued")
     play.engine.start(play.run, TOKEN)
-    wait_until(lambda: play.run.record()["engine"]["job"] == job.id, what=play.run.record)
+    wait_until(lambda: play.run.record().engine.job == job.id, what=play.run.record)
     assert play.mark == mark and len(play.hub.jobs) == 1
     play.hub.print(job, *play.lines())
     play.finish(job)
@@ -113,7 +113,7 @@ def test_after_a_restart_a_run_waits_for_its_user_and_is_followed_on(play):
     with (play.run.folder / "events.jsonl").open("ab") as events:
         events.write(b'{"type": "step", "half')  # killed while it wrote
     engine.look(play.run)
-    assert play.status == "running" and "sign in as vera" in play.run.record()["note"]
+    assert play.status == "running" and "sign in as vera" in play.run.record().note
     play.hub.users["other"] = {"name": "otto"}
     with pytest.raises(EngineError, match="paid by vera"):
         engine.attach(play.run, "other")
@@ -125,7 +125,7 @@ def test_after_a_restart_a_run_waits_for_its_user_and_is_followed_on(play):
     play.finish(job)
     play.wait_for("done")
     assert play.numbers() == [said.n for said in play.events]
-    assert play.run.record()["note"] is None
+    assert play.run.record().note is None
 
 
 def test_an_owner_who_comes_back_with_a_sign_in_that_is_no_good_is_told_so(play, monkeypatch):
@@ -134,7 +134,7 @@ def test_an_owner_who_comes_back_with_a_sign_in_that_is_no_good_is_told_so(play,
     engine = restarted(play)
     engine.visit(play.run, None)
     engine.visit(play.run, "hf_expired")
-    wait_until(lambda: "Sign in again" in (play.run.record().get("note") or ""))
+    wait_until(lambda: "Sign in again" in (play.run.record().note or ""))
     asked = len(play.hub.asked)
     engine.visit(play.run, "hf_expired")  # not with every look
     assert len(play.hub.asked) == asked and play.status == "running"
@@ -166,7 +166,7 @@ def test_a_token_that_expires_in_the_middle_leaves_the_run_as_it_is(play):
     play.hub.fall()
     time.sleep(0.1)
     play.hub.fall(False)
-    wait_until(lambda: "Sign in again" in (play.run.record()["note"] or ""), what=play.run.record)
+    wait_until(lambda: "Sign in again" in (play.run.record().note or ""), what=play.run.record)
     assert play.status == "running"
     wait_until(lambda: not play.engine._watched(play.run))
     play.engine.look(play.run)
@@ -189,9 +189,9 @@ def test_hostile_lines_of_a_log_are_no_events(play):
         f"tandem:{play.mark}:record:0 " + json.dumps({"status": "done", "owner": "mallory",
                                                       "metrics": {}, "device": "Abacus"}),
     )
-    wait_until(lambda: play.run.record().get("device") == "Abacus", what=play.run.record)
+    wait_until(lambda: play.run.record().device == "Abacus", what=play.run.record)
     assert play.numbers() == [] and play.status == "running"
-    assert play.run.record()["owner"] == "vera" and "metrics" not in play.run.record()
+    assert play.run.record().owner == "vera" and not play.run.record().metrics
     log = (play.run.folder / "process.log").read_text("utf-8")
     assert "\0" not in log and "\x1b" not in log and len(log) < 10_000
     play.hub.print(job, *play.lines())
@@ -206,7 +206,7 @@ def test_a_result_with_files_that_could_run_code_is_not_taken_over(play, name):
     job = play.start()
     play.finish(job, **{name: b"cos\nsystem\n"})
     play.wait_for("failed")
-    assert "only safetensors" in play.run.record()["error"] and not play.run.has_model
+    assert "only safetensors" in play.run.record().error and not play.run.has_model
 
 
 def test_a_result_that_would_load_code_of_its_own_is_not_taken_over(play):
@@ -214,7 +214,7 @@ def test_a_result_that_would_load_code_of_its_own_is_not_taken_over(play):
     modules = [{"idx": 0, "name": "0", "path": "", "type": "custom_code.Module"}]
     play.finish(job, **{"model/modules.json": json.dumps(modules).encode()})
     play.wait_for("failed")
-    assert "custom_code.Module" in play.run.record()["error"] and not play.run.has_model
+    assert "custom_code.Module" in play.run.record().error and not play.run.has_model
 
 
 @pytest.mark.parametrize("record", [b"not json", b"[]", b'{"status": "running"}'])
@@ -222,7 +222,7 @@ def test_a_result_whose_record_is_none_is_said(play, record):
     job = play.start()
     play.finish(job, **{"run.json": record})
     play.wait_for("failed")
-    assert "not the record" in play.run.record()["error"]
+    assert "not the record" in play.run.record().error
 
 
 def test_a_job_that_ends_without_a_result_says_so(play):
@@ -230,8 +230,8 @@ def test_a_job_that_ends_without_a_result_says_so(play):
     play.hub.print(job, "bye")
     play.hub.move(job, "COMPLETED")
     play.wait_for("failed")
-    assert "without a result" in play.run.record()["error"]
-    assert "bye" in play.run.record()["error"]
+    assert "without a result" in play.run.record().error
+    assert "bye" in play.run.record().error
 
 
 def test_a_run_deleted_while_it_is_watched_ends_the_watch(play):

@@ -12,7 +12,7 @@ from train.run.spec import RunSpec
 
 def wait_for(run, status, seconds=60):
     end = time.monotonic() + seconds
-    while run.record()["status"] != status:
+    while run.record().status != status:
         assert time.monotonic() < end, run.record()
         time.sleep(0.05)
 
@@ -40,7 +40,7 @@ def test_a_run_that_cannot_start_says_why(engine, tmp_path):
     run = RunSpec(data="nothing.jsonl").create(tmp_path / "runs")
     engine.start(run)
     wait_for(run, "failed")
-    assert "There is no corpus at nothing.jsonl" in run.record()["error"]
+    assert "There is no corpus at nothing.jsonl" in run.record().error
 
 
 def test_a_run_directory_without_a_request_is_refused_and_left_alone(engine, tmp_path):
@@ -65,7 +65,7 @@ def test_a_run_killed_from_outside_is_interrupted_and_can_be_resumed(engine, tmp
     wait_for(run, "running")
     os.kill(engine.children[run.id].pid, signal.SIGKILL)
     wait_for(run, "interrupted", 10)
-    assert "killed" in run.record()["error"] and "resumed" in run.record()["error"]
+    assert "killed" in run.record().error and "resumed" in run.record().error
     assert not engine.stop(run)
 
 
@@ -83,7 +83,7 @@ def test_a_run_that_is_at_work_is_not_started_again(engine, tmp_path):
     wait_for(run, "running")
     with pytest.raises(EngineError, match="is running: there is nothing to start"):
         engine.start(run)
-    assert run.record()["status"] == "running"
+    assert run.record().status == "running"
 
 
 def test_a_run_abandoned_before_it_began_waits_for_the_next_start_of_the_app(engine, tmp_path):
@@ -93,13 +93,13 @@ def test_a_run_abandoned_before_it_began_waits_for_the_next_start_of_the_app(eng
     engine.abandon()
     child.wait(10)
     time.sleep(0.2)  # for whoever would write something now
-    assert run.record()["status"] in ("queued", "interrupted")
+    assert run.record().status in ("queued", "interrupted")
 
 
 def test_a_queued_run_is_left_as_it_is_by_a_look(engine, tmp_path):
     run = RunSpec().create(tmp_path / "runs")
     engine.look(run)
-    assert run.record()["status"] == "queued"
+    assert run.record().status == "queued"
 
 
 def test_a_resumed_run_is_queued_at_once_so_that_nobody_takes_its_old_end_for_the_new(
@@ -109,5 +109,5 @@ def test_a_resumed_run_is_queued_at_once_so_that_nobody_takes_its_old_end_for_th
     run.update(status="interrupted", error="Its process ended.")
     engine.start(run)
     record = run.record()
-    assert record["status"] != "interrupted" and record["error"] != "Its process ended."
+    assert record.status != "interrupted" and record.error != "Its process ended."
     wait_for(run, "failed")

@@ -25,7 +25,7 @@ def queue(tmp_path, engine):
 
 
 def status(run):
-    return run.record()["status"]
+    return run.record().status
 
 
 def asked(run, second):
@@ -156,7 +156,7 @@ def test_a_run_that_its_engine_cannot_start_fails_with_the_sentence(queue, engin
     first, second, _ = three(queue)
     queue.look()
     assert status(first) == "failed"
-    assert first.record()["error"] == str(error)
+    assert first.record().error == str(error)
     assert engine.started == [run.id for run in (first, second, _)]  # the next had its turn
 
 
@@ -169,7 +169,7 @@ def test_an_engine_with_a_fault_fails_the_run_and_the_queue_goes_on(queue, engin
     elsewhere = queue.submit(RunSpec(engine="jobs"))
     queue.look()
     assert status(run) == "failed"
-    assert run.record()["error"] == "It could not be started: KeyError."
+    assert run.record().error == "It could not be started: KeyError."
     assert status(elsewhere) == "running"
 
 
@@ -182,14 +182,14 @@ def test_no_run_is_made_for_an_engine_that_is_not_there(queue):
 def test_a_waiting_run_whose_engine_is_gone_fails_with_a_sentence(queue):
     run = queue.submit(RunSpec(engine="jobs"))
     Queue(queue.runs, {"local": FakeEngine()}).look()
-    assert status(run) == "failed" and "no engine 'jobs' here" in run.record()["error"]
+    assert status(run) == "failed" and "no engine 'jobs' here" in run.record().error
 
 
 def test_stopping_a_waiting_run_takes_it_out_of_the_queue(queue, engine):
     first, second, third = three(queue)
     queue.look()
     queue.stop(second)
-    assert status(second) == "stopped" and "before it began" in second.record()["error"]
+    assert status(second) == "stopped" and "before it began" in second.record().error
     assert engine.stopped == []
     first.update(status="done")
     queue.look()
@@ -224,7 +224,7 @@ def test_a_run_that_ended_early_goes_on(queue, engine, ended):
     run = queue.submit(RunSpec())
     run.update(status=ended, error="It broke.")
     queue.resume(run)
-    assert run.record()["error"] is None
+    assert run.record().error is None
     queue.look()
     assert engine.started == [run.id]
 
@@ -369,7 +369,7 @@ def test_a_full_disk_without_checkpoints_is_said_with_what_to_do(tmp_path, engin
     run = queue.submit(RunSpec())
     queue.look()
     assert status(run) == "failed" and engine.started == []
-    assert "TANDEM_MAX_DISK_GB: delete runs" in run.record()["error"]
+    assert "TANDEM_MAX_DISK_GB: delete runs" in run.record().error
     assert not kept.checkpoints.exists() and (kept.model / "weights").exists()
 
 

@@ -66,16 +66,16 @@ def test_a_run_cut_into_pieces_gives_the_result_of_an_unbroken_one(
     run = request(data).create(tmp_path / "runs")
     engine.start(run)
     statuses = set()
-    while run.record()["status"] not in ("done", "failed", "interrupted"):
+    while run.record().status not in ("done", "failed", "interrupted"):
         engine.look(run)
-        statuses.add(run.record()["status"])
+        statuses.add(run.record().status)
         time.sleep(0.01)
-    assert run.record()["status"] == "done", run.record()
+    assert run.record().status == "done", run.record()
     assert statuses <= {"running", "done"}
     assert len(platform.calls) >= 3 and len(set(platform.pids)) == len(platform.calls)
     assert len([e for e in run.events() if e["type"] == "paused"]) == len(platform.calls) - 1
-    assert run.record()["metrics"] == unbroken.record()["metrics"]
-    assert run.record()["steps_done"] == unbroken.record()["steps_done"]
+    assert run.record().metrics == unbroken.record().metrics
+    assert run.record().steps_done == unbroken.record().steps_done
     weights = [load_file(each.model / "model.safetensors") for each in (run, unbroken)]
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[1])
     epochs = [e["epoch"] for e in run.events() if e["type"] == "eval"]
@@ -86,14 +86,14 @@ def test_a_piece_ends_by_itself_before_its_time_is_over(data, tmp_path):
     platform = Platform(limit=30)
     engine = ZeroGpuEngine(platform, seconds=3.0)
     run = request(data).create(tmp_path / "runs")
-    run.update(recipe=run.record()["recipe"] | {"epochs": 100})
+    run.update(recipe=run.record().recipe.changed(epochs=100))
     engine.start(run)
     wait_until(lambda: len(platform.calls) > 2 and (run.checkpoints / "best").exists(), 120,
                run.record)
     assert not [e for e in run.events() if e["type"] == "error"]
     assert engine.stop(run)
     wait_for(run, "stopped", 60)
-    assert run.has_model and run.record()["metrics"]["test"]
+    assert run.has_model and run.record().test
     wait_until(lambda: not (run.folder / zerogpu.STOP_FILE).exists())
 
 
@@ -104,8 +104,8 @@ def test_a_worker_that_is_killed_at_its_limit_leaves_a_run_that_goes_on(data, tm
     run = request(data).create(tmp_path / "runs")
     engine.start(run)
     wait_for(run, "interrupted")
-    assert "ended the run's worker" in run.record()["error"]
-    assert "resume it" in run.record()["error"]
+    assert "ended the run's worker" in run.record().error
+    assert "resume it" in run.record().error
     platform.limit, platform.before = None, lambda: None
     run.update(status="queued", error=None)
     engine.start(run)
@@ -117,7 +117,7 @@ def test_a_run_stopped_between_two_pieces_keeps_its_best_checkpoint(data, pieces
     platform = Platform()
     engine = ZeroGpuEngine(platform)
     run = request(data).create(tmp_path / "runs")
-    run.update(recipe=run.record()["recipe"] | {"epochs": 100})
+    run.update(recipe=run.record().recipe.changed(epochs=100))
 
     def ask_once_there_is_a_best():
         if (run.checkpoints / "best").exists():
@@ -126,7 +126,7 @@ def test_a_run_stopped_between_two_pieces_keeps_its_best_checkpoint(data, pieces
     platform.before = ask_once_there_is_a_best
     engine.start(run)
     wait_for(run, "stopped")
-    assert run.has_model and run.record()["metrics"]["test"]
+    assert run.has_model and run.record().test
 
 
 def test_a_run_stopped_before_it_began_says_so_and_needs_no_second_piece(data, tmp_path):
@@ -147,10 +147,10 @@ def test_the_minutes_a_run_may_take_are_of_all_its_pieces_together(data, pieces,
     pieces(30)
     engine = ZeroGpuEngine(Platform(), limits=RunLimits(max_minutes=0.01))
     run = request(data).create(tmp_path / "runs")
-    run.update(recipe=run.record()["recipe"] | {"epochs": 100})
+    run.update(recipe=run.record().recipe.changed(epochs=100))
     engine.start(run)
     wait_for(run, "stopped")
-    assert run.has_model and run.record()["steps_done"] < 1000
+    assert run.has_model and run.record().steps_done < 1000
 
 
 def test_pieces_count_against_whoever_visits_and_the_newest_visit_counts(data, pieces, tmp_path):
@@ -191,7 +191,7 @@ def test_a_visit_that_nobody_renews_interrupts_the_run(data, tmp_path):
     platform.errors.append(PlatformError("ZeroGPU client error", "Expired ZeroGPU proxy token"))
     engine.start(run)
     wait_for(run, "interrupted")
-    assert "has been away too long" in run.record()["error"]
+    assert "has been away too long" in run.record().error
 
 
 def test_a_piece_that_gets_nowhere_asks_for_more_time_and_gives_up_at_the_most(
@@ -205,7 +205,7 @@ def test_a_piece_that_gets_nowhere_asks_for_more_time_and_gives_up_at_the_most(
     engine.start(run)
     wait_for(run, "interrupted")
     assert [seconds for _, seconds in platform.calls] == [60, 120, 240, 300]
-    assert "run it on Jobs" in run.record()["error"]
+    assert "run it on Jobs" in run.record().error
 
 
 @pytest.mark.parametrize("title, message, means", [
@@ -232,7 +232,7 @@ def test_an_error_of_the_fit_itself_is_the_runs_own(data, tmp_path):
     run.update(base_model={"name": str(tmp_path / "nothing"), "revision": None})
     engine.start(run)
     wait_for(run, "failed")
-    assert "nothing" in run.record()["error"]
+    assert "nothing" in run.record().error
 
 
 def test_a_run_whose_app_is_gone_is_interrupted_at_the_next_look(data, tmp_path):
@@ -240,7 +240,7 @@ def test_a_run_whose_app_is_gone_is_interrupted_at_the_next_look(data, tmp_path)
     run.update(status="running", process={"pid": os.getpid(), "started": "0"})
     engine = ZeroGpuEngine(Platform())
     engine.look(run)
-    assert run.record()["status"] == "interrupted"
+    assert run.record().status == "interrupted"
     with pytest.raises(EngineError, match="cannot be started again"):
         broken = request(data).create(tmp_path / "runs")
         broken.update(recipe=None)

@@ -90,7 +90,7 @@ def handler():
 
 contextvars.copy_context().run(handler)
 threading.Thread(target=engine.start, args=(run,)).start()
-while run.record()["status"] in ("queued", "running"):
+while run.record().status in ("queued", "running"):
     time.sleep(0.05)
 """
 
@@ -115,8 +115,8 @@ def test_on_a_space_the_real_decorator_forks_each_piece_and_asks_for_the_visitor
         server.shutdown()
         server.server_close()
     assert done.returncode == 0, done.stderr
-    assert run.record()["status"] == "interrupted", (run.record(), done.stderr)
-    assert "quota is used up" in run.record()["error"] and "60s requested" in run.record()["error"]
+    assert run.record().status == "interrupted", (run.record(), done.stderr)
+    assert "quota is used up" in run.record().error and "60s requested" in run.record().error
     assert [path for path, _ in Device.asked] == [
         "/schedule", "/allow", "/release", "/schedule", "/allow", "/release", "/schedule"]
     scheduled = [asked for path, asked in Device.asked if path == "/schedule"]

@@ -103,13 +103,13 @@ def test_a_dot_model_trains_by_dot_and_is_measured_recorded_and_published_so(
     status, answer = train.fit(base)
     assert status == 0, answer
     run, corpus = Run(train.folder), load_corpus(str(data))
-    assert run.record()["base_model"]["similarity"] == "dot"
+    assert run.record().base_model.similarity == "dot"
     assert "compared by dot similarity" in (run.model / "README.md").read_text("utf-8")
     for side, model in (("base", base), ("tuned", run.model)):
         encoder = load_encoder(str(model))
         assert encoder.similarity == "dot"
         measured = means(evaluate(build_index(encoder, corpus), corpus, "test"))
-        assert measured == pytest.approx(run.record()["metrics"]["test"][side])
+        assert measured == pytest.approx(run.record().to_json()["metrics"]["test"][side])
 
 
 def test_prompts_that_are_asked_for_are_used_recorded_and_stored(train, data, texts, tmp_path):
@@ -119,7 +119,7 @@ def test_prompts_that_are_asked_for_are_used_recorded_and_stored(train, data, te
     run, corpus = Run(train.folder), load_corpus(str(data))
     asked = spec_of(run)
     assert (asked.query_prompt, asked.passage_prompt) == (QUERY, PASSAGE)
-    said = run.record()["prompts"]
+    said = run.record().to_json()["prompts"]
     assert (said["base"]["query"], said["base"]["passage"]) == (QUERY, PASSAGE)
     bare = load_encoder(str(base))
     given = load_encoder(str(base), prompts={"query": QUERY, "passage": PASSAGE})
@@ -131,7 +131,7 @@ def test_prompts_that_are_asked_for_are_used_recorded_and_stored(train, data, te
     assert (stored["query"], stored["document"]) == ((QUERY, PASSAGE) if kept else ("", ""))
     tuned = load_encoder(str(run.model))
     assert means(evaluate(build_index(tuned, corpus), corpus, "test")) == pytest.approx(
-        run.record()["metrics"]["test"]["tuned"])
+        run.record().metrics["test"].tuned)
 
 
 def test_asked_prompts_stand_before_those_of_the_model_and_an_empty_one_is_none(tmp_path):

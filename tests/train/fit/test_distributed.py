@@ -200,16 +200,16 @@ def test_a_run_in_two_processes_makes_the_model_that_one_makes(run_with, tmp_pat
     one, two = run_with(tmp_path / "one", 1), run_with(tmp_path / "two", 2)
     assert (one[1].wait(), two[1].wait()) == ([0], [0, 0]), two[1].said
     alone, together = one[0].record(), two[0].record()
-    assert (together["status"], together["processes"], alone["processes"]) == ("done", 2, 1)
-    assert together["steps_done"] == alone["steps_done"]
-    figures = [[at[PRIMARY] for at in record["history"]] for record in (alone, together)]
+    assert (together.status, together.processes, alone.processes) == ("done", 2, 1)
+    assert together.steps_done == alone.steps_done
+    figures = [[at.ndcg for at in record.history] for record in (alone, together)]
     assert figures[1] == pytest.approx(figures[0], abs=0.02)
     for split in ("dev", "test"):
-        found = [record["metrics"][split]["tuned"][PRIMARY] for record in (alone, together)]
+        found = [record.metrics[split].tuned[PRIMARY] for record in (alone, together)]
         assert found[1] == pytest.approx(found[0], abs=0.02)
     kinds = [event["type"] for event in two[0].events()]  # the other process writes none
     assert kinds.count("started") == kinds.count("done") == 1
-    assert kinds.count("eval") == len(together["history"])
+    assert kinds.count("eval") == len(together.history)
     assert "{" in two[1].said[0] and "{" not in two[1].said[1]
 
 
@@ -225,8 +225,8 @@ def test_when_the_main_process_is_killed_the_others_end_and_all_can_go_on(run_wi
                     logs=tmp_path / "again")
     assert again.wait() == [0, 0], again.said
     record = run.record()
-    assert (record["status"], record["steps_done"]) == ("done", record["steps"])
-    assert [at["epoch"] for at in record["history"]] == list(range(5))
+    assert (record.status, record.steps_done) == ("done", record.steps)
+    assert [at.epoch for at in record.history] == list(range(5))
     assert [event["resumed"] for event in run.events() if event["type"] == "started"] == [
         False, True]
 
@@ -238,6 +238,6 @@ def test_a_process_that_is_killed_ends_the_run_with_a_word(run_with, tmp_path):
     os.kill(members.processes[1].pid, signal.SIGKILL)
     assert members.wait(60)[0] == 1
     record = run.record()
-    assert record["status"] == "failed"
-    assert record["error"].startswith("Another process of this run ended without a word")
+    assert record.status == "failed"
+    assert record.error.startswith("Another process of this run ended without a word")
     assert "Traceback" not in members.said[0]

@@ -12,7 +12,8 @@ from train.fit.loop import Loop
 from train.fit.model import TrainingError
 from train.fit.runner import RunLimits, begun, carry_out
 from train.recipe import Recipe
-from train.run.record import open_run, still_true
+from train.run.events import still_true
+from train.run.record import open_run
 from train.run.spec import RunSpec
 
 SMALL = replace(Recipe(), batch_size=8, learning_rate=0.003, precision="fp32")
@@ -70,8 +71,8 @@ def test_the_checkpoint_that_is_best_on_dev_is_the_result(fitted, monkeypatch):
     values(monkeypatch, 0.3, 0.5, 0.4)
     kept = kept_epochs(monkeypatch)
     record = fitted().record()
-    assert (record["status"], record["ended_by"]) == ("done", "finished")
-    assert [at["ndcg@10"] for at in record["history"]] == [0.1, 0.3, 0.5, 0.4]
+    assert (record.status, record.ended_by) == ("done", "finished")
+    assert [at.ndcg for at in record.history] == [0.1, 0.3, 0.5, 0.4]
     assert len(kept) == 2
 
 
@@ -85,9 +86,9 @@ def test_a_recipe_that_keeps_the_last_keeps_the_last(fitted, monkeypatch):
 def test_so_many_evaluations_without_gain_end_a_run_that_is_patient_no_longer(fitted, monkeypatch):
     values(monkeypatch, 0.5, 0.4, 0.45, 0.9)
     record = fitted(replace(SMALL, epochs=9, patience=2)).record()
-    assert (record["status"], record["ended_by"]) == ("done", "patience")
-    assert [at["epoch"] for at in record["history"]] == [0, 1, 2, 3]
-    assert record["steps_done"] < record["steps"]
+    assert (record.status, record.ended_by) == ("done", "patience")
+    assert [at.epoch for at in record.history] == [0, 1, 2, 3]
+    assert record.steps_done < record.steps
 
 
 def diverging(monkeypatch, step):
@@ -105,8 +106,8 @@ def test_a_loss_that_is_no_number_fails_the_run_while_nothing_is_kept(fitted, mo
     diverging(monkeypatch, 2)
     run = fitted()
     record = run.record()
-    assert (record["status"], record["ended_by"]) == ("failed", "error")
-    assert "lower the learning rate" in record["error"]
+    assert (record.status, record.ended_by) == ("failed", "error")
+    assert "lower the learning rate" in record.error
     assert not run.has_model
     assert run.events()[-1]["type"] == "error"
 
@@ -117,9 +118,9 @@ def test_a_loss_that_is_no_number_later_leaves_the_best_checkpoint_as_the_result
     diverging(monkeypatch, 7)
     run = fitted()
     record = run.record()
-    assert (record["status"], record["ended_by"]) == ("stopped", "loss")
-    assert "nan at step 8" in record["error"] and "is the result" in record["error"]
-    assert run.has_model and record["metrics"]["test"]["tuned"]
+    assert (record.status, record.ended_by) == ("stopped", "loss")
+    assert "nan at step 8" in record.error and "is the result" in record.error
+    assert run.has_model and record.metrics["test"].tuned
 
 
 def test_time_that_is_over_ends_a_run_as_if_it_had_been_stopped(fitted, monkeypatch):
@@ -127,16 +128,16 @@ def test_time_that_is_over_ends_a_run_as_if_it_had_been_stopped(fitted, monkeypa
     monkeypatch.setattr(room.Spent, "here", property(lambda _: 3601.0 if kept else 3599.0))
     run = fitted(replace(SMALL, epochs=9), limits=RunLimits(max_minutes=60))
     record = run.record()
-    assert (record["status"], record["ended_by"]) == ("stopped", "time limit")
-    assert 0 < record["steps_done"] < record["steps"]
-    assert run.has_model and record["metrics"]["test"]["tuned"]
+    assert (record.status, record.ended_by) == ("stopped", "time limit")
+    assert 0 < record.steps_done < record.steps
+    assert run.has_model and record.metrics["test"].tuned
 
 
 def test_too_many_pairs_are_refused_before_anything_is_loaded(fitted, monkeypatch):
     monkeypatch.setattr(room, "load_encoder", None)
     record = fitted(limits=RunLimits(max_pairs=20)).record()
-    assert record["status"] == "failed"
-    assert "pairs, and at most 20 may be trained with here (TANDEM_MAX_PAIRS)" in record["error"]
+    assert record.status == "failed"
+    assert "pairs, and at most 20 may be trained with here (TANDEM_MAX_PAIRS)" in record.error
 
 
 def test_a_clock_set_back_makes_no_run_end_before_it_started(fitted, monkeypatch):
@@ -146,8 +147,8 @@ def test_a_clock_set_back_makes_no_run_end_before_it_started(fitted, monkeypatch
     monkeypatch.setattr("train.run.record.time.time", lambda: next(clock))
     run = fitted()
     record = run.record()
-    assert record["finished"] >= record["started"]
-    assert record["seconds"] >= 0
+    assert record.finished >= record.started
+    assert record.seconds >= 0
     left = [event["left_s"] for event in run.events() if event.get("left_s") is not None]
     assert left and min(left) >= 0
 
@@ -155,24 +156,24 @@ def test_a_clock_set_back_makes_no_run_end_before_it_started(fitted, monkeypatch
 def test_owner_engine_and_what_was_published_outlive_a_fit(fitted):
     run = fitted()
     run.update(published=[{"revision": "abc"}], status="stopped", engine={"name": "jobs"})
-    created = run.record()["created"]
+    created = run.record().created
     record = fitted(resume=True).record()
-    assert record["status"] == "done"
-    assert (record["owner"], record["engine"], record["created"], record["published"]) == (
-        "somebody", {"name": "jobs"}, created, [{"revision": "abc"}])
+    assert record.status == "done"
+    assert (record.owner, record.engine_name, record.created) == ("somebody", "jobs", created)
+    assert record.to_json()["published"] == [{"revision": "abc"}]
 
 
 def test_the_record_says_on_what_how_fast_and_why_it_ended(fitted):
     run = fitted()
     record = run.record()
-    assert record["device"].startswith(("cpu, ", "cuda:"))
-    assert record["speed"]["examples_per_second"] > 0
-    assert record["speed"]["passages_per_second"] > 0
+    assert record.device.startswith(("cpu, ", "cuda:"))
+    assert record.speed.examples_per_second > 0
+    assert record.speed.passages_per_second > 0
     steps = [event for event in run.events() if event["type"] == "step"]
     assert steps[0]["memory"] == steps[0]["process_memory"] > 10**6
     assert {"loss", "examples_per_second", "share", "left_s"} <= set(steps[0])
     started = next(event for event in run.events() if event["type"] == "started")
-    assert started["resumed"] is False and started["device"] == record["device"]
+    assert started["resumed"] is False and started["device"] == record.device
 
 
 def test_events_of_steps_that_were_lost_are_told_from_those_that_count():

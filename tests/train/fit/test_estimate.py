@@ -14,7 +14,6 @@ from train.fit.estimate import (
     MANY,
     Speed,
     Work,
-    earlier_speed,
     estimate,
     estimate_from,
     seconds,
@@ -24,7 +23,6 @@ from train.fit.estimate import (
 from train.fit.loop import Loop
 from train.fit.model import TrainingError
 from train.recipe import Recipe
-from train.run.record import RunRecord
 
 SPEED = Speed(step=(0.1, 0.2), encode=(0.01, 0.02))
 
@@ -68,28 +66,10 @@ def test_rounds_of_steps_give_a_range_and_half_a_round_is_left_out():
     assert spread([[1.0, 3.0], [2.0, 4.0], [9.0]]) == (2 * MANY[0], 3 * MANY[1])
 
 
-RECORD = {"schema": 1, "status": "done",
-          "speed": {"examples_per_second": 64.0, "passages_per_second": 100.0},
-          "base_model": {"name": "a/b", "revision": "1"}, "engine": {"name": "local"},
-          "recipe": {"max_seq_length": None, "negatives": 0}}
-
-
-def test_the_speed_of_an_earlier_run_with_this_base_serves_without_timing():
-    speed = earlier_speed([RunRecord.from_json(RECORD)], "a/b", None, Recipe(batch_size=32))
-    assert speed.step[0] < 0.5 < speed.step[1]
-    assert speed.encode[0] < 0.01 < speed.encode[1]
-    said = estimate_from(Work(10, 10, 100, 32, 20), speed, device="cpu")
+def test_an_estimate_counts_its_steps_and_says_where():
+    said = estimate_from(Work(10, 10, 100, 32, 20), Speed((0.4, 0.6), (0.009, 0.02)), device="cpu")
     assert said["seconds"]["low"] < 50 < said["seconds"]["high"]
     assert said["device"] == "cpu" and said["steps"] == 100
-
-
-@pytest.mark.parametrize("change", [
-    {"base_model": {"name": "c/d", "revision": "1"}},
-    {"base_model": {"name": "a/b", "revision": "2"}},
-    {"engine": {"name": "jobs"}}, {"speed": None}, {"speed": {"examples_per_second": None}},
-    {"recipe": {"max_seq_length": 64}}])
-def test_another_base_machine_or_length_says_nothing_of_the_speed(change):
-    assert earlier_speed([RunRecord.from_json(RECORD | change)], "a/b", "1", Recipe()) is None
 
 
 def test_what_could_not_be_trained_is_refused_as_the_run_itself_would(tmp_path):

@@ -52,7 +52,7 @@ def at_step(run, step):
 def result(run):
     """What must be the same whatever happened in between."""
     rows = (run.folder / "per_query.jsonl").read_bytes()
-    return rows, run.record()["history"], run.record()["metrics"]
+    return rows, run.record().history, run.record().metrics
 
 
 def test_a_run_killed_in_mid_epoch_goes_on_to_the_very_same_result(start):
@@ -62,13 +62,13 @@ def test_a_run_killed_in_mid_epoch_goes_on_to_the_very_same_result(start):
     run, child = start(out="killed", checkpoints__EVERY=0.0, checkpoints__MOST=1e9)
     wait_for(at_step(run, 14))
     child.kill()
-    assert run.record()["status"] == "running"
+    assert run.record().status == "running"
     assert mark_interrupted(run)
     state = run.checkpoints / "state.pt"
     assert state.exists()
     child = start("--resume", out="killed")[1]
     assert child.wait() == 0, child.said
-    assert run.record()["status"] == "done"
+    assert run.record().status == "done"
     resumed = [event for event in run.events() if event["type"] == "started"][1]
     assert resumed["resumed"] and resumed["step"] > 10  # after the state of the first epoch
     assert result(run) == result(whole)
@@ -81,8 +81,8 @@ def test_the_second_of_two_starts_says_who_has_the_run_and_leaves_it_alone(start
     second = start("--resume")[1]
     assert second.wait() == 1
     assert f"is running already, in process {first.pid}" in second.said
-    assert run.record()["status"] == "running"
-    assert run.record()["process"]["pid"] == first.pid
+    assert run.record().status == "running"
+    assert run.record().process.pid == first.pid
     step = at_step(run, run.events()[-1].get("step", 0) + 1)
     wait_for(step)  # it goes on as if nothing had been
 
@@ -96,11 +96,11 @@ def test_a_run_stopped_before_its_first_step_has_no_model_and_can_be_resumed(sta
     assert child.wait() == 0, child.said
     assert time.monotonic() - asked < 5
     record = run.record()
-    assert (record["status"], record["ended_by"], record["steps_done"]) == ("stopped", "stop", 0)
-    assert "before its first checkpoint" in record["error"]
+    assert (record.status, record.ended_by, record.steps_done) == ("stopped", "stop", 0)
+    assert "before its first checkpoint" in record.error
     assert not run.has_model
     assert start("--resume")[1].wait() == 0
-    assert run.record()["status"] == "done" and run.record()["error"] is None
+    assert run.record().status == "done" and run.record().error is None
 
 
 def test_a_stopped_run_has_a_result_and_resumed_ends_as_if_it_had_never_been_stopped(start):
@@ -112,8 +112,8 @@ def test_a_stopped_run_has_a_result_and_resumed_ends_as_if_it_had_never_been_sto
     child.stop()
     assert child.wait() == 0, child.said
     assert time.monotonic() - asked < 5
-    assert run.record()["status"] == "stopped" and run.has_model
-    assert run.record()["metrics"]["test"]["tuned"]
+    assert run.record().status == "stopped" and run.has_model
+    assert run.record().metrics["test"].tuned
     assert start("--resume")[1].wait() == 0
     assert result(run) == result(whole)
 
@@ -129,10 +129,10 @@ def test_a_base_deleted_in_mid_run_is_trained_to_the_end_and_missed_when_resumin
     second.kill()
     shutil.rmtree(base)
     assert child.wait() == 0, child.said
-    assert run.record()["status"] == "done" and run.has_model
+    assert run.record().status == "done" and run.has_model
     again = start("--resume", base=base, out="other")[1]
     assert again.wait() == 1
-    assert "There is no model folder at" in other.record()["error"]
+    assert "There is no model folder at" in other.record().error
     assert "Traceback" not in again.said
 
 
@@ -167,11 +167,11 @@ def test_a_full_disk_is_said_and_with_room_the_run_goes_on_from_its_last_state(s
     filled(small_disk, but=200_000)
     assert child.wait() == 1, child.said
     record = run.record()
-    assert record["status"] == "failed"
-    assert f"The disk is full where {run.folder} is" in record["error"]
-    assert "resume" in record["error"]
+    assert record.status == "failed"
+    assert f"The disk is full where {run.folder} is" in record.error
+    assert "resume" in record.error
     assert "Traceback" not in child.said
-    assert run.events()[-1] == run.events()[-1] | {"type": "error", "text": record["error"]}
+    assert run.events()[-1] == run.events()[-1] | {"type": "error", "text": record.error}
     assert sorted(path.name for path in run.checkpoints.iterdir())[-1] == "state.pt"
     (small_disk / "filler").unlink()
     again = start("--resume", out="disk/run", machine__SPARE=0)[1]
@@ -221,10 +221,10 @@ def test_resuming_with_other_data_is_refused_and_with_the_same_elsewhere_goes_on
     refused = start("--resume", data=other)[1]
     assert refused.wait() == 1
     assert "was started on other data" in refused.said
-    assert run.record()["status"] == "interrupted"
+    assert run.record().status == "interrupted"
     moved = shutil.copytree(data, tmp_path / "moved")
     assert start("--resume", data=moved)[1].wait() == 0
-    assert run.record()["data"]["source"] == str(moved)
+    assert run.record().data.source == str(moved)
 
 
 @pytest.mark.parametrize("rows, said", [
@@ -237,7 +237,7 @@ def test_pairs_that_cannot_be_trained_on_say_so(start, tmp_path, rows, said):
     path = write_lines(tmp_path / "few.jsonl", [{"anchor": a, "positive": p} for a, p in rows])
     run, child = start(data=path)
     assert child.wait() == 1
-    assert re.search(said, run.record()["error"])
+    assert re.search(said, run.record().error)
     assert "Traceback" not in child.said
 
 
@@ -249,10 +249,10 @@ def test_a_damaged_state_is_said_and_the_run_can_begin_again(start):
     state.write_bytes(state.read_bytes()[:1000])
     again = start("--resume")[1]
     assert again.wait() == 1
-    assert "cannot be read" in run.record()["error"]
+    assert "cannot be read" in run.record().error
     assert "Traceback" not in again.said
     assert start("--resume")[1].wait() == 0
-    assert run.record()["status"] == "done"
+    assert run.record().status == "done"
 
 
 def test_an_answer_of_50000_words_is_cut_and_trained_on(start, tmp_path):
@@ -260,7 +260,7 @@ def test_an_answer_of_50000_words_is_cut_and_trained_on(start, tmp_path):
     rows[7]["positive"] += " and so on" * 17_000
     run, child = start(data=write_lines(tmp_path / "long.jsonl", rows))
     assert child.wait() == 0, child.said
-    assert run.record()["status"] == "done"
+    assert run.record().status == "done"
 
 
 def test_another_thread_that_asks_to_stop_is_not_broken_off_itself():

@@ -55,9 +55,9 @@ def test_the_run_directory_holds_what_the_contract_says(fitted):
     record = Run(folder).record()
     assert set(record) >= {"status", "recipe", "metrics", "base_model", "fingerprints", "seed",
                            "versions", "published", "device", "schema"}
-    assert record["seed"] == 7
-    assert record["recipe"]["batch_size"] == 16
-    assert record["metrics"] == printed["metrics"]
+    assert record.seed == 7
+    assert record.recipe.batch_size == 16
+    assert record.to_json()["metrics"] == printed["metrics"]
     assert not (folder / "checkpoints").exists()
     assert not [path for path in (folder / "model").rglob("*") if path.suffix in (".bin", ".pt")]
     assert (folder / "model" / "model.safetensors").is_file()
@@ -166,7 +166,7 @@ def test_a_failed_run_is_kept_with_its_error_and_not_overwritten(tmp_path):
     printed = json.loads(done.stdout)
     assert printed["status"] == "failed"
     assert "dev split" in printed["error"]
-    assert "has no judged queries in its dev split" in Run(tmp_path / "run").record()["error"]
+    assert "has no judged queries in its dev split" in Run(tmp_path / "run").record().error
     assert Run(tmp_path / "run").events()[-1]["type"] == "error"
     again = command("fit", "--data", path, "--out", tmp_path / "run", home=tmp_path)
     assert again.returncode == 1

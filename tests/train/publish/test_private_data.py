@@ -104,7 +104,7 @@ def test_no_text_of_brought_data_is_sent_whichever_way_it_is_published(
 def test_texts_are_shown_when_somebody_says_so(run, hub, trusting, tmp_path):
     by_the_panel(run, hub, tmp_path, hide=False)
     assert leaked(hub)
-    assert run.record()["data"]["samples"][0]["anchor"] in hub.repos["model", TO].text("README.md")
+    assert run.record().data.samples[0].anchor in hub.repos["model", TO].text("README.md")
 
 
 def test_the_command_shows_texts_when_told_to(run, hub, trusting, monkeypatch):
@@ -117,13 +117,13 @@ def test_the_command_shows_texts_when_told_to(run, hub, trusting, monkeypatch):
 
 
 def test_the_built_in_corpus_is_public(run, hub, trusting):
-    run.update(data=dict(run.record()["data"]) | {"source": "porsche"})
+    run.update(data=run.record().data.changed(source="porsche"))
     done(run, hub)
     assert leaked(hub)
 
 
 def test_data_of_ones_own_that_is_called_as_the_built_in_one_is_private_too(run, hub, trusting):
-    run.update(data=dict(run.record()["data"]) | {"source": "/srv/somewhere/porsche"})
+    run.update(data=run.record().data.changed(source="/srv/somewhere/porsche"))
     done(run, hub)
     assert leaked(hub) == []
 
@@ -131,8 +131,8 @@ def test_data_of_ones_own_that_is_called_as_the_built_in_one_is_private_too(run,
 def test_what_is_previewed_is_what_is_sent_and_ones_own_words_lose_nothing(run, hub, trusting):
     edits = CardEdits(title="Bank / FAQ helper", description="Ask desk@bank.example, or see "
                       "[the notes](./docs/notes.md) on 10.0.0.1.")
-    run.update(data=dict(run.record()["data"]) | {"name": "faq / north"})
-    preview = card_text(dict(run.record()) | {"card": edits.as_record()}, TO)
+    run.update(data=run.record().data.changed(name="faq / north"))
+    preview = card_text(run.record().changed(card=edits.as_record()), TO)
     done(run, hub, edits=edits)
     card = content(hub)["README.md"][0].decode()
     assert card == preview

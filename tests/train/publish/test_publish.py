@@ -35,7 +35,7 @@ def test_a_first_publication_is_one_private_commit_with_everything_and_verified(
     assert {f["path"]: f["sha256"] for f in result["files"]} == {
         path: hashlib.sha256(data).hexdigest() for path, (data, _) in repo.head.files.items()
         if path != ".gitattributes"}
-    (entry,) = run.record()["published"]
+    (entry,) = run.record().to_json()["published"]
     assert entry["checked"] == {"hashes": len(result["files"]), "questions": 20, "same": 20,
                                 "note": ""}
     assert entry["verified"] and entry["at"] and entry["commit_url"].endswith(repo.head.oid)
@@ -62,7 +62,7 @@ def test_publishing_again_from_another_machine_finds_everything_there(run, hub, 
     result = done(run, hub)
     assert result["changed"] is False and result["verified"]
     assert hub.count(COMMIT) == 1 and weights_sent(hub, run) == 1
-    assert len(run.record()["published"]) == 1
+    assert len(run.record().published) == 1
 
 
 def test_a_changed_title_is_a_second_commit_without_the_weights(run, hub, trusting):
@@ -71,8 +71,8 @@ def test_a_changed_title_is_a_second_commit_without_the_weights(run, hub, trusti
     repo = hub.repos["model", TO]
     assert result["changed"] and len(repo.commits) == 3 and weights_sent(hub, run) == 1
     assert "# Parts desk\n" in repo.text("README.md")
-    assert len(run.record()["published"]) == 2
-    assert run.record()["card"] == {"title": "Parts desk"}
+    assert len(run.record().published) == 2
+    assert run.record().to_json()["card"] == {"title": "Parts desk"}
 
 
 def test_a_pull_request_leaves_main_alone_and_is_not_made_twice(run, hub, trusting):
@@ -108,7 +108,7 @@ def test_a_file_that_comes_back_other_than_sent_is_said_and_recorded(run, hub):
     error = refused(run, hub)
     assert error.published is True and error.kind == "differs"
     assert "model.safetensors came back" in str(error)
-    (entry,) = run.record()["published"]
+    (entry,) = run.record().to_json()["published"]
     assert entry["verified"] is False and "came back" in entry["note"]
 
 
@@ -121,11 +121,11 @@ def test_verifying_that_failed_can_be_repeated_without_a_commit(run, hub, trusti
     hub.fail(r"GET /\S+/resolve/\S+/model.safetensors", times=99, status=503)
     error = refused(run, hub)
     assert error.published is True and "could not be verified" in str(error)
-    assert run.record()["published"][0]["verified"] is False
+    assert run.record().published[0].verified is False
     hub.faults.clear()
     result = done(run, hub)
     assert result["verified"] and result["changed"] is False and hub.count(COMMIT) == 1
-    assert [entry["verified"] for entry in run.record()["published"]] == [True]
+    assert [entry.verified for entry in run.record().published] == [True]
 
 
 def test_a_model_that_ranks_otherwise_than_recorded_is_not_verified(run, hub):
@@ -154,15 +154,15 @@ def test_a_run_as_it_was_really_trained_is_published_and_ranks_as_it_did(hub, tm
     result = done(run, hub, corpus=corpus, edits=CardEdits(
         license="mit", language=("en",), private_data=False))
     assert result["verified"]
-    (entry,) = run.record()["published"]
+    (entry,) = run.record().to_json()["published"]
     assert (entry["checked"]["questions"], entry["checked"]["same"]) == (20, 20)
     card = hub.repos["model", TO].text("README.md")
     assert "training loss" in card and "truncate_dim=16" in card and "loss:MatryoshkaLoss" in card
     assert str(tmp_path) not in card + hub.repos["model", TO].text("run.json")
-    assert run.record()["data"]["samples"][0]["anchor"] in card
+    assert run.record().data.samples[0].anchor in card
 
 
 def test_without_the_data_the_hashes_are_compared_the_model_loads_and_it_is_said(run, hub):
     result = done(run, hub)
     assert result["verified"] and "the data of the run is not here" in result["note"]
-    assert run.record()["published"][0]["checked"]["questions"] == 0
+    assert run.record().published[0].checked.questions == 0

@@ -16,7 +16,7 @@ from train.report.card_metadata import CardEdits
 
 def test_nothing_of_this_machine_or_its_visitors_is_published(run, hub, trusting):
     run.update(error="it failed in /srv/uploads/visitor/x.py", process={"pid": 1}, owner="visitor",
-               data=run.record()["data"] | {"source": "/srv/uploads/visitor/car_parts.jsonl"},
+               data=run.record().data.changed(source="/srv/uploads/visitor/car_parts.jsonl"),
                engine={"name": "local", "place": "/srv/visitor/x", "mail": "visitor@example.org",
                        "from": "10.11.12.13", "secret": "hf_someOtherToken123"})
     done(run, hub)
@@ -31,13 +31,13 @@ def test_the_texts_of_private_data_are_not_published(run, hub, trusting):
     done(run, hub, edits=CardEdits(private_data=True))
     for name in ("README.md", "run.json"):
         assert b"How heavy is" not in content(hub)[name][0]
-    assert run.record()["data"]["samples"]
+    assert run.record().data.samples
 
 
 def test_the_figures_are_published_as_a_table(run, hub, trusting):
     done(run, hub)
     lines = content(hub)["metrics.csv"][0].decode().splitlines()
-    test = run.record()["metrics"]["test"]
+    test = run.record().to_json()["metrics"]["test"]
     row = next(line for line in lines if line.startswith("test,ndcg@10,")).split(",")
     assert [float(value) for value in row[2:5]] == [
         test["base"]["ndcg@10"], test["tuned"]["ndcg@10"], test["difference"]["ndcg@10"]["value"]]
@@ -59,7 +59,7 @@ def test_a_run_without_a_measured_model_is_not_published(run, hub, change, kind)
 
 
 def test_a_licence_that_is_not_known_is_asked_for(run, hub, trusting):
-    base = run.record()["base_model"]
+    base = run.record().to_json()["base_model"]
     del base["license"]
     run.update(base_model=base)
     error = refused(run, hub)

@@ -169,7 +169,7 @@ def test_when_nobody_can_say_whether_it_landed_publishing_again_finds_out(run, h
     hub.faults.clear()
     result = done(run, hub)
     assert result["changed"] is False and result["verified"] and hub.count(COMMIT) == 1
-    assert run.record()["published"][0]["verified"]
+    assert run.record().published[0].verified
 
 
 def test_a_repository_that_was_made_though_the_answer_was_lost_is_used(run, hub, trusting):

@@ -31,7 +31,7 @@ def test_a_public_repository_is_refused_when_a_private_one_was_asked_for(run, hu
     error = refused(run, hub)
     assert error.kind == "public" and nothing_published(hub)
     assert done(run, hub, private=False)["verified"]
-    assert run.record()["published"][0]["private"] is False
+    assert run.record().published[0].private is False
 
 
 def test_a_repository_that_holds_something_else_is_not_published_over_unasked(run, hub, trusting):
@@ -46,7 +46,7 @@ def test_a_repository_that_holds_something_else_is_not_published_over_unasked(ru
 
 def test_another_model_of_ones_own_is_not_published_over_unasked(run, hub, trusting):
     done(run, hub)
-    run.update(data=run.record()["data"] | {"name": "bank_faq"}, published=[])
+    run.update(data=run.record().data.changed(name="bank_faq"), published=[])
     error = refused(run, hub)
     assert error.kind == "other_content" and "base fine-tuned on car_parts" in str(error)
     assert len(hub.repos["model", TO].commits) == 2

@@ -103,7 +103,7 @@ def test_ctrl_c_says_whether_the_commit_landed(
     assert nothing_published(hub) is not there
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert command(run, hub, monkeypatch) == 0
-    assert run.record()["published"][-1]["verified"]
+    assert run.record().published[-1].verified
 
 
 def test_the_command_prints_no_request_and_no_address_but_the_models(run, hub, tmp_path):
@@ -129,7 +129,7 @@ def test_publications_have_no_key_that_a_client_takes_for_a_file(run, hub, trust
     from ui.services.runs import named_files
 
     done(run, hub)
-    (entry,) = run.record()["published"]
+    (entry,) = run.record().to_json()["published"]
     named = named_files(entry)
     assert '"path"' not in json.dumps(named)
     assert {file["name"] for file in named["files"]} == set(content(hub)) - {".gitattributes"}

@@ -12,9 +12,9 @@ from support.fakes import HashingEncoder
 from support.runs.finished import questions, record_of
 from train.fit.card_facts import facts
 from train.recipe import Recipe
-from train.report.card import model_card
+from train.report.card import model_card as card_of
 from train.report.card_metadata import CardEdits, CardError
-from train.run.record import RunError
+from train.run.record import RunError, RunRecord
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "card.md"
 NUMBER = re.compile(r"(?<![\w.@-])[+-]?\d[\d.,]*(?:e-\d+)?")
@@ -25,6 +25,14 @@ def made():
     record = record_of(questions(), HashingEncoder(dim=6), HashingEncoder())[0]
     record["data"]["private"] = False  # else no text of what was brought is shown
     return record
+
+
+def model_card(record, repo=None):
+    return card_of(RunRecord.from_json(record), repo)
+
+
+def edits_of(record):
+    return CardEdits.of(RunRecord.from_json(record))
 
 
 def changed(made, **changes):
@@ -237,7 +245,7 @@ def test_title_licence_language_and_description_are_what_somebody_said(made):
     assert card.data.license == "cc-by-4.0" and card.data.language == ["en", "de"]
     assert card.data.datasets == ["me/parts"]
     assert "# Car parts\n" in card.text and "For the parts desk." in card.text
-    assert CardEdits.of(changed(made, card=edits.as_record())).title == "Car parts"
+    assert edits_of(changed(made, card=edits.as_record())).title == "Car parts"
 
 
 @pytest.mark.parametrize("wrong, said", [
@@ -252,9 +260,9 @@ def test_an_edit_that_the_hub_would_refuse_is_refused_with_a_sentence(wrong, sai
 
 def test_a_base_of_unknown_licence_leaves_it_to_be_asked_for(made):
     base = {key: value for key, value in made["base_model"].items() if key != "license"}
-    assert CardEdits.of(changed(made, base_model=base)).license is None
+    assert edits_of(changed(made, base_model=base)).license is None
     known = changed(made, base_model=base | {"name": "mixedbread-ai/mxbai-embed-large-v1"})
-    assert CardEdits.of(known).license == "apache-2.0"
+    assert edits_of(known).license == "apache-2.0"
 
 
 def test_markup_in_the_data_is_text_on_the_card(made):

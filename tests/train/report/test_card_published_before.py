@@ -10,9 +10,10 @@ import pytest
 
 from support.fakes import HashingEncoder
 from support.runs.finished import questions, record_of
-from train.publish.remote import EditedCardError, RemoteRepo, reconcile_card
+from train.publish.remote import EditedCardError, PublishedRecord, RemoteRepo, reconcile_card
 from train.recipe import Recipe
 from train.report.card import model_card
+from train.run.record import RunRecord
 
 CARD = (Path(__file__).parent / "published_before" / "README.md").read_text("utf-8")
 NEW_KEYS = ("log", "optimizer", "tandem", "loads_with")
@@ -35,13 +36,13 @@ def record():
 
 
 def there(record, card=CARD):
-    return RemoteRepo(dict.fromkeys(record["files"], "0"), record, card)
+    return RemoteRepo(dict.fromkeys(record["files"], "0"), PublishedRecord.from_json(record), card)
 
 
 def test_it_is_still_known_as_ours_and_replaced_by_the_new_one_without_asking(record):
-    ours = model_card(json.loads(json.dumps(record)), TARGET.repo_id)
+    ours = model_card(RunRecord.from_json(json.loads(json.dumps(record))), TARGET.repo_id)
     assert ours != CARD
-    there(record).check_ours(TARGET.repo_id, record)
+    there(record).check_ours(TARGET.repo_id, RunRecord.from_json(record))
     assert reconcile_card(None, TARGET, there(record), ours, "ask") == ours
 
 
@@ -53,6 +54,6 @@ def test_what_somebody_wrote_on_it_is_asked_about_and_can_be_kept(record):
 
 
 def test_a_record_of_then_says_nothing_of_leaks_that_nobody_looked_for(record):
-    card = model_card(record)
+    card = model_card(RunRecord.from_json(record))
     assert "stand in train or dev" not in card and "No test question, and no passage" not in card
     assert "## Limitations" in card and "| **1** | **3** |" in card

@@ -55,7 +55,7 @@ def test_the_report_says_verdict_figures_fingerprints_versions_seed_and_date(run
     findings = findings_of(run, finished[0])
     html = rendered(findings, ".html")
     record = run.record()
-    for said in (findings.evidence.verdict, "b" * 64, "c" * 64, record["fingerprints"]["corpus"],
+    for said in (findings.evidence.verdict, "b" * 64, "c" * 64, record.fingerprints.corpus,
                  "torch 2.13.0", findings.date, "Seed", "epoch 1 0.613"):
         assert said in html, said
     assert "not measured" in html  # what it cost elsewhere

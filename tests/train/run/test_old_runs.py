@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from train.fit.estimate import earlier_speed
-from train.recipe import RECIPES, Recipe
+from train.recipe import RECIPES
 from train.run.record import Run, RunRecord, list_runs
 from train.run.spec import spec_of
 from ui.services.run_state import run_state
@@ -41,7 +40,6 @@ def test_an_old_home_shows_its_runs_with_figures_curves_and_publications(home):
     (published,) = record.published
     assert published.repo == "me/car-parts" and published.verified and published.checked.hashes
     assert record.card.license == "mit" and record.card.title == "Car parts"
-    assert earlier_speed([record], "/srv/tandem/tiny/model", None, Recipe()) is not None
 
 
 def test_an_old_run_is_started_again_with_the_hyperparameters_it_had(home):

@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from train.run.process import this_process
 from train.run.record import (
     Run,
     RunError,
@@ -14,13 +15,12 @@ from train.run.record import (
     list_runs,
     mark_interrupted,
     open_run,
-    this_process,
 )
 
 
 def test_a_new_run_is_queued_and_its_folder_is_named_by_time_and_slug(tmp_path):
     run = create_run(tmp_path, "Bank FAQ / é")
-    assert run.record()["status"] == "queued"
+    assert run.record().status == "queued"
     assert run.id.split("Z-")[1] == "bank-faq"
 
 
@@ -109,8 +109,8 @@ def test_a_run_whose_process_is_gone_is_interrupted_and_one_that_lives_is_not(tm
     assert mark_interrupted(rebooted)
     reused.update(status="running", process={"pid": os.getpid(), "started": "another time"})
     assert [mark_interrupted(run) for run in (gone, alive, reused)] == [True, False, True]
-    assert gone.record()["status"] == "interrupted"
-    assert "resumed" in gone.record()["error"]
+    assert gone.record().status == "interrupted"
+    assert "resumed" in gone.record().error
 
 
 def test_records_are_replaced_whole(tmp_path):
@@ -138,12 +138,12 @@ def test_a_record_is_read_as_it_is_now_however_fast_it_changes(tmp_path):
     run = open_run(tmp_path / "a")
     for status in ("failed", "queued", "failed", "queued") * 25:  # all of one length
         run.update(status=status)
-        assert run.record()["status"] == status
+        assert run.record().status == status
     aged(run)
-    assert run.record()["status"] == "queued"
+    assert run.record().status == "queued"
     run.update(status="failed")
     aged(run)
-    assert run.record()["status"] == "failed"
+    assert run.record().status == "failed"
 
 
 def test_whoever_changes_what_they_read_changes_it_for_nobody_else(tmp_path):

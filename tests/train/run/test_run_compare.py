@@ -29,7 +29,7 @@ def test_the_left_run_is_base_and_the_right_one_tuned(runs):
     evidence = beside(*runs)
     for side, run in zip((evidence.base, evidence.tuned), runs, strict=True):
         mean = sum(query.metrics[PRIMARY] for query in side.values()) / len(side)
-        assert mean == pytest.approx(run.record()["metrics"]["test"]["tuned"][PRIMARY])
+        assert mean == pytest.approx(run.record().metrics["test"].tuned[PRIMARY])
 
 
 def test_several_runs_stand_in_one_table_each_against_the_first(runs):
@@ -54,7 +54,7 @@ def test_runs_that_were_not_measured_alike_are_not_compared(runs, changes, said)
 
 
 def test_runs_on_other_test_questions_are_not_compared(runs):
-    prints = runs[1].record()["fingerprints"]
+    prints = runs[1].record().to_json()["fingerprints"]
     runs[1].update(fingerprints=prints | {"splits": {"test": "x"}})
     with pytest.raises(ValueError, match="other test questions"):
         beside(*runs)

@@ -159,7 +159,7 @@ def test_a_failed_run_is_said_and_tried_again_only_when_asked(settings, opened):
     assert second.started == []
     assert opening.compare("brakes").tuned is None
     run = opening.queue.submit(RunSpec(settings.data, "base"))
-    until(lambda: run.record()["status"] == "done")
+    until(lambda: run.record().status == "done")
     assert second.started == [run.id]
 
 

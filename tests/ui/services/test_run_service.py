@@ -91,15 +91,15 @@ def test_a_start_queues_what_was_asked_for(home, data):
     asked = TrainForm(data, "quick", "", {"epochs": "2", "dropout": " "}, seed=7)
     run = home.start(OWNER, asked)
     asked = spec_of(run)
-    assert run.record()["status"] == "queued"
+    assert run.record().status == "queued"
     assert (asked.data, asked.seed, asked.owner, asked.engine) == (data, 7, None, "local")
     assert (asked.recipe.name, asked.recipe.epochs, asked.recipe.dropout) == ("quick", 2, 0.0)
 
 
 def test_a_visitors_run_is_theirs_and_their_token_reaches_the_engine(service, ben, data):
     run = service.start(ben, TrainForm(data, engine="jobs", flavor="a10g-small"))
-    assert run.record()["owner"] == "ben"
-    assert run.record()["engine"] == {"name": "jobs", "flavor": "a10g-small"}
+    assert run.record().owner == "ben"
+    assert run.record().to_json()["engine"] == {"name": "jobs", "flavor": "a10g-small"}
     service.services.queue.look()
     assert service.services.queue.engines["jobs"].tokens == {run.id: BEN}
 
@@ -182,7 +182,7 @@ def test_a_browser_without_a_mark_is_asked_to_reload(make_services, data):
     with pytest.raises(RefusedError, match="Reload the page"):
         service.start(service.services.auth.visitor(FakeRequest()), TrainForm(data))
     marked = service.services.auth.visitor(FakeRequest(browser="mark"))
-    assert service.start(marked, TrainForm(data)).record()["owner"] == marked.key
+    assert service.start(marked, TrainForm(data)).record().owner == marked.key
 
 
 def test_a_visitor_has_so_many_runs_waiting_and_no_more(service, ada, ben, data):
@@ -243,7 +243,7 @@ def test_a_stranger_does_nothing_to_anothers_run(service, ada, ben, data, status
     for who in (NOBODY, Visitor("carl"), Visitor("browser-1")):
         with pytest.raises(RefusedError, match="started by somebody else"):
             getattr(service, name)(who, run.id)
-    assert run.record()["status"] == status
+    assert run.record().status == status
     getattr(service, name)(ben, run.id)
     again = over(service.start(ben, TrainForm(data)), status)
     getattr(service, name)(ada, again.id)
@@ -350,7 +350,7 @@ def measured(run, tuned, corpus="c", test="t"):
                                                   "metrics": base[q].metrics},
          "tuned": {"ranks": it.ranks, "metrics": it.metrics}} for q, it in side(tuned).items()])
     return over(run, fingerprints={"corpus": corpus, "splits": {"test": test}},
-                data=run.record()["data"] | {"passages": 40})
+                data=run.record().data.changed(passages=40))
 
 
 def test_two_runs_stand_beside_each_other_by_their_tuned_models(home, data):

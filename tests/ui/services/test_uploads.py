@@ -244,7 +244,7 @@ def test_a_run_on_an_upload_is_known_as_one_wherever_home_is(
     uploads = Uploads(Settings(home=home))
     name = keep(uploads, pairs, BEN)
     source = uploads.source(name, BEN)
-    recorded = RunSpec(source).create(home / "runs").record()["data"]["source"]
+    recorded = RunSpec(source).create(home / "runs").record().data.source
     assert uploads.is_upload(recorded)
     assert recorded.endswith(name)
 
