@@ -51,8 +51,10 @@ def app(sample_folder, tmp_path_factory):
 
     E2E_HOME, where it is set, names a home to go on with: nothing is trained again in it.
     """
-    home = os.environ.get("E2E_HOME") or tmp_path_factory.mktemp("e2e") / "home"
-    app = App(Path(home), TANDEM_DATA=str(sample_folder))
+    home = Path(os.environ.get("E2E_HOME") or tmp_path_factory.mktemp("e2e") / "home")
+    data = home / sample_folder.name  # beside the run that names it, for the next session too
+    shutil.copytree(sample_folder, data, dirs_exist_ok=True)
+    app = App(home, TANDEM_DATA=str(data))
     yield app
     app.stop()
 
