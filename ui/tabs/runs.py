@@ -22,6 +22,7 @@ from .shared import Shared
 HEADERS = ["Started", "Status", "Data", "Base", "Recipe", f"{PRIMARY} before", "after", "Took"]
 LOOK_EVERY = 3.0
 
+
 def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Tab) -> None:
     """Build the tab inside the current Blocks."""
     empty = gr.HTML(runs.no_run(), js_on_load=None)
@@ -56,7 +57,8 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
     timer = gr.Timer(LOOK_EVERY)
     gr.on([tab.select, timer.tick, shared.nonce.change], _list(services, service),
           [shared.nonce, chosen, other, drawn], listed, trigger_mode="always_last", **quiet)
-    table.select(_choose, drawn, chosen, **quiet)
+    table.select(_choose, drawn, chosen, **quiet).then(
+        _published(services, service), [shared.nonce, chosen], [published, save], **quiet)
     watch.click(lambda run: (run or "", gr.Tabs(selected="finetune")), chosen,
                 [shared.watched, shared.tabs], **quiet)
     use.click(lambda run: (run or "", gr.Tabs(selected="compare")), chosen,
