@@ -5,7 +5,7 @@ import io
 import json
 import random
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -182,36 +182,9 @@ def good_files() -> dict[str, list[tuple[str, bytes]]]:
                   (".ods", _opendocument([names, *(list(row.values()) for row in rows)]))],
         "gzip": [(".jsonl.gz", gzip.compress(lines.encode(), mtime=0)),
                  (".csv.gz", gzip.compress(table(";").encode("cp1252", "replace"), mtime=0))],
-        "nested": [(suffix, text.encode()) for suffix, text in _nested(rows)],
         "zip": [(".zip", _zip(beir)), (".zip", _zip({"a/pairs.csv": table(",")})),
                 (".zip", _zip({f"a/{split}.jsonl": lines for split in ("train", "test")}))],
     }
-
-
-def _nested(rows: Sequence[Mapping[str, object]]) -> Iterator[tuple[str, str]]:
-    """The same pairs in layouts that are unfolded, as (suffix, text)."""
-    pairs = [(str(row["anchor"]), str(row["positive"])) for row in rows]
-    lines: dict[str, list[object]] = {
-        "chat": [{"messages": [{"role": "user", "content": asked},
-                               {"role": "assistant", "content": said}]} for asked, said in pairs],
-        "set": [{"set": [asked, said]} for asked, said in pairs],
-        "tevatron": [{"query": asked, "positive_passages": [{"title": "t", "text": said}],
-                      "negative_passages": [{"title": "", "text": "shut"}]}
-                     for asked, said in pairs],
-    }
-    for rows_of_layout in lines.values():
-        yield ".jsonl", "".join(json.dumps(row) + "\n" for row in rows_of_layout)
-    yield ".json", json.dumps({"intents": [
-        {"tag": f"t{n}", "patterns": [asked], "responses": [said]}
-        for n, (asked, said) in enumerate(pairs)]})
-    yield ".json", json.dumps({"version": "1", "data": [{"title": "t", "paragraphs": [
-        {"context": said, "qas": [{"id": f"q{n}", "question": asked, "is_impossible": False,
-                                   "answers": [{"text": said[:4], "answer_start": 0}]}]}
-        for n, (asked, said) in enumerate(pairs)]}]})
-    yield ".json", json.dumps({"question": {str(n): asked for n, (asked, _) in enumerate(pairs)},
-                               "answer": {str(n): said for n, (_, said) in enumerate(pairs)}})
-    yield ".csv", "question,answers\n" + "".join(
-        '"{}","{}"\n'.format(asked, str([said]).replace('"', '""')) for asked, said in pairs)
 
 
 def _written(write: Callable[..., object]) -> bytes:

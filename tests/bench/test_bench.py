@@ -60,7 +60,7 @@ def test_a_pair_of_an_earlier_split_is_in_no_later_one(tmp_path):
 @pytest.mark.parametrize("shape, kinds", [
     ("plain", {"duplicate_pair", "near_duplicate_passage", "conflicting_answers", "over_length"}),
     ("boilerplate", {"over_length"}), ("near", {"near_duplicate_passage", "over_length"}),
-    ("same_anchor", {"conflicting_answers", "over_length", "too_few_pairs"}),
+    ("same_anchor", {"conflicting_answers", "over_length", "no_split"}),
     ("short", {"swapped_columns"}),
 ])
 def test_each_shape_of_the_check_benchmark_is_the_same_each_time_and_has_its_faults(

@@ -44,9 +44,9 @@ def test_it_is_large_enough_to_show_a_loss(general, report):
 
 
 def test_nothing_is_wrong_with_it_but_that_it_cannot_be_trained_on(report):
-    assert report.ok
+    assert not report.ok
     wrong = {f.kind: f.examples for f in report.findings if f.severity != "info"}
-    assert wrong.keys() == {"too_few_pairs"}
+    assert wrong.keys() == {"no_split", "too_few_pairs"}
     assert [example for example in wrong["too_few_pairs"] if "test" in example] == []
 
 

@@ -129,7 +129,8 @@ def test_a_run_compares_best_with_best_and_its_model_stores_what_it_is_used_with
     stored = json.loads((run.model / "config_sentence_transformers.json").read_text())["prompts"]
     assert stored.get("query", "") == (PROMPT if keep_prompt else "")
     card = (run.model / "README.md").read_text("utf-8")
-    assert (PROMPT.strip() in card) == keep_prompt
+    usage = card.partition("## Usage")[2].partition("\n## ")[0]  # the script that trains has it
+    assert usage and (PROMPT.strip() in usage) == keep_prompt
     again = load_encoder(str(run.model))
     assert means(evaluate(build_index(again, corpus_), corpus_, "test")) == pytest.approx(
         record.metrics["test"].tuned)

@@ -19,7 +19,8 @@ def client():
         return PlainTextResponse(PAGE)
 
     return TestClient(Starlette(routes=[Route("/", page), Route("/other", other)],
-                                middleware=middleware(Settings())), base_url="https://a.space")
+                                middleware=middleware(Settings(on_space=True, hosts=("a.space",)))),
+                      base_url="https://a.space")
 
 
 def test_a_shared_link_has_our_title_description_and_picture_and_none_of_gradios():

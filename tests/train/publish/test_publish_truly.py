@@ -97,6 +97,8 @@ def test_a_page_in_answer_to_the_weights_is_not_taken_for_the_hub(run, hub, trus
 def test_ctrl_c_says_whether_the_commit_landed(
         run, hub, trusting, monkeypatch, caplog, moment, said, there):
     caplog.set_level("INFO", logger="train")
+    # Another test's command may have left a handler of its own.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     hub.before[moment] = lambda: os.kill(os.getpid(), signal.SIGINT)
     assert command(run, hub, monkeypatch) == 1
     assert said in caplog.text and "It was stopped" in caplog.text

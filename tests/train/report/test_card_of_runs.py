@@ -144,7 +144,7 @@ def test_a_report_of_leaky_splits_says_so_too(leaky):
     run, _ = leaky
     html = report_html(findings_of(run))
     assert "on 7 questions neither was trained on here" in html
-    assert "5 of 12 questions stand in train or dev too" in html
+    assert "5 of 12 questions stand in the other splits too" in html
 
 
 def test_a_card_that_kept_the_last_checkpoint_does_not_say_that_dev_chose_it(last):
