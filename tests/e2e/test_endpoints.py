@@ -173,7 +173,7 @@ def client_app(client):
 
 
 def test_a_run_is_started_watched_and_stopped_through_the_endpoints(client):
-    first = client.predict(recipe="quick", api_name="/start")
+    first = client.predict(recipe="quick", settings={"epochs": 50}, api_name="/start")
     second = client.predict(recipe="quick", settings={"epochs": 2}, api_name="/start")
     try:
         assert first["status"] in ("queued", "running")

@@ -53,8 +53,9 @@ def test_fit_prints_one_object_with_the_contracted_keys(fitted):
 def test_the_run_directory_holds_what_the_contract_says(fitted):
     folder, printed, _ = fitted
     record = Run(folder).record()
-    assert set(record.to_json()) >= {"status", "recipe", "metrics", "base_model", "fingerprints", "seed",
-                           "versions", "published", "device", "schema"}
+    assert set(record.to_json()) >= {
+        "status", "recipe", "metrics", "base_model", "fingerprints", "seed", "versions",
+        "published", "device", "schema"}
     assert record.seed == 7
     assert record.recipe.batch_size == 16
     assert record.to_json()["metrics"] == printed["metrics"]
