@@ -61,7 +61,7 @@ class LimitBody:
         except _RefusedError as refused:
             if not started:
                 await body.drop()
-                await _refuse(send, refused)
+                await answer(send, refused.status, str(refused))
 
 
 class _RefusedError(Exception):
@@ -177,10 +177,6 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
-
-
-async def _refuse(send: Send, refused: _RefusedError) -> None:
-    await answer(send, refused.status, str(refused))
 
 
 async def answer(send: Send, status: int, sentence: str) -> None:
