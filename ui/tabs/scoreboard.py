@@ -28,6 +28,7 @@ from .blind import blind_tab
 from .board_handlers import pair_seen
 from .compare import WAIT
 from .shared import Shared
+from .ship import ship_table
 
 OUTCOMES = ("all", "won", "lost", "tied", "both miss")
 HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic"]
@@ -59,6 +60,7 @@ def scoreboard_tab(
                        ((".html", "Report"), (".csv", "CSV"), (".json", "JSON"))}
             save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="report-save")
             to_blind = gr.Button("Judge it blind", size="sm")
+        ship_table(services, service, shared)
         board = gr.HTML(js_on_load=None)
     with gr.Column(visible=False) as details:
         with gr.Row(elem_id="board-more") as both:
