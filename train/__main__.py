@@ -16,6 +16,7 @@ from corpus.load import BUILT_IN, load_corpus
 from retrieval.metrics import PRIMARY
 from retrieval.models import EMBEDDED_MODEL, split_revision
 from train.commands.evaluate import add_evaluate, evidence_text
+from train.commands.merge import add_merge
 from train.commands.model import add_model, add_prompts, check_base
 from train.commands.publish import add_publish
 from train.commands.report import add_report
@@ -123,7 +124,8 @@ def _parser() -> argparse.ArgumentParser:
                      help="go on from the last checkpoint, with what was asked for then")
     fit.set_defaults(command=fit_command, as_text=_fit_text)
     before.set_defaults(command=estimate_command, as_text=_estimate_text)
-    for add in (add_evaluate, add_publish, add_retention, add_report, add_script, add_model):
+    for add in (add_evaluate, add_merge, add_publish, add_retention, add_report, add_script,
+                add_model):
         add(commands)
     for command in (fit, before):
         command.add_argument("--json", action="store_true", help="print one JSON object")

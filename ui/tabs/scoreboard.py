@@ -27,6 +27,7 @@ from . import board_handlers
 from .blind import blind_tab
 from .board_handlers import pair_seen
 from .compare import WAIT
+from .dial import retention_dial
 from .shared import Shared
 from .ship import ship_table
 
@@ -68,6 +69,7 @@ def scoreboard_tab(
                                info="BM25 matches words only.")
             dims = gr.Button("Quality by dimensions", size="sm")
             other = gr.Button("Measure what it cost elsewhere", size="sm", visible=False)
+        retention_dial(services, service, shared)
         saved = gr.Textbox("", label="Saved as", elem_classes="t-hide")
         by_dim = gr.HTML(js_on_load=None, elem_id="by-dim")
         cost = gr.HTML(js_on_load=None, elem_id="retention")

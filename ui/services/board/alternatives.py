@@ -16,7 +16,7 @@ from corpus.records import Corpus
 from retrieval.alternatives.fusion import fuse
 from retrieval.alternatives.table import Alternative, Alternatives, fusion_note, measured
 from retrieval.evaluation import Evidence, Judged
-from train.run.record import Run
+from train.run.record import Run, list_runs
 from ui.services.model_pair import LEXICAL, ModelPair
 from ui.services.process import NoAnswerError, answer_of
 
@@ -55,9 +55,10 @@ class AlternativesService:
         with kept.lock:
             if not kept.rows:
                 kept.rows = _rows(pair, evidence, made)
+            merged = _merged(made, self.home / "runs", evidence, kept.rows[-1]) if made else []
             leaked = evidence.leaked if pair.evidence else None
             return Alternatives(evidence.split, evidence.passages,
-                                [*kept.rows, *kept.bases.values()], leaked)
+                                [*kept.rows, *merged, *kept.bases.values()], leaked)
 
     def add_base(
         self, pair: ModelPair, model: str, source: str, environment: Mapping[str, str]
@@ -136,6 +137,23 @@ def _rows(pair: ModelPair, evidence: Evidence, made: Run | None) -> list[Alterna
         seconds = made.record().seconds if made else None
         rows.append(measured(TUNED, pair.tuned, corpus, split, free=False, seconds=seconds,
                              judged=pair.evidence.tuned))
+    return rows
+
+
+def _merged(made: Run, runs: Path, evidence: Evidence, tuned: Alternative) -> list[Alternative]:
+    """The merges of a run with its base that were taken.
+
+    They take the time and the room that the fine-tuned model takes.
+    """
+    rows = []
+    for run in list_runs(runs):
+        record = run.record()
+        if record.merged is None or record.merged.run != made.id or tuned.free:
+            continue
+        judged = Evidence.from_rows(run.per_query(), evidence.split, evidence.passages).tuned
+        if judged.keys() == evidence.base.keys():
+            rows.append(replace(tuned, name=f"Fine-tuned merged with Base, {record.merged.alpha:g}",
+                                judged=judged, seconds=record.seconds))
     return rows
 
 
