@@ -25,8 +25,9 @@ def merged(
 ) -> SentenceTransformerEncoder:
     """The model between base and tuned, by alpha.
 
-    Its weights are alpha times tuned plus (1 - alpha) times base. It is used as the tuned one is: its prompts, tokens and dimensions. ValueError where the two do
-    not have the same weights by name and shape.
+    Its weights are alpha times tuned plus (1 - alpha) times base. It is used as the tuned one is:
+    its prompts, tokens and dimensions. ValueError where the two do not have the same weights by
+    name and shape.
     """
     import torch
 
