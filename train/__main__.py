@@ -25,6 +25,7 @@ from train.commands.script import add_script
 from train.fit.distributed import Team, join_team
 from train.fit.runner import RunLimits, begun, carry_out, follow, taken_up
 from train.fit.stopping import Stop
+from train.run.events import EvalEvent, Event, StepEvent
 from train.run.lock import held
 from train.run.record import mark_interrupted, open_run
 from train.run.schema import as_json
@@ -164,15 +165,13 @@ def _request(options: argparse.Namespace) -> RunSpec:
     )
 
 
-def _line(event: Mapping[str, Any]) -> str:
-    kind = event["type"]
-    if kind == "step":
-        left = event["left_s"]
-        return (f"step {event['step']}/{event['steps']}  loss {event['loss']:.4f}"
-                + (f"  {left:.0f} s left" if left is not None else ""))
-    if kind == "eval":
-        return f"epoch {event['epoch']}: dev {PRIMARY} {event['metrics'][PRIMARY]:.4f}"
-    return " ".join(str(value) for value in event.values())
+def _line(event: Event) -> str:
+    if isinstance(event, StepEvent):
+        return (f"step {event.step}/{event.steps}  loss {event.loss:.4f}"
+                + (f"  {event.left_s:.0f} s left" if event.left_s is not None else ""))
+    if isinstance(event, EvalEvent):
+        return f"epoch {event.epoch}: dev {PRIMARY} {event.metrics[PRIMARY]:.4f}"
+    return " ".join(str(value) for value in event.to_json().values())
 
 
 def _fit_text(result: Mapping[str, Any]) -> str:
