@@ -20,6 +20,7 @@ from retrieval.compare import Hit, check_query
 from train.run.files import write_text
 from train.run.record import now
 from ui.html import elements
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.model_pair import ModelPair
 from ui.services.runs import RunService
@@ -102,6 +103,17 @@ def votes_on(services: Services, pair: ModelPair) -> Votes:
     return Votes(services.settings.home / "votes" / pair_key(pair))
 
 
+def check_room(votes: Votes, session: str = "") -> None:
+    """Refuse one session too many; ValueError.
+
+    session: one that may be among them already.
+    """
+    known = [path.stem for path in votes.folder.glob("*.jsonl")]
+    if len(known) >= MOST_SESSIONS and session not in known:
+        raise ValueError(f"There are {MOST_SESSIONS:,} sessions on this pair already: the owner "
+                         "of this Tandem must take them away first.")
+
+
 def begin(
     services: Services, pair: ModelPair, run: str, count: int, name: str, own: str
 ) -> Session:
@@ -111,9 +123,7 @@ def begin(
     """
     if pair.tuned is None:
         raise ValueError("This needs a fine-tuned model: it is there when training is done.")
-    if len(list(votes_on(services, pair).folder.glob("*.jsonl"))) >= MOST_SESSIONS:
-        raise ValueError(f"There are {MOST_SESSIONS:,} sessions on this pair already: the owner "
-                         "of this Tandem must take them away first.")
+    check_room(votes_on(services, pair))
     asked = [check_query(line) for line in own.splitlines() if line.strip()]
     if len(asked) > MOST_OWN:
         raise ValueError(f"At most {MOST_OWN} questions of your own fit, not {len(asked):,}.")
@@ -175,7 +185,8 @@ def outcome(found: VoteTally) -> str:
     """What the votes say."""
     return elements.sentence(f"{found.sentence} {found.voters:,} "
                            f"{'voter' if found.voters == 1 else 'voters'}, "
-                           f"{found.questions:,} questions.")
+                           f"{found.questions:,} "
+                           f"{'question' if found.questions == 1 else 'questions'}.")
 
 
 def exported(votes: Sequence[dict[str, str]], kind: str) -> str:
@@ -248,7 +259,7 @@ def _take(service: RunService, kind: str) -> Callable[..., Any]:
             place = report_place("votes", f".{kind}")
             write_text(place, exported(mine, kind))
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(without_code(str(error)), print_exception=False) from error
         return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name
 
     return take

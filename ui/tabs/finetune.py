@@ -18,7 +18,7 @@ from train.run.spec import RunSpec
 from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements
-from ui.html.words import field_words, recipe_words
+from ui.html.words import field_words, label_words, recipe_words
 from ui.services.app import Services
 from ui.services.estimate import PlanError, Planner, plan_key
 from ui.services.importing import Importer
@@ -128,9 +128,10 @@ def _form(
             prompts = [gr.Textbox(
                 label=f"{side} prompt", max_length=LONGEST_PROMPT, min_width=180,
                 placeholder="the model’s own", elem_id=f"{side}-prompt",
-                info=f"What is put before a {side}; `none` for nothing.",
+                info=f"What is put before a {side}; “none” for nothing.",
             ) for side in ("query", "passage")]
-        seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
+        seed = gr.Number(42, label=label_words("seed"), info="The same number gives the same run",
+                         precision=0, minimum=0, maximum=2**31 - 1)
         texts = recipe_fields()
     gr.Markdown("## 3 · Where it runs")
     # All of them from the start: what a reload restores must be among the choices.
@@ -327,7 +328,7 @@ def recipe_fields() -> list[gr.Textbox]:
         with gr.Row():
             for name, allowed, _ in RULES[start : start + 3]:
                 boxes.append(gr.Textbox(
-                    label=name, info=field_words(name, allowed), max_length=60,
+                    label=label_words(name), info=field_words(name, allowed), max_length=60,
                     placeholder="the recipe’s own",
                     min_width=180,
                 ))

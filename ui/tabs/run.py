@@ -12,6 +12,7 @@ import gradio as gr
 from train.run.record import Run
 from ui.auth import Visitor
 from ui.html import elements, runs
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.publishing import Publishing
 from ui.services.run_state import LOST_AFTER, RunState
@@ -125,7 +126,7 @@ def _act(services: Services, service: RunService, name: str) -> Callable[..., An
             visitor = services.auth.visitor(request, nonce)
             getattr(service, name)(visitor, run_id)
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(without_code(str(error)), print_exception=False) from error
         return gr.Button("Stopping …" if name == "stop" else "Starting …",
                          interactive=False)
 

@@ -12,6 +12,7 @@ from retrieval.metrics import PRIMARY
 from train.report.evidence_html import scoreboard
 from ui.html import elements, runs
 from ui.html.publish import publication
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.progress import duration
 from ui.services.run_state import RunState
@@ -29,7 +30,7 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
     table = gr.Dataframe(headers=HEADERS, interactive=False, wrap=True, max_height=420,
                          elem_id="runs", visible=False, show_search="search",
                          datatype=["str"] * 5 + ["number"] * 2 + ["str"],
-                         column_widths=[170, 110, 170, 200, 110, 110, 90, 100])
+                         column_widths=["16%", "10%", "16%", "18%", "11%", "11%", "8%", "10%"])
     with gr.Row(visible=False) as choose:
         chosen = gr.Dropdown([], label="Run", elem_id="run-chosen", scale=3)
         other = gr.Dropdown([], label="Beside it", elem_id="run-other", scale=3,
@@ -177,7 +178,7 @@ def _resume(services: Services, service: RunService) -> Callable[..., Any]:
         try:
             run = service.resume(services.auth.visitor(request, nonce), chosen or "")
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(without_code(str(error)), print_exception=False) from error
         return run.id, gr.Tabs(selected="finetune")
 
     return resume
@@ -191,7 +192,7 @@ def _zip(services: Services, service: RunService) -> Callable[..., Any]:
             label = f"Save {place.name} ({place.stat().st_size / 1e6:.0f} MB)"
             return gr.DownloadButton(label, value=str(place), visible=True)
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(without_code(str(error)), print_exception=False) from error
 
     return archive
 

@@ -11,6 +11,7 @@ import gradio as gr
 
 from train.run.record import ACTIVE, Run
 from ui.html import elements, selection
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.load_upload import is_own
 from ui.services.runs import Selection
@@ -49,7 +50,7 @@ def chosen_row() -> SelectionRow:
         tune = gr.Button("Fine-tune it", variant="primary", min_width=120, **hidden)
         again = gr.Button("Try again", min_width=110, **hidden)
         stop = gr.Button("Stop reading", min_width=120, elem_id="chosen-stop", **hidden)
-        back = gr.Button("Back to the opening pair", size="sm", scale=0, min_width=210)
+        back = gr.Button("Back to the first models", size="sm", scale=0, min_width=210)
     return SelectionRow(row, said, show, watch, tune, again, stop, back)
 
 
@@ -86,7 +87,7 @@ def listen(
         try:
             views.stop(services.auth.looks(request, nonce), run)
         except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(without_code(str(error)), print_exception=False) from error
         return leave(run)
 
     row.back.click(leave, shared.run, [shared.run, shared.question], **QUIET)
