@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
-LARGE = (".safetensors", ".onnx")
+from .jobs import JOB_ROUTES, JobAnswers, JobLevers
+
+LARGE = (".safetensors", ".onnx", ".pt", ".npy")
 KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
 ME, MINE = "hf_loopbackWriteToken0123456789", "me"
 
@@ -26,6 +28,10 @@ class Commit:
     oid: str
     title: str
     files: dict  # path -> (content, large)
+
+    @property
+    def contents(self):
+        return {path: data for path, (data, _) in self.files.items()}
 
 
 @dataclass
@@ -80,8 +86,16 @@ class Fault:
     hang: bool = False
 
 
-class LoopbackHub:
+class LoopbackHub(JobLevers):
+    """The state of a Hub, and the levers on it.
+
+    refuse: (method, pattern of a path) -> an answer (status, words), for good. lose_answer:
+    (method, path) whose next answer does not arrive though it was done. before: pattern of a
+    request -> what happens just before it.
+    """
+
     def __init__(self):
+        super().__init__()
         self.repos, self.store, self.faults, self.asked = {}, {}, [], []
         self.uploads, self.collections, self.bodies = [], {}, []
         self.part_size, self.parts = None, {}
@@ -90,7 +104,7 @@ class LoopbackHub:
             "auth": {"type": "access_token", "accessToken": {"role": "write"}}}}
         self.over = threading.Event()
         self.endpoint = ""
-        self.before = {}
+        self.before, self.refuse, self.lose_answer = {}, {}, []
 
     def repo(self, name, owner=MINE, private=True, kind="model", files=None):
         made = self.repos[kind, name] = Repo(owner, private)
@@ -103,7 +117,25 @@ class LoopbackHub:
         """Let requests fail whose `METHOD /path` matches; times: how many of them."""
         self.faults.append(Fault(pattern, times, **what))
 
+    def put(self, name, files):
+        """Commit files to a model beside those there are."""
+        return self.repos["model", name].commit("put", {
+            path: (data, path.endswith(LARGE)) for path, data in files.items()})
+
+    def files(self, name):
+        """The contents of a model's files by path, but for what the Hub puts there itself."""
+        return {path: data for path, data in self.repos["model", name].head.contents.items()
+                if path != ".gitattributes"}
+
     def fault_for(self, request):
+        method, _, address = request.partition(" ")
+        path = address.partition("?")[0]
+        for (refused, pattern), (status, words) in self.refuse.items():
+            if refused == method and re.search(pattern, path):
+                return Fault(pattern, 1, status, body=json.dumps({"error": words}).encode())
+        if (method, path) in self.lose_answer:
+            self.lose_answer.remove((method, path))
+            return Fault(path, 1, drop="late")
         for fault in self.faults:
             if fault.times > 0 and re.search(fault.pattern, request):
                 fault.times -= 1
@@ -127,10 +159,10 @@ class LoopbackHub:
                        and "repo.write" in scope["permissions"]
                        for scope in token["fineGrained"]["scoped"])
         return owner == account["name"] or any(
-            org["name"] == owner and org["roleInOrg"] != "read" for org in account["orgs"])
+            org["name"] == owner and org["roleInOrg"] != "read" for org in account.get("orgs", ()))
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JobAnswers, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # head and body in one piece, or the client waits for each
 
@@ -156,6 +188,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.hang_up()
         self.body = self.rfile.read(length)
         self.hub.bodies.append(self.body)
+        if self.hub.down:
+            return self.hang_up()
         if self.fault and self.fault.hang:
             self.hub.over.wait(30)
             return self.hang_up()
@@ -198,12 +232,23 @@ class Handler(BaseHTTPRequestHandler):
             return self.error(403, "You don't have the rights to create a model under this "
                                    "namespace")
         if (kind, name) in self.hub.repos:
-            return self.error(409, "You already created this model repo")
+            return self.json({"error": "You already created this model repo",
+                              "url": f"{self.hub.endpoint}/{name}"}, 409)
         repo = self.hub.repo(name, owner, asked.get("visibility") == "private", kind)
         repo.sdk = asked.get("sdk")
         if "hardware" in asked:
             repo.hardware = asked["hardware"]
         return self.json({"url": f"{self.hub.endpoint}/{name}"})
+
+    def delete(self):
+        asked = json.loads(self.body)
+        owner = asked.get("organization") or self.account["name"]
+        name, kind = f"{owner}/{asked['name']}", asked.get("type", "model")
+        if not self.hub.may_write(owner, self.account, name):
+            return self.error(403, "Forbidden")
+        if self.hub.repos.pop((kind, name), None) is None:
+            return self.missing("RepoNotFound")
+        return self.json({})
 
     def find(self, kind, name):
         repo = self.hub.repos.get((KINDS[kind], name))
@@ -316,9 +361,10 @@ class Handler(BaseHTTPRequestHandler):
                 changes[value["path"]] = self.hub.store[value["oid"]], True
             elif line["key"] == "deletedFile":
                 changes[value["path"]] = None
+            elif line["key"] == "deletedFolder":
+                changes |= {path: None for path in repo.head.files
+                            if path.startswith(value["path"])}
         made = repo.commit(header["summary"], changes, pull)
-        if self.fault and self.fault.drop == "late":
-            return self.hang_up()
         url = f"{self.hub.endpoint}/{name}"
         return self.json({"commitUrl": f"{url}/commit/{made.oid}", "commitOid": made.oid,
                           "pullRequestUrl": f"{url}/discussions/{len(repo.pulls)}" if pull
@@ -371,6 +417,11 @@ class Handler(BaseHTTPRequestHandler):
              "date": "2026-01-02T03:04:05.000Z"}
             for commit in reversed(self.find(kind, name).commits)])
 
+    def squash(self, kind, name, branch):
+        repo = self.find(kind, name)
+        repo.commits = repo.commits[-1:]
+        return self.json({})
+
     def refs(self, kind, name):
         repo = self.find(kind, name)
         return self.json({
@@ -383,9 +434,11 @@ class Handler(BaseHTTPRequestHandler):
     def resolve(self, prefix, name, revision, path):
         repo = self.find(prefix.rstrip("/") or "models", name)
         commit = repo and repo.at(revision)
-        if commit is None or path not in commit.files:
-            return self.missing("EntryNotFound" if repo else "RepoNotFound")
-        data = commit.files[path][0]
+        if commit is None:
+            return self.missing("RevisionNotFound" if repo else "RepoNotFound")
+        if path not in commit.files:
+            return self.missing("EntryNotFound")
+        data, large = commit.files[path]
         if self.fault and self.fault.drop == "middle":
             self.send_response(200)
             self.send_header("content-length", str(len(data)))
@@ -393,7 +446,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(data[: len(data) // 2])
             return self.hang_up()
         headers = {"content-type": "application/octet-stream", "x-repo-commit": commit.oid,
-                   "etag": f'"{git_oid(data)}"'}
+                   "etag": f'"{hashlib.sha256(data).hexdigest() if large else git_oid(data)}"'}
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range") or "")
         if span:
             first, last = int(span[1]), min(int(span[2] or len(data)), len(data) - 1)
@@ -426,6 +479,8 @@ class Handler(BaseHTTPRequestHandler):
         return self.json({"error": "Not found"}, 404, **{"x-error-code": code})
 
     def send(self, status, data, headers):
+        if self.fault and self.fault.drop == "late":
+            return self.hang_up()
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -445,8 +500,10 @@ class Handler(BaseHTTPRequestHandler):
 
 NAME, KIND, PREFIX = r"([\w.-]+/[\w.-]+)", "(models|datasets|spaces)", "(datasets/|spaces/|)"
 ROUTES = (
+    *JOB_ROUTES,
     ("GET /api/whoami-v2", "whoami"),
     ("POST /api/repos/create", "create"),
+    ("DELETE /api/repos/delete", "delete"),
     ("POST /api/validate-yaml", "validate"),
     (f"GET /api/{KIND}/{NAME}", "info"),
     (f"GET /api/{KIND}/{NAME}/revision/(.+)", "info"),
@@ -457,6 +514,7 @@ ROUTES = (
     (f"POST /api/{KIND}/{NAME}/paths-info/(.+)", "paths_info"),
     (f"GET /api/{KIND}/{NAME}/commits/(.+)", "commits"),
     (f"GET /api/{KIND}/{NAME}/refs", "refs"),
+    (f"POST /api/{KIND}/{NAME}/super-squash/(.+)", "squash"),
     (rf"POST /{PREFIX}{NAME}\.git/info/lfs/objects/batch", "batch"),
     ("PUT /_lfs/([0-9a-f]+)", "put"),
     ("POST /_lfs/([0-9a-f]+)", "complete"),
