@@ -3,6 +3,7 @@
 Start it with `python app.py`.
 """
 
+import atexit
 import logging
 import os
 import socket
@@ -50,6 +51,7 @@ def main() -> int:
     # A folder of our own: what lies in it is swept.
     arrivals = Path(os.environ.setdefault("GRADIO_TEMP_DIR", _temporary(settings.port)))
     queue = Queue(settings.runs, engines_from(settings), settings.max_disk)
+    atexit.register(queue.close)  # should it not come to be served
     opening = OpeningPair(settings, queue)
     uploads = Uploads(settings)
     page = build_page(Services(settings, opening, queue, Auth(settings), uploads))

@@ -148,6 +148,7 @@ class OpeningPair:
             self.run = run
             self._state = OpeningState("failed", f"The last fine-tune ended: {_error(run)}",
                                        "The Fine-tune tab has a new try.")
+            self._watch_for_another(corpus)
         else:
             self._train(run, corpus)
 
@@ -202,9 +203,22 @@ class OpeningPair:
             time.sleep(WATCH_EVERY)
         if run.has_model and record.is_usable:
             self._show_run(run)
-        else:
-            self._state = OpeningState("failed", f"The fine-tune ended: {_error(run)}",
-                                       "The Fine-tune tab can start it again.")
+            return
+        self._state = OpeningState("failed", f"The fine-tune ended: {_error(run)}",
+                                   "The Fine-tune tab can start it again.")
+        self._watch_for_another(self._opened().corpus)
+
+    def _watch_for_another(self, corpus: Corpus) -> None:
+        """Show what comes of this pair yet: the run resumed, or a new one."""
+        while not self.queue.is_closed:
+            time.sleep(WATCH_EVERY)
+            run = self._run_of_this_pair(corpus)
+            if run is None:
+                continue
+            record = run.record()
+            if record.is_active or (record.is_usable and run.has_model):
+                self._watch(run)
+                return
 
     def _show_run(self, run: Run) -> None:
         self.run = run

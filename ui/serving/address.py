@@ -1,7 +1,7 @@
 """The address that a request comes from.
 
-Visitors without a name are told apart by it. A cookie is made up in no time, an address is not: shares of the queue, of uploads and of votes are
-those of an address where nobody has signed in.
+Visitors without a name are told apart by it. A cookie is made up in no time, an address is not:
+shares of the queue, of uploads and of votes are those of an address where nobody has signed in.
 """
 
 import ipaddress

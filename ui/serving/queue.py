@@ -5,6 +5,9 @@ thousands of others have come.
 """
 
 import asyncio
+import contextlib
+import ctypes
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -39,6 +42,9 @@ class BoundedQueue:
         """Have a queue ask here before anything joins it."""
         self.blocks, self.queue = blocks, blocks._queue
         self._push = blocks._queue.push
+        # Statistics that Gradio makes anew after each event, of ten thousand before it: unused.
+        self.queue.ANALYTICS_MAX_EVENTS = 1
+        self.queue.ANAYLTICS_CACHE_FREQUENCY = 10**9
         self.queue.push = self._bounded  # type: ignore[method-assign]
 
     async def _bounded(self, body: Any, request: Any, username: Any) -> Any:
@@ -49,7 +55,8 @@ class BoundedQueue:
     def why_not(self, body: Any, scope: Any) -> str:
         """Why an event may not join the queue.
 
-        Empty if it may."""
+        Empty if it may.
+        """
         if self.closing:
             return "Tandem is being restarted: try again in a minute."
         address = address_of(scope, self.on_space)
@@ -88,6 +95,7 @@ class BoundedQueue:
         while not self.queue.stopped:
             await asyncio.sleep(SWEEP_EVERY)
             self.sweep()
+            give_back()
 
     def sweep(self) -> None:
         """Drop unread answers, and the state of gone sessions."""
@@ -116,3 +124,13 @@ class BoundedQueue:
                 with states.lock:
                     states.session_data.pop(session, None)
                     states.time_last_used.pop(session, None)
+
+
+def give_back() -> None:
+    """Give freed memory back to the system.
+
+    glibc keeps what each of many threads has freed, for as long as something above it is in use.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)

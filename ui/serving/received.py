@@ -1,4 +1,4 @@
-"""Room for uploads, counted before a byte of them is kept.
+"""Room for uploads, counted before a byte is kept.
 
 Against the visitor and against the whole.
 
@@ -36,7 +36,8 @@ LEFT_FREE = 500_000_000
 class Arrivals:
     """Bytes sent lately, by address.
 
-    They may still lie on the disk. folder: where Gradio keeps what arrives. max_upload: bytes of the largest file.
+    They may still lie on the disk. folder: where Gradio keeps what arrives. max_upload: bytes of
+    the largest file.
     """
 
     folder: Path
@@ -47,7 +48,8 @@ class Arrivals:
     def why_not(self, address: str, size: int) -> str:
         """Why so many bytes may not be sent now.
 
-        Empty if they may."""
+        Empty if they may.
+        """
         with self._lock:
             self._forget()
             mine = sum(sent for _, sent in self._sent.get(address, ()))

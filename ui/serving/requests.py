@@ -1,4 +1,4 @@
-"""Each request's id, line in the log, and sentence if refused.
+"""Each request: its id, its log line, its refusal.
 
 Gradio answers much of what it cannot read with a 500 and a traceback; here that is a 400 and a
 line. No line holds a question, a token, an address or anything else of a body.
@@ -34,7 +34,7 @@ OF_THE_MACHINE = (OSError, MemoryError)
 
 
 class LogRequests:
-    """Gives each request an id, a log line and an answer."""
+    """Gives each request an id, a log line, an answer."""
 
     def __init__(self, app: ASGIApp, on_space: bool) -> None:
         self.app, self.on_space = app, on_space

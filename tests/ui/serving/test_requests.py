@@ -26,7 +26,7 @@ async def junk(request):
 
 
 async def full(request):
-    raise OSError(28, "No space left on device: /home/me")
+    raise OSError(28, "No space left on device: /var/lib/tandem")
 
 
 async def refused(request):
@@ -64,7 +64,7 @@ def test_what_cannot_be_read_is_a_400_with_its_id_and_without_a_traceback(asking
 def test_a_fault_of_the_machine_is_a_500_that_tells_nothing_of_it(asking):
     answer = asking.get("/full")
     assert answer.status_code == 500 and "unforeseen" in answer.text
-    assert "/home" not in answer.text and "28" not in answer.text.replace(
+    assert "/var" not in answer.text and "28" not in answer.text.replace(
         answer.headers["x-request-id"], "")
 
 
