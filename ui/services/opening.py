@@ -132,6 +132,11 @@ class OpeningPair:
         self._state = OpeningState("loading", "Loading the base model")
         base = self._index(self._loaded(self.settings.base_model), corpus, "Base")
         self._show(ModelPair(corpus, base))
+        self._add_tuned(corpus)
+        self._learn()
+
+    def _add_tuned(self, corpus: Corpus) -> None:
+        """Show the fine-tuned side: the one there is, or the one that is trained now."""
         if self.settings.tuned_model:
             self._show_model(self.settings.tuned_model)
             return
@@ -198,6 +203,7 @@ class OpeningPair:
 
     def _watch(self, run: Run) -> None:
         self.run = run
+        self._learn()  # meanwhile
         while (record := run.record()).is_active:
             self._state = progress_of(record, run.events())
             time.sleep(WATCH_EVERY)
@@ -252,6 +258,13 @@ class OpeningPair:
         self.version += 1
         if pair.tuned is not None:
             self._state = OpeningState("ready", pair.about)
+
+    def _learn(self) -> None:
+        """Learn which questions the corpus answers; the page does without where that fails."""
+        try:
+            self._opened().learn_what_is_answered(self.settings.cache)
+        except (ValueError, OSError) as error:
+            log.warning("Weak matches are not told: %s", error)
 
     def _opened_or_not(self) -> ModelPair | None:
         """The opening pair, None while there is none; ValueError where none will come."""

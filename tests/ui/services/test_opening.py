@@ -13,6 +13,7 @@ from support.samples import write_beir, write_lines
 from train.engines import queue as waiting_room
 from train.engines.queue import Queue
 from train.recipe import Recipe
+from train.run.events import EvalEvent, PhaseEvent, StepEvent
 from train.run.record import (
     Run,
     RunError,
@@ -323,10 +324,9 @@ def test_what_nobody_foresaw_is_said_and_nobody_waits_for_it(settings, opened, m
 
 
 def test_progress_counts_down_between_two_steps():
-    events = [{"type": "phase", "phase": "train", "time": 0},
-              {"type": "eval", "epoch": 0, "metrics": {"ndcg@10": 0.5}, "time": 0},
-              {"type": "step", "step": 3, "steps": 12, "left_s": 60.0, "loss": 1.0, "share": 0.2,
-               "time": time.time() - 10}]
+    events = [PhaseEvent(phase="train"), EvalEvent(epoch=0, metrics={"ndcg@10": 0.5}),
+              StepEvent(step=3, steps=12, left_s=60.0, loss=1.0, share=0.2,
+                        time=time.time() - 10)]
     state = progress_of(RunRecord(schema=1, status="running", steps=12), events)
     assert (state.progress.share, state.detail) == (0.2, "step 3 of 12")
     assert 49 < state.progress.left_s < 51
