@@ -163,7 +163,7 @@ def _remove(path: Path) -> None:
 
 
 MOST_NAME = 60
-SWEEP_EVERY = 600.0
+SWEEP_EVERY = 60.0
 """Seconds between two looks for what has been kept long enough."""
 NAME = re.compile(r"[0-9a-f]{24}")
 UPLOAD = re.compile(r"upload-[0-9a-f]{24}")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
+from .buckets import BUCKET_ROUTES, BucketAnswers
 from .jobs import JOB_ROUTES, JobAnswers, JobLevers
+from .spaces import SPACE_ROUTES, SpaceAnswers
 
 LARGE = (".safetensors", ".onnx", ".pt", ".npy")
 KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
@@ -42,6 +45,7 @@ class Repo:
     pulls: dict = field(default_factory=dict)
     sdk: str | None = None
     hardware: str | None = None
+    made_with: dict = field(default_factory=dict)
 
     @property
     def head(self):
@@ -102,6 +106,7 @@ class LoopbackHub(JobLevers):
         self.tokens = {ME: {"name": MINE, "type": "user", "orgs": [
             {"name": "team", "roleInOrg": "write"}, {"name": "readers", "roleInOrg": "read"}],
             "auth": {"type": "access_token", "accessToken": {"role": "write"}}}}
+        self.plan, self.quota, self.buckets, self.xet = "free", None, {}, ""
         self.over = threading.Event()
         self.endpoint = ""
         self.before, self.refuse, self.lose_answer = {}, {}, []
@@ -162,7 +167,7 @@ class LoopbackHub(JobLevers):
             org["name"] == owner and org["roleInOrg"] != "read" for org in account.get("orgs", ()))
 
 
-class Handler(JobAnswers, BaseHTTPRequestHandler):
+class Handler(JobAnswers, SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # head and body in one piece, or the client waits for each
 
@@ -234,10 +239,10 @@ class Handler(JobAnswers, BaseHTTPRequestHandler):
         if (kind, name) in self.hub.repos:
             return self.json({"error": "You already created this model repo",
                               "url": f"{self.hub.endpoint}/{name}"}, 409)
+        if no := self.refused_hardware(kind, asked.get("hardware")):
+            return self.error(*no)
         repo = self.hub.repo(name, owner, asked.get("visibility") == "private", kind)
-        repo.sdk = asked.get("sdk")
-        if "hardware" in asked:
-            repo.hardware = asked["hardware"]
+        repo.sdk, repo.hardware, repo.made_with = asked.get("sdk"), asked.get("hardware"), asked
         return self.json({"url": f"{self.hub.endpoint}/{name}"})
 
     def delete(self):
@@ -454,12 +459,6 @@ class Handler(JobAnswers, BaseHTTPRequestHandler):
             return self.send(206, data[first:last + 1], headers)
         return self.send(200, data, headers)
 
-    def hardware(self, name):
-        repo = self.find("spaces", name)
-        repo.hardware = json.loads(self.body)["flavor"]
-        return self.json({"stage": "BUILDING", "hardware": {"requested": repo.hardware,
-                                                            "current": None}})
-
     def collect(self, slug):
         self.hub.collections.setdefault(slug, []).append(json.loads(self.body)["item"]["id"])
         return self.json({"slug": slug, "title": "x", "owner": {"name": MINE}, "items": [],
@@ -501,6 +500,8 @@ class Handler(JobAnswers, BaseHTTPRequestHandler):
 NAME, KIND, PREFIX = r"([\w.-]+/[\w.-]+)", "(models|datasets|spaces)", "(datasets/|spaces/|)"
 ROUTES = (
     *JOB_ROUTES,
+    *SPACE_ROUTES,
+    *BUCKET_ROUTES,
     ("GET /api/whoami-v2", "whoami"),
     ("POST /api/repos/create", "create"),
     ("DELETE /api/repos/delete", "delete"),
@@ -521,7 +522,6 @@ ROUTES = (
     ("POST /_lfs/verify", "verified"),
     (f"GET /{PREFIX}{NAME}/resolve/([^/]+|refs/pr/[0-9]+)/(.+)", "resolve"),
     (f"HEAD /{PREFIX}{NAME}/resolve/([^/]+|refs/pr/[0-9]+)/(.+)", "resolve"),
-    (f"POST /api/spaces/{NAME}/hardware", "hardware"),
     ("POST /api/collections/(.+)/items", "collect"),
 )
 
@@ -530,6 +530,8 @@ ROUTES = (
 def loopback():
     """Start one; it ends with the block."""
     hub = LoopbackHub()
+    store = tempfile.TemporaryDirectory(prefix="xet-")
+    hub.xet = store.name
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads, server.hub = True, hub
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
@@ -540,3 +542,4 @@ def loopback():
         hub.over.set()
         server.shutdown()
         server.server_close()
+        store.cleanup()
