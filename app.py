@@ -15,8 +15,10 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
+from hub.errors import HubError  # noqa: E402
 from train.engines.queue import Queue  # noqa: E402
 from train.engines.registry import engines_from  # noqa: E402
+from train.publish.home import home_repo  # noqa: E402
 from train.settings import Settings, SettingsError  # noqa: E402
 from ui.auth import Auth  # noqa: E402
 from ui.middleware import middleware  # noqa: E402
@@ -40,7 +42,8 @@ def main() -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         settings = Settings.from_env()
-    except SettingsError as error:
+        home = home_repo(settings)
+    except (SettingsError, HubError) as error:
         print(f"Tandem cannot start: {error}", file=sys.stderr)
         return 2
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if settings.on_space else "127.0.0.1")
@@ -52,9 +55,9 @@ def main() -> int:
     arrivals = Path(os.environ.setdefault("GRADIO_TEMP_DIR", _temporary(settings.port)))
     queue = Queue(settings.runs, engines_from(settings), settings.max_disk)
     atexit.register(queue.close)  # should it not come to be served
-    opening = OpeningPair(settings, queue)
+    opening = OpeningPair(settings, queue, home and home.restore)
     uploads = Uploads(settings)
-    page = build_page(Services(settings, opening, queue, Auth(settings), uploads))
+    page = build_page(Services(settings, opening, queue, Auth(settings), uploads, home))
 
     def sweep() -> None:
         opening.pairs.sweep()
@@ -62,6 +65,9 @@ def main() -> int:
 
     uploads.open(sweep)
     queue.open()
+    if home is not None:
+        home.open()
+        atexit.register(home.close)
     opening.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
     print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)

@@ -44,11 +44,13 @@ WATCH_EVERY = 0.5
 class OpeningPair:
     """The pair of models that the page opens with.
 
-    And those that visitors choose. Start it with `open`.
+    And those that visitors choose. Start it with `open`. restore: fetches the runs that are kept
+    elsewhere, telling what it does, before it is decided whether to train.
     """
 
     settings: Settings
     queue: Queue
+    restore: Callable[[Callable[[str], None]], object] | None = None
     corpus: Corpus | None = None
     pair: ModelPair | None = None
     run: Run | None = None
@@ -140,6 +142,8 @@ class OpeningPair:
         if self.settings.tuned_model:
             self._show_model(self.settings.tuned_model)
             return
+        if self.restore is not None:
+            self.restore(self._tell)
         run = self._run_of_this_pair(corpus)
         if run and run.has_model and run.record().is_usable:
             self._show_run(run)
@@ -156,6 +160,9 @@ class OpeningPair:
             self._watch_for_another(corpus)
         else:
             self._train(run, corpus)
+
+    def _tell(self, text: str) -> None:
+        self._state = OpeningState("loading", text)
 
     def _loaded(self, model: str, *revision: str | None, **how: Any) -> SentenceTransformerEncoder:
         """A model that answers questions: on ZeroGPU this process only seems to have a GPU."""
