@@ -5,8 +5,8 @@ Another matter, or the same matter of another car.
     python -m bench.confusions --data porsche [--model MODEL|RUN_DIR]
 
 Over the dev and test questions whose answer does not come first: the passage in its place against
-the answer. Same car is the same text before the years in the title; same matter is the same topic, so
-two different matters of one topic count as the same one, and the share of other matters is a least.
+the answer. Same car is the same text before the years in the title; same matter is the same topic,
+so two matters of one topic count as the same one, and there are at least as many other matters.
 """
 
 import argparse
