@@ -28,6 +28,7 @@ from train.fit.stopping import Stop
 from train.folds.cost import with_folds
 from train.folds.cut import check_folds
 from train.folds.validate import is_trained, validate_run
+from train.run.events import EvalEvent, Event, StepEvent
 from train.run.lock import held
 from train.run.record import mark_interrupted, open_run
 from train.run.schema import as_json
@@ -185,19 +186,17 @@ def _request(options: argparse.Namespace) -> RunSpec:
     )
 
 
-def _tell(event: Mapping[str, Any]) -> None:
+def _tell(event: Event) -> None:
     log.info("%s", _line(event))
 
 
-def _line(event: Mapping[str, Any]) -> str:
-    kind = event["type"]
-    if kind == "step":
-        left = event["left_s"]
-        return (f"step {event['step']}/{event['steps']}  loss {event['loss']:.4f}"
-                + (f"  {left:.0f} s left" if left is not None else ""))
-    if kind == "eval":
-        return f"epoch {event['epoch']}: dev {PRIMARY} {event['metrics'][PRIMARY]:.4f}"
-    return " ".join(str(value) for value in event.values())
+def _line(event: Event) -> str:
+    if isinstance(event, StepEvent):
+        return (f"step {event.step}/{event.steps}  loss {event.loss:.4f}"
+                + (f"  {event.left_s:.0f} s left" if event.left_s is not None else ""))
+    if isinstance(event, EvalEvent):
+        return f"epoch {event.epoch}: dev {PRIMARY} {event.metrics[PRIMARY]:.4f}"
+    return " ".join(str(value) for value in event.to_json().values())
 
 
 def _fit_text(result: Mapping[str, Any]) -> str:

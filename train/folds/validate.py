@@ -18,9 +18,9 @@ from retrieval.metrics import PRIMARY
 from retrieval.statistics import NO_DIFFERENCE
 from train.fit.fit import fit
 from train.fit.machine import cpu_seconds
-from train.fit.progress import Event
 from train.fit.stopping import Stop
 from train.report.card import model_card
+from train.run.events import DoneEvent, ErrorEvent, Event, LogEvent, Paced, PhaseEvent
 from train.run.files import write_text
 from train.run.process import this_process
 from train.run.record import Run, now
@@ -54,7 +54,7 @@ def validate_run(
     except Exception as error:
         run.update(status="failed", error=f"The cross-validation failed: {error}", process=None,
                    finished=now())
-        run.append({"type": "error", "text": str(error)})
+        run.append(ErrorEvent(text=str(error), status="failed"))
         raise
 
 
@@ -96,8 +96,7 @@ def cross_validate(
             f"can be resumed.{error}"))
     else:
         _write(run, count, corpus, spent)
-    yield {"type": "done", "status": run.record().status, "ended_by": record.ended_by,
-           "folds": done}
+    yield DoneEvent(status=run.record().status, ended_by=record.ended_by or "")
 
 
 def is_trained(run: Run) -> bool:
@@ -127,12 +126,11 @@ def _fold(
                  prompts=request.prompts, seed=request.seed, cache=cache, resume=known, stop=stop,
                  max_minutes=max_minutes)
     count = request.folds or 1
-    yield {"type": "phase", "phase": FOLDS, "fold": number + 1, "folds": count,
-           "share": round(number / count, 3), "left_s": None}
+    yield LogEvent(text=f"Fold {number + 1} of {count}.")
+    yield PhaseEvent(phase=FOLDS, share=round(number / count, 3))
     for event in events:
-        if event.get("share") is not None:
-            yield {"type": "phase", "phase": FOLDS, "fold": number + 1, "folds": count,
-                   "share": round((number + event["share"]) / count, 3), "left_s": None}
+        if isinstance(event, Paced) and event.share is not None:
+            yield PhaseEvent(phase=FOLDS, share=round((number + event.share) / count, 3))
     shutil.rmtree(fold.model, ignore_errors=True)  # its figures are what it was trained for
 
 

@@ -251,7 +251,7 @@ class Run:
         write_json(self.folder / "run.json", record.to_json())
         return record
 
-    def append(self, event: Mapping[str, Any]) -> None:
+    def append(self, event: Event) -> None:
         """Add one line to `events.jsonl`, with the time."""
         append_event(self.folder / "events.jsonl", event)
 

@@ -140,8 +140,8 @@ def test_a_run_is_done_when_its_folds_are_and_says_what_they_found(asked, tmp_pa
     assert found.verdict.startswith("Cross-validated,") and "3 models" in found.verdict
     card = (run.model / "README.md").read_text("utf-8")
     assert "### Cross-validation (3 folds)" in card and found.verdict in card
-    shares = [event["share"] for event in told if event["type"] == "phase"]
-    assert shares == sorted(shares) and told[-1]["type"] == "done"
+    shares = [event.share for event in told if event.type == "phase"]
+    assert shares == sorted(shares) and told[-1].type == "done"
     assert not list(run.folder.glob("folds/*/model"))
 
 
