@@ -44,11 +44,13 @@ WATCH_EVERY = 0.5
 class OpeningPair:
     """The pair of models that the page opens with.
 
-    And those that visitors choose. Start it with `open`.
+    And those that visitors choose. Start it with `open`. restore: fetches the runs that are kept
+    elsewhere, telling what it does, before it is decided whether to train.
     """
 
     settings: Settings
     queue: Queue
+    restore: Callable[[Callable[[str], None]], object] | None = None
     corpus: Corpus | None = None
     pair: ModelPair | None = None
     run: Run | None = None
@@ -140,6 +142,8 @@ class OpeningPair:
         if self.settings.tuned_model:
             self._show_model(self.settings.tuned_model)
             return
+        if self.restore is not None:
+            self.restore(self._tell)
         run = self._run_of_this_pair(corpus)
         if run and run.has_model and run.record().is_usable:
             self._show_run(run)
@@ -153,8 +157,12 @@ class OpeningPair:
             self.run = run
             self._state = OpeningState("failed", f"The last fine-tune ended: {_error(run)}",
                                        "The Fine-tune tab has a new try.")
+            self._watch_for_another(corpus)
         else:
             self._train(run, corpus)
+
+    def _tell(self, text: str) -> None:
+        self._state = OpeningState("loading", text)
 
     def _loaded(self, model: str, *revision: str | None, **how: Any) -> SentenceTransformerEncoder:
         """A model that answers questions: on ZeroGPU this process only seems to have a GPU."""
@@ -208,9 +216,22 @@ class OpeningPair:
             time.sleep(WATCH_EVERY)
         if run.has_model and record.is_usable:
             self._show_run(run)
-        else:
-            self._state = OpeningState("failed", f"The fine-tune ended: {_error(run)}",
-                                       "The Fine-tune tab can start it again.")
+            return
+        self._state = OpeningState("failed", f"The fine-tune ended: {_error(run)}",
+                                   "The Fine-tune tab can start it again.")
+        self._watch_for_another(self._opened().corpus)
+
+    def _watch_for_another(self, corpus: Corpus) -> None:
+        """Show what comes of this pair yet: the run resumed, or a new one."""
+        while not self.queue.is_closed:
+            time.sleep(WATCH_EVERY)
+            run = self._run_of_this_pair(corpus)
+            if run is None:
+                continue
+            record = run.record()
+            if record.is_active or (record.is_usable and run.has_model):
+                self._watch(run)
+                return
 
     def _show_run(self, run: Run) -> None:
         self.run = run

@@ -351,3 +351,23 @@ def test_runs_of_home_outlive_a_record_that_cannot_be_read(settings, opened):
     broken = create_run(settings.runs, "broken")
     (broken.folder / "run.json").write_text("{")
     assert isinstance(opened(settings, Machine(), "ready").run, Run)
+
+
+def test_a_first_run_that_was_killed_and_resumed_shows_its_result_without_a_restart(
+    settings, opened
+):
+    engine = Machine(ends="interrupted")
+    opening = opened(settings, engine, "failed")
+    assert "The loss became nan" in opening.state.text
+    engine.ends = "done"
+    opening.queue.resume(opening.run)
+    until(lambda: opening.state.kind == "ready")
+    assert opening.compare("brakes").tuned is not None
+
+
+def test_a_new_run_of_the_pair_is_shown_after_the_first_one_failed(settings, opened):
+    engine = Machine(ends="failed")
+    opening = opened(settings, engine, "failed")
+    engine.ends = "done"
+    opening.queue.submit(RunSpec(settings.data, "base"))
+    until(lambda: opening.state.kind == "ready")
