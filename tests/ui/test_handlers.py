@@ -290,3 +290,13 @@ def test_a_cross_validation_is_asked_for_where_it_is_ticked():
     values[-1] = True
     assert finetune._asked(tuple(values)).folds == finetune.FOLDS
     assert finetune._asked(tuple(form("porsche"))).folds == 0
+
+
+def test_a_plan_that_was_measured_for_another_wish_is_not_shown():
+    from ui.tabs.finetune import _still_asked
+
+    told = json.dumps(["the wish", "<p>nine steps</p>"])
+    assert _still_asked(told, "the wish") == "<p>nine steps</p>"
+    for now in ("another wish", ""):  # other data, or none yet
+        assert isinstance(_still_asked(told, now), dict)
+    assert isinstance(_still_asked("", ""), dict)

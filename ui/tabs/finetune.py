@@ -4,6 +4,7 @@ Beside it, the run that is watched. The fields of a recipe, made from the rules 
 none is listed twice.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -91,9 +92,12 @@ def finetune_tab(
     gr.on([tab.select, *(field.change for field in form.inputs[1:])], trigger_mode="always_last",
           **planned)
     form.data.change(trigger_mode="multiple", **planned)  # the check is what is put off there
-    key.change(_measure(services, service, planner), [shared.nonce, key, *form.inputs], plan,
+    measured = gr.Textbox(visible="hidden")
+    key.change(_measure(services, service, planner), [shared.nonce, key, *form.inputs], measured,
                trigger_mode="always_last", concurrency_limit=2, show_progress="hidden",
-               api_visibility="private")
+               api_visibility="private").then(
+        _still_asked, [measured, key], plan, queue=False, show_progress="hidden",
+        api_visibility="private")
     start.click(_start(services, service, publishing), [shared.nonce, to, private, *form.inputs],
                 [shared.watched, plan],
                 concurrency_limit=4, api_visibility="private")
@@ -277,7 +281,7 @@ def _plan(services: Services, service: RunService, planner: Planner) -> Callable
 
 
 def _measure(services: Services, service: RunService, planner: Planner) -> Callable[..., Any]:
-    """What takes some seconds: the time, by trying. A later wish is not overwritten."""
+    """What takes some seconds: the time, by trying. Says what it is the time of."""
     def measure(request: gr.Request, nonce: str, key: str, *values: Any) -> Any:
         visitor = services.auth.looks(request, nonce)
         if not key:
@@ -287,16 +291,23 @@ def _measure(services: Services, service: RunService, planner: Planner) -> Calla
             if _key(asked) != key:
                 return gr.skip()
             services.auth.check_start(visitor, asked.engine)  # measuring costs the owner too
-            return _planned(service, visitor, asked, planner.plan(asked, visitor.token))
+            html = _planned(service, visitor, asked, planner.plan(asked, visitor.token))
         except PlanError as error:
+            html = elements.error(str(error))
             if asked.engine == "jobs":  # what is too slow here need not be there
                 counts = service.counts(asked) | {"time": f"not known: {error}"}
-                return _planned(service, visitor, asked, counts)
-            return elements.error(str(error)) if key else gr.skip()
+                html = _planned(service, visitor, asked, counts)
         except (ValueError, OSError) as error:
-            return elements.error(str(error)) if key else gr.skip()
+            html = elements.error(str(error))
+        return json.dumps([key, html])
 
     return measure
+
+
+def _still_asked(measured: str, key: str) -> Any:
+    """What was measured, unless the form asks for something else by now."""
+    of, html = json.loads(measured or '["", ""]')
+    return html if key and of == key else gr.skip()
 
 
 def _key(asked: RunSpec) -> str:

@@ -118,7 +118,7 @@ def scoreboard_tab(
     for chosen in (
         table.select(_chosen(service), [shared.run, shared.nonce, against], [asked, ask],
                      queue=False, **HIDDEN),
-        pressed.input(lambda query_id: (query_id, gr.Button(visible=True)), pressed, [asked, ask],
+        pressed.change(lambda query_id: (query_id, gr.Button(visible=True)), pressed, [asked, ask],
                       queue=False, **HIDDEN),
     ):
         chosen.then(_why(service), [asked, shared.run, shared.nonce, against], why,

@@ -17,6 +17,7 @@ from ui.services.load_upload import is_own
 from ui.services.runs import Selection
 from ui.services.worker import BusyError, Stage
 
+from .runs import run_name
 from .shared import Shared
 
 TICK = 1.0
@@ -112,7 +113,8 @@ def _look(services: Services, views: Selection, anew: bool = False) -> Callable[
             stage = Stage("stopped", str(error))
         except ValueError as error:
             stage, said = None, str(error)
-        name = services.uploads.title(shown) if is_own(shown) else shown
+        name = services.uploads.title(shown) if is_own(shown) else run_name(
+            views.service, visitor, shown)
         chosen = services.opening.pairs
         told = _drawn(Seen(shown, name, stage, run, said, chosen.others(shown), views.trains))
         return gr.skip() if told[-1] == drawn else told
