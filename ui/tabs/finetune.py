@@ -20,7 +20,7 @@ from ui.html import data as data_html
 from ui.html import elements
 from ui.html.words import field_words, recipe_words
 from ui.services.app import Services
-from ui.services.estimate import PlanError, Planner, plan_key
+from ui.services.estimate import PlanError, Planner, is_here, plan_key
 from ui.services.importing import Importer
 from ui.services.publishing import Publishing
 from ui.services.runs import RunService, TrainForm
@@ -114,7 +114,8 @@ def _form(
         value=services.settings.base_model,
         allow_custom_value=True,
         label="Base model",
-        info="One of these, or any model of the Hub by its id (id@revision for one commit).",
+        info="One of these, or any model of the Hub by its id (id@revision for one commit)"
+             + _size_said(services) + ".",
         elem_id="base",
     )
     base_said = gr.HTML(js_on_load=None, elem_id="base-said")
@@ -234,6 +235,11 @@ def _kept(nonce: str, *values: Any) -> Any:
     return list(values) if nonce else gr.skip()
 
 
+def _size_said(services: Services) -> str:
+    most = services.settings.max_model
+    return "" if most is None else f", of at most {most / 1e9:g} GB on this machine"
+
+
 def _asked(values: tuple[Any, ...]) -> TrainForm:
     data, recipe, base, engine, flavor, seed, query_prompt, passage_prompt, *texts = values
     return TrainForm(str(data or ""), str(recipe or ""), str(base or ""),
@@ -277,6 +283,10 @@ def _measure(services: Services, service: RunService, planner: Planner) -> Calla
             if plan_key(asked) != key:
                 return gr.skip()
             services.auth.check_start(visitor, asked.engine)  # measuring costs the owner too
+            if not is_here(asked, services.settings.base_model):
+                counts = service.counts(asked) | {"time": "not known before it begins: this model "
+                                                          "is not fetched to this machine"}
+                return _planned(service, visitor, asked, counts)
             return _planned(service, visitor, asked, planner.plan(asked, visitor.token))
         except PlanError as error:
             if asked.engine == "jobs":  # what is too slow here need not be there
