@@ -58,7 +58,10 @@ class VoteTally:
 
     @property
     def apart_sentence(self) -> str:
-        """What those say who did not sign in; empty without any."""
+        """What voters say who did not sign in.
+
+        Empty without any.
+        """
         if not self.apart_voters:
             return ""
         return (f"Apart, and in no verdict, {self.apart_voters:,} who did not sign in: Fine-tuned "

@@ -3,6 +3,7 @@
 import errno
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from train.recipe import Recipe
 from train.run.record import Run
@@ -16,7 +17,7 @@ def sentence(error: Exception, run: Run, recipe: Recipe) -> str:
     """What to say of an error that ends a run."""
     if is_disk_full(error, run):
         return (
-            f"The disk is full where {run.folder} is ({_said(error)}). What was kept before is "
+            f"The disk is full where the run {run.id} is{_said(error)}. What was kept before is "
             "still there: make space, for example by deleting runs, then resume."
         )
     if is_out_of_memory(error) and not isinstance(error, ValueError):
@@ -24,7 +25,22 @@ def sentence(error: Exception, run: Run, recipe: Recipe) -> str:
             f"Memory ran out: lower batch_size (it is {recipe.batch_size}), or set "
             "mini_batch_size, which takes a batch in parts. What was kept before is still there."
         )
+    if isinstance(error, OSError):
+        return of_the_machine(error)
     return str(error) or type(error).__name__
+
+
+def of_the_machine(error: OSError) -> str:
+    """The sentence for a file not read or written.
+
+    Not the system's own words: they name folders of this machine.
+    """
+    name = Path(str(error.filename)).name if error.filename else "a file"
+    why = {errno.EACCES: " may not be read or written", errno.EPERM: " may not be read or written",
+           errno.EROFS: " lies on a disk that cannot be written to",
+           errno.ENOENT: " is not there any more"}
+    return (f"The machine failed: {name}{why.get(error.errno or 0, ' cannot be read or written')}. "
+            "What was kept before is still there: resume when that is put right.")
 
 
 def foreseen(error: Exception, run: Run) -> bool:
@@ -74,5 +90,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _said(error: Exception) -> str:
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(said).splitlines()[0][:200]
+    """How much is missing, where that was worked out before."""
+    said = str(getattr(error, "strerror", None) or "")
+    return f" ({said})" if said.endswith("are free") else ""

@@ -11,7 +11,7 @@ MOST_KEPT = 10_000
 
 @dataclass
 class Rate:
-    """At most so many acts of a visitor within some seconds."""
+    """At most so many acts of a visitor, within seconds."""
 
     most: int
     within: float
