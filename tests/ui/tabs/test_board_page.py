@@ -206,7 +206,7 @@ def test_a_script_that_did_not_sign_in_has_no_part_in_the_verdict(services, pair
         voted(services, pair, Visitor(f"browser-{number}", address="one address"), f"v{number}")
     found = tally(blind.votes_on(services, pair).all())
     assert (found.voters, found.questions, found.p, found.agreement) == (0, 0, 1.0, None)
-    assert found.apart_voters == 1 and 2 <= sum(found.apart.values()) <= 3
+    assert found.apart_voters == 1 and sum(found.apart.values()) >= 2
     assert "Apart, and in no verdict, 1 who did not sign in: Fine-tuned" in \
         blind.outcome(found)
     ada = Account("ada", "1", ("ada",))
