@@ -3,9 +3,9 @@
 import errno
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 from train.recipe import Recipe
+from train.run.files import sentence_of
 from train.run.record import Run
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -26,21 +26,9 @@ def sentence(error: Exception, run: Run, recipe: Recipe) -> str:
             "mini_batch_size, which takes a batch in parts. What was kept before is still there."
         )
     if isinstance(error, OSError):
-        return of_the_machine(error)
+        return (f"{sentence_of(error)} What was kept before is still there: resume when that is "
+                "put right.")
     return str(error) or type(error).__name__
-
-
-def of_the_machine(error: OSError) -> str:
-    """The sentence for a file not read or written.
-
-    Not the system's own words: they name folders of this machine.
-    """
-    name = Path(str(error.filename)).name if error.filename else "a file"
-    why = {errno.EACCES: " may not be read or written", errno.EPERM: " may not be read or written",
-           errno.EROFS: " lies on a disk that cannot be written to",
-           errno.ENOENT: " is not there any more"}
-    return (f"The machine failed: {name}{why.get(error.errno or 0, ' cannot be read or written')}. "
-            "What was kept before is still there: resume when that is put right.")
 
 
 def foreseen(error: Exception, run: Run) -> bool:

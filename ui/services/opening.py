@@ -25,6 +25,7 @@ from retrieval.index import Index, build_index
 from retrieval.models import load_encoder, split_revision
 from train.engines.queue import Queue
 from train.recipe import first_start_recipe
+from train.run.files import sentence_of
 from train.run.record import Run, RunError, list_runs
 from train.run.spec import RunSpec, placed
 from train.settings import Settings
@@ -120,11 +121,12 @@ class OpeningPair:
                 what()
             except (ValueError, OSError) as error:
                 log.warning("%s", error)
-                self._state = OpeningState("failed", str(error))
+                self._state = OpeningState("failed", sentence_of(error))
             except Exception as error:
                 # The page must never wait for a thread that is gone.
                 log.exception("The page could not be made ready")
-                self._state = OpeningState("failed", f"Something unforeseen went wrong: {error}")
+                self._state = OpeningState(
+                    "failed", f"Something unforeseen went wrong: {type(error).__name__}")
 
         self._worker = threading.Thread(target=safely, daemon=True, name="showcase")
         self._worker.start()

@@ -18,6 +18,12 @@ class Rate:
     _done: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def is_spent(self, share: str) -> bool:
+        """Whether somebody may not act now; nothing is counted."""
+        with self._lock:
+            done = self._done.get(share, ())
+            return len(done) == self.most and time.monotonic() - done[0] < self.within
+
     def allows(self, share: str) -> bool:
         """Whether somebody may act now; the act is counted."""
         now = time.monotonic()

@@ -17,7 +17,7 @@ import gradio as gr
 from corpus.text import shortened
 from retrieval.blind import Ballot, Votes, VoteTally, ballots, tally
 from retrieval.compare import Hit, check_query
-from train.run.files import write_text
+from train.run.files import sentence_of, write_text
 from train.run.record import now
 from ui.auth import Visitor
 from ui.html import elements
@@ -236,7 +236,7 @@ def _vote(services: Services, choice: str) -> Callable[[Session | None], Any]:
             pair = services.opening.pair_of(session.run)
             lists = two_lists(pair, session)
         except (ValueError, OSError) as error:
-            return session, elements.error(str(error)), gr.Row(visible=False), ""
+            return session, elements.error(sentence_of(error)), gr.Row(visible=False), ""
         over = session.ballot is None
         said = outcome(tally(votes_on(services, pair).all())) if over else ""
         return session, lists, gr.Row(visible=not over), said
@@ -267,7 +267,7 @@ def _take(service: RunService, kind: str) -> Callable[..., Any]:
             place = report_place("votes", f".{kind}")
             write_text(place, exported(mine, kind))
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(sentence_of(error), print_exception=False) from error
         return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name
 
     return take

@@ -15,6 +15,7 @@ from retrieval.prompts import published_prompts
 from train.engines.offers import TITLES, automatic
 from train.folds.cost import with_folds
 from train.recipe import RECIPES, RULES, Recipe
+from train.run.files import sentence_of
 from train.run.spec import RunSpec
 from ui.auth import Visitor
 from ui.html import data as data_html
@@ -275,7 +276,7 @@ def _plan(services: Services, service: RunService, planner: Planner) -> Callable
             known = planner.known(asked)
             planned = _planned(service, visitor, asked, known or service.counts(asked))
         except (ValueError, OSError) as error:
-            return elements.error(str(error)), "", gr.Button(interactive=False)
+            return elements.error(sentence_of(error)), "", gr.Button(interactive=False)
         return planned, _key(asked), gr.Button(interactive=True)
 
     return plan
@@ -303,7 +304,7 @@ def _measure(services: Services, service: RunService, planner: Planner) -> Calla
                 return _planned(service, visitor, asked, counts)
             return elements.error(str(error)) if key else gr.skip()
         except (ValueError, OSError) as error:
-            return elements.error(str(error)) if key else gr.skip()
+            return elements.error(sentence_of(error)) if key else gr.skip()
 
     return measure
 
@@ -327,7 +328,7 @@ def _start(services: Services, service: RunService, publishing: Publishing) -> C
             visitor = services.auth.visitor(request, nonce)
             run = publishing.start_and_publish(service, visitor, _asked(values), to, private)
         except (ValueError, OSError) as error:
-            return gr.skip(), elements.error(str(error))
+            return gr.skip(), elements.error(sentence_of(error))
         gr.Info("The fine-tune is queued. It goes on when this page is closed.", duration=5)
         return run.id, gr.skip()
 

@@ -3,10 +3,11 @@
 import pytest
 
 from train.fit.checkpoints import Checkpoints
-from train.fit.errors import of_the_machine, sentence
+from train.fit.errors import sentence
 from train.recipe import Recipe
 from train.run import record as room
 from train.run.checksums import allow, damaged_in, digest_of, is_damaged, seal
+from train.run.files import sentence_of
 from train.run.record import Run, RunError, create_run, open_run
 from train.run.spec import RunSpec
 
@@ -96,9 +97,9 @@ def test_a_start_on_a_full_disk_leaves_no_folder_without_a_record(
      "state.pt may not be read or written"),
     (OSError(30, "Read-only file system", "/var/lib/x/run.json"),
      "run.json lies on a disk that cannot be written to"),
-    (OSError(5, "Input/output error"), "a file cannot be read or written"),
+    (OSError(5, "Input/output error"), "A file cannot be read or written"),
 ], ids=["permission", "read-only", "broken"])
 def test_a_fault_of_the_machine_is_said_without_a_path_and_the_systems_words(tmp_path, error, said):
-    for text in (of_the_machine(error), sentence(error, create_run(tmp_path, "a"), Recipe())):
+    for text in (sentence_of(error), sentence(error, create_run(tmp_path, "a"), Recipe())):
         assert said in text and "/var" not in text and "Errno" not in text
         assert error.strerror not in text
