@@ -98,3 +98,15 @@ def test_each_of_these_would_be_found(tmp_path, code):
     assert len(list(uses(tmp_path / "a.py"))) >= 1
 
 
+
+
+def test_each_test_that_the_security_page_names_is_there():
+    rows = [line.split("|") for line in (HOUSE / "SECURITY.md").read_text("utf-8").splitlines()
+            if line.startswith("| ") and "---" not in line][1:]
+    known = {name for path in (HOUSE / "tests").rglob("test_*.py")
+             for name in re.findall(r"^def (test_\w+)\(", path.read_text("utf-8"), re.M)}
+    assert len(rows) > 25
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row[5])
+        assert len(row) == 7 and named, row[1]
+        assert set(named) <= known, set(named) - known
