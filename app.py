@@ -25,6 +25,7 @@ from ui.middleware import middleware  # noqa: E402
 from ui.page import build_page  # noqa: E402
 from ui.services.app import Services  # noqa: E402
 from ui.services.opening import OpeningPair  # noqa: E402
+from ui.services.process import end_all  # noqa: E402
 from ui.services.uploads import Uploads  # noqa: E402
 from ui.serving.caches import MODELS, sweep_indexes, sweep_models  # noqa: E402
 from ui.serving.queue import MOST_WAITING  # noqa: E402
@@ -69,6 +70,10 @@ def main() -> int:
                     if name}
             sweep_models(MODELS * settings.max_model, kept)
 
+    def close() -> None:
+        queue.close()
+        end_all()
+
     uploads.open(sweep)
     queue.open()
     if home is not None:
@@ -79,7 +84,7 @@ def main() -> int:
     print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)
     serve(
         page.queue(default_concurrency_limit=4, max_size=MOST_WAITING, api_open=False),
-        queue.close,
+        close,
         settings.hosts,
         server_name=host,
         server_port=settings.port,

@@ -235,6 +235,16 @@ def two_apps(home: Path, _: float) -> dict:
         second)
 
 
+def unwritable(home: Path, _: float) -> dict:
+    """A home that cannot be written to, not even by root."""
+    target = Target(home, TANDEM_HOME="/proc/tandem", TANDEM_TRAIN="open")
+    time.sleep(10)
+    answers = len(ask(target.port)["base"])
+    return {"answers": answers, "log": [line for line in target.log.read_text().splitlines()
+                                        if not line.startswith(("request", "event"))]} | _ended(
+        target)
+
+
 def _small_data(folder: Path) -> str:
     """Pairs that train in a minute."""
     place = folder / "pairs.jsonl"
@@ -288,6 +298,7 @@ def _ended(target: Target) -> dict:
 
 
 SCENARIOS = {"users": (users, 60), "connections": (connections, 0), "junk": (junk, 10_000),
-             "soak": (soak, 600), "kills": (kills, 50), "two-apps": (two_apps, 0)}
+             "soak": (soak, 600), "kills": (kills, 50), "two-apps": (two_apps, 0),
+             "unwritable": (unwritable, 0)}
 """Name -> (what is tried, for how many seconds or how often)."""
 

@@ -26,8 +26,8 @@ class Target:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.home, self.log = home, home / "app.log"
-        self.env = {"TANDEM_HOME": str(home), "PORT": str(self.port), "TANDEM_TRAIN": "off"} | env
         home.mkdir(parents=True, exist_ok=True)
+        self.env = {"TANDEM_HOME": str(home), "PORT": str(self.port), "TANDEM_TRAIN": "off"} | env
         self.start()
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""A model card as it is previewed: text and plain marks, and nothing else."""
+"""A model card as it is previewed: text and no more."""
 
 import re
 
