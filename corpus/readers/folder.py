@@ -23,7 +23,7 @@ SPLIT_WORDS = {
 }
 WORD = {word: split for split, words in SPLIT_WORDS.items() for word in words}
 BEIR_TEXTS = ("corpus.jsonl", "queries.jsonl")
-QRELS_SUFFIXES = (".tsv", ".txt", ".csv", ".qrels", ".qrel", ".trec", "")
+QRELS_SUFFIXES = (".tsv", ".txt", ".csv", ".jsonl", ".qrels", ".qrel", ".trec", "")
 NOT_DATA = re.compile(
     r"(^|/)(__macosx/|\.|(readme|licen[sc]e|about|dataset_infos?)(\.\w+)?$"
     r"|(dataset_dict|state|check|owner)\.json$)", re.I)

@@ -13,7 +13,7 @@ from pathlib import Path
 from corpus.columns import Columns, Guess, guess_columns
 from corpus.records import CorpusError
 
-from .clean import HALF, say_mojibake
+from .clean import HALF
 from .folder import BEIR_TEXTS, beir_name, files_in, layout_of, stem_of
 from .hub import Choices, hub_choices, hub_rows, is_hub_source, parse
 from .nested.layouts import unfolded
@@ -281,7 +281,6 @@ def _looked_into(found: Source, how: _How) -> Source:
     if found.free:
         found.names = tuple(dict.fromkeys(name for _, row in found.first for name in row))
     found.names = _usable(found.names, found.file, how)
-    say_mojibake(found.first, found.file, how.on_bad_row)
     return found
 
 

@@ -95,6 +95,24 @@ class NoAnswerError(Remark):
     kind = "no_answer"
 
 
+class NoQuestionError(Remark):
+    """An answer that its own data has no question for.
+
+    Such as the fallback of a chatbot. Left out.
+    """
+
+    kind = "no_question"
+
+
+class EmptyItemError(Remark):
+    """A place in a list of texts that holds none.
+
+    Left out.
+    """
+
+    kind = "empty_item"
+
+
 class NoPairError(Remark):
     """A row left out, its label being unclear.
 

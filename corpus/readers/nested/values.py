@@ -8,13 +8,13 @@ from typing import Any
 
 TEXT_KEYS = ("text", "passage_text", "passage", "content", "contents", "body", "page_content",
              "paragraph", "document", "context", "chunk", "answer", "value", "long_answer",
-             "paragraph_text", "doc", "sentence", "response", "question", "query")
+             "paragraph_text", "doc", "sentence", "response", "question", "query", "input_text",
+             "question_text")
 """Under which an object that stands for a text has it; the earlier goes first."""
 TITLE_KEYS = ("title", "section_title", "heading", "doc_title", "document_title", "headline")
 JUDGED_KEYS = ("is_selected", "is_relevant", "is_correct", "is_answer", "is_gold", "is_positive",
-               "is_supporting", "relevant", "correct", "relevance", "label")
+               "is_supporting", "has_answer", "relevant", "correct", "relevance", "label")
 """Under which an object in a list says whether it answers."""
-MOST_DEPTH = 6
 
 
 def text_of(value: object) -> str:
