@@ -45,7 +45,7 @@ LEFT_OUT = {
     "empty_text": ("row", "rows", "no text"),
     "too_long": ("row", "rows", "a text over the limit"),
     "duplicate_pair": ("row", "rows", "an earlier pair again"),
-    "empty_item": ("place of a list", "lists' places", "no text"),
+    "empty_item": ("place in a list", "places in lists", "no text"),
     "unreadable_row": ("row", "rows", "cannot be read"),
 }
 """Kind of what is left out -> what it is, one or several, and why."""

@@ -245,9 +245,9 @@ def _first(row: Mapping[str, Any], names: Sequence[str], where: str) -> tuple[st
 
 def _of_row(row: Mapping[str, Any], names: Sequence[str]) -> str:
     """What a row holds beside some columns, to tell it by."""
-    return repr(shortened(next((text for name, value in row.items() if name not in names
-                                for text in (value if isinstance(value, list) else [value])
-                                if isinstance(text, str) and text), ""), 80))
+    texts = [text for name, value in row.items() if name not in names
+             for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+    return repr(shortened(max(texts, key=len, default=""), 80))
 
 
 def _listed(text: str) -> list[Any]:

@@ -10,7 +10,7 @@ from corpus.text import shortened
 
 from .layout import Fields, Layout, mostly, names_of, plain_of, said_of, values_of
 from .printed import is_partly_printed, is_printed_column, looks_printed, parsed
-from .values import items_of, passages_of, text_of
+from .values import filled_passages, items_of, text_of
 
 ITEM = "item "
 """What the columns of a row that is a list are called, with their number."""
@@ -83,7 +83,7 @@ def sets(first: Sequence[Fields]) -> Layout | None:
     triplets = name != "set" and lengths == {3}
 
     def expand(where: str, fields: Fields, on_bad_row: OnBadRow) -> Iterator[Row]:
-        texts = passages_of(fields.get(name))
+        texts = filled_passages(fields.get(name), f"{where}: {shortened(name, 40)}", on_bad_row)
         if len(texts) < 2:
             raise CorpusError(f"{where}: a set must hold two texts or more, not {len(texts)}.")
         good, bad = (texts[1:2], texts[2:]) if triplets else (texts[1:], [])

@@ -11,12 +11,12 @@ from corpus.text import shortened
 
 from .layout import Fields, Layout, mostly, names_of, said_of, values_of
 from .values import (
+    filled_passages,
     is_passage_like,
     is_true,
     items_of,
     judged_key,
     passage_of,
-    passages_of,
     text_of,
 )
 
@@ -42,9 +42,10 @@ def _judged_list(name: str, key: str, first: Sequence[Fields]) -> Layout:
 
     def expand(where: str, fields: Fields, on_bad_row: OnBadRow) -> Iterator[Row]:
         items = items_of(fields.get(name))
-        good, bad = (passages_of([item for item in items if isinstance(item, Mapping)
-                                  and is_true(item.get(key)) == wanted])
-                     for wanted in (True, False))
+        good, bad = (filled_passages(
+            [item for item in items if isinstance(item, Mapping)
+             and is_true(item.get(key)) == wanted], f"{where}: {shortened(name, 40)}", on_bad_row)
+            for wanted in (True, False))
         if not good:
             on_bad_row(NoAnswerError(f"{where}: no passage of {name} is judged to answer it "
                                      f"({key}): {shortened(str(fields.get(anchor)), 80)!r}"))
@@ -173,7 +174,7 @@ def objects(first: Sequence[Fields]) -> Layout | None:
         changed = {name: value for name, value in fields.items() if name not in lifted
                    and not (is_dpr and name == "answers")}
         for name in columns:
-            changed[name] = _texts(fields.get(name))
+            changed[name] = _texts(fields.get(name), f"{where}: {shortened(name, 40)}", on_bad_row)
         for name in lifted:
             part = fields.get(name)
             if isinstance(part, Mapping):
@@ -198,7 +199,7 @@ def objects(first: Sequence[Fields]) -> Layout | None:
                   else "objects with texts", note, expand)
 
 
-def _texts(value: object) -> Any:
+def _texts(value: object, place: str, on_bad_row: OnBadRow) -> Any:
     """The passages of a value; of an object that is one, it alone."""
-    found = passages_of(value)
+    found = filled_passages(value, place, on_bad_row)
     return found[0] if isinstance(value, Mapping) and len(found) == 1 else found

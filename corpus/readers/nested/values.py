@@ -6,6 +6,8 @@ With titles, and lists of them.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from corpus.readers.rows import EmptyItemError, OnBadRow
+
 TEXT_KEYS = ("text", "passage_text", "passage", "content", "contents", "body", "page_content",
              "paragraph", "document", "context", "chunk", "answer", "value", "long_answer",
              "paragraph_text", "doc", "sentence", "response", "question", "query", "input_text",
@@ -58,6 +60,14 @@ def passages_of(value: object) -> list[Any]:
     `["…"]`, `{"text": ["…"], "title": ["…"]}`; empty texts are left out.
     """
     return [passage for item in items_of(value) if text_of(passage := passage_of(item)).strip()]
+
+
+def filled_passages(value: object, place: str, on_bad_row: OnBadRow) -> list[Any]:
+    """The same; of how many places hold no text is told."""
+    found, items = passages_of(value), items_of(value)
+    if 0 < len(found) < len(items):
+        on_bad_row(EmptyItemError(f"{place} has {len(items) - len(found)} places without a text"))
+    return found
 
 
 def items_of(value: object) -> list[Any]:
