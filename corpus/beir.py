@@ -238,9 +238,9 @@ def id_in(fields: Mapping[str, Any]) -> str:
 
 
 def text_in(fields: Mapping[str, Any]) -> str:
-    """The text of such a row, with its title."""
-    text = next((fields[name] for name in TEXTS if isinstance(fields.get(name), str)), "")
-    return " ".join(part for part in (fields.get("title"), text) if isinstance(part, str) and part)
+    """The text of such a row; its title where it has no other."""
+    found = (fields.get(name) for name in (*TEXTS, "title"))
+    return next((text for text in found if isinstance(text, str) and text.strip()), "")
 
 
 def two_texts(name: str, identifier: str, one: str, other: str) -> CorpusError:

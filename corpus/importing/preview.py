@@ -67,7 +67,7 @@ class Look:
     with their texts shortened. guess: which columns hold what; certain: their names say so.
     row_count: where it can be told without reading everything (BEIR: of judgements). splits: of
     BEIR, with their sizes. hub: what a data set of the Hub offers to choose from. counted: what
-    becomes of the first rows.
+    becomes of the first rows. sheets: of a workbook, those that are read first.
     """
 
     kind: str
@@ -83,6 +83,7 @@ class Look:
     splits: Mapping[str, int] = field(default_factory=dict)
     hub: Mapping[str, Any] | None = None
     counted: "Counted | None" = None
+    sheets: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The look as `corpus look --json` prints it."""
@@ -93,6 +94,7 @@ class Look:
             "guess": self.guess.as_json() if self.guess else None, "certain": self.certain,
             "notes": list(self.notes), "row_count": self.row_count, "splits": dict(self.splits),
             "hub": self.hub, "counted": self.counted.as_json() if self.counted else None,
+            "sheets": list(self.sheets),
         }
 
 
@@ -139,7 +141,8 @@ def _at_table(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
     return Look(source.kind, shortened(source.name), source.format, source.encoding, source.names,
                 rows, guess.columns if guess else None, bool(guess and guess.certain),
                 tuple(notes), source.row_count if long else counted.rows if counted.whole else None,
-                hub=source.choices.as_json() if source.choices else None, counted=counted)
+                hub=source.choices.as_json() if source.choices else None, counted=counted,
+                sheets=source.sheets)
 
 
 @dataclass
@@ -315,7 +318,9 @@ class _Known:
             if known.setdefault(identifier, start) != start:
                 raise two_texts(path.name, identifier, known[identifier], text)
             if identifier in wanted:
-                texts[identifier] = shortened(text, SHOWN_TEXT)
+                title = fields.get("title")
+                titled = f"{title} {text}" if title and title != text else text
+                texts[identifier] = shortened(titled, SHOWN_TEXT)
         return cls(known.keys(), texts, next(rows, None) is None)
 
 

@@ -55,7 +55,8 @@ class Source:
     row has names of its own (`free`). row_count: where it is known. folder: of BEIR, which has no
     rows. parts: split -> its rows, where files bring splits of their own; `rows` are all of them.
     choices: what else a data set of the Hub offers. layouts: what nested rows were unfolded; told:
-    the columns of what came of that, where the layout leaves no doubt.
+    the columns of what came of that, where the layout leaves no doubt. sheets: of a workbook, those
+    that are read first.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Source:
     parts: Mapping[str, "Source"] = field(default_factory=dict)
     layouts: tuple[str, ...] = ()
     told: Columns | None = None
+    sheets: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -229,7 +231,7 @@ def _of_files(files: Sequence[Path], name: str, where: str, how: _How) -> Source
     return _looked_into(Source(
         name, files[0].name, contents.format + where, contents.encoding, names=contents.names,
         free=contents.free, rows=rows, row_count=contents.row_count if alone else None,
-        text=contents.text if alone else None), how)
+        text=contents.text if alone else None, sheets=contents.parts if alone else ()), how)
 
 
 def _later(path: Path, how: _How) -> Iterator[Row]:

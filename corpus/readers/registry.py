@@ -11,7 +11,7 @@ from corpus.records import CorpusError
 
 from .csv import CSV_READER
 from .excel import EXCEL_READER
-from .folder import suffix_of
+from .folder import beir_name, suffix_of
 from .jsonl import JSON_READER, LINES_READER
 from .parquet import ARROW_READER, PARQUET_READER
 from .rows import Reader
@@ -73,8 +73,11 @@ def reader_of(path: Path, start: bytes) -> Reader | None:
 
 
 def is_known(name: str) -> bool:
-    """Whether a file of this name may be brought."""
-    return Path(name).suffix.lower() in SOURCE_SUFFIXES
+    """Whether a file of this name may be brought.
+
+    Judgements too, of which reading says where they belong.
+    """
+    return Path(name).suffix.lower() in SOURCE_SUFFIXES or bool(beir_name(name))
 
 
 def unknown(name: str) -> CorpusError:

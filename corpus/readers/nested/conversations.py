@@ -158,8 +158,8 @@ def messages_of(value: object, name: str = "", depth: int = 0) -> Said:
     if isinstance(value, str):
         return _transcript(value)
     if isinstance(value, Mapping):
-        lists = [value.get(key) for keys in (ROLE_KEYS, CONTENT_KEYS)
-                 for key in keys if isinstance(value.get(key), list)]
+        lists = [part for keys in (ROLE_KEYS, CONTENT_KEYS) for key in keys
+                 if isinstance(part := value.get(key), list)]
         if len(lists) == 2 and not any(isinstance(part, Mapping) for part in lists[0]):
             return _spoken(zip(*lists, strict=False))
         inner = next((key for key in (*WRAPPERS, "body") if key in value), "")

@@ -19,6 +19,7 @@ def ragas(first: Sequence[Fields]) -> Layout | None:
     question = next((name for name in ("user_input", "question", "query") if name in names), "")
     if not question:
         return None
+    truths: tuple[str, ...]
     if "reference_contexts" in names and question != "question":
         name, truths = "RAGAS" if question == "user_input" else "LabelledRagDataset", (
             "reference", "reference_answer", "reference_contexts")
