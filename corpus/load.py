@@ -31,11 +31,22 @@ def load_corpus(
     and value when the data cannot be used; an `on_bad_row` of one's own is handed what is wrong
     with single rows instead, and those are left out.
     """
+    return load_with_kind(source, seed, on_bad_row)[0]
+
+
+def load_with_kind(
+    source: str | Path, seed: int = 42, on_bad_row: OnBadRow = refuse
+) -> tuple[Corpus, bool]:
+    """Load a corpus as `load_corpus` does.
+
+    Also gives whether it is made of rows of pairs, and not of judgements.
+    """
     if (name := str(source)) in (BUILT_IN, GENERAL):
-        return read_beir(Path(__file__).parent / name, name, on_bad_row)
+        return read_beir(Path(__file__).parent / name, name, on_bad_row), False
     path = Path(source)
     if path.is_dir() and (about := read_manifest(path)):
-        return read_beir(path, about.name, on_bad_row, seed, about.split_by)
+        corpus = read_beir(path, about.name, on_bad_row, seed, about.split_by)
+        return corpus, about.from_pairs is True
     if not path.exists():
         raise CorpusError(
             f"There is no corpus at {path}. Give `{BUILT_IN}`, `{GENERAL}`, a folder in BEIR "
@@ -56,8 +67,10 @@ def read_beir(
     return Corpus(name, parts.passages, parts.queries, qrels)
 
 
-def read_pairs(path: Path, seed: int = 42, on_bad_row: OnBadRow = refuse) -> Corpus:
-    """Read files of pairs.
+def read_pairs(
+    path: Path, seed: int = 42, on_bad_row: OnBadRow = refuse
+) -> tuple[Corpus, bool]:
+    """Read files of pairs; also gives whether that is what they are.
 
     Equal positives become one passage, equal anchors one query. Anchors are equal when they differ
     in case, spacing or a closing question mark alone. A folder or a zip may be in BEIR layout, or
@@ -71,8 +84,8 @@ def read_pairs(path: Path, seed: int = 42, on_bad_row: OnBadRow = refuse) -> Cor
 
     with opened(path, WHOLE, noted) as source:
         if source.folder:
-            return read_beir(source.folder, source.name, on_bad_row, seed)
-        return _gathered(source, seed, noted, tally)
+            return read_beir(source.folder, source.name, on_bad_row, seed), False
+        return _gathered(source, seed, noted, tally), True
 
 
 def _gathered(source: Source, seed: int, on_bad_row: OnBadRow, tally: LossTally) -> Corpus:

@@ -44,6 +44,9 @@ KINDS = {
                             "every answer is right, or make the questions differ."),
     "split_leak": ("warning", "Tandem keeps these splits as they are, and figures on what was "
                    "trained on flatter the model: keep each question and passage in one split."),
+    "near_split_leak": ("warning", "Tandem keeps these splits as they are, and counts such "
+                        "questions as new: their answers are known in other words. Merge the "
+                        "passages, or put both into one split, where they say the same."),
     "swapped_columns": ("warning", "Tandem takes the anchor for the question and the positive for "
                         "its answer: exchange the two columns if they are the wrong way round."),
     "no_split": ("error", "A fine-tune refuses such data, and so does this check: it needs train "

@@ -189,6 +189,10 @@ def _of_folder(path: Path, name: str, where: str, how: _How) -> Source:
     if "" in layout.tables:
         files = [path / file for file in layout.tables[""]]
         return _of_files(files, name, f", in a folder{where}", how)
+    if layout.unread:
+        how.on_bad_row(Remark(
+            f"{name} has files for its splits, and others that are not read: "
+            f"{', '.join(layout.unread[:5])}" + (" …." if len(layout.unread) > 5 else ".")))
     parts = {split: _of_files([path / file for file in files], f"{name} {split}", "", how)
              for split, files in layout.tables.items()}
     if any(part.folder for part in parts.values()):
