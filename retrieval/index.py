@@ -126,17 +126,17 @@ def index_in_parts(
     passages = sorted(corpus.passages, key=lambda passage: passage.id)
     ids = tuple(passage.id for passage in passages)
     path = cache and _cache_path(cache, encoder, corpus)
-    vectors = _read_vectors(path, len(ids)) if path else None
+    vectors = read_vectors(path, len(ids)) if path else None
     if vectors is None:
         vectors = yield from _encode([passage.content for passage in passages], encoder)
         if path:
-            _write_vectors(path, vectors)
+            write_vectors(path, vectors)
     return Index(encoder, ids, vectors)
 
 
 def store_index(index: Index, corpus: Corpus, cache: Path) -> None:
     """Keep the vectors of an index for the next `build_index`."""
-    _write_vectors(_cache_path(cache, index.encoder, corpus), index.vectors)
+    write_vectors(_cache_path(cache, index.encoder, corpus), index.vectors)
 
 
 def forget_vectors(cache: Path, passages: str) -> None:
@@ -164,16 +164,21 @@ def _cache_path(cache: Path, encoder: Encoder, corpus: Corpus) -> Path:
     return cache / f"{model[:24]}-{corpus.fingerprint[:24]}-{dim or 'full'}.npy"
 
 
-def _read_vectors(path: Path, passages: int) -> Vectors | None:
+def read_vectors(path: Path, texts: int) -> Vectors | None:
+    """The vectors of so many texts from disk.
+
+    None where they are not there, or damaged.
+    """
     try:
         vectors: Vectors = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None  # not there, or damaged: it is encoded again
-    whole = vectors.ndim == 2 and len(vectors) == passages and vectors.dtype == np.float32
+    whole = vectors.ndim == 2 and len(vectors) == texts and vectors.dtype == np.float32
     return vectors if whole else None
 
 
-def _write_vectors(path: Path, vectors: Vectors) -> None:
+def write_vectors(path: Path, vectors: Vectors) -> None:
+    """Keep vectors on disk, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:

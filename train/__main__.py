@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from corpus.load import BUILT_IN, load_corpus
-from corpus.records import SPLITS
-from corpus.split import leaked_queries
-from retrieval.evaluation import Evidence, Judged, evaluate, means
-from retrieval.index import build_index
-from retrieval.metrics import METRICS, PRIMARY
-from retrieval.models import EMBEDDED_MODEL, load_encoder, probe, split_revision
-from retrieval.prompts import at_its_best
+from retrieval.metrics import PRIMARY
+from retrieval.models import EMBEDDED_MODEL, split_revision
+from train.commands.evaluate import add_evaluate, evidence_text
+from train.commands.merge import add_merge
 from train.commands.model import add_model, add_prompts, check_base
 from train.commands.publish import add_publish
 from train.commands.report import add_report
@@ -28,8 +25,12 @@ from train.commands.script import add_script
 from train.fit.distributed import Team, join_team
 from train.fit.runner import RunLimits, begun, carry_out, follow, taken_up
 from train.fit.stopping import Stop
+from train.folds.cost import with_folds
+from train.folds.cut import check_folds
+from train.folds.validate import is_trained, validate_run
+from train.run.events import EvalEvent, Event, StepEvent
 from train.run.lock import held
-from train.run.record import Run, RunError, mark_interrupted, open_run
+from train.run.record import mark_interrupted, open_run
 from train.run.schema import as_json
 from train.run.spec import RunSpec
 
@@ -42,7 +43,7 @@ log = logging.getLogger("train")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    for chatty in ("httpx", "httpx2", "sentence_transformers"):
+    for chatty in ("bm25s", "httpx", "httpx2", "sentence_transformers"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -79,18 +80,24 @@ def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
 def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     stop = Stop().on_signals()
     asked = None if options.resume else _request(options)  # wrong use leaves no folder behind
-    if asked:  # nor does what is no embedding model
+    if asked:  # nor does what is no embedding model, or data of too few questions for the folds
         check_base(asked.base, asked.revision, asked.prompts)
+        if asked.folds:
+            check_folds(asked.folds, load_corpus(asked.data, asked.seed))
     settings = Settings.from_env()
     run = open_run(options.out)
     with held(run):
         mark_interrupted(run)
         request = taken_up(run, options.data) if options.resume else None
         if run.record().status != "done" or not options.resume:
-            carry_out(run, request or begun(run, asked or _request(options)),
-                      resume=request is not None, stop=stop, cache=settings.cache,
-                      limits=RunLimits(settings.max_pairs, settings.max_minutes),
-                      tell=lambda event: log.info("%s", _line(event)), team=team)
+            resume, request = request is not None, request or begun(run, asked or _request(options))
+            limits = RunLimits(settings.max_pairs, settings.max_minutes)
+            if not (resume and request.folds and is_trained(run)):
+                carry_out(run, request, resume=resume, stop=stop, cache=settings.cache,
+                          limits=limits, tell=_tell, team=team, goes_on=bool(request.folds))
+            if request.folds and is_trained(run):
+                team.leave()  # a fold trains alone: nobody is to wait for it
+                validate_run(run, request, stop, settings.cache, limits.max_minutes, _tell)
     record = run.record()
     result = {
         "run": str(run.folder),
@@ -100,41 +107,9 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
         "steps": record.steps_done,
         "metrics": as_json(record.metrics) or None,
         "error": record.error,
-    }
+    } | ({"cross_validation": record.cross_validation.to_json()}
+         if record.cross_validation else {})
     return result, 0 if record.is_usable else 1
-
-
-def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Measure one model, or two against each other.
-
-    Each with its prompts or without, as is better. Which is better is decided on dev, as a run
-    decides it.
-    """
-    corpus = load_corpus(options.data)
-    cache = Settings.from_env().cache
-    prompts: dict[str, Any] = {}
-
-    def measured(side: str, model: str) -> dict[str, Judged]:
-        encoder = load_encoder(model_of(model))
-        probe(encoder)
-        log.info("Measuring %s on %s …", model, options.split)
-        (index, _), choice = at_its_best(
-            encoder, corpus, lambda way: build_index(way, corpus, cache))
-        if choice:
-            prompts[side] = choice
-        return evaluate(index, corpus, options.split)
-
-    if options.against is None:
-        alone = measured("model", options.model)
-        result = {"split": options.split, "queries": len(alone),
-                  "passages": len(corpus.passages), "model": means(alone)}
-    else:
-        tuned = measured("tuned", options.model)
-        base = measured("base", options.against)
-        # What the two were trained on nobody knows; where splits leak, some of it is known.
-        result = Evidence(options.split, len(corpus.passages), base, tuned,
-                          leaked=leaked_queries(corpus, options.split) or None).as_json()
-    return result | ({"prompts": prompts} if prompts else {}), 0
 
 
 def estimate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
@@ -144,18 +119,10 @@ def estimate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     request, settings = _request(options), Settings.from_env()
     corpus = load_corpus(request.data, request.seed)
     RunLimits(settings.max_pairs).check(corpus)
-    return estimate(
-        request.recipe, corpus, request.base, request.revision, request.seed), 0
-
-
-def model_of(model: str) -> str:
-    """The model a run directory holds, or the model named."""
-    if not (Path(model) / "run.json").is_file():
-        return model
-    run = Run(Path(model))
-    if not run.has_model:
-        raise RunError(f"{model} is {run.record().status} and holds no model.")
-    return str(run.model)
+    if request.folds:
+        check_folds(request.folds, corpus)
+    return with_folds(estimate(request.recipe, corpus, request.base, request.revision,
+                               request.seed), request.folds), 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -170,15 +137,10 @@ def _parser() -> argparse.ArgumentParser:
                      help="go on from the last checkpoint, with what was asked for then")
     fit.set_defaults(command=fit_command, as_text=_fit_text)
     before.set_defaults(command=estimate_command, as_text=_estimate_text)
-    evaluate = commands.add_parser("evaluate", help="measure a model, or two")
-    evaluate.add_argument("--model", required=True, metavar="MODEL|RUN_DIR")
-    evaluate.add_argument("--against", metavar="MODEL|RUN_DIR", help="the base to compare with")
-    evaluate.add_argument("--data", default=BUILT_IN)
-    evaluate.add_argument("--split", default="test", choices=SPLITS)
-    evaluate.set_defaults(command=evaluate_command, as_text=_evidence_text)
-    for add in (add_publish, add_retention, add_report, add_script, add_model):
+    for add in (add_evaluate, add_merge, add_publish, add_retention, add_report, add_script,
+                add_model):
         add(commands)
-    for command in (fit, before, evaluate):
+    for command in (fit, before):
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -193,6 +155,15 @@ def _ask(command: argparse.ArgumentParser) -> None:
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                          help="replace a hyperparameter of the recipe")
     command.add_argument("--seed", type=int, default=42)
+    command.add_argument("--folds", type=_folds, metavar="K", help="cross-validate as well: K more "
+                         "models, so that every question is tested by one that never saw it")
+
+
+def _folds(text: str) -> int:
+    try:
+        return check_folds(int(text) if text.strip().isdecimal() else -1)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).replace("-1", repr(text))) from None
 
 
 def _request(options: argparse.Namespace) -> RunSpec:
@@ -212,44 +183,40 @@ def _request(options: argparse.Namespace) -> RunSpec:
         seed=options.seed,
         query_prompt=options.query_prompt,
         passage_prompt=options.passage_prompt,
+        folds=options.folds,
     )
 
 
-def _line(event: Mapping[str, Any]) -> str:
-    kind = event["type"]
-    if kind == "step":
-        left = event["left_s"]
-        return (f"step {event['step']}/{event['steps']}  loss {event['loss']:.4f}"
-                + (f"  {left:.0f} s left" if left is not None else ""))
-    if kind == "eval":
-        return f"epoch {event['epoch']}: dev {PRIMARY} {event['metrics'][PRIMARY]:.4f}"
-    return " ".join(str(value) for value in event.values())
+def _tell(event: Event) -> None:
+    log.info("%s", _line(event))
+
+
+def _line(event: Event) -> str:
+    if isinstance(event, StepEvent):
+        return (f"step {event.step}/{event.steps}  loss {event.loss:.4f}"
+                + (f"  {event.left_s:.0f} s left" if event.left_s is not None else ""))
+    if isinstance(event, EvalEvent):
+        return f"epoch {event.epoch}: dev {PRIMARY} {event.metrics[PRIMARY]:.4f}"
+    return " ".join(str(value) for value in event.to_json().values())
 
 
 def _fit_text(result: Mapping[str, Any]) -> str:
     metrics = result["metrics"]
     head = f"{result['run']}: {result['status']}"
-    return f"{head}\n{_evidence_text(metrics['test'])}" if metrics else head
+    folds = (result.get("cross_validation") or {}).get("verdict", "")
+    return f"{head}\n{evidence_text(metrics['test'])}\n{folds}".rstrip() if metrics else head
 
 
 def _estimate_text(result: Mapping[str, Any]) -> str:
     time = result["seconds"]
-    return (f"{result['pairs']:,} pairs, {result['steps']:,} steps, {result['passages']:,} "
+    said = (f"{result['pairs']:,} pairs, {result['steps']:,} steps, {result['passages']:,} "
             f"passages: {time['low']:.0f} to {time['high']:.0f} s on {result['device']}, "
             f"{result['memory_bytes'] / 1e9:.1f} GB of memory.")
-
-
-def _evidence_text(result: Mapping[str, Any]) -> str:
-    if "model" in result:
-        return "\n".join(f"{name:14}{result['model'][name]:8.4f}" for name in METRICS)
-    rows = [f"{'':14}{'base':>8}{'tuned':>8}{'diff':>9}  95 % interval"]
-    for name in METRICS:
-        gap = result["difference"][name]
-        rows.append(
-            f"{name:14}{result['base'][name]:8.4f}{result['tuned'][name]:8.4f}"
-            f"{gap['value']:+9.4f}  {gap['low']:+.4f} to {gap['high']:+.4f}"
-        )
-    return "\n".join(rows)
+    if "folds" in result:
+        folds, more = result["folds"]["count"], result["folds"]["seconds"]
+        said += (f" The cross-validation trains {folds} more models: {more['low']:.0f} to "
+                 f"{more['high']:.0f} s.")
+    return said
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from corpus.load import BUILT_IN, load_corpus
 from corpus.records import Corpus, CorpusError
 from retrieval.models import load_encoder
+from train.run.events import ErrorEvent, Event
 from train.run.record import Run, RunError, now
 from train.run.spec import RunSpec, placed, spec_of
 
@@ -90,13 +90,15 @@ def carry_out(
     stop: Stop | None = None,
     cache: Path | None = None,
     limits: "RunLimits | None" = None,
-    tell: Callable[[dict[str, Any]], None] = lambda event: None,
+    tell: Callable[[Event], None] = lambda event: None,
     team: Team = Team(),  # noqa: B008 - frozen: a team of one
+    goes_on: bool = False,
 ) -> None:
     """Fit, writing each event; an error fails the run.
 
     To be called with the run held (`train.run.lock`). tell: is called with each event. team: the
-    processes that train with this one. An error that nobody foresaw is recorded and raised again.
+    processes that train with this one. goes_on: the run is not done when its model is. An error
+    that nobody foresaw is recorded and raised again.
     """
     from .fit import fit
 
@@ -110,7 +112,7 @@ def carry_out(
         limits.check(corpus)
         for event in fit(request.recipe, corpus, run, request.base, revision=request.revision,
                          prompts=request.prompts, seed=request.seed, cache=cache, resume=resume,
-                         stop=stop, max_minutes=limits.max_minutes, team=team):
+                         stop=stop, max_minutes=limits.max_minutes, team=team, goes_on=goes_on):
             run.append(event)
             tell(event)
     except Exception as error:
@@ -119,8 +121,9 @@ def carry_out(
         said = sentence(error, run, request.recipe)
         Checkpoints(run).remove_parts()  # if the disk is full, this is room for the last words
         run.update(status="failed", error=said, ended_by="error", process=None, finished=now())
-        run.append({"type": "error", "text": said})
-        tell({"type": "error", "text": said})
+        failure = ErrorEvent(text=said)
+        run.append(failure)
+        tell(failure)
         if not foreseen(error, run):
             raise
 

@@ -27,6 +27,7 @@ from .worker import Stage, Work, encoding
 
 WAIT = 0.2
 """Seconds between two looks at whether the opening pair is there."""
+LEARNING = "Learning which scores answered questions have"
 
 
 class Loads(Protocol):
@@ -57,6 +58,8 @@ def pair_of_run(
         time.sleep(WAIT)
     yield Stage("reading", "The models of that run are being loaded")
     pair = yield from loaded_pair(run, opened, loads, settings)
+    yield Stage("measuring", LEARNING, pair=pair)
+    pair.learn_what_is_answered(settings.cache)
     yield Stage("ready", pair.about, pair=pair)
 
 
@@ -133,6 +136,7 @@ def described(record: RunRecord) -> str:
     trained = record.splits.get("train", SplitSizes())
     epochs = f"{record.epochs} {'epoch' if record.epochs == 1 else 'epochs'}"
     said = prompts_said(record)
-    stopped = "stopped early, " if record.status == "stopped" else ""
+    whole = record.ended_by in ("finished", "patience")  # it was its folds that were stopped
+    stopped = "stopped early, " if record.status == "stopped" and not whole else ""
     return (f"Fine-tuned on {trained.pairs:,} pairs, {epochs} of recipe {record.recipe_name} "
             f"({stopped}{duration(record.seconds or 0)}){f'. Prompts: {said}' if said else ''}")

@@ -52,6 +52,7 @@ def read_back(name, content, columns=None):
             for split in corpus.qrels for pair in corpus.pairs(split)}
 
 
+@pytest.mark.slow
 @FEW
 @given(ROWS, st.sampled_from(",;\t|"), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
        st.sampled_from(WIDE), st.sampled_from(["\n", "\r\n"]),
@@ -85,6 +86,7 @@ GERMAN = st.lists(st.sampled_from("""wie groß ist für schöne Türen über Öl
     Garantie zwei Jahre Käufer möchte außen""".split()), min_size=4, max_size=20).map(" ".join)
 
 
+@pytest.mark.slow
 @FEW
 @given(st.lists(st.tuples(GERMAN, GERMAN), min_size=3, max_size=8), st.sampled_from(";,\t"))
 def test_german_in_windows_1252_gives_back_its_pairs(rows, delimiter):

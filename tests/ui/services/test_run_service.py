@@ -11,6 +11,7 @@ from support.fakes import FakeEngine, FakeRequest
 from support.samples import write_lines
 from support.services import ADA, BEN
 from train.engines import EngineError
+from train.run.events import event_of
 from train.run.record import RunError, list_runs
 from train.run.spec import RunSpec, spec_of
 from ui.auth import RefusedError, Visitor
@@ -330,7 +331,7 @@ def test_the_status_of_a_run_is_its_figures_as_json(home, data):
                   {"type": "loss", "step": 3, "loss": 0.7}, {"type": "loss", "step": 4,
                                                              "loss": float("nan")},
                   {"type": "step", "step": 4, "share": 0.3, "left_s": 60, "loss": 0.7}):
-        run.append(event)
+        run.append(event_of(event))
     said = home.status(OWNER, run.id)
     assert json.loads(json.dumps(said, allow_nan=False)) == said
     assert (said["status"], said["phase"], said["step"], said["steps"]) == (
@@ -450,3 +451,18 @@ def test_a_damaged_run_is_listed_for_the_owner_alone_who_can_delete_it(home, dat
     assert bad.folder.is_dir()
     home.delete(OWNER, bad.id)
     assert not bad.folder.exists() and good.folder.is_dir()
+
+
+def test_folds_are_asked_of_the_data_and_of_this_machine(home, service, ben, data):
+    assert home.request(OWNER, TrainForm(data, folds=5)).folds == 5
+    assert home.request(OWNER, TrainForm(data)).folds is None
+    with pytest.raises(ValueError, match="folds must be a whole number"):
+        home.request(OWNER, TrainForm(data, folds=1))
+    with pytest.raises(EngineError, match="on this machine only"):
+        service.request(ben, TrainForm(data, engine="jobs", flavor="a10g-small", folds=5))
+
+
+def test_folds_are_offered_where_the_test_split_shows_too_little(home, data):
+    asked = home.request(OWNER, TrainForm(data))
+    assert "all 40 questions are tested" in home.fold_offer(asked, 5)
+    assert home.fold_offer(asked, 60) == ""
