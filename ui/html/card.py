@@ -1,4 +1,4 @@
-"""A model card as it is previewed: text and no more."""
+"""A model card as it is previewed."""
 
 import re
 
@@ -11,7 +11,7 @@ IMAGE = re.compile(r"!\[")
 
 
 def previewed(card: str) -> str:
-    """The Markdown of a card, of which nothing acts or is fetched.
+    """The Markdown of a card, in which nothing acts.
 
     Forms, media, images and whatever has attributes stand there as text; so they do in its code,
     since where code ends depends on who reads it.

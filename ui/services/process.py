@@ -105,7 +105,7 @@ def _started(
 
 
 def end_all() -> None:
-    """End every process that is at work, since Tandem ends: nobody waits for its answer."""
+    """End every process: nobody waits for its answer."""
     for group in list(AT_WORK):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
