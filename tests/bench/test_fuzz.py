@@ -23,7 +23,8 @@ def files():
 
 @pytest.mark.slow
 def test_every_good_file_is_converted(files):
-    assert list(files) == ["JSONL", "JSON", "CSV", "Parquet", "Arrow", "Excel", "gzip", "zip"]
+    assert list(files) == ["JSONL", "JSON", "CSV", "Parquet", "Arrow", "Excel", "gzip", "nested",
+                           "zip"]
     for made in files.values():
         for suffix, data in made:
             fuzz.bring_good(data, suffix)

@@ -15,7 +15,7 @@ from corpus.columns import Columns
 from corpus.importing.convert import convert
 from corpus.importing.preview import look
 from corpus.load import load_corpus
-from corpus.readers.clean import MARKS
+from corpus.readers.clean import MARKS, NOTHING
 from corpus.readers.registry import SOURCE_SUFFIXES
 from corpus.readers.rows import ReadLimits
 from corpus.records import CorpusError
@@ -23,7 +23,8 @@ from corpus.text import folded
 
 FEW = settings(max_examples=60, deadline=None)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
-    lambda text: text.strip() == MARKS.sub("", text).strip() != "" and folded(text))
+    lambda text: text.strip() == MARKS.sub("", text).strip() != "" and folded(text)
+    and text.strip() not in NOTHING)
 ROWS = st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=8)
 WIDE = ("utf-8", "utf-8-sig", "utf-16", "utf-32")
 
