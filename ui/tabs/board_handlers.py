@@ -13,6 +13,7 @@ from hub.progress import Progress
 from train.report.evidence_html import dims_picture
 from train.report.findings import Findings, facts_of
 from train.report.write import write_report
+from train.run.files import sentence_of
 from train.run.record import Run
 from train.run.schema import as_json
 from ui.html import elements, upload
@@ -97,7 +98,7 @@ def measure_elsewhere(
             found = yield from _told(worker.steps(run))
             yield gr.Button(visible=False), retention(found, pair.evidence)
         except (ValueError, OSError) as error:
-            yield gr.Button(interactive=True), elements.error(str(error))
+            yield gr.Button(interactive=True), elements.error(sentence_of(error))
 
     return measure
 
@@ -154,7 +155,7 @@ def give_report(service: RunService, ending: str) -> Callable[..., Any]:
             place = report_place(pair.run_id or pair.corpus.name, ending)
             write_report(findings(service.services, pair, against), place)
         except (ValueError, OSError) as error:
-            raise gr.Error(without_code(str(error)), print_exception=False) from error
+            raise gr.Error(without_code(sentence_of(error)), print_exception=False) from error
         return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name
 
     return give

@@ -6,10 +6,10 @@ from typing import Any
 import gradio as gr
 
 from retrieval.blind import Ballot, tally
-from train.run.record import now
+from train.run.files import sentence_of
 from ui.services.runs import RunService
 
-from .blind import HIDDEN, check_room, votes_on
+from .blind import HIDDEN, check_pace, kept_vote, session_for, votes_on
 from .board_handlers import pair_seen
 from .shared import Shared
 
@@ -37,19 +37,20 @@ def helps_buttons(service: RunService, shared: Shared, shown: gr.State) -> None:
 def _vote(service: RunService, choice: str) -> Callable[..., str]:
     def vote(request: gr.Request, run: str, nonce: str, shown: Any) -> str:
         try:
-            pair, session = pair_seen(service, request, nonce, run), str(request.session_hash)
+            visitor = service.services.auth.looks(request, nonce)
+            pair, identity = pair_seen(service, request, nonce, run), str(request.session_hash)
             if not shown or pair.tuned is None or pair.corpus.relevant(shown[0]):
                 raise ValueError("Ask a question of your own first.")
             kept = votes_on(service.services, pair)
-            check_room(kept, session)
+            session = session_for(kept, visitor, identity)
+            check_pace(visitor.shares)
             if len(kept.of(session)) >= MOST:
                 raise ValueError(f"That were {MOST} votes: reload the page to go on.")
-            query = str(shown[0]).strip()
-            kept.add(session, {
-                "voter": f"voter {session[:4]}", "query": query, "choice": choice,
-                "outcome": Ballot(query, False).meant(choice), "tuned_on": "right", "time": now()})
+            ballot = Ballot(str(shown[0]).strip(), False)
+            kept.add(session, kept_vote(session, f"voter {identity[:4]}", visitor.shares, ballot,
+                                        choice))
             return f"Counted: {CHOICES[choice]}. {tally(kept.all()).sentence}"
         except (ValueError, OSError) as error:
-            return str(error)
+            return sentence_of(error)
 
     return vote
