@@ -14,6 +14,7 @@ from train.recipe import RECIPES, RULES
 from train.run.events import event_of
 from train.run.spec import RunSpec
 from ui import api
+from ui.html.words import label_words
 from ui.services import uploads
 from ui.services.estimate import Planner
 from ui.services.importing import Importer
@@ -137,7 +138,9 @@ def test_a_deleted_run_is_neither_watched_nor_shown_any_more(services, service):
 def test_a_recipe_has_a_box_for_every_rule_and_its_own_values_are_shown():
     with gr.Blocks():
         boxes = recipe_form.recipe_fields()
-    assert [box.label for box in boxes] == [name for name, _, _ in RULES]
+    assert [box.label for box in boxes] == [label_words(name) for name, _, _ in RULES]
+    for (name, _, _), box in zip(RULES, boxes, strict=True):  # each in plain words, its id beside
+        assert box.label.endswith(f" ({name})") and box.info
     values = recipe_form.values_of("seed")
     assert list(values) == list(recipe_form.NAMES)
     for name, value in values.items():

@@ -16,9 +16,9 @@ HERE, ELSEWHERE = "On this data", "Elsewhere"
 
 
 def retention(found: Mapping[str, Any] | None, gained: Evidence | None = None) -> str:
-    """The change on other domains beside the gain, in per cent.
+    """Retention on other domains beside the gain.
 
-    What to do where it is not measured. gained: the evidence on the run's own data.
+    In per cent. What to do where it is not measured. gained: the evidence on the run's own data.
     """
     if not found:
         return (
@@ -55,7 +55,7 @@ def sentence(found: Mapping[str, Any]) -> str:
 
 
 def per_cent(change: float, base: float) -> str:
-    """A change of a metric against what it was, in words."""
+    """A change of a metric, in per cent."""
     share = round(100 * abs(change) / base) if base else 0
     if not share:
         return "level"

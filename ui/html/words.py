@@ -90,7 +90,7 @@ def field_words(name: str, allowed: str) -> str:
 
 
 def without_code(text: str) -> str:
-    """A sentence for a place that shows text as it is.
+    """A sentence as plain text.
 
     Without the backticks around commands.
     """

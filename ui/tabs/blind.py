@@ -114,9 +114,9 @@ def votes_on(services: Services, pair: ModelPair) -> Votes:
 
 
 def session_for(votes: Votes, visitor: Visitor, identity: str) -> str:
-    """The name of a visitor's session; ValueError where there are too many.
+    """The name of a visitor's session.
 
-    identity: letters and digits of its own.
+    ValueError where there are too many. identity: letters and digits of its own.
     """
     kind = "" if visitor.is_owner or visitor.account else UNKNOWN
     known = [path.stem for path in votes.folder.glob(f"{kind}*.jsonl")]

@@ -1,4 +1,7 @@
-"""Which list helps more, for a question whose answer nobody knows."""
+"""Votes on which list helps more.
+
+For a question whose answer nobody knows.
+"""
 
 from collections.abc import Callable
 from typing import Any
