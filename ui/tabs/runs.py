@@ -227,7 +227,7 @@ def _ask(services: Services, service: RunService) -> Callable[..., Any]:
 
 
 def run_name(service: RunService, visitor: Visitor, run_id: str) -> str:
-    """The name of a run; its id where it is gone."""
+    """The name of a run, or its id."""
     try:
         record = service.run(visitor, run_id).record()
     except ValueError:
