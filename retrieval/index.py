@@ -1,12 +1,14 @@
 """Build an index of a corpus, search and keep it."""
 
+import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,10 @@ from hub.progress import OnProgress, Progress, drained, silent
 
 from .encoder import Encoder, Vectors, comparable
 
+log = logging.getLogger("tandem")
+
+SEAL = b"sha256:"
+"""Before the checksum at the end of a file of vectors, which NumPy does not read."""
 CHUNK = 64
 """Passages encoded between two reports of progress."""
 
@@ -174,16 +180,55 @@ def read_vectors(path: Path, texts: int) -> Vectors | None:
     except (OSError, ValueError, EOFError):
         return None  # not there, or damaged: it is encoded again
     whole = vectors.ndim == 2 and len(vectors) == texts and vectors.dtype == np.float32
-    return vectors if whole else None
+    if not whole or _is_damaged(path):
+        log.warning("An index in the cache is damaged: it is made again.")
+        return None
+    return vectors
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether a file is not what was written, by the checksum at its end; older ones have none."""
+    length = len(SEAL) + hashlib.sha256().digest_size
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - length))
+        end = file.read()
+        if not end.startswith(SEAL):
+            return False
+        file.seek(0)
+        return _digest(file, size - length) != end[len(SEAL):]
+
+
+def _digest(file: BinaryIO, size: int) -> bytes:
+    """SHA-256 of so many bytes of a file, from where it is read."""
+    digest, left = hashlib.sha256(), size
+    while left and (part := file.read(min(left, 1 << 20))):
+        digest.update(part)
+        left -= len(part)
+    return digest.digest()
 
 
 def write_vectors(path: Path, vectors: Vectors) -> None:
-    """Keep vectors on disk, whole or not at all."""
+    """Keep vectors on disk, whole or not at all.
+
+    Where they cannot be kept, that is logged: they are used from memory, and made again next time.
+    """
+    try:
+        _write_vectors(path, vectors)
+    except OSError as error:
+        log.warning("An index cannot be kept on disk (%s): it is used from memory, and made again "
+                    "at the next start.", type(error).__name__)
+
+
+def _write_vectors(path: Path, vectors: Vectors) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             np.save(file, vectors, allow_pickle=False)
+            size = file.tell()
+            file.seek(0)
+            file.write(SEAL + _digest(file, size))
         os.replace(name, path)
     except BaseException:  # a full disk, or a run that was stopped just then
         os.unlink(name)
