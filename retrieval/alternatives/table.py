@@ -116,15 +116,20 @@ class Alternatives:
 
         None for that one itself, and for what could not be measured.
         """
-        evidence = self._against_best(row)
-        return evidence.differences[PRIMARY] if evidence else None
+        return self._differences.get(row.name)
 
-    def _against_best(self, row: Alternative) -> Evidence | None:
-        best = self.best_free
-        if best is None or row is best or not row.judged:
-            return None
-        return Evidence(self.split, self.passages, best.judged, row.judged,
-                        leaked=self.leaked).unseen
+    @cached_property
+    def _differences(self) -> dict[str, Difference]:
+        """The difference of each row that has one, by its name: resampling takes a while."""
+        best, found = self.best_free, {}
+        for row in self.rows:
+            if best is None or row is best or not row.judged:
+                continue
+            evidence = Evidence(self.split, self.passages, best.judged, row.judged,
+                                leaked=self.leaked).unseen
+            if evidence:
+                found[row.name] = evidence.differences[PRIMARY]
+        return found
 
     def verdict_of(self, name: str) -> str:
         """What a trained one gives over the best free one.
