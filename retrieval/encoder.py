@@ -4,11 +4,13 @@ The protocol everything else speaks, and the one adapter behind it.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .fast.sentences import Span, pooled
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -59,13 +61,26 @@ class Encoder(Protocol):
         """
 
 
+@runtime_checkable
+class SentenceEncoder(Protocol):
+    """An Encoder that gives vectors of sentences with those of passages."""
+
+    def encode_with_sentences(
+        self, texts: Sequence[str], spans: Sequence[Sequence[Span]]
+    ) -> tuple[Vectors, Vectors]:
+        """Vectors of passages, and of the sentences at some spans.
+
+        (texts, dim) and (sentences, dim); zeros for a sentence that was not read.
+        """
+
+
 class SentenceTransformerEncoder:
     """A sentence-transformers model as an Encoder.
 
     Its prompts and `truncate_dim` live here. revision: the commit of the Hub it is from, None for
     one that is not. prompts: what the model puts before a `query` and a `passage`, empty where it
     puts nothing. prompted: whether it does. max_tokens: how much of a text is read, None for what
-    the model is set to.
+    the model is set to. plain: why ONNX Runtime does not run it, where somebody tried.
     """
 
     def __init__(
@@ -78,6 +93,7 @@ class SentenceTransformerEncoder:
         revision: str | None = None,
         prompted: bool = True,
         max_tokens: int | None = None,
+        plain: str = "",
     ) -> None:
         """Wrap a loaded model; `truncate_dim` keeps that many dimensions of each vector."""
         self.model = model
@@ -92,11 +108,10 @@ class SentenceTransformerEncoder:
         if max_tokens is not None:
             model.max_seq_length = max_tokens
         self.weights_fingerprint = fingerprint
-        how = {"passage": self.prompts["passage"] if prompted else "", "max_tokens": max_tokens,
-               "similarity": self.similarity if self.similarity != COSINE else None}
-        if any(how.values()):  # then passages have other vectors than the weights alone say
-            fingerprint = hashlib.sha256(f"{fingerprint} {how}".encode()).hexdigest()
-        self.fingerprint = f"{fingerprint}@{self.dim}"
+        self.plain = plain
+        self.fingerprint = passages_fingerprint(
+            fingerprint, self.prompts["passage"] if prompted else "", max_tokens, self.similarity,
+            self.dim)
 
     @property
     def dim(self) -> int:
@@ -124,7 +139,8 @@ class SentenceTransformerEncoder:
 
     def _with(self, **changes: Any) -> "SentenceTransformerEncoder":
         now: dict[str, Any] = {"truncate_dim": self.truncate_dim, "revision": self.revision,
-                               "prompted": self.prompted, "max_tokens": self.max_tokens}
+                               "prompted": self.prompted, "max_tokens": self.max_tokens,
+                               "plain": self.plain}
         return SentenceTransformerEncoder(
             self.model, self.name, self.weights_fingerprint, **now | changes)
 
@@ -142,6 +158,62 @@ class SentenceTransformerEncoder:
         """
         return self._encode(self.model.encode_document, texts, "passage")
 
+    def encode_with_sentences(
+        self, texts: Sequence[str], spans: Sequence[Sequence[Span]]
+    ) -> tuple[Vectors, Vectors]:
+        """Vectors of passages, and of their sentences.
+
+        Of one forward pass, where the model gives token vectors; else each sentence is encoded by
+        itself. (texts, dim) and (sentences, dim); a sentence that was cut away has zeros.
+        """
+        if not self._gives_tokens or not texts:
+            alone = [text[start:end] for text, of_text in zip(texts, spans, strict=True)
+                     for start, end in of_text]
+            return self.encode_passages(texts), self.encode_passages(alone)
+        prompt = self.prompts["passage"] if self.prompted else ""
+        rows: Any = self.model.encode_document(
+            list(texts), batch_size=BATCH_SIZE, show_progress_bar=False, output_value=None,
+            truncate_dim=self.truncate_dim, prompt=prompt)
+        vectors = np.stack([row["sentence_embedding"].float().cpu().numpy() for row in rows])
+        sentences = [np.zeros((0, self.model.get_embedding_dimension() or 0), np.float32)]
+        for text, of_text, row in zip(texts, spans, rows, strict=True):
+            if of_text:
+                sentences.append(self._of_sentences(prompt, text, of_text, row))
+        return (comparable(np.asarray(vectors, np.float32), self.similarity),
+                comparable(self._after_pooling(np.concatenate(sentences)), self.similarity))
+
+    @property
+    def _gives_tokens(self) -> bool:
+        """Whether vectors of tokens come before those of passages, with their places in a text."""
+        kinds = [type(module).__name__ for module in self.model]
+        return kinds[:2] == ["Transformer", "Pooling"] and bool(
+            getattr(self.model.tokenizer, "is_fast", False))
+
+    def _of_sentences(
+        self, prompt: str, text: str, spans: Sequence[Span], row: dict[str, Any]
+    ) -> Vectors:
+        """Mean token vectors of the sentences of a passage; zeros where its tokens are others."""
+        read = row["attention_mask"].bool()
+        states = row["token_embeddings"][read].float().cpu().numpy()
+        tokens = self.model.tokenizer(
+            prompt + text, truncation=True, return_offsets_mapping=True)
+        if tokens["input_ids"] != row["input_ids"][read].tolist():
+            return np.zeros((len(spans), states.shape[1]), np.float32)
+        ahead = len(prompt)
+        return pooled(states, tokens["offset_mapping"],
+                      [(start + ahead, end + ahead) for start, end in spans])
+
+    def _after_pooling(self, vectors: Vectors) -> Vectors:
+        """What a model makes of pooled vectors: another length, other dimensions."""
+        import torch
+
+        features = {"sentence_embedding": torch.from_numpy(vectors).to(self.model.device)}
+        with torch.inference_mode():
+            for module in list(self.model)[2:]:
+                features = module(features)
+        made = features["sentence_embedding"].float().cpu().numpy()
+        return np.asarray(made[:, : self.dim], np.float32)
+
     def _encode(self, encode: Callable[..., Any], texts: Sequence[str], side: str) -> Vectors:
         if not texts:  # encode([]) has no second axis
             return np.zeros((0, self.dim), np.float32)
@@ -154,6 +226,20 @@ class SentenceTransformerEncoder:
             prompt=self.prompts[side] if self.prompted else "",
         )
         return comparable(np.asarray(vectors, np.float32), self.similarity)
+
+
+def passages_fingerprint(
+    weights: str, prompt: str, max_tokens: int | None, similarity: str, dim: int
+) -> str:
+    """What vectors of passages depend on, in one name.
+
+    weights: the fingerprint of a model's weights. prompt: what stands before a passage.
+    """
+    how = {"passage": prompt, "max_tokens": max_tokens,
+           "similarity": similarity if similarity != COSINE else None}
+    if any(how.values()):  # then passages have other vectors than the weights alone say
+        weights = hashlib.sha256(f"{weights} {how}".encode()).hexdigest()
+    return f"{weights}@{dim}"
 
 
 def normalised(vectors: Vectors) -> Vectors:
@@ -178,13 +264,18 @@ def comparable(vectors: Vectors, similarity: str) -> Vectors:
 
 
 def stored_prompt(model: "SentenceTransformer", names: Sequence[str]) -> str:
-    """A model's stored prompt under some names.
+    """A model's stored prompt under some names; "" for none."""
+    return found_prompt(model.prompts, model.default_prompt_name, names)
 
-    "" where it has none. The library itself looks no further than `document`, which each model has
-    since version 5, be it empty: a model of before that stores its prompt for passages as `passage`
-    would be read without.
+
+def found_prompt(stored: Mapping[str, Any], default: str | None, names: Sequence[str]) -> str:
+    """A stored prompt under some names.
+
+    "" where there is none. default: the name of the one to take where there is none of these. The
+    library itself looks no further than `document`, which each model has since version 5, be it
+    empty: a model of before that stores its prompt for passages as `passage` would be read without.
     """
-    found = [model.prompts[name] for name in names if name in model.prompts]
-    if not found and model.default_prompt_name:
-        found = [model.prompts.get(model.default_prompt_name)]
+    found = [stored[name] for name in names if name in stored]
+    if not found and default:
+        found = [stored.get(default)]
     return next((str(prompt) for prompt in found if prompt), "")

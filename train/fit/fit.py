@@ -194,7 +194,7 @@ class _Fit:
         value = means(dev)[PRIMARY]
         if self.recipe.keep == "last" or value > self.best:
             self.best = value
-            self.kept.keep_best(encoder, index.vectors)
+            self.kept.keep_best(encoder, index.vectors, index.sentences)
         self._keep_state(loop)
 
     def _loop(self, base: Index, encoder: SentenceTransformerEncoder) -> Loop:

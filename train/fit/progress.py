@@ -111,7 +111,7 @@ class Measure:
         progress: what the share that is encoded means for the whole run.
         """
         start = time.monotonic()
-        parts = index_in_parts(encoder, self.corpus, cache)
+        parts = index_in_parts(encoder, self.corpus, cache, sentences=True)
         while True:
             try:
                 with self.stop.interrupts():

@@ -1,0 +1,176 @@
+"""Vectors of passages on disk, shared by every process.
+
+One file for each model and corpus, read into memory a page at a time; beside it those of sentences,
+and what each passage's text was, so that a corpus that changed a little is encoded a little.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .sentences import SentenceVectors, Vectors
+
+SENTENCES, COUNTS, TEXTS = ".sentences", ".counts", ".texts"
+"""What stands beside a file of vectors."""
+DIGEST = 16
+"""Bytes that tell one text from another."""
+Digests = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class PassageVectors:
+    """Vectors of passages, with those of their sentences.
+
+    vectors: (passages, dim). sentences: None where they were not asked for.
+    """
+
+    vectors: Vectors
+    sentences: SentenceVectors | None = None
+
+
+@dataclass(frozen=True)
+class Store:
+    """The vectors of one corpus under one model, on disk.
+
+    model: the encoder's fingerprint, with its dimensions behind an @. corpus: its fingerprint.
+    """
+
+    folder: Path
+    model: str
+    corpus: str
+
+    @property
+    def path(self) -> Path:
+        """The file of the passages' vectors."""
+        return self._path(self._dim)
+
+    def read(self, passages: int, sentences: bool) -> PassageVectors | None:
+        """What is kept, or longer vectors of the same model, to be cut.
+
+        None where there is nothing whole, or no sentences and they are wanted.
+        """
+        for path in [self.path, *self._longer()]:
+            vectors = _array(path, np.float32, 2)
+            if vectors is None or len(vectors) != passages:
+                continue
+            found = _sentences(path, passages)
+            if sentences and found is None:
+                continue
+            return PassageVectors(vectors, found)
+        return None
+
+    def write(self, kept: PassageVectors, texts: Sequence[str] = ()) -> None:
+        """Keep vectors, and of which texts they are."""
+        _write(self.path, kept.vectors)
+        if kept.sentences is not None:
+            _write(self._beside(COUNTS), kept.sentences.counts)
+            _write(self._beside(SENTENCES), kept.sentences.directions)
+        if texts:
+            _write(self._beside(TEXTS), digests(texts))
+
+    def earlier(
+        self, texts: Sequence[str], sentences: bool
+    ) -> tuple[PassageVectors, NDArray[np.intp]] | None:
+        """The corpus of this model that shares most texts.
+
+        With, for each text, its place there, or -1. None where none shares any.
+        """
+        wanted = {digest.tobytes(): place for place, digest in enumerate(digests(texts))}
+        best: tuple[int, Path, NDArray[np.intp]] | None = None
+        for path in self.folder.glob(f"{self._model}-*-{self._dim}{TEXTS}"):
+            known = _array(path, np.uint8, 2)
+            if known is None:
+                continue
+            places = np.full(len(texts), -1, np.intp)
+            for place, digest in enumerate(known):
+                if (here := wanted.get(digest.tobytes())) is not None:
+                    places[here] = place
+            shared = int((places >= 0).sum())
+            if shared and (best is None or shared > best[0]):
+                best = shared, path, places
+        if best is None:
+            return None
+        path = best[1].with_suffix(".npy")
+        vectors = _array(path, np.float32, 2)
+        found = _sentences(path, len(vectors)) if vectors is not None else None
+        if vectors is None or int(best[2].max()) >= len(vectors) or (sentences and found is None):
+            return None
+        return PassageVectors(vectors, found), _same_texts(texts, best[2])
+
+    @property
+    def _model(self) -> str:
+        return self.model.partition("@")[0][:24]
+
+    @property
+    def _dim(self) -> str:
+        return self.model.partition("@")[2] or "full"
+
+    def _path(self, dim: str) -> Path:
+        return self.folder / f"{self._model}-{self.corpus[:24]}-{dim}.npy"
+
+    def _beside(self, what: str) -> Path:
+        return self.path.with_suffix(what)
+
+    def _longer(self) -> Iterator[Path]:
+        """Files of the same corpus and model with more dimensions than are wanted."""
+        for path in sorted(self.folder.glob(self._path("*").name)):
+            dim = path.stem.rpartition("-")[2]
+            if dim.isdigit() and self._dim.isdigit() and int(dim) > int(self._dim):
+                yield path
+
+
+def digests(texts: Sequence[str]) -> Digests:
+    """What tells texts apart: (texts, DIGEST)."""
+    joined = b"".join(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=DIGEST).digest()
+                      for text in texts)
+    return np.frombuffer(joined, np.uint8).reshape(len(texts), DIGEST)
+
+
+def forget(folder: Path, corpus: str) -> None:
+    """Remove what is kept of the corpus with this fingerprint."""
+    for path in folder.glob(f"*-{corpus[:24]}-*"):
+        path.unlink(missing_ok=True)
+
+
+def _same_texts(texts: Sequence[str], places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Places for texts that stand more than once, of which only the last has been given one."""
+    of_text = {text: place for text, place in zip(texts, places.tolist(), strict=True)
+               if place >= 0}
+    return np.array([of_text.get(text, -1) for text in texts], np.intp)
+
+
+def _sentences(path: Path, passages: int) -> SentenceVectors | None:
+    counts = _array(path.with_suffix(COUNTS), None, 1)
+    rows = _array(path.with_suffix(SENTENCES), np.int8, 2)
+    if counts is None or rows is None or len(counts) != passages or counts.sum() != len(rows):
+        return None
+    return SentenceVectors(counts, rows)
+
+
+def _array(path: Path, kind: type[np.generic] | None, axes: int) -> NDArray[Any] | None:
+    try:
+        # Mapped: every process shares the pages, and what is not looked at is not read.
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None  # not there, or damaged: it is encoded again
+    right = array.ndim == axes and (kind is None or array.dtype == kind)
+    return array.view(np.ndarray) if right else None
+
+
+def _write(path: Path, array: NDArray[Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+        os.replace(name, path)
+    except BaseException:  # a full disk, or a run that was stopped just then
+        os.unlink(name)
+        raise
