@@ -25,10 +25,13 @@ check: $(VENV)/.test
 bench: $(VENV)/.demo
 	$(BIN)/python -m bench.quality --out bench/quality.json
 
-# make space REPO=owner/name [HARDWARE=zero-a10g] [PUBLIC=1] [DRY_RUN=1]
+# make space REPO=owner/name [PUBLIC=1] [TUNED=owner/model] [BASE=owner/model] [HOME_REPO=owner/name]
+#            [BUCKET=owner/name] [HARDWARE=zero-a10g] [DRY_RUN=1]; docs/SPACE.md goes through it.
 space: $(VENV)/.demo
 	@test -n "$(REPO)" || { echo "Say where: make space REPO=owner/name"; exit 2; }
 	@$(BIN)/python -m train.publish.space --repo "$(REPO)" $(if $(HARDWARE),--hardware "$(HARDWARE)") \
+		$(if $(TUNED),--tuned-model "$(TUNED)") $(if $(BASE),--base-model "$(BASE)") \
+		$(if $(HOME_REPO),--home-repo "$(HOME_REPO)") $(if $(BUCKET),--bucket "$(BUCKET)") \
 		$(if $(PUBLIC),--public) $(if $(DRY_RUN),--dry-run)
 
 $(VENV)/.demo: requirements.txt

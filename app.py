@@ -6,16 +6,19 @@ Start it with `python app.py`.
 import atexit
 import logging
 import os
-import signal
 import socket
 import sys
+import tempfile
+from pathlib import Path
 
 # Nothing is told to anyone: both libraries read these when they are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
+from hub.errors import HubError  # noqa: E402
 from train.engines.queue import Queue  # noqa: E402
 from train.engines.registry import engines_from  # noqa: E402
+from train.publish.home import home_repo  # noqa: E402
 from train.settings import Settings, SettingsError  # noqa: E402
 from ui.auth import Auth  # noqa: E402
 from ui.middleware import middleware  # noqa: E402
@@ -23,12 +26,13 @@ from ui.page import build_page  # noqa: E402
 from ui.services.app import Services  # noqa: E402
 from ui.services.opening import OpeningPair  # noqa: E402
 from ui.services.uploads import Uploads  # noqa: E402
+from ui.serving.queue import MOST_WAITING  # noqa: E402
+from ui.serving.received import sweep_arrivals  # noqa: E402
+from ui.serving.server import serve  # noqa: E402
 from ui.theme import look  # noqa: E402
 
-MOST_WAITING = 100
-"""Requests that wait for their turn; one more is told that Tandem is busy."""
 MOST_SESSIONS = 500
-"""Views of the page whose state is kept, half a megabyte each; the oldest goes first."""
+"""Views of the page whose state is kept; the oldest goes first."""
 
 
 def main() -> int:
@@ -38,7 +42,8 @@ def main() -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         settings = Settings.from_env()
-    except SettingsError as error:
+        home = home_repo(settings)
+    except (SettingsError, HubError) as error:
         print(f"Tandem cannot start: {error}", file=sys.stderr)
         return 2
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if settings.on_space else "127.0.0.1")
@@ -46,18 +51,30 @@ def main() -> int:
         print(f"Tandem cannot start: port {settings.port} is taken by another program. Set PORT to "
               "a free one, for example PORT=7861.", file=sys.stderr)
         return 1
+    # A folder of our own: what lies in it is swept.
+    arrivals = Path(os.environ.setdefault("GRADIO_TEMP_DIR", _temporary(settings.port)))
     queue = Queue(settings.runs, engines_from(settings), settings.max_disk)
-    atexit.register(queue.close)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's stop, like Ctrl-C
-    opening = OpeningPair(settings, queue)
+    atexit.register(queue.close)  # should it not come to be served
+    opening = OpeningPair(settings, queue, home and home.restore)
     uploads = Uploads(settings)
-    page = build_page(Services(settings, opening, queue, Auth(settings), uploads))
-    uploads.open(opening.pairs.sweep)
+    page = build_page(Services(settings, opening, queue, Auth(settings), uploads, home))
+
+    def sweep() -> None:
+        opening.pairs.sweep()
+        sweep_arrivals(arrivals, page.upload_file_set)
+
+    uploads.open(sweep)
     queue.open()
+    if home is not None:
+        home.open()
+        atexit.register(home.close)
     opening.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
     print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)
-    page.queue(default_concurrency_limit=4, max_size=MOST_WAITING).launch(
+    serve(
+        page.queue(default_concurrency_limit=4, max_size=MOST_WAITING, api_open=False),
+        queue.close,
+        settings.hosts,
         server_name=host,
         server_port=settings.port,
         **look(),
@@ -71,6 +88,11 @@ def main() -> int:
         app_kwargs={"middleware": middleware(settings)},
     )
     return 0
+
+
+def _temporary(port: int) -> str:
+    """A folder for what is uploaded, until it is taken over."""
+    return str(Path(tempfile.gettempdir()) / f"tandem-{os.getuid()}-{port}")
 
 
 def _taken(host: str, port: int) -> bool:

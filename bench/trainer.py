@@ -43,10 +43,9 @@ from train.fit.loss import Recall, ranking_loss
 from train.fit.model import TrainingError
 from train.fit.stopping import PauseRequestedError, Stop
 from train.recipe import named_recipe
+from train.run.events import Event, LossEvent, PhaseEvent, StartedEvent, StepEvent
 from train.run.record import open_run
 from train.run.spec import RunSpec
-
-Event = dict[str, Any]
 
 
 class Batches(torch.utils.data.Dataset[dict[str, Any]]):
@@ -169,12 +168,11 @@ class Callback(TrainerCallback):
         fit.losses.append(self.trainer.last)
         fit.pace.step_seconds = (time.monotonic() - self.start) / (loop.step - self.first)
         if loop.step % self.every == 0:
-            fit.tell({"type": "loss", "step": loop.step,
-                      "loss": float(np.mean(fit.losses[-self.every:]))})
+            fit.tell(LossEvent(step=loop.step, loss=float(np.mean(fit.losses[-self.every:]))))
         if fit.pace.due() or loop.step == self.first + 1:
-            fit.tell({"type": "step", **fit._progress(loop), "loss": self.trainer.last,
-                      "examples_per_second": fit.recipe.batch_size / fit.pace.step_seconds,
-                      **fit._memory(loop)})
+            fit.tell(StepEvent(
+                **fit._progress(loop), loss=self.trainer.last, **fit._memory(loop),
+                examples_per_second=fit.recipe.batch_size / fit.pace.step_seconds))
         if loop.step == self.stop_at:
             raise PauseRequestedError
         if loop.step == ends[loop.epoch]:
@@ -205,9 +203,9 @@ class TrainerFit(_Fit):
         Event, None, str
     ]:
         loop = self._loop(base, encoder)
-        yield {"type": "started", "step": loop.step, "steps": loop.steps,
-               "resumed": loop.step > 0, "device": self.run.record().device}
-        yield {"type": "phase", "phase": "train", **self._progress(loop)}
+        yield StartedEvent(step=loop.step, steps=loop.steps, resumed=loop.step > 0,
+                           device=self.run.record().device)
+        yield PhaseEvent(phase="train", **self._progress(loop))
         trainer = trainer_of(loop, self.run.checkpoints)
         stop_at = loop.steps // 2 if self.pauses_halfway else None
         trainer.add_callback(Callback(self, trainer, encoder, stop_at))
@@ -296,10 +294,10 @@ def one_run(
         "status": record.status, "steps": record.steps_done,
         "history": [[at.epoch, at.step, at.ndcg] for at in record.history],
         **{split: record.metrics[split].tuned[PRIMARY] for split in ("dev", "test")},
-        "losses": sum(event["type"] == "loss" for event in events),
-        "events": [f"{event['type']} {event.get('phase', event.get('epoch', ''))}"
-                   for event in events if event["type"] not in ("step", "loss")
-                   and not (event["type"] == "phase" and "done" in event)],
+        "losses": sum(isinstance(event, LossEvent) for event in events),
+        "events": [f"{event.type} {getattr(event, 'phase', getattr(event, 'epoch', ''))}"
+                   for event in events if not isinstance(event, StepEvent | LossEvent)
+                   and getattr(event, "done", None) is None],
     }
 
 

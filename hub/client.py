@@ -163,15 +163,19 @@ class Hub:
 
         return build_hf_headers(token=self.token)
 
-    def fetch(self, repo: str, revision: str, path: str, place: Path, meter: Meter) -> str:
-        """Download one file of a model.
+    def fetch(
+        self, repo: str, revision: str, path: str, place: Path, meter: Meter,
+        repo_type: str = "model",
+    ) -> str:
+        """Download one file of a repository.
 
         Its SHA-256 as hex. Raises what the client raises: for a `watch` or an `ask`.
         """
-        from huggingface_hub import get_session
+        from huggingface_hub import constants, get_session
         from huggingface_hub.utils._http import hf_raise_for_status
 
-        url = f"{self.endpoint}/{repo}/resolve/{quote(revision, safe='')}/{quote(path)}"
+        named = constants.REPO_TYPES_URL_PREFIXES.get(repo_type, "") + repo
+        url = f"{self.endpoint}/{named}/resolve/{quote(revision, safe='')}/{quote(path)}"
         digest, size = hashlib.sha256(), 0
         with (get_session().stream("GET", url, headers=self.headers()) as answer,
               place.open("wb") as out):

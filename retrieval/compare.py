@@ -91,6 +91,7 @@ def matching_spans(query: str, text: str) -> list[Span]:
 
 MOST_NEAREST = 10
 """Hits whose nearest sentence is looked for."""
+WEAK = "Weak match: perhaps nothing here answers this."
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
             "tenth")
 
@@ -139,6 +140,8 @@ class Found:
     seconds: float
     answer: Hit | None = None
     """The best-ranked known answer, wherever it ranks; None where none is known."""
+    weak: bool = False
+    """Whether the best score is lower than answered questions have."""
 
     @property
     def answer_rank(self) -> int | None:
@@ -159,10 +162,24 @@ class Comparison:
     tuned: Found | None
     known: frozenset[str]
     lexical: Found | None = None
+    remark: str = ""
+    """A sentence where the question is in another language than the corpus."""
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether no side has a score that answered questions have."""
+        return self.base.weak and (self.tuned is None or self.tuned.weak)
 
     @property
     def sentence(self) -> str:
         """What happened, in words."""
+        if self.is_weak:
+            return f"{WEAK} {self.happened}"
+        return self.happened
+
+    @property
+    def happened(self) -> str:
+        """What each side did with the question, in words."""
         if self.tuned is None:
             return _alone(self.base)
         if self.base.answer_rank and self.tuned.answer_rank:
@@ -188,6 +205,8 @@ class Comparison:
                 "tuned": None if tuned is None else tuned.seconds * 1000,
             },
             "sentence": self.sentence,
+            "weak": {"base": self.base.weak, "tuned": tuned and tuned.weak},
+            "remark": self.remark,
         }
 
 

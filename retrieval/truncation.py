@@ -4,13 +4,14 @@ In storage and time.
 """
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from corpus.records import Corpus
 from hub.progress import OnProgress, Progress, silent
+from retrieval.alternatives.quantization import PRECISIONS, quantized
 
 from .encoder import Vectors, comparable
 from .index import Index, Ranking
@@ -26,7 +27,8 @@ class AtDim:
     """Both sides with vectors of one length.
 
     base, tuned: mean ndcg@10, None for a side whose vectors are shorter than that. bytes: what the
-    vectors of the corpus take. search_ms: a search for one question, encoding left out.
+    vectors of the corpus take. search_ms: a search for one question, encoding left out. quantized:
+    tuned with the passages' vectors as `int8` and as `binary`, its ndcg@10 and what they take.
     """
 
     dim: int
@@ -34,11 +36,27 @@ class AtDim:
     tuned: float | None
     bytes: int
     search_ms: float
+    quantized: Mapping[str, "AtPrecision"] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, float | int | None]:
         """The row in figures."""
-        return {"truncate_dim": self.dim, "base": self.base, "tuned": self.tuned,
-                "bytes": self.bytes, "search_ms": self.search_ms}
+        found: dict[str, float | int | None] = {
+            "truncate_dim": self.dim, "base": self.base, "tuned": self.tuned, "bytes": self.bytes,
+            "search_ms": self.search_ms}
+        for precision, at in self.quantized.items():
+            found |= {f"tuned_{precision}": at.tuned, f"bytes_{precision}": at.bytes}
+        return found
+
+
+@dataclass(frozen=True)
+class AtPrecision:
+    """The tuned side with vectors of few bits.
+
+    tuned: mean ndcg@10. bytes: what the vectors of the corpus take.
+    """
+
+    tuned: float
+    bytes: int
 
 
 def dims_to_try(full: int, trained: Iterable[int] = ()) -> list[int]:
@@ -77,7 +95,8 @@ def quality_by_dim(
                  for side, queries in zip((base, tuned), asked, strict=True)]
         passages = len(base.ids)
         rows.append(AtDim(dim, sides[0], sides[1], 4 * dim * passages,
-                          _search_ms(tuned.vectors, asked[1], dim)))
+                          _search_ms(tuned.vectors, asked[1], dim),
+                          _few_bits(tuned, asked[1], dim, corpus, split)))
         progress(Progress(done, len(dims)))
     return rows
 
@@ -87,11 +106,32 @@ def _quality(
 ) -> float | None:
     if dim > side.encoder.dim:
         return None
-    similarity = side.encoder.similarity
-    passages = comparable(side.vectors[:, :dim], similarity).T
+    passages = comparable(side.vectors[:, :dim], side.encoder.similarity)
+    return _ndcg(side, queries, passages.T, corpus, split)
+
+
+def _few_bits(
+    side: Index, queries: Vectors, dim: int, corpus: Corpus, split: str
+) -> dict[str, AtPrecision]:
+    """A side with its passages' vectors in fewer bits; empty where they are shorter than that."""
+    if dim > side.encoder.dim:
+        return {}
+    passages = comparable(side.vectors[:, :dim], side.encoder.similarity)
+    few = {precision: quantized(passages, precision) for precision in PRECISIONS}
+    return {precision: AtPrecision(_ndcg(side, queries, kept.vectors, corpus, split), kept.bytes)
+            for precision, kept in few.items()}
+
+
+def _ndcg(
+    side: Index, queries: Vectors, passages: Vectors, corpus: Corpus, split: str
+) -> float:
+    """Mean ndcg@10 of queries, cut to the passages' length.
+
+    passages: (dim, passages).
+    """
     places = {pid: place for place, pid in enumerate(side.ids)}
     found = []
-    cut = comparable(queries[:, :dim], similarity)
+    cut = comparable(queries[:, :len(passages)], side.encoder.similarity)
     for row, grades in zip(cut, corpus.qrels[split].values(), strict=True):
         ranking = Ranking(side.ids, row @ passages, places)
         ranks = {pid: ranking.rank(pid) for pid, grade in grades.items() if grade > 0}

@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from corpus.load import BUILT_IN, load_corpus
-from corpus.records import SPLITS
-from corpus.split import leaked_queries
-from retrieval.evaluation import Evidence, Judged, evaluate, means
-from retrieval.index import build_index
-from retrieval.metrics import METRICS, PRIMARY
-from retrieval.models import EMBEDDED_MODEL, load_encoder, probe, split_revision
-from retrieval.prompts import at_its_best
+from retrieval.metrics import PRIMARY
+from retrieval.models import EMBEDDED_MODEL, split_revision
+from train.commands.evaluate import add_evaluate, evidence_text
+from train.commands.merge import add_merge
 from train.commands.model import add_model, add_prompts, check_base
 from train.commands.publish import add_publish
 from train.commands.report import add_report
@@ -28,8 +25,9 @@ from train.commands.script import add_script
 from train.fit.distributed import Team, join_team
 from train.fit.runner import RunLimits, begun, carry_out, follow, taken_up
 from train.fit.stopping import Stop
+from train.run.events import EvalEvent, Event, StepEvent
 from train.run.lock import held
-from train.run.record import Run, RunError, mark_interrupted, open_run
+from train.run.record import mark_interrupted, open_run
 from train.run.schema import as_json
 from train.run.spec import RunSpec
 
@@ -42,7 +40,7 @@ log = logging.getLogger("train")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    for chatty in ("httpx", "httpx2", "sentence_transformers"):
+    for chatty in ("bm25s", "httpx", "httpx2", "sentence_transformers"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -104,39 +102,6 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     return result, 0 if record.is_usable else 1
 
 
-def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
-    """Measure one model, or two against each other.
-
-    Each with its prompts or without, as is better. Which is better is decided on dev, as a run
-    decides it.
-    """
-    corpus = load_corpus(options.data)
-    cache = Settings.from_env().cache
-    prompts: dict[str, Any] = {}
-
-    def measured(side: str, model: str) -> dict[str, Judged]:
-        encoder = load_encoder(model_of(model))
-        probe(encoder)
-        log.info("Measuring %s on %s …", model, options.split)
-        (index, _), choice = at_its_best(
-            encoder, corpus, lambda way: build_index(way, corpus, cache))
-        if choice:
-            prompts[side] = choice
-        return evaluate(index, corpus, options.split)
-
-    if options.against is None:
-        alone = measured("model", options.model)
-        result = {"split": options.split, "queries": len(alone),
-                  "passages": len(corpus.passages), "model": means(alone)}
-    else:
-        tuned = measured("tuned", options.model)
-        base = measured("base", options.against)
-        # What the two were trained on nobody knows; where splits leak, some of it is known.
-        result = Evidence(options.split, len(corpus.passages), base, tuned,
-                          leaked=leaked_queries(corpus, options.split) or None).as_json()
-    return result | ({"prompts": prompts} if prompts else {}), 0
-
-
 def estimate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Say what a fine-tune will take, before it starts."""
     from train.fit.estimate import estimate
@@ -146,16 +111,6 @@ def estimate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     RunLimits(settings.max_pairs).check(corpus)
     return estimate(
         request.recipe, corpus, request.base, request.revision, request.seed), 0
-
-
-def model_of(model: str) -> str:
-    """The model a run directory holds, or the model named."""
-    if not (Path(model) / "run.json").is_file():
-        return model
-    run = Run(Path(model))
-    if not run.has_model:
-        raise RunError(f"{model} is {run.record().status} and holds no model.")
-    return str(run.model)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -170,15 +125,10 @@ def _parser() -> argparse.ArgumentParser:
                      help="go on from the last checkpoint, with what was asked for then")
     fit.set_defaults(command=fit_command, as_text=_fit_text)
     before.set_defaults(command=estimate_command, as_text=_estimate_text)
-    evaluate = commands.add_parser("evaluate", help="measure a model, or two")
-    evaluate.add_argument("--model", required=True, metavar="MODEL|RUN_DIR")
-    evaluate.add_argument("--against", metavar="MODEL|RUN_DIR", help="the base to compare with")
-    evaluate.add_argument("--data", default=BUILT_IN)
-    evaluate.add_argument("--split", default="test", choices=SPLITS)
-    evaluate.set_defaults(command=evaluate_command, as_text=_evidence_text)
-    for add in (add_publish, add_retention, add_report, add_script, add_model):
+    for add in (add_evaluate, add_merge, add_publish, add_retention, add_report, add_script,
+                add_model):
         add(commands)
-    for command in (fit, before, evaluate):
+    for command in (fit, before):
         command.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
 
@@ -215,21 +165,19 @@ def _request(options: argparse.Namespace) -> RunSpec:
     )
 
 
-def _line(event: Mapping[str, Any]) -> str:
-    kind = event["type"]
-    if kind == "step":
-        left = event["left_s"]
-        return (f"step {event['step']}/{event['steps']}  loss {event['loss']:.4f}"
-                + (f"  {left:.0f} s left" if left is not None else ""))
-    if kind == "eval":
-        return f"epoch {event['epoch']}: dev {PRIMARY} {event['metrics'][PRIMARY]:.4f}"
-    return " ".join(str(value) for value in event.values())
+def _line(event: Event) -> str:
+    if isinstance(event, StepEvent):
+        return (f"step {event.step}/{event.steps}  loss {event.loss:.4f}"
+                + (f"  {event.left_s:.0f} s left" if event.left_s is not None else ""))
+    if isinstance(event, EvalEvent):
+        return f"epoch {event.epoch}: dev {PRIMARY} {event.metrics[PRIMARY]:.4f}"
+    return " ".join(str(value) for value in event.to_json().values())
 
 
 def _fit_text(result: Mapping[str, Any]) -> str:
     metrics = result["metrics"]
     head = f"{result['run']}: {result['status']}"
-    return f"{head}\n{_evidence_text(metrics['test'])}" if metrics else head
+    return f"{head}\n{evidence_text(metrics['test'])}" if metrics else head
 
 
 def _estimate_text(result: Mapping[str, Any]) -> str:
@@ -237,19 +185,6 @@ def _estimate_text(result: Mapping[str, Any]) -> str:
     return (f"{result['pairs']:,} pairs, {result['steps']:,} steps, {result['passages']:,} "
             f"passages: {time['low']:.0f} to {time['high']:.0f} s on {result['device']}, "
             f"{result['memory_bytes'] / 1e9:.1f} GB of memory.")
-
-
-def _evidence_text(result: Mapping[str, Any]) -> str:
-    if "model" in result:
-        return "\n".join(f"{name:14}{result['model'][name]:8.4f}" for name in METRICS)
-    rows = [f"{'':14}{'base':>8}{'tuned':>8}{'diff':>9}  95 % interval"]
-    for name in METRICS:
-        gap = result["difference"][name]
-        rows.append(
-            f"{name:14}{result['base'][name]:8.4f}{result['tuned'][name]:8.4f}"
-            f"{gap['value']:+9.4f}  {gap['low']:+.4f} to {gap['high']:+.4f}"
-        )
-    return "\n".join(rows)
 
 
 if __name__ == "__main__":

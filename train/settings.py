@@ -38,10 +38,12 @@ class Settings:
     zero_gpu: whether the Space has ZeroGPU. space_owner: the Hub name of the user or organisation
     the Space belongs to; space_creator: the Hub's id of who made it. hosts: the names it is
     served under, beside `localhost` and addresses. source: the address where others find this
-    Tandem, which cards name; a Space's own where none is given.
+    Tandem, which cards name; a Space's own where none is given. home_repo: where finished runs are
+    kept on the Hub, `owner/name` of a private data set or `buckets/owner/name`.
     """
 
     home: Path = Path(".tandem")
+    home_repo: str | None = None
     data: str = BUILT_IN
     base_model: str = EMBEDDED_MODEL
     tuned_model: str | None = None
@@ -87,6 +89,7 @@ class Settings:
         on_space = given.get("SYSTEM") == "spaces"
         return cls(
             home=Path(given.get("TANDEM_HOME", ".tandem")),
+            home_repo=_home_repo(given),
             data=given.get("TANDEM_DATA", BUILT_IN),
             base_model=given.get("TANDEM_BASE_MODEL", EMBEDDED_MODEL),
             tuned_model=given.get("TANDEM_TUNED_MODEL"),
@@ -111,6 +114,15 @@ class Settings:
                             if on_space and (space := given.get("SPACE_ID")) else None),
             hosts=_hosts(given, on_space),
         )
+
+
+def _home_repo(env: Mapping[str, str]) -> str | None:
+    value = env.get("TANDEM_HOME_REPO")
+    if value is not None and not re.fullmatch(
+            r"(hf://)?(buckets/|datasets/)?[\w.-]+/[\w.-]+", value):
+        raise SettingsError("TANDEM_HOME_REPO must be owner/name of a private data set, or "
+                            f"buckets/owner/name, not {value!r:.80}.")
+    return value
 
 
 def _hosts(env: Mapping[str, str], on_space: bool) -> tuple[str, ...]:

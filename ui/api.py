@@ -54,10 +54,12 @@ def add_endpoints(
             visitor = services.auth.visitor(request)
             if file is not None or hub is not None:
                 brought = _brought(services, visitor, file, hub)
-                more = None if passages is None else services.uploads.received(passages, visitor)
-                look = drained(importer.look(visitor, brought))
-                data = drained(importer.take(visitor, brought, columns_for(look, columns), more,
-                                             options=checked_options(options)))
+                with services.uploads.in_use(brought.raw):
+                    more = None if passages is None else services.uploads.received(passages,
+                                                                                   visitor)
+                    look = drained(importer.look(visitor, brought))
+                    data = drained(importer.take(visitor, brought, columns_for(look, columns),
+                                                 more, options=checked_options(options)))
             return drained(importer.check(visitor, data)) | {"data": data}
 
     def start(

@@ -6,7 +6,9 @@ Limits, headers, and a mark to know a browser by.
 import contextlib
 import ipaddress
 import secrets
+from pathlib import Path
 
+from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +17,9 @@ from train.settings import Settings
 
 from .auth import BROWSER_COOKIE
 from .preview import LinkPreview
-from .request_limits import LimitBody, answer
+from .request_limits import LimitBody
+from .serving.received import Arrivals, LimitUploads
+from .serving.requests import LogRequests, answer
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -42,8 +46,11 @@ CLOSED = tuple(f"/gradio_api/{name}" for name in (
 
 def middleware(settings: Settings) -> list[Middleware]:
     """What every request passes through."""
-    return [Middleware(_AddHeaders), Middleware(_CheckHost, settings=settings),
-            Middleware(_OwnRoutes), Middleware(LimitBody, max_upload=settings.max_upload),
+    arrivals = Arrivals(Path(get_upload_folder()), settings.max_upload)
+    return [Middleware(_AddHeaders), Middleware(LogRequests, on_space=settings.on_space),
+            Middleware(_CheckHost, settings=settings), Middleware(_OwnRoutes),
+            Middleware(LimitUploads, arrivals=arrivals, on_space=settings.on_space),
+            Middleware(LimitBody, max_upload=settings.max_upload),
             Middleware(_KnowBrowser, on_space=settings.on_space), Middleware(LinkPreview)]
 
 

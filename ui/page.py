@@ -30,19 +30,19 @@ from ui.tabs.selection import chosen_row, listen
 from ui.tabs.shared import Shared
 
 from .api import add_endpoints
+from .serving.blocks import BoundedBlocks
 
 TICK = 1.0
 """Seconds between two looks at how far things are."""
-CACHE_LIVES = (600, 3600)
-"""How often Gradio's own copies of files are looked through, and how old they may get: seconds."""
 
 
-def build_page(services: Services) -> gr.Blocks:
+def build_page(services: Services) -> BoundedBlocks:
     """All tabs and endpoints; launching is the caller's."""
     opening, publishing = services.opening, Publishing(services)
     service = RunService(services, ModelCheck(services.settings.home))
     importer = Importer(services.settings, services.uploads)
-    with gr.Blocks(title="Tandem", analytics_enabled=False, delete_cache=CACHE_LIVES) as page:
+    with BoundedBlocks(title="Tandem", analytics_enabled=False,
+                       on_space=services.settings.on_space) as page:
         # First: a handler of the page that is called as an endpoint is would take its name.
         gr.api(compare_endpoint(services, service), api_name="compare")
         gr.api(scoreboard_endpoint(services, service), api_name="scoreboard")

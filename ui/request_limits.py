@@ -13,8 +13,10 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-UPLOAD = "/gradio_api/upload"
-"""The one path that takes files."""
+from .serving.received import UPLOAD, is_upload
+from .serving.requests import answer
+
+__all__ = ["UPLOAD", "LimitBody"]
 MAX_BODY = 1_000_000
 """Bytes of any other request's body."""
 MOST_DROPPED = 20 * MAX_BODY
@@ -43,8 +45,8 @@ class LimitBody:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_upload = scope["method"] == "POST" and scope["path"].rstrip("/") == UPLOAD
-        body = _Body(receive, self.max_upload + FORM_AROUND if is_upload else MAX_BODY)
+        uploads = is_upload(scope)
+        body = _Body(receive, self.max_upload + FORM_AROUND if uploads else MAX_BODY)
         started = False
 
         async def noting(message: Message) -> None:
@@ -54,7 +56,7 @@ class LimitBody:
 
         try:
             body.check_declared(dict(scope["headers"]).get(b"content-length", b"0"))
-            if is_upload or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            if uploads or scope["method"] in ("GET", "HEAD", "OPTIONS"):
                 await self.app(scope, body.part, noting)
             else:
                 await self.app(scope, _replayed(await body.whole(), receive), noting)
@@ -178,10 +180,3 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
     return again
 
-
-async def answer(send: Send, status: int, sentence: str) -> None:
-    """Answer a request with a sentence."""
-    await send({"type": "http.response.start", "status": status,
-                "headers": [(b"content-type", b"text/plain; charset=utf-8"),
-                            (b"connection", b"close")]})
-    await send({"type": "http.response.body", "body": sentence.encode()})

@@ -129,8 +129,8 @@ def languages(corpus: Corpus) -> Languages:
 
     `MOST_TEXTS` queries and as many passages.
     """
-    return Languages(told_of([query.text for query in _sample(list(corpus.queries.values()))]),
-                     told_of([passage.content for passage in _sample(corpus.passages)]))
+    return Languages(told_of([query.text for query in evenly(list(corpus.queries.values()))]),
+                     told_of([passage.content for passage in evenly(corpus.passages)]))
 
 
 def told_of(texts: Sequence[str]) -> Told:
@@ -151,14 +151,31 @@ def _counted(texts: Sequence[str]) -> Told:
     return Told(codes, len(texts))
 
 
+def language_odds(text: str) -> dict[str, float]:
+    """How likely a text is in each language, by code.
+
+    Together 1; empty where there are too few letters to tell.
+    """
+    if _is_short(text):
+        return {}
+    odds: dict[str, float] = {}
+    for code, share in _identifier().rank(text[:MOST_CHARACTERS]):
+        odds[SAME.get(code, code)] = odds.get(SAME.get(code, code), 0.0) + float(share)
+    return odds
+
+
 def _language(text: str) -> str:
     """The language of a text, as a code; empty where it cannot be told."""
-    letters = "".join(mark for mark in text if mark.isalpha())
-    if len(letters.encode("utf-8", "replace")) < FEWEST_LETTERS:
+    if _is_short(text):
         return ""
     code, confidence = _identifier().classify(text)
     code = SAME.get(code, code)
     return code if confidence >= CONFIDENCE and code != NO_LANGUAGE else ""
+
+
+def _is_short(text: str) -> bool:
+    letters = "".join(mark for mark in text if mark.isalpha())
+    return len(letters.encode("utf-8", "replace")) < FEWEST_LETTERS
 
 
 @cache
@@ -177,9 +194,9 @@ def _joined(texts: Sequence[str]) -> Iterator[str]:
             part = ""
 
 
-def _sample(items: Sequence[Item]) -> Sequence[Item]:
-    """Some of them, at even distances."""
-    return items[:: -(-len(items) // MOST_TEXTS) or 1]
+def evenly(items: Sequence[Item], most: int = MOST_TEXTS) -> Sequence[Item]:
+    """Some texts, at even distances."""
+    return items[:: -(-len(items) // most) or 1]
 
 
 def _alike(codes: set[str]) -> bool:

@@ -57,8 +57,8 @@ class Store:
         None where there is nothing whole, or no sentences and they are wanted.
         """
         for path in [self.path, *self._longer()]:
-            vectors = _array(path, np.float32, 2)
-            if vectors is None or len(vectors) != passages:
+            vectors = read_vectors(path, passages)
+            if vectors is None:
                 continue
             found = _sentences(path, passages)
             if sentences and found is None:
@@ -68,12 +68,12 @@ class Store:
 
     def write(self, kept: PassageVectors, texts: Sequence[str] = ()) -> None:
         """Keep vectors, and of which texts they are."""
-        _write(self.path, kept.vectors)
+        write_array(self.path, kept.vectors)
         if kept.sentences is not None:
-            _write(self._beside(COUNTS), kept.sentences.counts)
-            _write(self._beside(SENTENCES), kept.sentences.directions)
+            write_array(self._beside(COUNTS), kept.sentences.counts)
+            write_array(self._beside(SENTENCES), kept.sentences.directions)
         if texts:
-            _write(self._beside(TEXTS), digests(texts))
+            write_array(self._beside(TEXTS), digests(texts))
 
     def earlier(
         self, texts: Sequence[str], sentences: bool
@@ -122,7 +122,8 @@ class Store:
         """Files of the same corpus and model with more dimensions than are wanted."""
         for path in sorted(self.folder.glob(self._path("*").name)):
             dim = path.stem.rpartition("-")[2]
-            if dim.isdigit() and self._dim.isdigit() and int(dim) > int(self._dim):
+            if (dim.isdigit() and self._dim.isdigit() and int(dim) > int(self._dim)
+                    and path == self._path(dim)):
                 yield path
 
 
@@ -137,6 +138,15 @@ def forget(folder: Path, corpus: str) -> None:
     """Remove what is kept of the corpus with this fingerprint."""
     for path in folder.glob(f"*-{corpus[:24]}-*"):
         path.unlink(missing_ok=True)
+
+
+def read_vectors(path: Path, texts: int) -> Vectors | None:
+    """The vectors of so many texts from disk.
+
+    None where they are not there, or damaged.
+    """
+    vectors = _array(path, np.float32, 2)
+    return vectors if vectors is not None and len(vectors) == texts else None
 
 
 def _same_texts(texts: Sequence[str], places: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -164,7 +174,8 @@ def _array(path: Path, kind: type[np.generic] | None, axes: int) -> NDArray[Any]
     return array.view(np.ndarray) if right else None
 
 
-def _write(path: Path, array: NDArray[Any]) -> None:
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Keep an array on disk, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:

@@ -273,9 +273,22 @@ def test_an_app_that_ends_takes_its_training_with_it(sample_folder, tmp_path):
             if list(runs.glob("*/events.jsonl")):
                 break
             time.sleep(0.2)
+        (record,) = runs.glob("*/run.json")
+        pid = json.loads(record.read_text())["process"]["pid"]
     finally:
+        asked = time.monotonic()
         app.stop()
-    (record,) = runs.glob("*/run.json")
-    pid = json.loads(record.read_text())["process"]["pid"]
+    assert app.process.returncode == 0 and time.monotonic() - asked < 15
+    kept = json.loads(record.read_text())
+    assert kept["status"] == "queued" and "it goes on" in kept["note"]
     time.sleep(1)
     assert not os.path.exists(f"/proc/{pid}/stat") or " Z " in open(f"/proc/{pid}/stat").read()
+    again = App(tmp_path / "home", TANDEM_DATA=str(sample_folder), TANDEM_RECIPE="tandem")
+    try:
+        end = time.monotonic() + 60
+        while json.loads(record.read_text())["status"] == "queued":
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    finally:
+        again.stop()
+    assert [place.parent for place in runs.glob("*/run.json")] == [record.parent]

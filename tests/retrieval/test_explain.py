@@ -97,6 +97,9 @@ def test_quality_at_a_dim_is_that_of_the_truncated_index(porsche):
         assert row.tuned == pytest.approx(means(cut)[PRIMARY])
         assert row.bytes == 4 * row.dim * len(corpus.passages)
         assert row.search_ms > 0
+        assert row.quantized["int8"].tuned == pytest.approx(row.tuned, abs=0.1)
+        assert row.quantized["binary"].bytes < row.quantized["int8"].bytes < row.bytes
+        assert row.as_json()["tuned_binary"] == row.quantized["binary"].tuned
     calls = tuned.encoder.calls
     quality_by_dim(corpus, base, tuned)
     assert tuned.encoder.calls == calls + 1

@@ -11,6 +11,7 @@ from support.fakes import FakeEngine, FakeRequest
 from support.samples import write_lines
 from support.services import ADA, BEN, FAKE
 from train.recipe import RECIPES, RULES
+from train.run.events import event_of
 from train.run.spec import RunSpec
 from ui import api
 from ui.services import uploads
@@ -69,14 +70,14 @@ def test_a_run_is_drawn_again_only_when_it_has_changed(services, service):
     html, mark, current, *_ = look(services, service)
     assert current == run.id and run.id in html
     assert look(services, service, drawn=mark) == SKIPPED
-    run.append({"type": "log", "text": "x"})
+    run.append(event_of({"type": "log", "text": "x"}))
     assert look(services, service, drawn=mark)[1] != mark
 
 
 def test_a_running_run_that_says_nothing_is_drawn_again_to_say_so(services, service):
     run = RunSpec(owner="ben").create(services.settings.runs)
     run.update(status="running")
-    run.append({"type": "phase", "phase": "train", "time": time.time() - 600})
+    run.append(event_of({"type": "phase", "phase": "train", "time": time.time() - 600}))
     _, mark, *_ = look(services, service)
     for name in ("run.json", "events.jsonl"):
         os.utime(run.folder / name, (time.time() - 600,) * 2)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from train.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 NICENESS = 19
 """The lowest priority there is: whoever asks a question goes first."""
+MARKED_WITHIN = 3.0
+"""Seconds to record what becomes of runs when the app ends."""
+AFTER_RESTART = "Tandem was restarted while this run trained: it goes on from its last checkpoint."
 
 
 @dataclass
@@ -33,6 +37,7 @@ class LocalEngine:
     home: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
+    waiting: list[threading.Thread] = field(default_factory=list)
     name: str = "local"
     abandoned: bool = False
 
@@ -70,7 +75,9 @@ class LocalEngine:
             os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
         self.children[run.id] = child
         self.asked.discard(run.id)
-        threading.Thread(target=self._wait, args=(run, child), daemon=True).start()
+        self.waiting = [thread for thread in self.waiting if thread.is_alive()]
+        self.waiting.append(threading.Thread(target=self._wait, args=(run, child), daemon=True))
+        self.waiting[-1].start()
 
     def stop(self, run: Run, token: str | None = None) -> bool:
         """Ask a run to stop and keep its best checkpoint.
@@ -109,6 +116,9 @@ class LocalEngine:
         for child in self.children.values():
             if child.poll() is None:
                 child.kill()
+        end = time.monotonic() + MARKED_WITHIN
+        for thread in self.waiting:
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _wait(self, run: Run, child: subprocess.Popen[bytes]) -> None:
         """Record the end of a process that could not record it itself."""
@@ -122,6 +132,9 @@ class LocalEngine:
             elif recorded == "queued" and not self.abandoned:
                 run.update(status="failed", error="Training could not be started: "
                            + (_last_line(run) if status >= 0 else f"{_reason(status)}."))
+            elif recorded == "running" and self.abandoned and run.id not in self.asked:
+                # At the next start it is its turn again, and it goes on from its last checkpoint.
+                run.update(status="queued", process=None, error=None, note=AFTER_RESTART)
             elif recorded == "running":
                 run.update(status="interrupted", process=None, error="Its process ended early "
                            f"({_reason(status)}). It can be resumed.")

@@ -50,6 +50,11 @@ class Queue:
         """
         threading.Thread(target=self._keep_looking, daemon=True, name="queue").start()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the app ends."""
+        return self._closed.is_set()
+
     def close(self) -> None:
         """The app ends: engines end what cannot outlive it."""
         self._closed.set()

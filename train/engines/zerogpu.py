@@ -21,13 +21,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from train.engines import EngineError
 from train.engines.jobs.protocol import plain
 from train.fit.checkpoints import Checkpoints
 from train.fit.runner import RunLimits, carry_out
 from train.fit.stopping import Stop
+from train.run.events import Event, LogEvent, PausedEvent, PhaseEvent, StartedEvent, latest
 from train.run.lock import held
 from train.run.process import this_process
 from train.run.record import Run, RunError, now
@@ -71,9 +71,9 @@ def train_piece(
     run, end = Run(Path(folder)), time.monotonic() + seconds * (1 - LEFT_OVER)
     begun = not Checkpoints(run).has_best
 
-    def listen(event: dict[str, Any]) -> None:
+    def listen(event: Event) -> None:
         nonlocal begun
-        begun = begun or event["type"] == "started"
+        begun = begun or isinstance(event, StartedEvent)
 
     stop = Stop(asked=lambda: begun and (run.folder / STOP_FILE).exists(),
                 pauses=lambda: time.monotonic() > end)
@@ -213,7 +213,7 @@ class ZeroGpuEngine:
         while not self._closed.is_set():
             if most is not None and time.monotonic() - started > 60 * most:
                 (run.folder / STOP_FILE).touch()  # a piece ends it, with its best checkpoint
-            run.append({"type": "phase", "phase": "machine"})
+            run.append(PhaseEvent(phase="machine"))
             if problem := self._call(run, seconds, token):
                 self._interrupt(run, problem)
                 return
@@ -252,7 +252,7 @@ class ZeroGpuEngine:
             visit = self._visits[run.id]
 
     def _interrupt(self, run: Run, problem: str) -> None:
-        run.append({"type": "log", "text": problem})
+        run.append(LogEvent(text=problem))
         run.update(status="interrupted", error=problem, process=None, finished=now())
 
 
@@ -304,7 +304,5 @@ def _said(error: Exception) -> str:
 
 def _progress(run: Run) -> tuple[int, int]:
     """How far a run has come: step and evaluations when it last paused."""
-    for event in reversed(run.events()):
-        if event.get("type") == "paused":
-            return event["step"], event["measured"]
-    return 0, 0
+    paused = latest(run.events(), PausedEvent)
+    return (paused.step, paused.measured) if paused else (0, 0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from corpus.records import SPLITS, Corpus, Pair
 from corpus.split import leaked_queries
-from train.run.events import of_kind, still_true
+from train.run.events import Event, LossEvent, of_kind, still_true
 
 from .model import full_dim
 
@@ -79,12 +79,12 @@ def optimizer_facts(optimizer: "Optimizer") -> dict[str, Any]:
             "eps": group.get("eps")}
 
 
-def loss_log(events: list[dict[str, Any]]) -> list[dict[str, float]]:
+def loss_log(events: Sequence[Event]) -> list[dict[str, float]]:
     """Training loss by step, as means of stretches.
 
     From a run's events, at most `LOGGED` of them.
     """
-    points = [(event["step"], event["loss"]) for event in of_kind(still_true(events), "loss")]
+    points = [(event.step, event.loss) for event in of_kind(still_true(events), LossEvent)]
     every = max(1, math.ceil(len(points) / LOGGED))
     stretches = [points[start : start + every] for start in range(0, len(points), every)]
     return [{"step": stretch[-1][0], "loss": sum(loss for _, loss in stretch) / len(stretch)}

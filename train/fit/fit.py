@@ -18,6 +18,17 @@ from retrieval.metrics import PRIMARY
 from retrieval.models import AskedPrompts, load_encoder, probe
 from retrieval.prompts import Side
 from train.recipe import Recipe
+from train.run.events import (
+    DoneEvent,
+    EvalEvent,
+    Event,
+    LogEvent,
+    LossEvent,
+    PausedEvent,
+    PhaseEvent,
+    StartedEvent,
+    StepEvent,
+)
 from train.run.record import Run, RunError
 
 from .card_facts import facts, optimizer_facts
@@ -27,7 +38,7 @@ from .errors import is_out_of_memory
 from .loop import Loop
 from .machine import device_name, memory_used, most_memory
 from .model import TrainingError, check_fits
-from .progress import Event, Measure, Pace
+from .progress import Measure, Pace
 from .result import (
     Spent,
     described,
@@ -128,8 +139,8 @@ class _Fit:
             return
         except StopRequestedError as asked:
             ended_by = str(asked) or "stop"
-            yield {"type": "log", "text": "Stopping: the best checkpoint so far becomes the result."
-                   if self.kept.has_best else "Stopping."}
+            yield LogEvent(text="Stopping: the best checkpoint so far becomes the result."
+                           if self.kept.has_best else "Stopping.")
         except TrainingError as diverged:
             if is_out_of_memory(diverged) or not (self.judged and self.kept.has_best):
                 raise
@@ -137,12 +148,12 @@ class _Fit:
         if not self.judged or not self.kept.has_best:
             yield self._nothing_kept(ended_by)
             return
-        yield {"type": "phase", "phase": "test"}
+        yield PhaseEvent(phase="test")
         yield self._finish(ended_by, error)
 
     def _baseline(self) -> Generator[Event, None, Side]:
         """Load the base and measure it, with its prompts and without; the better way."""
-        yield {"type": "phase", "phase": "load"}
+        yield PhaseEvent(phase="load")
         record = self.run.record()
         with self.stop.interrupts():
             encoder = load_encoder(self.base, self.revision, prompts=self.asked_prompts)
@@ -155,7 +166,7 @@ class _Fit:
             base_model=described(record.base_model, encoder),
             data=record.data.changed(**about),
             device=device_name(encoder.model.device))
-        yield {"type": "phase", "phase": "baseline"}
+        yield PhaseEvent(phase="baseline")
         side, choice = yield from self.measure.base(encoder, self.cache)
         if choice:
             self.prompts["base"] = choice
@@ -170,11 +181,11 @@ class _Fit:
         """Train to the end or until there is no gain; returns how it ended."""
         with self.stop.interrupts(self.team.size == 1):
             loop = self._loop(base, encoder)
-        yield {"type": "started", "step": loop.step, "steps": loop.steps,
-               "resumed": loop.step > 0, "device": self.run.record().device}
+        yield StartedEvent(step=loop.step, steps=loop.steps, resumed=loop.step > 0,
+                           device=self.run.record().device)
         if loop.step:
-            yield {"type": "log", "text": f"Resumed at step {loop.step} of {loop.steps}."}
-        yield {"type": "phase", "phase": "train", **self._progress(loop)}
+            yield LogEvent(text=f"Resumed at step {loop.step} of {loop.steps}.")
+        yield PhaseEvent(phase="train", **self._progress(loop))
         while True:
             if loop.epoch > self.history[-1]["epoch"]:  # or a pause came before it was measured
                 yield from self._measure(loop, encoder)
@@ -186,7 +197,7 @@ class _Fit:
 
     def _measure(self, loop: Loop, encoder: SentenceTransformerEncoder) -> Iterator[Event]:
         """Measure on dev after an epoch, and keep what the recipe keeps."""
-        yield {"type": "phase", "phase": "evaluate", **self._progress(loop, 0.0)}
+        yield PhaseEvent(phase="evaluate", **self._progress(loop, 0.0))
         index = yield from self.measure.index(
             encoder, "evaluate", progress=partial(self._progress, loop))
         dev = self.measure.judged(index, "dev")["dev"]
@@ -241,19 +252,19 @@ class _Fit:
             losses.append(loss)
             self.pace.step_seconds = (time.monotonic() - start) / (loop.step - first)
             if loop.step % every == 0:
-                yield {"type": "loss", "step": loop.step, "loss": float(np.mean(losses[-every:]))}
+                yield LossEvent(step=loop.step, loss=float(np.mean(losses[-every:])))
             if self.pace.due() or loop.step == first + 1:
-                yield {"type": "step", **self._progress(loop), "loss": loss,
-                       "examples_per_second": self.recipe.batch_size / self.pace.step_seconds,
-                       **self._memory(loop)}
+                yield StepEvent(
+                    **self._progress(loop), loss=loss, **self._memory(loop),
+                    examples_per_second=self.recipe.batch_size / self.pace.step_seconds)
             if self.kept.due():
                 self._keep_state(loop)
             self._check_time()
 
-    def _progress(self, loop: Loop, encoded: float | None = None) -> Event:
+    def _progress(self, loop: Loop, encoded: float | None = None) -> dict[str, Any]:
         return self.pace.progress(loop.step, loop.steps, loop.epoch, encoded)
 
-    def _memory(self, loop: Loop) -> Event:
+    def _memory(self, loop: Loop) -> dict[str, int]:
         if time.monotonic() - self.looked < MEMORY_EVERY:
             return {}
         self.looked = time.monotonic()
@@ -290,15 +301,14 @@ class _Fit:
         if status == "done":
             self.kept.remove()
         test = record.metrics["test"]
-        return {"type": "done", "status": status, "ended_by": ended_by,
-                PRIMARY: {"base": test.base[PRIMARY], "tuned": test.tuned[PRIMARY]}}
+        return DoneEvent(status=status, ended_by=ended_by, ndcg={
+            "base": test.base[PRIMARY], "tuned": test.tuned[PRIMARY]})
 
     def _paused(self) -> Event:
         """Keep the state; the run is still running, though nobody trains."""
         if self.loop is not None:
             self._keep_state(self.loop)
-        return {"type": "paused", "step": self.loop.step if self.loop else 0,
-                "measured": len(self.history)}
+        return PausedEvent(step=self.loop.step if self.loop else 0, measured=len(self.history))
 
     def _nothing_kept(self, ended_by: str) -> Event:
         self.run.update(
@@ -307,7 +317,7 @@ class _Fit:
             "It was stopped before its first checkpoint, so there is no model to keep.",
             **self._ending("stopped", ended_by),
         )
-        return {"type": "done", "status": "stopped", "ended_by": ended_by}
+        return DoneEvent(status="stopped", ended_by=ended_by)
 
     def _ending(self, status: str, ended_by: str) -> dict[str, Any]:
         steps = self.loop.step if self.loop else 0
@@ -318,4 +328,4 @@ class _Fit:
         at = {"epoch": epoch, "step": step, PRIMARY: metrics[PRIMARY]}
         loss = {"loss": float(np.mean(self.losses))} if self.losses else {}
         self.history.append(at | loss)
-        return {"type": "eval", "split": "dev", "epoch": epoch, "step": step, "metrics": metrics}
+        return EvalEvent(split="dev", epoch=epoch, step=step, metrics=metrics)

@@ -17,11 +17,10 @@ from retrieval.evaluation import Judged, evaluate
 from retrieval.index import Index, index_in_parts
 from retrieval.prompts import Side, as_other, fairer, other_way
 from train.recipe import Recipe
+from train.run.events import Event, PhaseEvent
 
 from .stopping import Stop
 
-Event = dict[str, Any]
-"""What a run tells whoever watches: `type` and what belongs to it."""
 ENCODE_SHARE = 1 / 3
 """What encoding costs of a training step on the same texts: no backward pass."""
 REPORT_EVERY = 0.5
@@ -104,7 +103,7 @@ class Measure:
         encoder: SentenceTransformerEncoder,
         phase: str,
         cache: Path | None = None,
-        progress: Callable[[float], Event] = lambda encoded: {},
+        progress: Callable[[float], dict[str, Any]] = lambda encoded: {},
     ) -> Generator[Event, None, Index]:
         """Encode the corpus, yielding how far it is.
 
@@ -121,8 +120,8 @@ class Measure:
                 return index
             self.pace.encode_seconds = (time.monotonic() - start) / at.done * at.total
             if self.pace.due():
-                yield {"type": "phase", "phase": phase, "done": at.done, "total": at.total,
-                       **progress(at.done / at.total)}
+                yield PhaseEvent(phase=phase, done=at.done, total=at.total,
+                                 **progress(at.done / at.total))
             self.check()
 
     def base(

@@ -79,6 +79,7 @@ def write_beginning(
     run.update(
         status="running",
         error=None,
+        note=None,
         ended_by=None,
         started=(record.started if resume else None) or now(),
         process=this_process(),

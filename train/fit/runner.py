@@ -8,11 +8,11 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from corpus.load import BUILT_IN, load_corpus
 from corpus.records import Corpus, CorpusError
 from retrieval.models import load_encoder
+from train.run.events import ErrorEvent, Event
 from train.run.record import Run, RunError, now
 from train.run.spec import RunSpec, placed, spec_of
 
@@ -90,7 +90,7 @@ def carry_out(
     stop: Stop | None = None,
     cache: Path | None = None,
     limits: "RunLimits | None" = None,
-    tell: Callable[[dict[str, Any]], None] = lambda event: None,
+    tell: Callable[[Event], None] = lambda event: None,
     team: Team = Team(),  # noqa: B008 - frozen: a team of one
 ) -> None:
     """Fit, writing each event; an error fails the run.
@@ -119,8 +119,9 @@ def carry_out(
         said = sentence(error, run, request.recipe)
         Checkpoints(run).remove_parts()  # if the disk is full, this is room for the last words
         run.update(status="failed", error=said, ended_by="error", process=None, finished=now())
-        run.append({"type": "error", "text": said})
-        tell({"type": "error", "text": said})
+        failure = ErrorEvent(text=said)
+        run.append(failure)
+        tell(failure)
         if not foreseen(error, run):
             raise
 

@@ -62,6 +62,7 @@ def _model(record: RunRecord) -> dict[str, Any]:
         "language": ", ".join(edits.language),
         "license": edits.license,
         "tandem": record.tandem,
+        "merged": record.merged,
     }
 
 

@@ -258,7 +258,7 @@ def rank_scatter(
 
 
 def dim_lines(
-    title: str, series: Mapping[str, Sequence[Point]], marked: Sequence[int], said: str
+    title: str, series: Mapping[str, Sequence[Point]], marked: Sequence[float], said: str
 ) -> str:
     """A chart of a metric against `truncate_dim`.
 

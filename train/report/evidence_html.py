@@ -19,6 +19,8 @@ SIDES: Names = ("Base", "Fine-tuned")
 WAYS = {"better": "up", "worse": "down", NO_DIFFERENCE: ""}
 SAME = tuple(f"{name}@{k}" for name in ("recall", "precision") for k in CUTOFFS)
 """What accuracy says already where every query has one relevant passage."""
+FEW_BITS = (" int8 and binary: the passages’ vectors alone, by sentence-transformers’ "
+            "quantize_embeddings; the question stays float32.")
 
 
 def scoreboard(
@@ -192,21 +194,30 @@ def dims_picture(rows: Sequence[AtDim], trained: Sequence[int] = ()) -> str:
               "Fine-tuned": [(float(row.dim), row.tuned) for row in rows if row.tuned is not None]}
     said = "; ".join(f"{row.dim} dims: {_figure(row.base)} and {_figure(row.tuned)}"
                      for row in (rows[0], rows[-1]))
+    precisions = list(dict.fromkeys(name for row in rows for name in row.quantized))
     body = "".join(
         f'<tr><th scope="row">{row.dim:,}{"*" if row.dim in trained else ""}</th>'
         f"<td>{_figure(row.base)}</td><td>{_figure(row.tuned)}</td><td>{size(row.bytes)}</td>"
-        f"<td>{row.search_ms:.2f} ms</td></tr>" for row in rows
+        f"<td>{row.search_ms:.2f} ms</td>{_few_bits(row, precisions)}</tr>" for row in rows
     )
     heads = "".join(f'<th scope="col">{head}</th>'
-                    for head in ("truncate_dim", "Base", "Fine-tuned", "Vectors", "A search"))
+                    for head in ("truncate_dim", "Base", "Fine-tuned", "Vectors", "A search",
+                                 *(f"Fine-tuned, {name}" for name in precisions)))
     star = "* trained for. " if any(row.dim in trained for row in rows) else ""
     return (
         f"<div>{dim_lines(f'{PRIMARY} against truncate_dim', series, trained, said)}"
         '<div class="t-scroll" tabindex="0" role="region" aria-label="Quality by truncate_dim">'
         f'<table class="t-table"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
         f'</div><p class="t-key">{star}Vectors: float32, of the whole corpus. A search: without '
-        "encoding the question.</p></div>"
+        f"encoding the question.{FEW_BITS if precisions else ''}</p></div>"
     )
+
+
+def _few_bits(row: AtDim, precisions: Sequence[str]) -> str:
+    """The cells of a length's quantised vectors."""
+    found = (row.quantized.get(name) for name in precisions)
+    return "".join("<td>–</td>" if at is None else f"<td>{at.tuned:.3f} · {size(at.bytes)}</td>"
+                   for at in found)
 
 
 def size(count: int) -> str:

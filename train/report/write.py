@@ -73,6 +73,8 @@ def as_csv(findings: Findings) -> str:
             difference=topic.value, low=topic.low, high=topic.high)
     for at in findings.dims:
         row("truncate_dim", str(at.dim), value=at.bytes, base=at.base, tuned=at.tuned)
+        for precision, few in at.quantized.items():
+            row("truncate_dim", f"{at.dim} {precision}", value=few.bytes, tuned=few.tuned)
     for query in findings.evidence.queries:
         row("query", findings.text(query.query_id), value=query.outcome, base=query.base_rank,
             tuned=query.tuned_rank, difference=query.difference)

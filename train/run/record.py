@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .events import Event, append_event, objects_in, read_events
+from .extra_parts import MergeCurve, RecordedMerge
 from .files import write_json, write_text
 from .parts import (
     DevPoint,
@@ -69,7 +70,8 @@ class RunRecord(JsonObject):
     asked, None for the owner of this Tandem. process: that fits into the directory now. ended_by:
     see `fit.ENDINGS`. note: a sentence about a run at work. metrics, prompts: by split (`dev`,
     `test`), by side (`base`, `tuned`). retention: on the general collection. memory_bytes: the most
-    that training took. log: the loss by step. loads_with: the least version of
+    that training took. merge_curve: merges with the base that were measured; merged: of a run that
+    is one. log: the loss by step. loads_with: the least version of
     sentence-transformers that reads the model. Times are UTC in ISO 8601.
     """
 
@@ -109,6 +111,8 @@ class RunRecord(JsonObject):
     prompts: Mapping[str, PromptChoice] = field(default_factory=dict)
     metrics: Mapping[str, RecordedEvidence] = field(default_factory=dict)
     retention: RecordedEvidence | None = None
+    merge_curve: MergeCurve | None = None
+    merged: RecordedMerge | None = None
     onnx: OnnxExport | None = None
     card: RecordedCard = field(default_factory=RecordedCard)
     published: tuple[Published, ...] = ()
@@ -244,7 +248,7 @@ class Run:
         write_json(self.folder / "run.json", record.to_json())
         return record
 
-    def append(self, event: Mapping[str, Any]) -> None:
+    def append(self, event: Event) -> None:
         """Add one line to `events.jsonl`, with the time."""
         append_event(self.folder / "events.jsonl", event)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
-from retrieval.compare import Comparison, Found, Hit, Span, matching_spans
+from retrieval.compare import WEAK, Comparison, Found, Hit, Span, matching_spans
 
 from .elements import SIDES
 
@@ -53,12 +53,21 @@ def comparison(result: Comparison, alone: Alone | None = None) -> str:
     if result.tuned is None:
         columns += _missing(alone)
     third = " data-third" if result.lexical else ""
-    said = result.sentence if result.tuned else alone.said or result.sentence
     return (
-        f'<div class="t"><p class="t-say" '
-        f'data-mood="{_mood(result)}" role="status">{escape(said)}</p>'
+        f'<div class="t">{_headline(result, alone)}'
         f'<div class="t-pair"{third}>{columns}{_lines(result, slots)}</div>{_key(result)}</div>'
     )
+
+
+def _headline(result: Comparison, alone: Alone) -> str:
+    """What happened; first of all, where perhaps nothing answers the question."""
+    said = result.happened if result.tuned else alone.said or result.happened
+    more = [result.remark]
+    mood = _mood(result)
+    if result.is_weak:
+        said, more, mood = WEAK, [said, result.remark], "weak"
+    rest = "".join(f'<p class="t-fits">{escape(text)}</p>' for text in more if text)
+    return f'<p class="t-say" data-mood="{mood}" role="status">{escape(said)}</p>{rest}'
 
 
 def _mood(result: Comparison) -> str:
@@ -108,6 +117,9 @@ def _head(side: str, label: str, found: Found, area: str) -> str:
     if found.answer_rank:
         place = (f'<span class="t-place" title="Where {label} puts the known answer">'
                  f"★ {_short(found.answer_rank)}</span>")
+    elif found.weak:
+        place = (f'<span class="t-place" title="The best score of {label} is lower than nearly '
+                 'all answered questions have">weak match</span>')
     return (
         f'<div class="t-side" data-side="{side}" style="grid-area:h{area}"><h2>{label} '
         f'<small class="t-soft">{escape(model)}</small></h2>{place}'

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from train.engines.queue import Queue
+from train.publish.home import HomeRepo
 from train.settings import Settings
 from ui.auth import Auth
 
@@ -19,3 +20,4 @@ class Services:
     queue: Queue
     auth: Auth
     uploads: Uploads
+    home: HomeRepo | None = None

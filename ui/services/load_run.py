@@ -28,6 +28,7 @@ from .worker import Stage, Work, encoding
 
 WAIT = 0.2
 """Seconds between two looks at whether the opening pair is there."""
+LEARNING = "Learning which scores answered questions have"
 
 
 class Loads(Protocol):
@@ -58,6 +59,8 @@ def pair_of_run(
         time.sleep(WAIT)
     yield Stage("reading", "The models of that run are being loaded")
     pair = yield from loaded_pair(run, opened, loads, settings)
+    yield Stage("measuring", LEARNING, pair=pair)
+    pair.learn_what_is_answered(settings.cache)
     yield Stage("ready", pair.about, pair=pair)
 
 

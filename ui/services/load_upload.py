@@ -19,7 +19,7 @@ from retrieval.index import Searcher, forget_vectors, index_in_parts
 from train.run.files import write_text
 from train.settings import Settings
 
-from .load_run import WAIT
+from .load_run import LEARNING, WAIT
 from .model_pair import LexicalOnly, ModelPair
 from .worker import Stage, Work, encoding
 
@@ -66,6 +66,8 @@ def pair_of_data(
         index_in_parts(opened.base.encoder, corpus, settings.cache, sentences=True), READING,
         words)
     pair = ModelPair.of_words(words, base, f"Your data {title}, {len(corpus.passages):,} passages.")
+    yield Stage("measuring", LEARNING, words=words, pair=pair)
+    pair.learn_what_is_answered(settings.cache)
     try:
         pair = yield from _measured(pair)
     except ValueError as error:

@@ -7,8 +7,16 @@ from pathlib import Path
 
 from corpus.records import Corpus
 from hub.progress import OnProgress
+from retrieval.answerable.language import KnownLanguages, known_languages
+from retrieval.answerable.scores import (
+    UsualScores,
+    answered_questions,
+    question_vectors,
+    usual_scores,
+)
 from retrieval.bm25 import LexicalIndex, build_lexical_index
-from retrieval.compare import Comparison, check_dim, compare
+from retrieval.compare import Comparison, Found, check_dim, compare
+from retrieval.encoder import Vectors, comparable
 from retrieval.evaluation import Evidence, evaluate
 from retrieval.explain import Why, train_questions, why_moved
 from retrieval.index import Index
@@ -90,14 +98,49 @@ class ModelPair:
         With vectors of `truncate_dim` where it is given.
         """
         dim = check_dim(truncate_dim)
-        return compare(
-            query,
-            self.corpus,
-            self._at(self.base, dim),
-            None if self.tuned is None else self._at(self.tuned, dim),
-            k,
-            self.lexical() if lexical else None,
+        base = self._at(self.base, dim)
+        tuned = None if self.tuned is None else self._at(self.tuned, dim)
+        found = compare(query, self.corpus, base, tuned, k, self.lexical() if lexical else None)
+        if found.known:  # it is answered here
+            return found
+        kept = self._kept
+        return replace(
+            found,
+            base=self._judged(found.base, self.base, base),
+            tuned=found.tuned and self._judged(found.tuned, self.tuned, tuned),
+            remark=kept.languages.remark(found.query) if kept.languages else "",
         )
+
+    def learn_what_is_answered(self, cache: Path) -> None:
+        """Learn what answered queries of the corpus look like.
+
+        Their best scores with each model, and their language. It encodes some hundred of them the
+        first time; until then no question is called a weak match.
+        """
+        texts = answered_questions(self.corpus)
+        for side in filter(None, (self.base, self.tuned) if texts else ()):
+            if side.encoder.fingerprint not in self._kept.asked:
+                self._kept.asked[side.encoder.fingerprint] = question_vectors(
+                    side.encoder, self.corpus, texts, cache)
+        if self._kept.languages is None:
+            self._kept.languages = known_languages(self.corpus)
+
+    def _judged(self, found: Found, full: Index | None, shown: Index | None) -> Found:
+        """A side, called a weak match where its best score is lower than is usual."""
+        if full is None or shown is None or not found.hits:
+            return found
+        usual = self._usual(full, shown)
+        return replace(found, weak=bool(usual and usual.is_weak(found.hits[0].score)))
+
+    def _usual(self, full: Index, shown: Index) -> UsualScores | None:
+        """The usual best scores of a side with vectors as long as those shown."""
+        kept, key, asked = self._kept, shown.encoder.fingerprint, full.encoder.fingerprint
+        if key not in kept.usual:
+            if asked not in kept.asked:
+                return None
+            cut = comparable(kept.asked[asked][:, :shown.encoder.dim], shown.encoder.similarity)
+            kept.usual[key] = usual_scores(shown, cut)
+        return kept.usual[key]
 
     def lexical(self) -> LexicalIndex:
         """BM25 over the corpus, built when first asked for."""
@@ -176,7 +219,8 @@ class ModelPair:
         """The same base beside another fine-tuned model."""
         return replace(self, tuned=tuned, evidence=evidence, about=about, run_id=run_id,
                        of_base=None, unmeasured="",
-                       _kept=_Kept(lexical=self._kept.lexical))
+                       _kept=_Kept(lexical=self._kept.lexical, asked=dict(self._kept.asked),
+                                   languages=self._kept.languages))
 
     def _at(self, index: Index, dim: int | None) -> Index:
         if dim is None or dim == index.encoder.dim:
@@ -199,6 +243,10 @@ class _Kept:
     truncated: dict[tuple[str, int], Index] = field(default_factory=dict)
     lexical: LexicalIndex | None = None
     lexical_evidence: Evidence | None = None
+    asked: dict[str, Vectors] = field(default_factory=dict)
+    """Vectors of answered questions, by model."""
+    usual: dict[str, UsualScores | None] = field(default_factory=dict)
+    languages: KnownLanguages | None = None
     trained: Index | None = None
     dims: list[AtDim] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -45,11 +45,13 @@ WATCH_EVERY = 0.5
 class OpeningPair:
     """The pair of models that the page opens with.
 
-    And those that visitors choose. Start it with `open`.
+    And those that visitors choose. Start it with `open`. restore: fetches the runs that are kept
+    elsewhere, telling what it does, before it is decided whether to train.
     """
 
     settings: Settings
     queue: Queue
+    restore: Callable[[Callable[[str], None]], object] | None = None
     corpus: Corpus | None = None
     pair: ModelPair | None = None
     run: Run | None = None
@@ -133,9 +135,16 @@ class OpeningPair:
         self._state = OpeningState("loading", "Loading the base model")
         base = self._index(self._loaded(self.settings.base_model), corpus, "Base")
         self._show(ModelPair(corpus, base))
+        self._add_tuned(corpus)
+        self._learn()
+
+    def _add_tuned(self, corpus: Corpus) -> None:
+        """Show the fine-tuned side: the one there is, or the one that is trained now."""
         if self.settings.tuned_model:
             self._show_model(self.settings.tuned_model)
             return
+        if self.restore is not None:
+            self.restore(self._tell)
         run = self._run_of_this_pair(corpus)
         if run and run.has_model and run.record().is_usable:
             self._show_run(run)
@@ -149,8 +158,12 @@ class OpeningPair:
             self.run = run
             self._state = OpeningState("failed", f"The last fine-tune ended: {_error(run)}",
                                        "The Fine-tune tab has a new try.")
+            self._watch_for_another(corpus)
         else:
             self._train(run, corpus)
+
+    def _tell(self, text: str) -> None:
+        self._state = OpeningState("loading", text)
 
     def _loaded(self, model: str, *revision: str | None, **how: Any) -> ServedEncoder:
         """A model that answers questions: on ZeroGPU this process only seems to have a GPU."""
@@ -199,14 +212,28 @@ class OpeningPair:
 
     def _watch(self, run: Run) -> None:
         self.run = run
+        self._learn()  # meanwhile
         while (record := run.record()).is_active:
             self._state = progress_of(record, run.events())
             time.sleep(WATCH_EVERY)
         if run.has_model and record.is_usable:
             self._show_run(run)
-        else:
-            self._state = OpeningState("failed", f"The fine-tune ended: {_error(run)}",
-                                       "The Fine-tune tab can start it again.")
+            return
+        self._state = OpeningState("failed", f"The fine-tune ended: {_error(run)}",
+                                   "The Fine-tune tab can start it again.")
+        self._watch_for_another(self._opened().corpus)
+
+    def _watch_for_another(self, corpus: Corpus) -> None:
+        """Show what comes of this pair yet: the run resumed, or a new one."""
+        while not self.queue.is_closed:
+            time.sleep(WATCH_EVERY)
+            run = self._run_of_this_pair(corpus)
+            if run is None:
+                continue
+            record = run.record()
+            if record.is_active or (record.is_usable and run.has_model):
+                self._watch(run)
+                return
 
     def _show_run(self, run: Run) -> None:
         self.run = run
@@ -240,6 +267,13 @@ class OpeningPair:
         self.version += 1
         if pair.tuned is not None:
             self._state = OpeningState("ready", pair.about)
+
+    def _learn(self) -> None:
+        """Learn which questions the corpus answers; the page does without where that fails."""
+        try:
+            self._opened().learn_what_is_answered(self.settings.cache)
+        except (ValueError, OSError) as error:
+            log.warning("Weak matches are not told: %s", error)
 
     def _opened_or_not(self) -> ModelPair | None:
         """The opening pair, None while there is none; ValueError where none will come."""

@@ -1,12 +1,12 @@
 """State of the opening pair, and durations in words."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hub.progress import Progress
 from retrieval.metrics import PRIMARY
-from train.run.events import latest, of_kind, since_load
+from train.run.events import EvalEvent, Event, PhaseEvent, latest, latest_pace, of_kind, since_load
 from train.run.record import RunRecord
 
 SHARES = 1000
@@ -30,30 +30,29 @@ class OpeningState:
     version: int = 0
 
 
-def progress_of(record: RunRecord, events: list[dict[str, Any]]) -> OpeningState:
+def progress_of(record: RunRecord, events: Sequence[Event]) -> OpeningState:
     """A run in words and figures, from its directory.
 
     Its record and events alone.
     """
     if record.status == "queued" or not events:
         return OpeningState("training", "Starting the fine-tune", progress=Progress(0, SHARES))
-    phase = latest(events, "phase") or {"phase": "load"}
-    curve = tuple(
-        (event["epoch"], event["metrics"][PRIMARY]) for event in of_kind(events, "eval")
-    )
-    at = next((event for event in reversed(since_load(events)) if "share" in event), None)
+    phase = latest(events, PhaseEvent)
+    curve = tuple((event.epoch, event.metrics[PRIMARY]) for event in of_kind(events, EvalEvent)
+                  if PRIMARY in event.metrics)
+    at = latest_pace(since_load(events))
     steps, left = record.steps, None
-    if at and at["left_s"] is not None:
-        left = max(0.0, at["left_s"] - (time.time() - at["time"]))
+    if at and at.left_s is not None:
+        left = max(0.0, at.left_s - (time.time() - at.time))
     text = {
         "load": "Fine-tuning: loading the model",
         "baseline": "Fine-tuning: measuring Base first",
         "train": "Fine-tuning",
         "evaluate": "Fine-tuning: measuring this epoch",
         "test": "Fine-tuning: measuring the result",
-    }.get(str(phase.get("phase")), "Fine-tuning")
-    detail = f"step {at['step'] if at else 0:,} of {steps:,}" if steps else ""
-    of_run = Progress(round(SHARES * at["share"]) if at else 0, SHARES, left_s=left)
+    }.get(phase.phase if phase else "load", "Fine-tuning")
+    detail = f"step {at.step if at else 0:,} of {steps:,}" if steps else ""
+    of_run = Progress(round(SHARES * (at.share or 0)) if at else 0, SHARES, left_s=left)
     return OpeningState("training", text, detail, of_run, curve)
 
 

@@ -5,15 +5,25 @@ From its record and its events, and nothing else.
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from retrieval.metrics import PRIMARY
-from train.run.events import latest, of_kind, since_load
+from train.run.events import (
+    ErrorEvent,
+    EvalEvent,
+    Event,
+    LogEvent,
+    LossEvent,
+    PhaseEvent,
+    StepEvent,
+    latest,
+    latest_pace,
+    of_kind,
+    since_load,
+)
 from train.run.record import ACTIVE, USABLE, Run, RunRecord
-
-Event = Mapping[str, Any]
 
 PHASES = {
     "install": "installing libraries",
@@ -128,40 +138,32 @@ def recorded_state(run: Run, place: int = 0) -> RunState:
 def _with_events(state: RunState, events: Sequence[Event]) -> RunState:
     if not events:
         return state
-    now = since_load(list(events))
-    at = next((event for event in reversed(now) if "share" in event), {})
-    step = latest(now, "step") or {}
-    phase = latest(events, "phase") or {}
-    left = at.get("left_s")
-    since = max(0.0, time.time() - _number(events[-1].get("time")))
+    now = since_load(events)
+    at, step = latest_pace(now), latest(now, StepEvent)
+    phase, left = latest(events, PhaseEvent), at.left_s if at else None
+    since = max(0.0, time.time() - events[-1].time)
     return replace(
         state,
-        phase=PHASES.get(str(phase.get("phase")), str(phase.get("phase", ""))),
-        step=int(_number(at.get("step"))),
-        share=at.get("share"),
-        left_s=None if left is None else max(0.0, _number(left) - since),
+        phase=PHASES.get(phase.phase, phase.phase) if phase else "",
+        step=at.step if at else 0,
+        share=at.share if at else None,
+        left_s=None if left is None else max(0.0, left - since),
         silent_s=since,
-        loss=_points(events, "loss", "step", lambda event: event.get("loss")),
-        dev=_points(events, "eval", "epoch",
-                    lambda event: (event.get("metrics") or {}).get(PRIMARY)),
-        examples_per_second=step.get("examples_per_second"),
-        memory=next((event["memory"] for event in reversed(events) if event.get("memory")), None),
-        log=tuple(str(event.get("text", ""))[:500] for event in events
-                  if event.get("type") in ("log", "error"))[-MOST_LOG:],
+        loss=_points((event.step, event.loss) for event in of_kind(events, LossEvent)),
+        dev=_points((event.epoch, event.metrics[PRIMARY]) for event in of_kind(events, EvalEvent)
+                    if PRIMARY in event.metrics),
+        examples_per_second=step.examples_per_second if step else None,
+        memory=next((event.memory for event in reversed(events)
+                     if isinstance(event, StepEvent) and event.memory), None),
+        log=tuple(event.text[:500] for event in events
+                  if isinstance(event, LogEvent | ErrorEvent))[-MOST_LOG:],
     )
 
 
-def _points(
-    events: Sequence[Event], kind: str, x_name: str, y: Any
-) -> tuple[tuple[float, float], ...]:
-    """What events of a kind say, by x; of two with the same x the later one (a resumed run)."""
-    found = {
-        _number(event.get(x_name)): _number(y(event))
-        for event in of_kind(events, kind)
-        if y(event) is not None
-    }
-    return tuple(sorted((x, value) for x, value in found.items()
-                        if math.isfinite(x) and math.isfinite(value)))
+def _points(found: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Points by x; of two with the same x the later one (a resumed run)."""
+    return tuple(sorted((x, y) for x, y in dict(found).items()
+                        if math.isfinite(x) and math.isfinite(y)))
 
 
 def prompts_said(record: RunRecord) -> str:
@@ -188,6 +190,3 @@ def _outcome(record: RunRecord) -> dict[str, Any]:
         "test": (test.base[PRIMARY], test.tuned[PRIMARY]),
     }
 
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0

@@ -159,14 +159,17 @@ class RunService:
                 or not 0 <= asked.seed < 2**31:
             raise RecipeError(f"seed must be a whole number from 0 to 2147483647, not "
                               f"{asked.seed!r:.60}.")
-        base, revision = self._base(visitor, asked.base.strip() or EMBEDDED_MODEL)
+        base, revision = self.base(visitor, asked.base.strip() or EMBEDDED_MODEL)
         return RunSpec(source, base, revision, recipe, asked.seed, visitor.key,
                        self._engine(visitor, asked.engine), asked.flavor or None,
                        data_name=self.services.uploads.title(asked.data),
                        query_prompt=asked.query_prompt, passage_prompt=asked.passage_prompt)
 
-    def _base(self, visitor: Visitor, named: str) -> tuple[str, str | None]:
-        """A base model as somebody named it. Folders of this machine are for its owner alone."""
+    def base(self, visitor: Visitor, named: str) -> tuple[str, str | None]:
+        """A base model as somebody named it, and its revision.
+
+        Folders of this machine are for its owner alone: RefusedError.
+        """
         base, revision = split_revision(named)
         known = split_revision(self.services.settings.base_model)
         is_folder = Path(base).exists() or not is_repo_id(base)

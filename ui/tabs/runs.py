@@ -25,6 +25,7 @@ LOOK_EVERY = 3.0
 
 def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Tab) -> None:
     """Build the tab inside the current Blocks."""
+    kept = gr.HTML(js_on_load=None, elem_id="runs-kept")
     empty = gr.HTML(runs.no_run(), js_on_load=None)
     table = gr.Dataframe(headers=HEADERS, interactive=False, wrap=True, max_height=420,
                          elem_id="runs", visible=False, show_search="search",
@@ -57,6 +58,7 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
     timer = gr.Timer(LOOK_EVERY)
     gr.on([tab.select, timer.tick, shared.nonce.change], _list(services, service),
           [shared.nonce, chosen, other, drawn], listed, trigger_mode="always_last", **quiet)
+    tab.select(_kept(services), shared.nonce, kept, **quiet)
     table.select(_choose, drawn, chosen, **quiet).then(
         _published(services, service), [shared.nonce, chosen], [published, save], **quiet)
     watch.click(lambda run: (run or "", gr.Tabs(selected="finetune")), chosen,
@@ -98,6 +100,19 @@ def _list(services: Services, service: RunService) -> Callable[..., Any]:
                 gr.Dropdown(names, value=other if other in ids else None), rows)
 
     return listing
+
+
+def _kept(services: Services) -> Callable[..., str]:
+    """Where finished runs are kept, or why they are not: for the owner, who can change it."""
+    def kept(request: gr.Request, nonce: str) -> str:
+        home = services.home
+        if home is None or not services.auth.looks(request, nonce).is_owner:
+            return ""
+        if home.problem:
+            return elements.error(home.problem)
+        return elements.sentence(f"What is over is kept in {home.place.name}.")
+
+    return kept
 
 
 def _row(state: RunState) -> list[Any]:

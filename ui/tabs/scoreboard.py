@@ -27,7 +27,9 @@ from . import board_handlers
 from .blind import blind_tab
 from .board_handlers import pair_seen
 from .compare import WAIT
+from .dial import retention_dial
 from .shared import Shared
+from .ship import ship_table
 
 OUTCOMES = ("all", "won", "lost", "tied", "both miss")
 HEADERS = ["Question", "Base rank", "Fine-tuned rank", "Difference", "Topic"]
@@ -59,6 +61,7 @@ def scoreboard_tab(
                        ((".html", "Report"), (".csv", "CSV"), (".json", "JSON"))}
             save = gr.DownloadButton("Save", size="sm", visible=False, elem_id="report-save")
             to_blind = gr.Button("Judge it blind", size="sm")
+        ship_table(services, service, shared)
         board = gr.HTML(js_on_load=None)
     with gr.Column(visible=False) as details:
         with gr.Row(elem_id="board-more") as both:
@@ -66,6 +69,7 @@ def scoreboard_tab(
                                info="BM25 matches words only.")
             dims = gr.Button("Quality by dimensions", size="sm")
             other = gr.Button("Measure what it cost elsewhere", size="sm", visible=False)
+        retention_dial(services, service, shared)
         saved = gr.Textbox("", label="Saved as", elem_classes="t-hide")
         by_dim = gr.HTML(js_on_load=None, elem_id="by-dim")
         cost = gr.HTML(js_on_load=None, elem_id="retention")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
+
+from .buckets import BUCKET_ROUTES, BucketAnswers
+from .spaces import SPACE_ROUTES, SpaceAnswers
 
 LARGE = (".safetensors", ".onnx")
 KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
@@ -36,6 +40,7 @@ class Repo:
     pulls: dict = field(default_factory=dict)
     sdk: str | None = None
     hardware: str | None = None
+    made_with: dict = field(default_factory=dict)
 
     @property
     def head(self):
@@ -88,6 +93,7 @@ class LoopbackHub:
         self.tokens = {ME: {"name": MINE, "type": "user", "orgs": [
             {"name": "team", "roleInOrg": "write"}, {"name": "readers", "roleInOrg": "read"}],
             "auth": {"type": "access_token", "accessToken": {"role": "write"}}}}
+        self.plan, self.quota, self.buckets, self.xet = "free", None, {}, ""
         self.over = threading.Event()
         self.endpoint = ""
         self.before = {}
@@ -130,7 +136,7 @@ class LoopbackHub:
             org["name"] == owner and org["roleInOrg"] != "read" for org in account["orgs"])
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # head and body in one piece, or the client waits for each
 
@@ -199,10 +205,10 @@ class Handler(BaseHTTPRequestHandler):
                                    "namespace")
         if (kind, name) in self.hub.repos:
             return self.error(409, "You already created this model repo")
+        if no := self.refused_hardware(kind, asked.get("hardware")):
+            return self.error(*no)
         repo = self.hub.repo(name, owner, asked.get("visibility") == "private", kind)
-        repo.sdk = asked.get("sdk")
-        if "hardware" in asked:
-            repo.hardware = asked["hardware"]
+        repo.sdk, repo.hardware, repo.made_with = asked.get("sdk"), asked.get("hardware"), asked
         return self.json({"url": f"{self.hub.endpoint}/{name}"})
 
     def find(self, kind, name):
@@ -401,12 +407,6 @@ class Handler(BaseHTTPRequestHandler):
             return self.send(206, data[first:last + 1], headers)
         return self.send(200, data, headers)
 
-    def hardware(self, name):
-        repo = self.find("spaces", name)
-        repo.hardware = json.loads(self.body)["flavor"]
-        return self.json({"stage": "BUILDING", "hardware": {"requested": repo.hardware,
-                                                            "current": None}})
-
     def collect(self, slug):
         self.hub.collections.setdefault(slug, []).append(json.loads(self.body)["item"]["id"])
         return self.json({"slug": slug, "title": "x", "owner": {"name": MINE}, "items": [],
@@ -445,6 +445,8 @@ class Handler(BaseHTTPRequestHandler):
 
 NAME, KIND, PREFIX = r"([\w.-]+/[\w.-]+)", "(models|datasets|spaces)", "(datasets/|spaces/|)"
 ROUTES = (
+    *SPACE_ROUTES,
+    *BUCKET_ROUTES,
     ("GET /api/whoami-v2", "whoami"),
     ("POST /api/repos/create", "create"),
     ("POST /api/validate-yaml", "validate"),
@@ -463,7 +465,6 @@ ROUTES = (
     ("POST /_lfs/verify", "verified"),
     (f"GET /{PREFIX}{NAME}/resolve/([^/]+|refs/pr/[0-9]+)/(.+)", "resolve"),
     (f"HEAD /{PREFIX}{NAME}/resolve/([^/]+|refs/pr/[0-9]+)/(.+)", "resolve"),
-    (f"POST /api/spaces/{NAME}/hardware", "hardware"),
     ("POST /api/collections/(.+)/items", "collect"),
 )
 
@@ -472,6 +473,8 @@ ROUTES = (
 def loopback():
     """Start one; it ends with the block."""
     hub = LoopbackHub()
+    store = tempfile.TemporaryDirectory(prefix="xet-")
+    hub.xet = store.name
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads, server.hub = True, hub
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
@@ -482,3 +485,4 @@ def loopback():
         hub.over.set()
         server.shutdown()
         server.server_close()
+        store.cleanup()

@@ -138,7 +138,7 @@ class Play:
 
     def numbers(self):
         """The numbers of the job's events in the run directory."""
-        return [event["n"] for event in self.run.events() if "n" in event]
+        return [event.n for event in self.run.events() if event.n]
 
 
 @contextmanager

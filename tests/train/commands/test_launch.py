@@ -48,7 +48,7 @@ def wait_for(run, what):
 def test_a_stop_ends_all_processes_and_keeps_the_best_so_far(request_for, tmp_path):
     run = request_for(epochs=100).create(tmp_path)
     child = start(run)
-    wait_for(run, lambda: len([e for e in run.events() if e["type"] == "eval"]) > 1)
+    wait_for(run, lambda: len([e for e in run.events() if e.type == "eval"]) > 1)
     os.kill(run.record().process.pid, 15)  # as the engine does
     assert child.wait(120) == 0, log_of(run)
     record = run.record()

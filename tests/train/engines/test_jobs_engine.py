@@ -46,7 +46,7 @@ def test_a_job_trains_what_was_uploaded_and_hands_over_its_result(real_job):
     mark = record.engine.mark
     told = [said.n for line in real_job.printed if (said := heard(line, mark)) and said.n]
     assert told == list(range(1, len(told) + 1))
-    assert [event["n"] for event in run.events() if "n" in event] == told
+    assert [event.n for event in run.events() if event.n] == told
 
 
 def test_a_result_names_the_places_of_this_machine_and_not_of_the_jobs(real_job):
@@ -124,7 +124,7 @@ def test_a_run_is_followed_from_start_to_result(play):
     assert play.run.record().owner == "vera"
     assert load_encoder(str(play.run.model)).dim == 32
     assert "Installed 63 packages" in (play.run.folder / "process.log").read_text()
-    phases = [event["phase"] for event in play.run.events() if event["type"] == "phase"]
+    phases = [event.phase for event in play.run.events() if event.type == "phase"]
     assert phases[:3] == ["upload", "machine", "install"]
 
 

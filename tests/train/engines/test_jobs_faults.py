@@ -262,5 +262,5 @@ def test_the_repository_of_a_run_goes_when_its_result_is_here(play, keep, refuse
     wait_until(lambda: not play.engine._watched(play.run))
     assert play.run.has_model
     assert (play.repo in play.hub.repositories) is (keep or refused)
-    told = [event["text"] for event in play.run.events() if event["type"] == "log"]
+    told = [event.text for event in play.run.events() if event.type == "log"]
     assert any("stay in" in text and play.repo in text for text in told) is refused

@@ -111,3 +111,18 @@ def test_a_resumed_run_is_queued_at_once_so_that_nobody_takes_its_old_end_for_th
     record = run.record()
     assert record.status != "interrupted" and record.error != "Its process ended."
     wait_for(run, "failed")
+
+
+@pytest.mark.slow
+def test_a_run_at_work_when_the_app_ends_has_its_turn_again_at_the_next_start(engine, tmp_path):
+    run = RunSpec().create(tmp_path / "runs")
+    engine.start(run)
+    wait_for(run, "running")
+    engine.abandon()
+    record = run.record()
+    assert (record.status, record.process, record.error) == ("queued", None, None)
+    assert "goes on from its last checkpoint" in record.note
+    engine.abandoned = False
+    engine.start(run)
+    wait_for(run, "running")
+    assert run.record().note is None

@@ -19,6 +19,7 @@ from train.engines import EngineError, zerogpu
 from train.engines.zerogpu import ZeroGpuEngine, in_words
 from train.fit.runner import RunLimits
 from train.fit.stopping import Stop
+from train.run.events import PausedEvent
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +53,7 @@ def unbroken(data, tmp_path_factory):
     run = request(data).create(folder / "runs")
     engine.start(run)
     wait_for(run, "done")
-    assert len(engine._threads) == 1 and not [e for e in run.events() if e["type"] == "paused"]
+    assert len(engine._threads) == 1 and not [e for e in run.events() if e.type == "paused"]
     return run
 
 
@@ -73,12 +74,12 @@ def test_a_run_cut_into_pieces_gives_the_result_of_an_unbroken_one(
     assert run.record().status == "done", run.record()
     assert statuses <= {"running", "done"}
     assert len(platform.calls) >= 3 and len(set(platform.pids)) == len(platform.calls)
-    assert len([e for e in run.events() if e["type"] == "paused"]) == len(platform.calls) - 1
+    assert len([e for e in run.events() if e.type == "paused"]) == len(platform.calls) - 1
     assert run.record().metrics == unbroken.record().metrics
     assert run.record().steps_done == unbroken.record().steps_done
     weights = [load_file(each.model / "model.safetensors") for each in (run, unbroken)]
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[1])
-    epochs = [e["epoch"] for e in run.events() if e["type"] == "eval"]
+    epochs = [e.epoch for e in run.events() if e.type == "eval"]
     assert sorted(set(epochs)) == [0, 1, 2] and epochs.count(1) == epochs.count(2) == 1
 
 
@@ -90,7 +91,7 @@ def test_a_piece_ends_by_itself_before_its_time_is_over(data, tmp_path):
     engine.start(run)
     wait_until(lambda: len(platform.calls) > 2 and (run.checkpoints / "best").exists(), 120,
                run.record)
-    assert not [e for e in run.events() if e["type"] == "error"]
+    assert not [e for e in run.events() if e.type == "error"]
     assert engine.stop(run)
     wait_for(run, "stopped", 60)
     assert run.has_model and run.record().test
@@ -201,7 +202,7 @@ def test_a_piece_that_gets_nowhere_asks_for_more_time_and_gives_up_at_the_most(
     platform = Platform()
     engine = ZeroGpuEngine(platform)
     run = request(data).create(tmp_path / "runs")
-    platform.fork = lambda *_: run.append({"type": "paused", "step": 0, "measured": 0})
+    platform.fork = lambda *_: run.append(PausedEvent(step=0, measured=0))
     engine.start(run)
     wait_for(run, "interrupted")
     assert [seconds for _, seconds in platform.calls] == [60, 120, 240, 300]

@@ -124,5 +124,5 @@ def test_on_a_space_the_real_decorator_forks_each_piece_and_asks_for_the_visitor
     assert all(asked["durationSeconds"] == "60" for asked in scheduled)
     workers = {asked["pid"] for path, asked in Device.asked if path == "/allow"}
     assert len(workers) == 2
-    paused = [event for event in run.events() if event["type"] == "paused"]
-    assert len(paused) == 2 and 0 < paused[0]["step"] < paused[1]["step"]
+    paused = [event for event in run.events() if event.type == "paused"]
+    assert len(paused) == 2 and 0 < paused[0].step < paused[1].step

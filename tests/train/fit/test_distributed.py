@@ -207,7 +207,7 @@ def test_a_run_in_two_processes_makes_the_model_that_one_makes(run_with, tmp_pat
     for split in ("dev", "test"):
         found = [record.metrics[split].tuned[PRIMARY] for record in (alone, together)]
         assert found[1] == pytest.approx(found[0], abs=0.02)
-    kinds = [event["type"] for event in two[0].events()]  # the other process writes none
+    kinds = [event.type for event in two[0].events()]  # the other process writes none
     assert kinds.count("started") == kinds.count("done") == 1
     assert kinds.count("eval") == len(together.history)
     assert "{" in two[1].said[0] and "{" not in two[1].said[1]
@@ -227,14 +227,14 @@ def test_when_the_main_process_is_killed_the_others_end_and_all_can_go_on(run_wi
     record = run.record()
     assert (record.status, record.steps_done) == ("done", record.steps)
     assert [at.epoch for at in record.history] == list(range(5))
-    assert [event["resumed"] for event in run.events() if event["type"] == "started"] == [
+    assert [event.resumed for event in run.events() if event.type == "started"] == [
         False, True]
 
 
 @pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_run_with_a_word(run_with, tmp_path):
     run, members = run_with(tmp_path, epochs=100)
-    wait_for(lambda: any(event["type"] == "step" for event in run.events()))
+    wait_for(lambda: any(event.type == "step" for event in run.events()))
     os.kill(members.processes[1].pid, signal.SIGKILL)
     assert members.wait(60)[0] == 1
     record = run.record()

@@ -12,7 +12,7 @@ from train.fit.loop import Loop
 from train.fit.model import TrainingError
 from train.fit.runner import RunLimits, begun, carry_out
 from train.recipe import Recipe
-from train.run.events import still_true
+from train.run.events import event_of, still_true
 from train.run.record import open_run
 from train.run.spec import RunSpec
 
@@ -109,7 +109,7 @@ def test_a_loss_that_is_no_number_fails_the_run_while_nothing_is_kept(fitted, mo
     assert (record.status, record.ended_by) == ("failed", "error")
     assert "lower the learning rate" in record.error
     assert not run.has_model
-    assert run.events()[-1]["type"] == "error"
+    assert run.events()[-1].type == "error"
 
 
 def test_a_loss_that_is_no_number_later_leaves_the_best_checkpoint_as_the_result(
@@ -149,7 +149,7 @@ def test_a_clock_set_back_makes_no_run_end_before_it_started(fitted, monkeypatch
     record = run.record()
     assert record.finished >= record.started
     assert record.seconds >= 0
-    left = [event["left_s"] for event in run.events() if event.get("left_s") is not None]
+    left = [event.left_s for event in run.events() if getattr(event, "left_s", None) is not None]
     assert left and min(left) >= 0
 
 
@@ -169,18 +169,19 @@ def test_the_record_says_on_what_how_fast_and_why_it_ended(fitted):
     assert record.device.startswith(("cpu, ", "cuda:"))
     assert record.speed.examples_per_second > 0
     assert record.speed.passages_per_second > 0
-    steps = [event for event in run.events() if event["type"] == "step"]
-    assert steps[0]["memory"] == steps[0]["process_memory"] > 10**6
-    assert {"loss", "examples_per_second", "share", "left_s"} <= set(steps[0])
-    started = next(event for event in run.events() if event["type"] == "started")
-    assert started["resumed"] is False and started["device"] == record.device
+    steps = [event for event in run.events() if event.type == "step"]
+    assert steps[0].memory == steps[0].process_memory > 10**6
+    assert {"loss", "examples_per_second", "share", "left_s"} <= set(steps[0].to_json())
+    started = next(event for event in run.events() if event.type == "started")
+    assert started.resumed is False and started.device == record.device
 
 
 def test_events_of_steps_that_were_lost_are_told_from_those_that_count():
-    events = [{"type": "started", "step": 0}, {"type": "loss", "step": 1},
-              {"type": "loss", "step": 2}, {"type": "eval", "step": 2}, {"type": "log"},
-              {"type": "started", "step": 1}, {"type": "loss", "step": 2}]
-    assert [(e["type"], e.get("step")) for e in still_true(events)] == [
+    events = [event_of(event | {"steps": 2, "loss": 0.5, "epoch": 1, "metrics": {}}) for event in (
+        {"type": "started", "step": 0}, {"type": "loss", "step": 1}, {"type": "loss", "step": 2},
+        {"type": "eval", "step": 2}, {"type": "log", "text": ""}, {"type": "started", "step": 1},
+        {"type": "loss", "step": 2})]
+    assert [(e.type, getattr(e, "step", None)) for e in still_true(events)] == [
         ("started", 0), ("loss", 1), ("log", None), ("started", 1), ("loss", 2)]
 
 

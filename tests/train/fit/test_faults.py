@@ -46,7 +46,7 @@ def start(data, model, tmp_path):
 
 
 def at_step(run, step):
-    return lambda: any(event["type"] == "loss" and event["step"] >= step for event in run.events())
+    return lambda: any(event.type == "loss" and event.step >= step for event in run.events())
 
 
 def result(run):
@@ -69,7 +69,7 @@ def test_a_run_killed_in_mid_epoch_goes_on_to_the_very_same_result(start):
     child = start("--resume", out="killed")[1]
     assert child.wait() == 0, child.said
     assert run.record().status == "done"
-    resumed = [event for event in run.events() if event["type"] == "started"][1]
+    resumed = [event for event in run.events() if event.type == "started"][1]
     assert resumed["resumed"] and resumed["step"] > 10  # after the state of the first epoch
     assert result(run) == result(whole)
     assert not run.checkpoints.exists()
@@ -83,7 +83,7 @@ def test_the_second_of_two_starts_says_who_has_the_run_and_leaves_it_alone(start
     assert f"is running already, in process {first.pid}" in second.said
     assert run.record().status == "running"
     assert run.record().process.pid == first.pid
-    step = at_step(run, run.events()[-1].get("step", 0) + 1)
+    step = at_step(run, getattr(run.events()[-1], "step", 0) + 1)
     wait_for(step)  # it goes on as if nothing had been
 
 
@@ -171,7 +171,7 @@ def test_a_full_disk_is_said_and_with_room_the_run_goes_on_from_its_last_state(s
     assert f"The disk is full where {run.folder} is" in record.error
     assert "resume" in record.error
     assert "Traceback" not in child.said
-    assert run.events()[-1] == run.events()[-1] | {"type": "error", "text": record.error}
+    assert (run.events()[-1].type, run.events()[-1].text) == ("error", record.error)
     assert sorted(path.name for path in run.checkpoints.iterdir())[-1] == "state.pt"
     (small_disk / "filler").unlink()
     again = start("--resume", out="disk/run", machine__SPARE=0)[1]

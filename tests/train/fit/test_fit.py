@@ -67,17 +67,17 @@ def test_the_run_directory_holds_what_the_contract_says(fitted):
 
 def test_events_tell_the_run_from_baseline_to_done(fitted):
     events = Run(fitted[0]).events()
-    kinds = [event["type"] for event in events]
+    kinds = [event.type for event in events]
     assert kinds[-1] == "done"
     assert {"phase", "step", "loss", "eval"} <= set(kinds)
-    evals = [event for event in events if event["type"] == "eval"]
-    assert [event["epoch"] for event in evals] == [0, 1]
-    steps = [event for event in events if event["type"] == "step"]
-    assert steps[-1]["step"] <= steps[-1]["steps"] == evals[-1]["step"]
-    told = [event for event in events if event.get("left_s") is not None]
-    assert all(event["left_s"] >= 0 for event in told)
-    assert [event["share"] for event in told] == sorted(event["share"] for event in told)
-    assert told[-1]["share"] > 0.9
+    evals = [event for event in events if event.type == "eval"]
+    assert [event.epoch for event in evals] == [0, 1]
+    steps = [event for event in events if event.type == "step"]
+    assert steps[-1].step <= steps[-1].steps == evals[-1].step
+    told = [event for event in events if getattr(event, "left_s", None) is not None]
+    assert all(event.left_s >= 0 for event in told)
+    assert [event.share for event in told] == sorted(event.share for event in told)
+    assert told[-1].share > 0.9
 
 
 def test_recorded_ranks_and_metrics_are_those_of_the_saved_model(fitted, sample_folder):
@@ -168,7 +168,7 @@ def test_a_failed_run_is_kept_with_its_error_and_not_overwritten(tmp_path):
     assert printed["status"] == "failed"
     assert "dev split" in printed["error"]
     assert "has no judged queries in its dev split" in Run(tmp_path / "run").record().error
-    assert Run(tmp_path / "run").events()[-1]["type"] == "error"
+    assert Run(tmp_path / "run").events()[-1].type == "error"
     again = command("fit", "--data", path, "--out", tmp_path / "run", home=tmp_path)
     assert again.returncode == 1
     assert "choose another --out" in again.stderr

@@ -69,7 +69,7 @@ def test_outside_git_hidden_and_compiled_files_stay_here(services):
 def test_a_new_space_is_private_gradio_one_commit_and_free_hardware(hub, services):
     result = sent(hub, services)
     repo = hub.repos["space", TO]
-    assert repo.private and repo.sdk == "gradio" and repo.hardware is None
+    assert repo.private and repo.sdk == "gradio" and repo.hardware == "zero-a10g"
     assert len(repo.commits) == 2 and repo.head.oid == result["revision"]
     assert set(repo.head.files) == {".gitattributes", *needed_files(services)}
     assert result["url"] == f"{hub.endpoint}/spaces/{TO}" and result["new"]
@@ -85,21 +85,6 @@ def test_an_update_sends_what_changed_and_removes_what_is_gone(hub, services):
     assert "ui/page.py" not in files and "NOTES.md" in files and not result["new"]
     assert len(hub.repos["space", TO].commits) == 4
     assert sent(hub, services)["changed"] == [] and len(hub.repos["space", TO].commits) == 4
-
-
-def test_hardware_is_asked_for_only_when_said(hub, services):
-    assert sent(hub, services, hardware="zero-a10g")["hardware"] == "zero-a10g"
-    assert hub.repos["space", TO].hardware == "zero-a10g"
-    assert hub.count("POST /api/spaces/.*/hardware") == 1
-    sent(hub, services)
-    assert hub.count("POST /api/spaces/.*/hardware") == 1
-
-
-def test_hardware_that_is_refused_is_said_with_the_space_being_up_to_date(hub, services):
-    hub.fail("POST /api/spaces/.*/hardware", times=9, status=402, body=b'{"error": "add a card"}')
-    with pytest.raises(PublishError, match="is up to date, but") as caught:
-        sent(hub, services, hardware="a100-large")
-    assert caught.value.published is True and "add a card" in str(caught.value)
 
 
 def test_a_space_that_holds_something_else_is_left_alone(hub, services):

@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from train.run.events import event_of
 from train.run.process import this_process
 from train.run.record import (
     Run,
@@ -52,23 +53,23 @@ def test_a_clock_set_back_makes_no_run_older_than_those_before_it(tmp_path, monk
 
 def test_an_event_after_half_a_line_is_a_line_of_its_own(tmp_path):
     run = create_run(tmp_path, "a")
-    run.append({"type": "log"})
+    run.append(event_of({"type": "log", "text": "x"}))
     with (run.folder / "events.jsonl").open("ab") as file:
         file.write(b'{"type": "step", "st')
-    run.append({"type": "started", "step": 0})
-    run.append({"type": "done"})
-    assert [event["type"] for event in run.events()] == ["log", "started", "done"]
+    run.append(event_of({"type": "started", "step": 0, "steps": 1}))
+    run.append(event_of({"type": "done"}))
+    assert [event.type for event in run.events()] == ["log", "started", "done"]
 
 
 def test_half_a_last_line_of_events_waits_and_a_damaged_line_is_left_out(tmp_path):
     run = create_run(tmp_path, "a")
-    run.append({"type": "log", "text": "ü"})
+    run.append(event_of({"type": "log", "text": "ü"}))
     with (run.folder / "events.jsonl").open("ab") as file:
         file.write(b'\xff garbage\n[1]\n{"type": "step", "st')
-    assert [event["type"] for event in run.events()] == ["log"]
+    assert [event.type for event in run.events()] == ["log"]
     with (run.folder / "events.jsonl").open("ab") as file:
         file.write(b'ep": 1}\n')
-    assert [event["type"] for event in run.events()] == ["log", "step"]
+    assert [event.type for event in run.events()] == ["log", "step"]
 
 
 @pytest.mark.parametrize("content, said", [

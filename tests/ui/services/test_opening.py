@@ -13,6 +13,7 @@ from support.samples import write_beir, write_lines
 from train.engines import queue as waiting_room
 from train.engines.queue import Queue
 from train.recipe import Recipe
+from train.run.events import EvalEvent, PhaseEvent, StepEvent
 from train.run.record import (
     Run,
     RunError,
@@ -70,7 +71,7 @@ def settings(porsche, tmp_path):
 def hashing(monkeypatch):
     monkeypatch.setattr(room, "WATCH_EVERY", 0.01)
     monkeypatch.setattr(waiting_room, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(room, "load_encoder", lambda name, revision=None, token=None:
+    monkeypatch.setattr(room, "load_served", lambda name, revision=None, **how:
                         HashingEncoder(name, salt="" if "model" in name else "untrained"))
 
 
@@ -243,7 +244,7 @@ def test_a_base_is_cut_to_the_dimensions_that_the_run_was_trained_for(
 ):
     opening = chosen(opened, settings)
     run = finished(settings)
-    monkeypatch.setattr(room, "load_encoder", lambda name, revision=None, token=None:
+    monkeypatch.setattr(room, "load_served", lambda name, revision=None, **how:
                         HashingEncoder(name, dim=16))
     pair = loaded(opening, run.id)
     assert pair.base.encoder.dim == pair.tuned.encoder.dim == 16
@@ -312,10 +313,10 @@ def test_a_run_without_a_model_that_the_owner_names_is_said(settings, opened):
 
 
 def test_what_nobody_foresaw_is_said_and_nobody_waits_for_it(settings, opened, monkeypatch):
-    def broken(name):
+    def broken(name, **how):
         raise KeyError("weights")
 
-    monkeypatch.setattr(room, "load_encoder", broken)
+    monkeypatch.setattr(room, "load_served", broken)
     opening = opened(settings, Machine(), "failed")
     assert "Something unforeseen went wrong" in opening.state.text
     with pytest.raises(ValueError, match="unforeseen"):
@@ -323,10 +324,9 @@ def test_what_nobody_foresaw_is_said_and_nobody_waits_for_it(settings, opened, m
 
 
 def test_progress_counts_down_between_two_steps():
-    events = [{"type": "phase", "phase": "train", "time": 0},
-              {"type": "eval", "epoch": 0, "metrics": {"ndcg@10": 0.5}, "time": 0},
-              {"type": "step", "step": 3, "steps": 12, "left_s": 60.0, "loss": 1.0, "share": 0.2,
-               "time": time.time() - 10}]
+    events = [PhaseEvent(phase="train"), EvalEvent(epoch=0, metrics={"ndcg@10": 0.5}),
+              StepEvent(step=3, steps=12, left_s=60.0, loss=1.0, share=0.2,
+                        time=time.time() - 10)]
     state = progress_of(RunRecord(schema=1, status="running", steps=12), events)
     assert (state.progress.share, state.detail) == (0.2, "step 3 of 12")
     assert 49 < state.progress.left_s < 51
@@ -351,3 +351,23 @@ def test_runs_of_home_outlive_a_record_that_cannot_be_read(settings, opened):
     broken = create_run(settings.runs, "broken")
     (broken.folder / "run.json").write_text("{")
     assert isinstance(opened(settings, Machine(), "ready").run, Run)
+
+
+def test_a_first_run_that_was_killed_and_resumed_shows_its_result_without_a_restart(
+    settings, opened
+):
+    engine = Machine(ends="interrupted")
+    opening = opened(settings, engine, "failed")
+    assert "The loss became nan" in opening.state.text
+    engine.ends = "done"
+    opening.queue.resume(opening.run)
+    until(lambda: opening.state.kind == "ready")
+    assert opening.compare("brakes").tuned is not None
+
+
+def test_a_new_run_of_the_pair_is_shown_after_the_first_one_failed(settings, opened):
+    engine = Machine(ends="failed")
+    opening = opened(settings, engine, "failed")
+    engine.ends = "done"
+    opening.queue.submit(RunSpec(settings.data, "base"))
+    until(lambda: opening.state.kind == "ready")

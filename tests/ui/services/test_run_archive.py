@@ -4,6 +4,7 @@ import zipfile
 
 import pytest
 
+from train.run.events import event_of
 from train.run.record import create_run
 from ui.services import runs as room
 from ui.services.runs import MOST_ARCHIVES, zipped
@@ -19,7 +20,7 @@ def temporary(tmp_path, monkeypatch):
 @pytest.fixture
 def run(tmp_path):
     run = create_run(tmp_path / "runs", "a")
-    run.append({"type": "log", "text": "ü"})
+    run.append(event_of({"type": "log", "text": "ü"}))
     for name in ("checkpoints/step-1/optimizer.pt", "model/model.safetensors", "model/README.md",
                  "model/1_Pooling/config.json", "process.log", ".lock"):
         place = run.folder / name

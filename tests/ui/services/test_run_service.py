@@ -11,6 +11,7 @@ from support.fakes import FakeEngine, FakeRequest
 from support.samples import write_lines
 from support.services import ADA, BEN
 from train.engines import EngineError
+from train.run.events import event_of
 from train.run.record import RunError, list_runs
 from train.run.spec import RunSpec, spec_of
 from ui.auth import RefusedError, Visitor
@@ -330,7 +331,7 @@ def test_the_status_of_a_run_is_its_figures_as_json(home, data):
                   {"type": "loss", "step": 3, "loss": 0.7}, {"type": "loss", "step": 4,
                                                              "loss": float("nan")},
                   {"type": "step", "step": 4, "share": 0.3, "left_s": 60, "loss": 0.7}):
-        run.append(event)
+        run.append(event_of(event))
     said = home.status(OWNER, run.id)
     assert json.loads(json.dumps(said, allow_nan=False)) == said
     assert (said["status"], said["phase"], said["step"], said["steps"]) == (

@@ -2,6 +2,7 @@ import time
 
 import pytest
 
+from train.run.events import event_of
 from train.run.record import RunError, create_run
 from ui.services.run_state import MOST_LOG, recorded_state, run_state
 
@@ -17,7 +18,7 @@ def told(run, *events, status="running", **changes):
     for before, event in enumerate(reversed(events)):
         event.setdefault("time", time.time() - before)
     for event in events:
-        run.append(event)
+        run.append(event_of(event))
     return run_state(run)
 
 

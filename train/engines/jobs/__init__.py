@@ -189,6 +189,8 @@ class JobsEngine:
         if run.record().status not in ACTIVE:
             return False
         if not self._watched(run):
+            if run.record().status not in ACTIVE:  # it ended between the two looks
+                return False
             if token is None:
                 raise EngineError("Sign in as whoever started this run to stop it.")
             self.attach(run, token)

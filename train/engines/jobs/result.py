@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from train.engines import EngineError
 from train.report.card import model_card
+from train.run.events import event_of
 from train.run.files import write_text
 from train.run.record import Run, RunRecord
 from train.run.schema import SchemaError
@@ -101,14 +102,13 @@ def append_missing(run: Run, job: str, theirs: Path) -> None:
     """
     seen = last_event_of(run, job)
     for n, event in enumerate(Run(theirs).events(), 1):
-        if n > seen and is_event(event):
-            run.append(event | {"job": job, "n": n})
+        if n > seen and is_event(event.to_json()):
+            run.append(event_of(event.to_json() | {"job": job, "n": n}))
 
 
 def last_event_of(run: Run, job: str) -> int:
     """How many events of a job the run has already."""
-    return max((event["n"] for event in run.events()
-                if event.get("job") == job and isinstance(event.get("n"), int)), default=0)
+    return max((event.n for event in run.events() if event.job == job), default=0)
 
 
 def check_modules(model: Path) -> None:

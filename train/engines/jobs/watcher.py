@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from train.engines import EngineError
+from train.run.events import DoneEvent, ErrorEvent, LogEvent, PhaseEvent, event_of
 from train.run.parts import RecordedEngine
 from train.run.record import Run, RunError, now
 from train.run.schema import SchemaError
@@ -110,8 +111,8 @@ class Watch:
         except LostContactError:
             self._cancel()
             return
-        self.run.append({"type": "log", "text": "Stopping: the job finishes with its best "
-                         "checkpoint so far."})
+        self.run.append(LogEvent(
+            text="Stopping: the job finishes with its best checkpoint so far."))
         timer = threading.Timer(self.pace.grace, self._cancel_late)
         timer.daemon = True
         timer.start()
@@ -228,7 +229,7 @@ class Watch:
         if said.what != EVENT:
             self._merge(said.value)
         elif said.n > self.seen:
-            self.run.append(said.value | {"job": job, "n": said.n})
+            self.run.append(event_of(said.value | {"job": job, "n": said.n}))
             self.seen = said.n
         return True
 
@@ -278,8 +279,8 @@ class Watch:
         try:
             self.hub.delete(repo)
         except EngineError as error:
-            self.run.append({"type": "log", "text": f"The files of the job stay in {repo}, where "
-                             f"you can delete them: {error}"})
+            self.run.append(LogEvent(text=f"The files of the job stay in {repo}, where you can "
+                                     f"delete them: {error}"))
 
     def _cancelled(self, repo: str) -> None:
         by = "It was stopped" if self.stop_asked else "Its job was cancelled on the Hub"
@@ -317,7 +318,7 @@ class Watch:
                 self._cancel()
 
     def _say(self, phase: str) -> None:
-        self.run.append({"type": "phase", "phase": phase})
+        self.run.append(PhaseEvent(phase=phase))
 
     def _note(self, text: str | None) -> None:
         self.run.update(note=text)
@@ -326,8 +327,8 @@ class Watch:
         self.run.update(engine=self.engine.changed(**changes))
 
     def _end_as(self, status: str, error: str) -> None:
-        self.run.append({"type": "error" if status == "failed" else "done", "status": status,
-                         "text": error})
+        ending = ErrorEvent if status == "failed" else DoneEvent
+        self.run.append(ending(status=status, text=error))
         self.run.update(status=status, error=error, note=None, process=None, finished=now())
 
 

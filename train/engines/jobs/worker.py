@@ -107,7 +107,7 @@ class RemoteJob:
         """Print what is new in the run directory."""
         events = self.run.events()
         for n, event in enumerate(events[self.told:], self.told + 1):
-            _print(event_line(self.mark, n, event))
+            _print(event_line(self.mark, n, event.to_json()))
         self.told = len(events)
         line = record_line(self.mark, self.run.record().to_json())
         if line != self.record_told:

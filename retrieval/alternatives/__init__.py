@@ -1,0 +1,1 @@
+"""What could ship instead of a fine-tuned model."""

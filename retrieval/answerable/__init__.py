@@ -1,0 +1,1 @@
+"""Whether a corpus is likely to answer a question."""

@@ -1,0 +1,107 @@
+"""The Scoreboard's first table, without a browser."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from retrieval.evaluation import Evidence, evaluate
+from retrieval.index import build_index
+from support.fakes import HashingEncoder
+from support.markup import HOSTILE, Tags
+from support.runs.finished import questions
+from ui.html.alternatives import what_could_ship
+from ui.services.board.alternatives import AlternativesService
+from ui.services.model_pair import ModelPair
+from ui.tabs.ship import named_base, shown_table, source_of
+
+
+@pytest.fixture(scope="module")
+def pair():
+    corpus = questions()
+    base = build_index(HashingEncoder("base", dim=8), corpus)
+    tuned = build_index(HashingEncoder("tuned"), corpus)
+    evidence = Evidence("test", len(corpus.passages), evaluate(base, corpus, "test"),
+                        evaluate(tuned, corpus, "test"))
+    return ModelPair(corpus, base).with_tuned(tuned, evidence, "about it")
+
+
+def printing(answer):
+    """A command that prints an answer, as `train evaluate --per-query` does."""
+    return lambda model, data: [
+        sys.executable, "-c", f"import sys; sys.stdout.write({json.dumps(answer)!r})"]
+
+
+def test_the_table_has_what_is_free_and_the_fine_tuned_model(pair, tmp_path):
+    worker = AlternativesService(tmp_path)
+    table = worker.table(pair)
+    assert [row.name for row in table.rows] == ["BM25", "Base", "BM25+Base", "Fine-tuned"]
+    assert [row.free for row in table.rows] == [True, True, True, False]
+    assert table.rows[3].judged == pair.evidence.tuned
+    assert worker.table(pair).rows[2] is table.rows[2]  # measured once
+    html = what_could_ship(table)
+    Tags(html)
+    assert table.best_free.name in html and "chosen on dev" in html
+
+
+def test_without_a_fine_tuned_model_the_table_is_of_what_is_free(pair, tmp_path):
+    alone = ModelPair(pair.corpus, pair.base, of_base=Evidence(
+        "test", len(pair.corpus.passages), evaluate(pair.lexical(), pair.corpus, "test"),
+        pair.evidence.base))
+    table = AlternativesService(tmp_path).table(alone)
+    assert [row.name for row in table.rows] == ["BM25", "Base", "BM25+Base"]
+    assert "Without training," in what_could_ship(table)
+    assert AlternativesService(tmp_path).table(ModelPair(pair.corpus, pair.base)) is None
+
+
+def test_another_base_gets_a_row_and_one_that_cannot_be_had_says_why(pair, tmp_path):
+    judged = {query: {"ranks": dict(row.ranks), "metrics": dict(row.metrics)}
+              for query, row in pair.evidence.tuned.items()}
+    worker = AlternativesService(
+        tmp_path, printing({"per_query": judged, "bytes": 5e6, "ms_per_query": 2.0}))
+    worker.add_base(pair, "owner/other", "data", {})
+    other = worker.table(pair).rows[-1]
+    assert (other.name, other.free, other.judged) == ("owner/other", True, pair.evidence.tuned)
+    worker.command = printing({"error": f"There is no such model {HOSTILE}."})
+    worker.add_base(pair, "owner/gone", "data", {})
+    row = worker.table(pair).rows[-1]
+    assert not row.judged and "no such model" in row.error
+    html = what_could_ship(worker.table(pair))
+    Tags(html)
+    assert "<img" not in html and "owner/other" in html
+    worker.command = printing({"per_query": {}})
+    worker.add_base(pair, "owner/changed", "data", {})
+    assert "has changed" in worker.table(pair).rows[-1].error
+    worker.add_base(pair, "owner/4", "data", {})
+    with pytest.raises(ValueError, match="in the table already"):
+        worker.add_base(pair, "owner/5", "data", {})
+
+
+def test_measuring_comes_first_and_a_pair_that_is_not_there_leaves_no_table(pair, tmp_path):
+    settings = SimpleNamespace(home=tmp_path, data="porsche")
+    services = SimpleNamespace(
+        settings=settings, opening=SimpleNamespace(run=None),
+        auth=SimpleNamespace(looks=lambda request, nonce: None))
+    service = SimpleNamespace(services=services, pair=lambda visitor, run: pair)
+    seen = [html for html, _ in shown_table(service, AlternativesService(tmp_path))(None, "", "")]
+    assert len(seen) == 2 and "being measured" in seen[0] and "BM25+Base" in seen[1]
+    assert source_of(service, None, pair, "") == "porsche"
+
+    def refused(visitor, run):
+        raise ValueError("not there")
+
+    service.pair = refused
+    assert [html for html, _ in shown_table(service, AlternativesService(tmp_path))(
+        None, "", "")] == [""]
+
+
+def test_a_base_must_be_named():
+    assert named_base(" owner/name ") == "owner/name"
+    with pytest.raises(ValueError, match="Name a base model"):
+        named_base("  ")
+
+
+def test_the_command_measures_every_question():
+    line = AlternativesService(None).command("owner/x", "data")
+    assert line[1:4] == ["-m", "train", "evaluate"] and "--per-query" in line

@@ -1,0 +1,1 @@
+"""Weights of a fine-tuned model merged with its base's."""

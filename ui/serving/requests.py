@@ -1,0 +1,159 @@
+"""Each request: its id, its log line, its refusal.
+
+Gradio answers much of what it cannot read with a 500 and a traceback; here that is a 400 and a
+line. No line holds a question, a token, an address or anything else of a body.
+"""
+
+import logging
+import secrets
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .address import LOOPBACK, address_of
+
+log = logging.getLogger("tandem.requests")
+
+ROOT = Path(__file__).resolve().parents[2]
+ID = "tandem_id"
+REFUSED = "tandem_refused"
+"""Keys of a request's scope: its id, and whether its event was refused with a sentence."""
+ADDRESS = "tandem_address"
+QUIET = ("/assets/", "/static/", "/svelte/", "/theme.css", "/healthz", "/favicon.ico",
+         "/gradio_api/heartbeat/", "/gradio_api/theme.css")
+"""Files of the page and probes: no line for those that went well."""
+MOST_AT_ONCE = 150
+"""Requests of one address under way, streams of answers among them."""
+DIRECT = ("/gradio_api/run/", "/gradio_api/api/")
+"""Routes that answer at once, with a 500 also where it is the caller who was wrong."""
+OF_THE_MACHINE = (OSError, MemoryError)
+"""Errors that no request is to blame for; what else Gradio raises, it raises for want of sense."""
+
+
+class LogRequests:
+    """Gives each request an id, a log line, an answer."""
+
+    def __init__(self, app: ASGIApp, on_space: bool) -> None:
+        self.app, self.on_space = app, on_space
+        self.under_way: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        reply = _Reply(scope, send)
+        address = scope[ADDRESS] = address_of(scope, self.on_space)
+        begun = time.monotonic()
+        self.under_way[address] += 1
+        try:
+            if self.under_way[address] > MOST_AT_ONCE and address != LOOPBACK:
+                await reply.refuse(503, "Tandem is busy with what you asked before: try again in "
+                                        "some seconds.")
+            else:
+                await self.app(scope, receive, reply.send)
+        except Exception as error:
+            await reply.failed(error)
+        finally:
+            self.under_way[address] -= 1
+            if not self.under_way[address]:
+                del self.under_way[address]
+            reply.log(time.monotonic() - begun)
+
+
+class _Reply:
+    """The answer to one request, as it is sent."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope, self._send = scope, send
+        self.id = scope[ID] = secrets.token_hex(4)
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if message["status"] == 500 and self.scope.get(REFUSED) and \
+                    self.scope["path"].startswith(DIRECT):
+                message["status"] = 400
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()),
+                                  (b"x-request-id", self.id.encode())]
+        await self._send(message)
+
+    async def refuse(self, status: int, sentence: str) -> None:
+        await answer(self.send, status, sentence)
+
+    async def failed(self, error: Exception) -> None:
+        """Say that a request could not be answered; nothing if its answer had begun."""
+        ours = frames_of_ours(error)
+        if ours:
+            log.error("request %s failed: %s\n%s", self.id, type(error).__name__, ours)
+        if self.status:
+            return
+        if not ours and not isinstance(error, OF_THE_MACHINE):
+            await self.refuse(400, "This request cannot be understood: see /gradio_api/info for "
+                                   f"what there is to ask (request {self.id}).")
+        else:
+            await self.refuse(500, f"Something unforeseen went wrong (request {self.id}): try "
+                                   "again, and tell the owner of this Tandem if it stays so.")
+
+    def log(self, seconds: float) -> None:
+        path = self.scope["path"]
+        is_quiet = self.status in (200, 304) and path.startswith(QUIET)
+        is_tick = self.status == 200 and path.startswith(DIRECT)
+        log.log(logging.DEBUG if is_quiet or is_tick else logging.INFO,
+                "request %s %s %s %d %.3f s", self.id, self.scope["method"], _shown(path),
+                self.status, seconds)
+
+
+def _shown(path: str) -> str:
+    """A path without what may name a person's things: an event, a session or a file."""
+    parts = path.split("/")
+    kept = parts[:4] if parts[1:2] == ["gradio_api"] else parts[:3]
+    name = "/".join(part.partition("=")[0] for part in kept)
+    if name.startswith("/gradio_api/stream") or name.startswith("/gradio_api/file"):
+        name = "/".join(name.split("/")[:3])
+    return repr(name[:80])[1:-1]
+
+
+def frames_of_ours(error: BaseException) -> str:
+    """The lines of our code that an error passed.
+
+    Code only: the text of an error may hold what a visitor wrote. Empty where all of it happened in
+    Gradio, before anything of ours was asked.
+    """
+    stack = traceback.extract_tb(error.__traceback__)
+    here = Path(__file__).parent
+    return "".join(
+        f"  {Path(frame.filename).relative_to(ROOT).as_posix()}:{frame.lineno} {frame.line}\n"
+        for frame in stack
+        if (place := Path(frame.filename)).is_relative_to(ROOT) and not _is_installed(place)
+        and place.parent != here and place.name not in ("middleware.py", "request_limits.py",
+                                                        "preview.py"))
+
+
+def last_frames(error: BaseException, count: int = 4) -> str:
+    """The last lines of code that an error passed."""
+    stack = traceback.extract_tb(error.__traceback__)[-count:]
+    return "".join(f"  {Path(frame.filename).name}:{frame.lineno} {frame.line}\n"
+                   for frame in stack)
+
+
+def passed_through(error: BaseException, function: str) -> bool:
+    """Whether an error passed a function of this name."""
+    stack = traceback.extract_tb(error.__traceback__)
+    return any(frame.name == function for frame in stack)
+
+
+def _is_installed(place: Path) -> bool:
+    return "site-packages" in place.parts
+
+
+async def answer(send: Send, status: int, sentence: str) -> None:
+    """Answer a request with a sentence."""
+    await send({"type": "http.response.start", "status": status,
+                "headers": [(b"content-type", b"text/plain; charset=utf-8"),
+                            (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": sentence.encode()})
