@@ -5,12 +5,10 @@ The protocol everything else speaks, and the one adapter behind it.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from .fast.sentences import Span, pooled
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -58,19 +56,6 @@ class Encoder(Protocol):
         """Vectors of passages.
 
         (texts, dim) float32, of length 1 for a cosine model.
-        """
-
-
-@runtime_checkable
-class SentenceEncoder(Protocol):
-    """An Encoder that gives vectors of sentences with those of passages."""
-
-    def encode_with_sentences(
-        self, texts: Sequence[str], spans: Sequence[Sequence[Span]]
-    ) -> tuple[Vectors, Vectors]:
-        """Vectors of passages, and of the sentences at some spans.
-
-        (texts, dim) and (sentences, dim); zeros for a sentence that was not read.
         """
 
 
@@ -157,62 +142,6 @@ class SentenceTransformerEncoder:
         Where it has one.
         """
         return self._encode(self.model.encode_document, texts, "passage")
-
-    def encode_with_sentences(
-        self, texts: Sequence[str], spans: Sequence[Sequence[Span]]
-    ) -> tuple[Vectors, Vectors]:
-        """Vectors of passages, and of their sentences.
-
-        Of one forward pass, where the model gives token vectors; else each sentence is encoded by
-        itself. (texts, dim) and (sentences, dim); a sentence that was cut away has zeros.
-        """
-        if not self._gives_tokens or not texts:
-            alone = [text[start:end] for text, of_text in zip(texts, spans, strict=True)
-                     for start, end in of_text]
-            return self.encode_passages(texts), self.encode_passages(alone)
-        prompt = self.prompts["passage"] if self.prompted else ""
-        rows: Any = self.model.encode_document(
-            list(texts), batch_size=BATCH_SIZE, show_progress_bar=False, output_value=None,
-            truncate_dim=self.truncate_dim, prompt=prompt)
-        vectors = np.stack([row["sentence_embedding"].float().cpu().numpy() for row in rows])
-        sentences = [np.zeros((0, self.model.get_embedding_dimension() or 0), np.float32)]
-        for text, of_text, row in zip(texts, spans, rows, strict=True):
-            if of_text:
-                sentences.append(self._of_sentences(prompt, text, of_text, row))
-        return (comparable(np.asarray(vectors, np.float32), self.similarity),
-                comparable(self._after_pooling(np.concatenate(sentences)), self.similarity))
-
-    @property
-    def _gives_tokens(self) -> bool:
-        """Whether vectors of tokens come before those of passages, with their places in a text."""
-        kinds = [type(module).__name__ for module in self.model]
-        return kinds[:2] == ["Transformer", "Pooling"] and bool(
-            getattr(self.model.tokenizer, "is_fast", False))
-
-    def _of_sentences(
-        self, prompt: str, text: str, spans: Sequence[Span], row: dict[str, Any]
-    ) -> Vectors:
-        """Mean token vectors of the sentences of a passage; zeros where its tokens are others."""
-        read = row["attention_mask"].bool()
-        states = row["token_embeddings"][read].float().cpu().numpy()
-        tokens = self.model.tokenizer(
-            prompt + text, truncation=True, return_offsets_mapping=True)
-        if tokens["input_ids"] != row["input_ids"][read].tolist():
-            return np.zeros((len(spans), states.shape[1]), np.float32)
-        ahead = len(prompt)
-        return pooled(states, tokens["offset_mapping"],
-                      [(start + ahead, end + ahead) for start, end in spans])
-
-    def _after_pooling(self, vectors: Vectors) -> Vectors:
-        """What a model makes of pooled vectors: another length, other dimensions."""
-        import torch
-
-        features = {"sentence_embedding": torch.from_numpy(vectors).to(self.model.device)}
-        with torch.inference_mode():
-            for module in list(self.model)[2:]:
-                features = module(features)
-        made = features["sentence_embedding"].float().cpu().numpy()
-        return np.asarray(made[:, : self.dim], np.float32)
 
     def _encode(self, encode: Callable[..., Any], texts: Sequence[str], side: str) -> Vectors:
         if not texts:  # encode([]) has no second axis

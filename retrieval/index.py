@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from corpus.records import Corpus, Passage
 from hub.progress import OnProgress, Progress, drained, silent
 
-from .encoder import Encoder, SentenceEncoder, Vectors, comparable
-from .fast.sentences import SentenceVectors, Span, marked_spans
+from .encoder import Encoder, Vectors, comparable
+from .fast.sentences import SentenceVectors, sentences_to_mark
 from .fast.shipped import shipped_vectors
 from .fast.store import PassageVectors, Store, forget
 
@@ -138,13 +138,13 @@ def index_in_parts(
     passages = sorted(corpus.passages, key=lambda passage: passage.id)
     ids = tuple(passage.id for passage in passages)
     store = Store(cache, encoder.fingerprint, corpus.fingerprint) if cache else None
-    kept = store.read(len(ids), sentences) if store else None
-    if kept is None and shipped and (known := shipped_vectors(encoder, corpus)):
-        kept = PassageVectors(*known)
-    if kept is None:
-        kept = yield from _encode_changed(passages, encoder, store, sentences)
-        if store:
-            store.write(kept, [passage.content for passage in passages])
+    kept = store.read(len(ids)) if store else None
+    if kept is None and shipped:
+        kept = shipped_vectors(encoder, corpus)
+    is_new = kept is None or (sentences and kept.sentences is None)
+    kept = yield from _encode_what_is_missing(passages, encoder, kept, store, sentences)
+    if store and is_new:
+        store.write(kept, [passage.content for passage in passages])
     vectors = kept.vectors
     if len(ids) and vectors.shape[1] > encoder.dim:  # kept of the model's full length
         vectors = comparable(vectors[:, : encoder.dim], encoder.similarity)
@@ -163,57 +163,65 @@ def forget_vectors(cache: Path, passages: str) -> None:
     forget(cache, passages)
 
 
-def _encode_changed(
-    passages: Sequence[Passage], encoder: Encoder, store: Store | None, sentences: bool
+def _encode_what_is_missing(
+    passages: Sequence[Passage], encoder: Encoder, kept: PassageVectors | None,
+    store: Store | None, sentences: bool,
 ) -> Generator[Progress, None, PassageVectors]:
-    """Encode what no earlier version of a corpus had, and put it among the rest."""
-    texts = [passage.content for passage in passages]
-    before = store.earlier(texts, sentences) if store else None
-    if before is None:
-        return (yield from _encode(passages, encoder, sentences))
-    known, places = before
+    """Encode what is not kept, and what no earlier version of the corpus had."""
+    if kept is None:
+        before = store.earlier([passage.content for passage in passages]) if store else None
+        if before:
+            return (yield from _encode_changed(passages, encoder, *before, sentences))
+        kept = PassageVectors((yield from _encode(passages, encoder)))
+    if sentences and kept.sentences is None:
+        kept = PassageVectors(kept.vectors, (yield from _encode_sentences(passages, encoder)))
+    return kept
+
+
+def _encode_changed(
+    passages: Sequence[Passage], encoder: Encoder, known: PassageVectors,
+    places: NDArray[np.intp], sentences: bool,
+) -> Generator[Progress, None, PassageVectors]:
+    """Encode what is new, and put it among what is known.
+
+    places: for each passage its place among the known ones, or -1.
+    """
     new = np.flatnonzero(places < 0).tolist()
-    made = yield from _encode([passages[place] for place in new], encoder, sentences)
+    only_new = [passages[place] for place in new]
+    vectors = np.empty((len(passages), encoder.dim), np.float32)
+    vectors[places >= 0] = known.vectors[places[places >= 0]]
+    vectors[new] = yield from _encode(only_new, encoder)
+    if not sentences:
+        return PassageVectors(vectors)
+    if known.sentences is None:
+        return PassageVectors(vectors, (yield from _encode_sentences(passages, encoder)))
+    made = yield from _encode_sentences(only_new, encoder)
     order = places.copy()
     order[new] = len(known.vectors) + np.arange(len(new))
-    vectors = np.empty((len(texts), encoder.dim), np.float32)
-    vectors[new] = made.vectors
-    vectors[places >= 0] = known.vectors[places[places >= 0]]
-    if known.sentences is None or made.sentences is None:
-        return PassageVectors(vectors)
-    return PassageVectors(
-        vectors, SentenceVectors.joined([known.sentences, made.sentences], order))
+    return PassageVectors(vectors, SentenceVectors.joined([known.sentences, made], order))
 
 
 def _encode(
-    passages: Sequence[Passage], encoder: Encoder, sentences: bool
-) -> Generator[Progress, None, PassageVectors]:
+    passages: Sequence[Passage], encoder: Encoder
+) -> Generator[Progress, None, Vectors]:
     """Encode in order of length, so that a batch has little padding."""
     order = sorted(range(len(passages)), key=lambda place: -len(passages[place].content))
     vectors = np.empty((len(passages), encoder.dim), np.float32)
-    parts = [SentenceVectors.of((), np.zeros((0, encoder.dim), np.float32))]
     for start in range(0, len(order), CHUNK):
         chunk = order[start : start + CHUNK]
-        texts = [passages[place].content for place in chunk]
-        if sentences:
-            spans = [marked_spans(passages[place]) for place in chunk]
-            vectors[chunk], of_sentences = _with_sentences(encoder, texts, spans)
-            parts.append(SentenceVectors.of(map(len, spans), of_sentences))
-        else:
-            vectors[chunk] = encoder.encode_passages(texts)
+        vectors[chunk] = encoder.encode_passages([passages[place].content for place in chunk])
         yield Progress(start + len(chunk), len(order))
-    if not sentences:
-        return PassageVectors(vectors)
-    places = np.empty(len(order), np.intp)
-    places[order] = np.arange(len(order))
-    return PassageVectors(vectors, SentenceVectors.joined(parts, places))
+    return vectors
 
 
-def _with_sentences(
-    encoder: Encoder, texts: Sequence[str], spans: Sequence[Sequence[Span]]
-) -> tuple[Vectors, Vectors]:
-    if isinstance(encoder, SentenceEncoder):
-        return encoder.encode_with_sentences(texts, spans)
-    alone = [text[start:end] for text, of_text in zip(texts, spans, strict=True)
-             for start, end in of_text]
-    return encoder.encode_passages(texts), encoder.encode_passages(alone)
+def _encode_sentences(
+    passages: Sequence[Passage], encoder: Encoder
+) -> Generator[Progress, None, SentenceVectors]:
+    """Encode each sentence by itself, of passages that have several."""
+    parts = [SentenceVectors.of((), np.zeros((0, encoder.dim), np.float32))]
+    for start in range(0, len(passages), CHUNK):
+        chunk = [sentences_to_mark(passage) for passage in passages[start : start + CHUNK]]
+        texts = [sentence for sentences in chunk for sentence in sentences]
+        parts.append(SentenceVectors.of(map(len, chunk), encoder.encode_passages(texts)))
+        yield Progress(start + len(chunk), len(passages))
+    return SentenceVectors.joined(parts, np.arange(len(passages)))

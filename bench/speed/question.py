@@ -99,7 +99,7 @@ class Plain:
 def model_folder(tuned: str | None, home: Path) -> Path:
     """The model to compare with; one is made where none is given."""
     if tuned:
-        return Path(tuned) / "model" if (Path(tuned) / "run.json").is_file() else Path(tuned)
+        return model_path(tuned)
     import torch
 
     model, folder = load_encoder(EMBEDDED_MODEL).model, home / "shaken"
@@ -109,6 +109,11 @@ def model_folder(tuned: str | None, home: Path) -> Path:
             weight.add_(torch.randn_like(weight) * weight.std() * 0.05)
     model.save_pretrained(str(folder), create_model_card=False)
     return folder
+
+
+def model_path(tuned: str) -> Path:
+    """The model of a run directory, or the folder itself."""
+    return Path(tuned) / "model" if (Path(tuned) / "run.json").is_file() else Path(tuned)
 
 
 def handler(home: Path, tuned: Path) -> "tuple[Services, Any]":

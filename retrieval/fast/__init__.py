@@ -1,5 +1,5 @@
 """Answering quickly.
 
-A BERT model run by ONNX Runtime in float32, sentence vectors from the passage's own forward pass,
-and the vectors of the built-in corpus that are shipped.
+A BERT model run by ONNX Runtime in float32, vectors on disk for every process, those of sentences
+that are made with an index, and those of the built-in corpus that are shipped.
 """

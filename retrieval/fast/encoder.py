@@ -9,7 +9,6 @@ import numpy as np
 from retrieval.encoder import COSINE, Vectors, comparable, passages_fingerprint
 
 from .form import FastForm
-from .sentences import Span
 
 
 @dataclass(frozen=True)
@@ -67,18 +66,6 @@ class FastEncoder:
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Vectors of passages, with the model's passage prompt."""
         return self._compared(self.form.encode(self._given(texts, "passage")))
-
-    def encode_with_sentences(
-        self, texts: Sequence[str], spans: Sequence[Sequence[Span]]
-    ) -> tuple[Vectors, Vectors]:
-        """Vectors of passages, and of their sentences.
-
-        (texts, dim) and (sentences, dim); a sentence that was cut away has zeros.
-        """
-        ahead = len(self.prompts["passage"]) if self.prompted else 0
-        vectors, sentences = self.form.encode_with_sentences(
-            self._given(texts, "passage"), spans, ahead)
-        return self._compared(vectors), self._compared(sentences)
 
     def _given(self, texts: Sequence[str], side: str) -> list[str]:
         prompt = self.prompts[side] if self.prompted else ""

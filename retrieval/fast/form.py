@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bert import FILE, NoFastFormError, write_bert
-from .sentences import Span, pooled
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -76,25 +75,9 @@ class FastForm:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of texts, (texts, dim), not normalised."""
         vectors = np.zeros((len(texts), self.dim), np.float32)
-        for place, _, states in self._states(texts):
+        for place, states in self._states(texts):
             vectors[place] = self._pooled(states)
         return vectors
-
-    def encode_with_sentences(
-        self, texts: Sequence[str], spans: Sequence[Sequence[Span]], ahead: int = 0
-    ) -> tuple[Vectors, Vectors]:
-        """Vectors of texts, and of the sentences at some spans.
-
-        In one forward pass: (texts, dim) and (sentences, dim). ahead: how many characters were put
-        before each text, which the spans do not count.
-        """
-        vectors = np.zeros((len(texts), self.dim), np.float32)
-        sentences: list[Vectors] = [np.zeros((0, self.dim), np.float32)] * len(texts)
-        for place, encoding, states in self._states(texts):
-            vectors[place] = self._pooled(states)
-            shifted = [(start + ahead, end + ahead) for start, end in spans[place]]
-            sentences[place] = pooled(states, encoding.offsets, shifted)
-        return vectors, np.concatenate([np.zeros((0, self.dim), np.float32), *sentences])
 
     def _pooled(self, states: Vectors) -> Vectors:
         vector: Vectors = states[0] if self.pooling == "cls" else states.mean(axis=0)
@@ -102,19 +85,19 @@ class FastForm:
             vector = vector / np.float32(length)
         return vector
 
-    def _states(self, texts: Sequence[str]) -> "Iterator[tuple[int, Encoding, Vectors]]":
-        """Place, tokens and last hidden states of each text, in batches of like length."""
+    def _states(self, texts: Sequence[str]) -> Iterator[tuple[int, Vectors]]:
+        """Place and last hidden states of each text, in batches of like length."""
         given = [text.lower() for text in texts] if self.lower else list(texts)
         encodings = ([self.tokenizer.encode(given[0])] if len(given) == 1
                      else self.tokenizer.encode_batch(given))
         batches = list(_batches([len(encoding) for encoding in encodings]))
         if len(batches) == 1 or self.threads == 1:
             done: Iterator[Vectors] = (self._run(encodings, batch) for batch in batches)
-            yield from _apart(batches, encodings, done)
+            yield from _apart(batches, done, encodings)
             return
         with ThreadPoolExecutor(self.threads) as pool:
             done = pool.map(lambda batch: self._run(encodings, batch), batches)
-            yield from _apart(batches, encodings, done)
+            yield from _apart(batches, done, encodings)
 
     def _run(self, encodings: "Sequence[Encoding]", batch: Sequence[int]) -> Vectors:
         lengths = np.array([len(encodings[place]) for place in batch], np.int32)
@@ -126,11 +109,11 @@ class FastForm:
 
 
 def _apart(
-    batches: Sequence[Sequence[int]], encodings: "Sequence[Encoding]", done: Iterator[Vectors]
-) -> "Iterator[tuple[int, Encoding, Vectors]]":
+    batches: Sequence[Sequence[int]], done: Iterator[Vectors], encodings: "Sequence[Encoding]"
+) -> Iterator[tuple[int, Vectors]]:
     for batch, states in zip(batches, done, strict=True):
         for row, place in enumerate(batch):
-            yield place, encodings[place], states[row, : len(encodings[place])]
+            yield place, states[row, : len(encodings[place])]
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -35,17 +35,13 @@ def sentence_spans(text: str) -> list[Span]:
     return spans
 
 
-def marked_spans(passage: Passage) -> list[Span]:
-    """Where sentences of a passage's text stand in its content.
+def sentences_to_mark(passage: Passage) -> list[str]:
+    """The sentences of a passage's text.
 
-    None where there is one sentence or none: there is nothing to point out.
+    None where there is one or none: there is nothing to point out.
     """
     spans = sentence_spans(passage.text)
-    if len(spans) < 2:
-        return []
-    raw = f"{passage.title} {passage.text}"  # `content` is this, trimmed
-    ahead = len(passage.title) + 1 - (len(raw) - len(raw.lstrip()))
-    return [(max(0, start + ahead), end + ahead) for start, end in spans]
+    return [passage.text[start:end] for start, end in spans] if len(spans) > 1 else []
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class SentenceVectors:
 
     counts: (passages,) how many sentences of each there are, 0 where there is nothing to point out.
     directions: (sentences, dim) int8, one passage after the other, each row a vector scaled so that
-    its largest part is `STEPS`; zeros for a sentence that the model did not read.
+    its largest part is `STEPS`; zeros for what has no usable vector.
     """
 
     counts: NDArray[np.integer[Any]]
@@ -106,20 +102,3 @@ class SentenceVectors:
             return None
         cosines = np.where(lengths > 0, rows @ query / np.where(lengths > 0, lengths, 1), -np.inf)
         return spans[int(np.argmax(cosines))]
-
-
-def pooled(states: Vectors, offsets: Sequence[Span], spans: Sequence[Span]) -> Vectors:
-    """Mean token vectors of each span: (spans, dim).
-
-    As in late chunking (Günther et al. 2024): each token has read the whole passage. states:
-    (tokens, dim). offsets: where each token stands in the text, (0, 0) for special ones. A span
-    without a token, because the text was cut before it, has zeros.
-    """
-    means = np.zeros((len(spans), states.shape[1]), np.float32)
-    starts = np.array([start for start, _ in offsets])
-    ends = np.array([end for _, end in offsets])
-    for place, (start, end) in enumerate(spans):
-        inside = (starts >= start) & (ends <= end) & (ends > starts)
-        if inside.any():
-            means[place] = states[inside].mean(axis=0)
-    return means

@@ -14,6 +14,7 @@ from corpus.records import Corpus
 from retrieval.encoder import Encoder, Vectors
 
 from .sentences import SentenceVectors
+from .store import PassageVectors
 
 FILE = Path(__file__).with_name("porsche_minilm.npz")
 SAMPLE = 16
@@ -32,17 +33,17 @@ class Sample:
     vectors: Vectors
 
 
-def shipped_vectors(encoder: Encoder, corpus: Corpus) -> tuple[Vectors, SentenceVectors] | None:
+def shipped_vectors(encoder: Encoder, corpus: Corpus) -> PassageVectors | None:
     """The shipped vectors, where they are of this model and corpus.
 
-    (passages, dim) in the order of ids, and those of sentences.
+    In the order of passage ids.
     """
     known = _read()
     if known is None or str(known["corpus"]) != corpus.fingerprint or (
             str(known["model"]) != encoder.fingerprint):
         return None
-    return (known["vectors"].astype(np.float32),
-            SentenceVectors(known["counts"], known["sentences"]))
+    return PassageVectors(known["vectors"].astype(np.float32),
+                          SentenceVectors(known["counts"], known["sentences"]))
 
 
 def shipped_sample() -> Sample | None:

@@ -51,19 +51,16 @@ class Store:
         """The file of the passages' vectors."""
         return self._path(self._dim)
 
-    def read(self, passages: int, sentences: bool) -> PassageVectors | None:
+    def read(self, passages: int) -> PassageVectors | None:
         """What is kept, or longer vectors of the same model, to be cut.
 
-        None where there is nothing whole, or no sentences and they are wanted.
+        None where there is nothing whole.
         """
         for path in [self.path, *self._longer()]:
             vectors = read_vectors(path, passages)
             if vectors is None:
                 continue
-            found = _sentences(path, passages)
-            if sentences and found is None:
-                continue
-            return PassageVectors(vectors, found)
+            return PassageVectors(vectors, _sentences(path, passages))
         return None
 
     def write(self, kept: PassageVectors, texts: Sequence[str] = ()) -> None:
@@ -76,7 +73,7 @@ class Store:
             write_array(self._beside(TEXTS), digests(texts))
 
     def earlier(
-        self, texts: Sequence[str], sentences: bool
+        self, texts: Sequence[str]
     ) -> tuple[PassageVectors, NDArray[np.intp]] | None:
         """The corpus of this model that shares most texts.
 
@@ -99,14 +96,17 @@ class Store:
             return None
         path = best[1].with_suffix(".npy")
         vectors = _array(path, np.float32, 2)
-        found = _sentences(path, len(vectors)) if vectors is not None else None
-        if vectors is None or int(best[2].max()) >= len(vectors) or (sentences and found is None):
+        if vectors is None or int(best[2].max()) >= len(vectors):
             return None
-        return PassageVectors(vectors, found), _same_texts(texts, best[2])
+        kept = PassageVectors(vectors, _sentences(path, len(vectors)))
+        return kept, _same_texts(texts, best[2])
 
     @property
     def _model(self) -> str:
-        return self.model.partition("@")[0][:24]
+        name = self.model.partition("@")[0]
+        if not name.isalnum():  # no hexadecimal digest: it may not even be a file's name
+            name = hashlib.sha256(name.encode()).hexdigest()
+        return name[:24]
 
     @property
     def _dim(self) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.encoder import SentenceTransformerEncoder, Vectors
-from retrieval.fast.sentences import SentenceVectors
 from train.run.record import Run
 
 from .machine import check_room, settle
@@ -20,7 +19,6 @@ from .machine import check_room, settle
 if TYPE_CHECKING:
     from .loop import Loop
 
-SENTENCES = "sentences.npz"
 EVERY = 60.0
 """Seconds of training after which a state is kept, in mid-epoch too."""
 ROOM = 1 << 16
@@ -79,10 +77,7 @@ class Checkpoints:
         self._kept = time.monotonic()
         self._took = self._kept - start
 
-    def keep_best(
-        self, encoder: SentenceTransformerEncoder, vectors: Vectors,
-        sentences: SentenceVectors | None = None,
-    ) -> None:
+    def keep_best(self, encoder: SentenceTransformerEncoder, vectors: Vectors) -> None:
         """Keep a model as the best checkpoint, with its vectors."""
         model = encoder.model
         check_room(self.folder, vectors.nbytes + 4 * sum(w.numel() for w in model.parameters()))
@@ -91,8 +86,6 @@ class Checkpoints:
         model.truncate_dim = encoder.truncate_dim
         model.save_pretrained(str(beside), create_model_card=False)
         np.save(beside / "vectors.npy", vectors, allow_pickle=False)
-        if sentences is not None:
-            np.savez(beside / SENTENCES, counts=sentences.counts, rows=sentences.directions)
         settle(beside)
         shutil.rmtree(self.best, ignore_errors=True)
         beside.rename(self.best)
@@ -101,14 +94,6 @@ class Checkpoints:
         """The corpus' vectors of the best checkpoint: (passages, dim)."""
         vectors: Vectors = np.load(self.best / "vectors.npy", allow_pickle=False)
         return vectors
-
-    def best_sentences(self) -> SentenceVectors | None:
-        """Those of its sentences; None where they were not kept."""
-        try:
-            with np.load(self.best / SENTENCES, allow_pickle=False) as kept:
-                return SentenceVectors(kept["counts"], kept["rows"])
-        except (OSError, ValueError, KeyError):
-            return None
 
     def best_as(self, model: Path) -> None:
         """Link the best checkpoint as the run's model.
@@ -119,7 +104,7 @@ class Checkpoints:
         for leftover in (beside, model):
             shutil.rmtree(leftover, ignore_errors=True)
         shutil.copytree(self.best, beside, copy_function=_link,
-                        ignore=shutil.ignore_patterns("vectors.npy", SENTENCES))
+                        ignore=shutil.ignore_patterns("vectors.npy"))
         beside.rename(model)
 
 

@@ -110,7 +110,7 @@ class Measure:
         progress: what the share that is encoded means for the whole run.
         """
         start = time.monotonic()
-        parts = index_in_parts(encoder, self.corpus, cache, sentences=True)
+        parts = index_in_parts(encoder, self.corpus, cache)
         while True:
             try:
                 with self.stop.interrupts():

@@ -121,8 +121,7 @@ def make_model(run: Run, kept: Checkpoints, corpus: Corpus) -> Index:
     kept.best_as(run.model)
     run.update(loads_with=write_for_older(run.model, run.record().base_model.max_seq_length))
     encoder = load_encoder(str(run.model))
-    return Index(encoder, tuple(sorted(corpus.passage)), kept.best_vectors(),
-                 kept.best_sentences())
+    return Index(encoder, tuple(sorted(corpus.passage)), kept.best_vectors())
 
 
 def prompted_best(
@@ -139,7 +138,7 @@ def prompted_best(
     other = one.with_prompts(not used)
     first = replace(index, encoder=one)
     sides = (first, one), (
-        as_other(first, other) or build_index(other, corpus, sentences=True), other)
+        as_other(first, other) or build_index(other, corpus), other)
     (chosen, _), choice = fairer(*sides, corpus)
     if choice["used"] != used:
         path = run.model / SETTINGS

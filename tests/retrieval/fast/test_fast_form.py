@@ -50,23 +50,6 @@ def test_the_fast_form_gives_the_models_own_vectors(model, data, tmp_path):
                   - load_encoder(str(model)).cut_at(8).encode_passages(texts)).max() < 1e-5
 
 
-def test_both_forms_have_the_same_vectors_of_sentences(model, data, tmp_path):
-    plain = build_index(load_encoder(str(model)), data, sentences=True)
-    fast = build_index(load_served(str(model), cache=tmp_path), data, sentences=True)
-    assert np.abs(plain.vectors - fast.vectors).max() < 1e-5
-    assert (plain.sentences.counts == fast.sentences.counts).all()
-    rows = (plain.sentences.directions.astype(int), fast.sentences.directions.astype(int))
-    assert len(rows[0]) > 20
-    assert np.abs(rows[0] - rows[1]).max() <= 1
-
-
-def test_passages_encoded_with_their_sentences_are_the_same_to_the_bit(model, data):
-    encoder = load_encoder(str(model))
-    texts = [passage.content for passage in data.passages]
-    vectors, _ = encoder.encode_with_sentences(texts, [[(0, 5)]] * len(texts))
-    assert (vectors == encoder.encode_passages(texts)).all()
-
-
 def test_the_second_time_the_model_itself_is_not_loaded(model, tmp_path, monkeypatch):
     load_served(str(model), cache=tmp_path)
     monkeypatch.setattr(room, "load_encoder", None)

@@ -1,29 +1,15 @@
 import numpy as np
-import pytest
 
 from corpus.records import Passage
-from retrieval.fast.sentences import SentenceVectors, marked_spans, pooled, sentence_spans
+from retrieval.fast.sentences import SentenceVectors, sentences_to_mark
 from retrieval.index import build_index
 from support.fakes import HashingEncoder, small_corpus
 
 
-@pytest.mark.parametrize("title", ["", "911: PCCB", " 911 ", "A"])
-@pytest.mark.parametrize("text", ["One is. Two is! Three", "  One is.  Two is. "])
-def test_spans_of_a_passage_are_those_of_its_text_within_its_content(title, text):
-    passage = Passage("p", text, title)
-    inside = [passage.content[start:end].strip() for start, end in marked_spans(passage)]
-    assert inside == [text[start:end].strip() for start, end in sentence_spans(text)]
-
-
 def test_a_passage_of_one_sentence_has_nothing_to_mark():
-    assert marked_spans(Passage("p", "One sentence only.")) == []
-
-
-def test_a_span_has_the_mean_of_the_tokens_within_it_and_zeros_without_any():
-    states = np.array([[9, 9], [1, 0], [3, 0], [0, 5], [9, 9]], np.float32)
-    offsets = [(0, 0), (0, 3), (4, 7), (8, 12), (0, 0)]
-    means = pooled(states, offsets, [(0, 7), (8, 12), (13, 20)])
-    assert means.tolist() == [[2, 0], [0, 5], [0, 0]]
+    assert sentences_to_mark(Passage("p", "One sentence only.")) == []
+    assert sentences_to_mark(Passage("p", " One is. Two is! ", "Title. No.")) == [
+        " One is.", "Two is! "]
 
 
 def test_the_nearest_sentence_is_that_with_the_largest_cosine_whatever_its_length():
@@ -33,8 +19,8 @@ def test_the_nearest_sentence_is_that_with_the_largest_cosine_whatever_its_lengt
     assert packed.nearest(0, "Aa.", np.array([1, 0], np.float32)) is None
     assert packed.nearest(1, text, np.array([0, 1], np.float32)) == (4, 7)
     assert packed.nearest(1, text, np.array([1, 1], np.float32)) == (0, 3)
-    other_was_not_read = packed.nearest(2, text, np.array([-1, 0], np.float32))
-    assert other_was_not_read == (0, 3)
+    other_is_zeros = packed.nearest(2, text, np.array([-1, 0], np.float32))
+    assert other_is_zeros == (0, 3)
 
 
 def test_a_text_with_other_sentences_than_its_vectors_is_not_marked():

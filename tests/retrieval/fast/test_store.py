@@ -78,7 +78,9 @@ def test_vectors_without_sentences_do_where_none_are_wanted_and_not_where_they_a
     build_index(HashingEncoder(), corpus, tmp_path)
     encoder = Counting()
     assert build_index(encoder, corpus, tmp_path, sentences=True).sentences is not None
-    assert encoder.texts > 0
+    assert encoder.texts == 6  # the sentences alone
+    assert build_index(encoder, corpus, tmp_path, sentences=True).sentences is not None
+    assert encoder.texts == 6
     with_them = Counting()
     assert build_index(with_them, corpus, tmp_path).sentences is None
     assert with_them.texts == 0
