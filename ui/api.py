@@ -74,13 +74,14 @@ def add_endpoints(
         publish_to: str = "",
         query_prompt: str | None = None,
         passage_prompt: str | None = None,
+        folds: int = 0,
     ) -> dict[str, Any]:
         """Start a fine-tune.
 
         It waits in the queue until its device is free. settings: hyperparameters to replace in the
         recipe. publish_to: owner/name, to publish it there (private) when it is done. query_prompt,
-        passage_prompt: what is put before a text, None for what the base has. Gives the run's id
-        and status.
+        passage_prompt: what is put before a text, None for what the base has. folds: to
+        cross-validate over, 0 for none. Gives the run's id and status.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
@@ -89,7 +90,7 @@ def add_endpoints(
             prompts = [text if text is None else str(text)
                        for text in (query_prompt, passage_prompt)]
             asked = TrainForm(str(data), str(recipe), str(base), values, str(engine), str(flavor),
-                              seed, *prompts)
+                              seed, *prompts, folds=folds)
             run = publishing.start_and_publish(service, visitor, asked, publish_to)
             return service.status(visitor, run.id)
 

@@ -438,6 +438,14 @@ def test_words_in_common_are_counted_by_stem_with_the_title():
     assert figures["by_model_line"] == {"Taycan": 2}
 
 
+def test_a_car_that_both_sides_name_is_no_word_in_common_beside_names():
+    passages = (Passage("p1", "On an early Taycan 4S pads last long.", "Taycan 4S, 2020: pads"),)
+    queries = {"q1": Query("q1", "how is my Taycan 4S from 2020 on pads?")}
+    figures = check_corpus(Corpus("c", passages, queries, {"train": {"q1": {"p1": 1}}})).writing
+    assert figures["at_most_one_shared_word"] == 0
+    assert figures["at_most_one_shared_word_beside_names"] == 1
+
+
 def test_without_the_package_of_the_model_tokens_are_estimated_from_words(monkeypatch):
     monkeypatch.setattr(tokens_room, "PACKAGE", "no_such_package")
     tokens = check_corpus(small_corpus()).writing["tokens"]

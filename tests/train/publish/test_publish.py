@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 
-from support.fake_hub.repos import Commit
+from support.fake_hub.state import Commit
 from support.publishing import (
     COMMIT,
     TO,

@@ -6,7 +6,7 @@ from huggingface_hub import DatasetCard
 
 from hub.client import Hub
 from hub.progress import drained
-from support.fake_hub.repos import ME
+from support.fake_hub.state import ME
 from support.publishing import QUICK, TO, content, done
 from support.runs.finished import questions
 from train.publish.errors import PublishError

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from support.fake_hub.repos import ME
+from support.fake_hub.state import ME
 from support.publishing import (
     COMMIT,
     TO,
