@@ -143,7 +143,7 @@ def index_in_parts(
         kept = shipped_vectors(encoder, corpus)
     is_new = kept is None or (sentences and kept.sentences is None)
     kept = yield from _encode_what_is_missing(passages, encoder, kept, store, sentences)
-    if store and is_new:
+    if store and is_new and kept.vectors.shape[1:] == (encoder.dim,):
         store.write(kept, [passage.content for passage in passages])
     vectors = kept.vectors
     if len(ids) and vectors.shape[1] > encoder.dim:  # kept of the model's full length
@@ -172,7 +172,7 @@ def _encode_what_is_missing(
         before = store.earlier([passage.content for passage in passages]) if store else None
         if before:
             return (yield from _encode_changed(passages, encoder, *before, sentences))
-        kept = PassageVectors((yield from _encode(passages, encoder)))
+        return (yield from _encode(passages, encoder, sentences))
     if sentences and kept.sentences is None:
         kept = PassageVectors(kept.vectors, (yield from _encode_sentences(passages, encoder)))
     return kept
@@ -188,40 +188,55 @@ def _encode_changed(
     """
     new = np.flatnonzero(places < 0).tolist()
     only_new = [passages[place] for place in new]
+    made = yield from _encode(only_new, encoder, sentences)
     vectors = np.empty((len(passages), encoder.dim), np.float32)
     vectors[places >= 0] = known.vectors[places[places >= 0]]
-    vectors[new] = yield from _encode(only_new, encoder)
-    if not sentences:
+    vectors[new] = made.vectors
+    if made.sentences is None:
         return PassageVectors(vectors)
     if known.sentences is None:
         return PassageVectors(vectors, (yield from _encode_sentences(passages, encoder)))
-    made = yield from _encode_sentences(only_new, encoder)
     order = places.copy()
     order[new] = len(known.vectors) + np.arange(len(new))
-    return PassageVectors(vectors, SentenceVectors.joined([known.sentences, made], order))
+    return PassageVectors(
+        vectors, SentenceVectors.joined([known.sentences, made.sentences], order))
 
 
 def _encode(
-    passages: Sequence[Passage], encoder: Encoder
-) -> Generator[Progress, None, Vectors]:
+    passages: Sequence[Passage], encoder: Encoder, sentences: bool
+) -> Generator[Progress, None, PassageVectors]:
     """Encode in order of length, so that a batch has little padding."""
     order = sorted(range(len(passages)), key=lambda place: -len(passages[place].content))
     vectors = np.empty((len(passages), encoder.dim), np.float32)
+    parts = [_no_sentences(encoder)]
     for start in range(0, len(order), CHUNK):
         chunk = order[start : start + CHUNK]
         vectors[chunk] = encoder.encode_passages([passages[place].content for place in chunk])
+        if sentences:
+            parts.append(_sentences_of([passages[place] for place in chunk], encoder))
         yield Progress(start + len(chunk), len(order))
-    return vectors
+    places = np.empty(len(order), np.intp)
+    places[order] = np.arange(len(order))
+    return PassageVectors(vectors, SentenceVectors.joined(parts, places) if sentences else None)
 
 
 def _encode_sentences(
     passages: Sequence[Passage], encoder: Encoder
 ) -> Generator[Progress, None, SentenceVectors]:
-    """Encode each sentence by itself, of passages that have several."""
-    parts = [SentenceVectors.of((), np.zeros((0, encoder.dim), np.float32))]
+    """Encode the sentences of passages whose own vectors are there."""
+    parts = [_no_sentences(encoder)]
     for start in range(0, len(passages), CHUNK):
-        chunk = [sentences_to_mark(passage) for passage in passages[start : start + CHUNK]]
-        texts = [sentence for sentences in chunk for sentence in sentences]
-        parts.append(SentenceVectors.of(map(len, chunk), encoder.encode_passages(texts)))
-        yield Progress(start + len(chunk), len(passages))
+        parts.append(_sentences_of(passages[start : start + CHUNK], encoder))
+        yield Progress(min(start + CHUNK, len(passages)), len(passages))
     return SentenceVectors.joined(parts, np.arange(len(passages)))
+
+
+def _sentences_of(passages: Sequence[Passage], encoder: Encoder) -> SentenceVectors:
+    """Each sentence encoded by itself, of passages that have several."""
+    of_passages = [sentences_to_mark(passage) for passage in passages]
+    texts = [sentence for sentences in of_passages for sentence in sentences]
+    return SentenceVectors.of(map(len, of_passages), encoder.encode_passages(texts))
+
+
+def _no_sentences(encoder: Encoder) -> SentenceVectors:
+    return SentenceVectors.of((), np.zeros((0, encoder.dim), np.float32))

@@ -1,6 +1,6 @@
-"""Make the shipped vectors of the built-in corpus: `python -m retrieval.fast`.
+"""Make the shipped vectors of the built-in corpus.
 
-With torch, in float32, from the embedded model. To be run when either changes.
+`python -m retrieval.fast`: with torch, in float32. To be run when corpus or model changes.
 """
 
 import sys

@@ -54,7 +54,7 @@ def load_served(
     device: str | None = None, token: str | bool | None = None,
     prompts: AskedPrompts | None = None,
 ) -> ServedEncoder:
-    """Load a model to answer with, in its fast form if it has one.
+    """Load a model to answer with, fast if possible.
 
     texts: on which the fast form is compared with the model, where that was not done yet. The
     others: as for `load_encoder`, whose errors it raises.
@@ -95,7 +95,7 @@ def _fast_of_hub(
 def make_fast(
     encoder: Encoder, model: Path, cache: Path, corpus: Corpus
 ) -> None:
-    """Make and check the fast form of a model just trained.
+    """Make and check a trained model's fast form.
 
     encoder: the model itself. Whoever serves it later finds what came of that.
     """
@@ -205,5 +205,8 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def has_cuda() -> bool:
-    """Whether this machine has an NVIDIA GPU; torch is not asked."""
+    """Whether this machine has an NVIDIA GPU.
+
+    Torch is not asked: loading it takes seconds.
+    """
     return any(Path("/dev").glob("nvidia[0-9]*"))

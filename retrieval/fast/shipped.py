@@ -1,4 +1,4 @@
-"""Vectors of the built-in corpus under the embedded model, shipped.
+"""Shipped vectors of the built-in corpus under the embedded model.
 
 `python -m retrieval.fast` makes them anew, whenever the corpus or the model changes; a test says
 when they are out of date. Passages are in half precision, sentences in bytes, about 2 MB.
@@ -23,7 +23,7 @@ SAMPLE = 16
 
 @dataclass(frozen=True)
 class Sample:
-    """Some texts with the vectors that a model's torch form gave them.
+    """Some texts with vectors that torch gave them.
 
     model: its fingerprint. vectors: (texts, dim).
     """
@@ -34,9 +34,9 @@ class Sample:
 
 
 def shipped_vectors(encoder: Encoder, corpus: Corpus) -> PassageVectors | None:
-    """The shipped vectors, where they are of this model and corpus.
+    """The shipped vectors of this model and corpus.
 
-    In the order of passage ids.
+    In the order of passage ids; None where they are of others.
     """
     known = _read()
     if known is None or str(known["corpus"]) != corpus.fingerprint or (

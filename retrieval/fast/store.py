@@ -52,7 +52,7 @@ class Store:
         return self._path(self._dim)
 
     def read(self, passages: int) -> PassageVectors | None:
-        """What is kept, or longer vectors of the same model, to be cut.
+        """Vectors of the model, perhaps longer ones to be cut.
 
         None where there is nothing whole.
         """
