@@ -96,6 +96,7 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
                 carry_out(run, request, resume=resume, stop=stop, cache=settings.cache,
                           limits=limits, tell=_tell, team=team, goes_on=bool(request.folds))
             if request.folds and is_trained(run):
+                team.leave()  # a fold trains alone: nobody is to wait for it
                 validate_run(run, request, stop, settings.cache, limits.max_minutes, _tell)
     record = run.record()
     result = {

@@ -8,6 +8,7 @@ its record and its figures, not its model.
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,8 @@ def _fold(
         return
     if not known:
         fold.folder.mkdir(parents=True, exist_ok=True)
-        fold.update(status="queued", created=now(), **request.as_record())
+        fold.update(status="queued", created=now(),
+                    **replace(request, folds=None).as_record())
     events = fit(request.recipe, corpus, fold, request.base, revision=request.revision,
                  prompts=request.prompts, seed=request.seed, cache=cache, resume=known, stop=stop,
                  max_minutes=max_minutes)

@@ -54,7 +54,7 @@ class Paced(Event):
     left_s: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The event's JSON; who says the share says the time left."""
+        """The event's JSON; beside a share, the time left."""
         found = super().to_json()
         return found if self.share is None else {**found, "left_s": self.left_s}
 
@@ -63,13 +63,13 @@ class Paced(Event):
 class PhaseEvent(Paced):
     """A run is in a phase from now on.
 
-    Or further in it: done of total passages are encoded.
+    Or further in it: so many of the passages are encoded.
     """
 
     kind = "phase"
     phase: str
-    done: int | None = None
-    total: int | None = None
+    encoded: int | None = field(default=None, metadata={"keys": ("done",)})
+    passages: int | None = field(default=None, metadata={"keys": ("total",)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +138,10 @@ class PausedEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DoneEvent(Event):
-    """A run is over; ndcg: of base and tuned on test.
+    """A run is over.
 
-    text: why, where something else than the run itself ended it.
+    ndcg: ndcg@10 of base and tuned on test. text: why, where something else than the run itself
+    ended it.
     """
 
     kind = "done"
