@@ -1,4 +1,4 @@
-"""Shipped vectors of the built-in corpus under the embedded model.
+"""Shipped vectors of the built-in corpus.
 
 `python -m retrieval.fast` makes them anew, whenever the corpus or the model changes; a test says
 when they are out of date. Passages are in half precision, sentences in bytes, about 2 MB.
