@@ -5,18 +5,23 @@ and what each passage's text was, so that a corpus that changed a little is enco
 """
 
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .sentences import SentenceVectors, Vectors
 
+log = logging.getLogger("tandem")
+
+SEAL = b"sha256:"
+"""Before the checksum at the end of a file, which NumPy does not read."""
 SENTENCES, COUNTS, TEXTS = ".sentences", ".counts", ".texts"
 """What stands beside a file of vectors."""
 DIGEST = 16
@@ -166,21 +171,62 @@ def _sentences(path: Path, passages: int) -> SentenceVectors | None:
 
 def _array(path: Path, kind: type[np.generic] | None, axes: int) -> NDArray[Any] | None:
     try:
-        # Mapped: every process shares the pages, and what is not looked at is not read.
+        # Mapped: every process shares the pages, and what is not looked at can go again.
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        damaged = array.ndim != axes or kind not in (None, array.dtype) or _is_damaged(path)
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, EOFError):
-        return None  # not there, or damaged: it is encoded again
-    right = array.ndim == axes and (kind is None or array.dtype == kind)
-    return array.view(np.ndarray) if right else None
+        damaged = True
+    if damaged:
+        log.warning("An index in the cache is damaged: it is made again.")
+        return None
+    return array.view(np.ndarray)
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether a file is not what was written, by the checksum at its end; older ones have none."""
+    length = len(SEAL) + hashlib.sha256().digest_size
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - length))
+        end = file.read()
+        if not end.startswith(SEAL):
+            return False
+        file.seek(0)
+        return _digest(file, size - length) != end[len(SEAL):]
+
+
+def _digest(file: BinaryIO, size: int) -> bytes:
+    """SHA-256 of so many bytes of a file, from where it is read."""
+    digest, left = hashlib.sha256(), size
+    while left and (part := file.read(min(left, 1 << 20))):
+        digest.update(part)
+        left -= len(part)
+    return digest.digest()
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
-    """Keep an array on disk, whole or not at all."""
+    """Keep an array on disk, whole or not at all.
+
+    Where it cannot be kept, that is logged: it is used from memory, and made again next time.
+    """
+    try:
+        _write(path, array)
+    except OSError as error:
+        log.warning("An index cannot be kept on disk (%s): it is used from memory, and made again "
+                    "at the next start.", type(error).__name__)
+
+
+def _write(path: Path, array: NDArray[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             np.save(file, array, allow_pickle=False)
+            size = file.tell()
+            file.seek(0)
+            file.write(SEAL + _digest(file, size))
         os.replace(name, path)
     except BaseException:  # a full disk, or a run that was stopped just then
         os.unlink(name)

@@ -31,6 +31,10 @@ WAIT = 0.2
 LEARNING = "Learning which scores answered questions have"
 
 
+class DamagedModelError(RunError):
+    """A run whose model is not what was trained."""
+
+
 class Loads(Protocol):
     """Loads a model that answers questions."""
 
@@ -70,6 +74,10 @@ def loaded_pair(
     """Load a run's models, and data not in memory."""
     check_usable(run)
     record, tuned = run.record(), loads(str(run.model))
+    found, written = getattr(tuned, "weights_fingerprint", ""), record.fingerprints.tuned
+    if found and written and found != written:
+        raise DamagedModelError(f"The model of {run.id} is damaged: its files are not those that "
+                                "were trained. Publish or download it no more; train it again.")
     corpus, base = opened.corpus, opened.base
     if not is_on(record, corpus):
         source = record.data.source or record.data.name

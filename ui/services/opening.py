@@ -26,11 +26,12 @@ from retrieval.index import Index, build_index
 from retrieval.models import split_revision
 from train.engines.queue import Queue
 from train.recipe import first_start_recipe
+from train.run.files import sentence_of
 from train.run.record import Run, RunError, list_runs
 from train.run.spec import RunSpec, placed
 from train.settings import Settings
 
-from .load_run import is_on, is_opening_base, loaded_pair
+from .load_run import DamagedModelError, is_on, is_opening_base, loaded_pair
 from .model_pair import ModelPair
 from .pair_cache import NotReadyError, PairCache
 from .progress import OpeningState, progress_of
@@ -56,6 +57,7 @@ class OpeningPair:
     pair: ModelPair | None = None
     run: Run | None = None
     version: int = 0
+    damaged: set[str] = field(default_factory=set)
     _state: OpeningState = field(default_factory=lambda: OpeningState("loading", "Starting"))
     pairs: PairCache = field(init=False)
     _worker: threading.Thread | None = None
@@ -120,11 +122,12 @@ class OpeningPair:
                 what()
             except (ValueError, OSError) as error:
                 log.warning("%s", error)
-                self._state = OpeningState("failed", str(error))
+                self._state = OpeningState("failed", sentence_of(error))
             except Exception as error:
                 # The page must never wait for a thread that is gone.
                 log.exception("The page could not be made ready")
-                self._state = OpeningState("failed", f"Something unforeseen went wrong: {error}")
+                self._state = OpeningState(
+                    "failed", f"Something unforeseen went wrong: {type(error).__name__}")
 
         self._worker = threading.Thread(target=safely, daemon=True, name="showcase")
         self._worker.start()
@@ -137,6 +140,9 @@ class OpeningPair:
         self._show(ModelPair(corpus, base))
         self._add_tuned(corpus)
         self._learn()
+        while self._state.kind == "failed" and not self.queue.is_closed:
+            self._watch_for_another(corpus)
+            self._learn()
 
     def _add_tuned(self, corpus: Corpus) -> None:
         """Show the fine-tuned side: the one there is, or the one that is trained now."""
@@ -147,7 +153,12 @@ class OpeningPair:
             self.restore(self._tell)
         run = self._run_of_this_pair(corpus)
         if run and run.has_model and run.record().is_usable:
-            self._show_run(run)
+            try:
+                self._show_run(run)
+            except DamagedModelError as error:  # the one before it, or another is trained
+                log.warning("%s", error)
+                self.damaged.add(run.id)
+                self._add_tuned(corpus)
         elif run and run.record().is_active:
             self._watch(run)
         elif self.settings.train == "off":
@@ -158,7 +169,6 @@ class OpeningPair:
             self.run = run
             self._state = OpeningState("failed", f"The last fine-tune ended: {_error(run)}",
                                        "The Fine-tune tab has a new try.")
-            self._watch_for_another(corpus)
         else:
             self._train(run, corpus)
 
@@ -183,7 +193,8 @@ class OpeningPair:
 
     def _run_of_this_pair(self, corpus: Corpus) -> Run | None:
         """The owner's newest run of this base on this corpus, one with a model first."""
-        runs = [run for run in list_runs(self.settings.runs) if self._is_of_this_pair(run, corpus)]
+        runs = [run for run in list_runs(self.settings.runs)
+                if run.id not in self.damaged and self._is_of_this_pair(run, corpus)]
         for run in runs:
             self.queue.look_at(run)
         active = [run for run in runs if run.record().is_active]
@@ -221,7 +232,6 @@ class OpeningPair:
             return
         self._state = OpeningState("failed", f"The fine-tune ended: {_error(run)}",
                                    "The Fine-tune tab can start it again.")
-        self._watch_for_another(self._opened().corpus)
 
     def _watch_for_another(self, corpus: Corpus) -> None:
         """Show what comes of this pair yet: the run resumed, or a new one."""

@@ -371,3 +371,21 @@ def test_a_new_run_of_the_pair_is_shown_after_the_first_one_failed(settings, ope
     engine.ends = "done"
     opening.queue.submit(RunSpec(settings.data, "base"))
     until(lambda: opening.state.kind == "ready")
+
+
+def test_a_model_that_is_not_what_was_trained_is_said_and_the_one_before_it_shown(
+    settings, opened, monkeypatch, caplog
+):
+    def load(name, revision=None, token=None):
+        encoder = HashingEncoder(name)
+        encoder.weights_fingerprint = "flipped" if "-second" in name else "written"
+        return encoder
+
+    monkeypatch.setattr(room, "load_encoder", load)
+    corpus = room.load_corpus(settings.data)
+    for name in ("first", "second"):
+        finish(create_run(settings.runs, name), corpus,
+               fingerprints={"corpus": corpus.fingerprint, "tuned": "written"})
+    opening = opened(settings, Machine(), "ready")
+    assert opening.pair.run_id.endswith("-first")
+    assert "-second is damaged: its files are not those that were trained" in caplog.text
