@@ -376,12 +376,12 @@ def test_a_new_run_of_the_pair_is_shown_after_the_first_one_failed(settings, ope
 def test_a_model_that_is_not_what_was_trained_is_said_and_the_one_before_it_shown(
     settings, opened, monkeypatch, caplog
 ):
-    def load(name, revision=None, token=None):
+    def load(name, revision=None, **how):
         encoder = HashingEncoder(name)
         encoder.weights_fingerprint = "flipped" if "-second" in name else "written"
         return encoder
 
-    monkeypatch.setattr(room, "load_encoder", load)
+    monkeypatch.setattr(room, "load_served", load)
     corpus = room.load_corpus(settings.data)
     for name in ("first", "second"):
         finish(create_run(settings.runs, name), corpus,
