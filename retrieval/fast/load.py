@@ -6,6 +6,7 @@ with the model in float32, once: a graph made by hand must prove itself.
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,15 @@ def make_fast(
         _fast(source, cache, texts_to_try(corpus), lambda: encoder)
     except (NoFastFormError, OSError) as error:
         log.info("This model answers as it is, not in its fast form: %s.", _why(error))
+
+
+def forget_fast(cache: Path, weights: str) -> None:
+    """Remove the fast form of a model that is gone.
+
+    weights: the model's fingerprint.
+    """
+    if weights:
+        shutil.rmtree(cache / FORMS / weights[:24], ignore_errors=True)
 
 
 def texts_to_try(corpus: Corpus) -> list[str]:
