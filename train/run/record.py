@@ -71,7 +71,8 @@ class RunRecord(JsonObject):
     see `fit.ENDINGS`. note: a sentence about a run at work. metrics, prompts: by split (`dev`,
     `test`), by side (`base`, `tuned`). retention: on the general collection. memory_bytes: the most
     that training took. merge_curve: merges with the base that were measured; merged: of a run that
-    is one. log: the loss by step. loads_with: the least version of
+    is one. log: the loss by step. loss_scale: of the scores in
+    the loss, None in older records. loads_with: the least version of
     sentence-transformers that reads the model. Times are UTC in ISO 8601.
     """
 
@@ -106,6 +107,7 @@ class RunRecord(JsonObject):
     history: tuple[DevPoint, ...] = ()
     log: tuple[LossPoint, ...] = ()
     optimizer: RecordedOptimizer | None = None
+    loss_scale: float | None = None
     tandem: RecordedTandem | None = None
     loads_with: str | None = None
     prompts: Mapping[str, PromptChoice] = field(default_factory=dict)

@@ -39,6 +39,7 @@ PHASES = {
     "upload": "Sending",
     "commit": "Committing",
     "verify": "Downloading it again to compare",
+    "ask": "Loading it, and asking test questions again",
     "onnx": "Exporting to ONNX, and measuring that",
 }
 
@@ -197,8 +198,10 @@ class Publishing:
         if extras.data_to:  # the card names where the data is
             edits = replace(edits or CardEdits.of(run.record()), datasets=(extras.data_to,))
         result: dict[str, Any] = {}
+        # On ZeroGPU this process only seems to have a GPU.
+        device = "cpu" if self.services.settings.zero_gpu else None
         for event in publish(run, asked, hub, edits=edits, corpus=lambda: corpus_of(run),
-                             cache=cache):
+                             cache=cache, device=device):
             if event["type"] == "done":
                 result = event
             self._tell(run, event)

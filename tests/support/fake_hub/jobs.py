@@ -313,6 +313,8 @@ def commit(handler, hub, repo, revision):
             files[value["path"]] = base64.b64decode(value["content"])
         elif operation["key"] == "lfsFile":
             files[value["path"]] = hub.objects[value["oid"]]
+        elif operation["key"] == "deletedFile":
+            files.pop(value["path"], None)
         elif operation["key"] == "deletedFolder":
             files = {name: data for name, data in files.items()
                      if not name.startswith(value["path"])}

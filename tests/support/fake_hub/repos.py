@@ -73,7 +73,8 @@ class Repo:
 class Fault:
     """What goes wrong with requests that match.
 
-    drop: `early` (no answer), `middle` (of a body), `late` (after it was carried out).
+    drop: `early` (no answer), `middle` (of a body), `short` (half of a body arrives as if it were
+    all of it), `late` (after it was carried out).
     """
 
     pattern: str
@@ -104,6 +105,11 @@ class LoopbackHub:
         made.commit("initial commit", content | {
             path: (data, path.endswith(LARGE)) for path, data in (files or {}).items()})
         return made
+
+    def spelled(self, kind, name):
+        """A name as it was first written: to the Hub, those that differ in case are one."""
+        return next((there for known, there in self.repos
+                     if known == kind and there.lower() == name.lower()), name)
 
     def fail(self, pattern, times=1, **what):
         """Let requests fail whose `METHOD /path` matches; times: how many of them."""
@@ -161,6 +167,8 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
             self.rfile.read(length // 2)
             return self.hang_up()
         self.body = self.rfile.read(length)
+        if self.fault and self.fault.drop == "short":
+            self.body = self.body[: length // 2]
         self.hub.bodies.append(self.body)
         if self.fault and self.fault.hang:
             self.hub.over.wait(30)
@@ -203,7 +211,7 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
         if not self.hub.may_write(owner, self.account, name):
             return self.error(403, "You don't have the rights to create a model under this "
                                    "namespace")
-        if (kind, name) in self.hub.repos:
+        if (kind, self.hub.spelled(kind, name)) in self.hub.repos:
             return self.error(409, "You already created this model repo")
         if no := self.refused_hardware(kind, asked.get("hardware")):
             return self.error(*no)
@@ -212,7 +220,7 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
         return self.json({"url": f"{self.hub.endpoint}/{name}"})
 
     def find(self, kind, name):
-        repo = self.hub.repos.get((KINDS[kind], name))
+        repo = self.hub.repos.get((KINDS[kind], self.hub.spelled(KINDS[kind], name)))
         return repo if repo and self.hub.may_read(repo, self.account, name) else None
 
     def info(self, kind, name, revision=None):
@@ -222,6 +230,7 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
         commit = repo.at(revision or "main")
         if commit is None:
             return self.missing("RevisionNotFound")
+        name = self.hub.spelled(KINDS[kind], name)
         return self.json({"id": name, "modelId": name, "sha": commit.oid, "private": repo.private,
                           "tags": [], "downloads": 0, "likes": 0,
                           "siblings": [{"rfilename": path, "size": len(data)}
