@@ -13,14 +13,14 @@ test: $(VENV)/.test
 	@command -v chromium >/dev/null || $(MAKE) --no-print-directory chromium
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --ignore tests/e2e -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore tests/e2e -n 2 --dist loadfile
 	$(BIN)/python -m pytest tests/e2e
 
 # For the hour-to-hour work: style, types, and the tests that load no model and start no browser.
 check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --ignore tests/e2e -m "not slow" -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore tests/e2e -m "not slow" -n 2 --dist loadfile
 
 bench: $(VENV)/.demo
 	$(BIN)/python -m bench.quality --out bench/quality.json

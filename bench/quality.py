@@ -38,6 +38,7 @@ from retrieval.metrics import METRICS, PRIMARY
 from retrieval.models import EMBEDDED_MODEL, load_encoder
 from retrieval.statistics import paired_differences
 
+from .folds import of_folds, show_folds
 from .ratios import gain_ratio
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +70,11 @@ class Data:
 def main() -> None:
     """Run what was asked for, print tables, write JSON."""
     options = _options()
+    if options.folds:
+        found = of_folds(options, ROOT) | {"cpu": cpu_model()}
+        options.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        show_folds(found)
+        return
     data = [Data.parsed(text) for text in options.data]
     result: dict[str, Any] = {"cpu": cpu_model(), "started": time.strftime("%FT%TZ", time.gmtime()),
                               "first": options.recipes[0], "data": []}
@@ -83,6 +89,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", nargs="+", default=["porsche"])
     parser.add_argument("--recipes", nargs="+", default=["seed", "tandem", "quick"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--folds", type=int, help="cross-validate and pool: see bench/folds.py")
     parser.add_argument("--set", action="append", default=[], help="for every recipe")
     parser.add_argument("--elsewhere", type=Path, help="a BEIR folder of another domain")
     parser.add_argument("--parallel", type=int, default=2)

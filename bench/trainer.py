@@ -297,7 +297,7 @@ def one_run(
         "losses": sum(isinstance(event, LossEvent) for event in events),
         "events": [f"{event.type} {getattr(event, 'phase', getattr(event, 'epoch', ''))}"
                    for event in events if not isinstance(event, StepEvent | LossEvent)
-                   and getattr(event, "done", None) is None],
+                   and getattr(event, "encoded", None) is None],
     }
 
 

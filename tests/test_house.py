@@ -300,6 +300,7 @@ def test_the_licence_is_apache():
     assert "Apache License" in (HOUSE / "LICENSE").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_taken_port_and_a_bad_setting_are_said_in_a_sentence():
     import socket
 

@@ -25,6 +25,9 @@ from train.commands.script import add_script
 from train.fit.distributed import Team, join_team
 from train.fit.runner import RunLimits, begun, carry_out, follow, taken_up
 from train.fit.stopping import Stop
+from train.folds.cost import with_folds
+from train.folds.cut import check_folds
+from train.folds.validate import is_trained, validate_run
 from train.run.events import EvalEvent, Event, StepEvent
 from train.run.lock import held
 from train.run.record import mark_interrupted, open_run
@@ -77,18 +80,24 @@ def fit_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
 def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     stop = Stop().on_signals()
     asked = None if options.resume else _request(options)  # wrong use leaves no folder behind
-    if asked:  # nor does what is no embedding model
+    if asked:  # nor does what is no embedding model, or data of too few questions for the folds
         check_base(asked.base, asked.revision, asked.prompts)
+        if asked.folds:
+            check_folds(asked.folds, load_corpus(asked.data, asked.seed))
     settings = Settings.from_env()
     run = open_run(options.out)
     with held(run):
         mark_interrupted(run)
         request = taken_up(run, options.data) if options.resume else None
         if run.record().status != "done" or not options.resume:
-            carry_out(run, request or begun(run, asked or _request(options)),
-                      resume=request is not None, stop=stop, cache=settings.cache,
-                      limits=RunLimits(settings.max_pairs, settings.max_minutes),
-                      tell=lambda event: log.info("%s", _line(event)), team=team)
+            resume, request = request is not None, request or begun(run, asked or _request(options))
+            limits = RunLimits(settings.max_pairs, settings.max_minutes)
+            if not (resume and request.folds and is_trained(run)):
+                carry_out(run, request, resume=resume, stop=stop, cache=settings.cache,
+                          limits=limits, tell=_tell, team=team, goes_on=bool(request.folds))
+            if request.folds and is_trained(run):
+                team.leave()  # a fold trains alone: nobody is to wait for it
+                validate_run(run, request, stop, settings.cache, limits.max_minutes, _tell)
     record = run.record()
     result = {
         "run": str(run.folder),
@@ -98,7 +107,8 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
         "steps": record.steps_done,
         "metrics": as_json(record.metrics) or None,
         "error": record.error,
-    }
+    } | ({"cross_validation": record.cross_validation.to_json()}
+         if record.cross_validation else {})
     return result, 0 if record.is_usable else 1
 
 
@@ -109,8 +119,10 @@ def estimate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     request, settings = _request(options), Settings.from_env()
     corpus = load_corpus(request.data, request.seed)
     RunLimits(settings.max_pairs).check(corpus)
-    return estimate(
-        request.recipe, corpus, request.base, request.revision, request.seed), 0
+    if request.folds:
+        check_folds(request.folds, corpus)
+    return with_folds(estimate(request.recipe, corpus, request.base, request.revision,
+                               request.seed), request.folds), 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,6 +155,15 @@ def _ask(command: argparse.ArgumentParser) -> None:
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                          help="replace a hyperparameter of the recipe")
     command.add_argument("--seed", type=int, default=42)
+    command.add_argument("--folds", type=_folds, metavar="K", help="cross-validate as well: K more "
+                         "models, so that every question is tested by one that never saw it")
+
+
+def _folds(text: str) -> int:
+    try:
+        return check_folds(int(text) if text.strip().isdecimal() else -1)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).replace("-1", repr(text))) from None
 
 
 def _request(options: argparse.Namespace) -> RunSpec:
@@ -162,7 +183,12 @@ def _request(options: argparse.Namespace) -> RunSpec:
         seed=options.seed,
         query_prompt=options.query_prompt,
         passage_prompt=options.passage_prompt,
+        folds=options.folds,
     )
+
+
+def _tell(event: Event) -> None:
+    log.info("%s", _line(event))
 
 
 def _line(event: Event) -> str:
@@ -177,14 +203,20 @@ def _line(event: Event) -> str:
 def _fit_text(result: Mapping[str, Any]) -> str:
     metrics = result["metrics"]
     head = f"{result['run']}: {result['status']}"
-    return f"{head}\n{evidence_text(metrics['test'])}" if metrics else head
+    folds = (result.get("cross_validation") or {}).get("verdict", "")
+    return f"{head}\n{evidence_text(metrics['test'])}\n{folds}".rstrip() if metrics else head
 
 
 def _estimate_text(result: Mapping[str, Any]) -> str:
     time = result["seconds"]
-    return (f"{result['pairs']:,} pairs, {result['steps']:,} steps, {result['passages']:,} "
+    said = (f"{result['pairs']:,} pairs, {result['steps']:,} steps, {result['passages']:,} "
             f"passages: {time['low']:.0f} to {time['high']:.0f} s on {result['device']}, "
             f"{result['memory_bytes'] / 1e9:.1f} GB of memory.")
+    if "folds" in result:
+        folds, more = result["folds"]["count"], result["folds"]["seconds"]
+        said += (f" The cross-validation trains {folds} more models: {more['low']:.0f} to "
+                 f"{more['high']:.0f} s.")
+    return said
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ def add_endpoints(
         hub: dict[str, Any] | None = None,
         passages: dict[str, Any] | None = None,
         options: list[str] | None = None,
+        sheet: str = "",
     ) -> dict[str, Any]:
         """Check data before training on it.
 
@@ -47,17 +48,20 @@ def add_endpoints(
         or hub: a data set of the Hub, `{"id": "owner/name", "config": …, "split": …}`. columns:
         which column holds what, `{"anchor": …, "positive": …, "negatives": [], "score": …,
         "least_score": …, "topic": …}`, where their names leave it open. passages: a file of more
-        passages. options: of `strip_html`, `fix_mojibake` and `split_by_question`. The answer is
-        what `python -m corpus check --json` prints, with `data`, the name that `/start` takes.
+        passages. options: of `strip_html`, `fix_mojibake` and `split_by_question`. sheet: of a
+        workbook, or `all`. The answer is what `python -m corpus check --json` prints, with `data`,
+        the name that `/start` takes.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
             if file is not None or hub is not None:
-                brought = _brought(services, visitor, file, hub)
-                more = None if passages is None else services.uploads.received(passages, visitor)
-                look = drained(importer.look(visitor, brought))
-                data = drained(importer.take(visitor, brought, columns_for(look, columns), more,
-                                             options=checked_options(options)))
+                brought = _brought(services, visitor, file, hub, sheet)
+                with services.uploads.in_use(brought.raw):
+                    more = None if passages is None else services.uploads.received(passages,
+                                                                                   visitor)
+                    look = drained(importer.look(visitor, brought))
+                    data = drained(importer.take(visitor, brought, columns_for(look, columns),
+                                                 more, options=checked_options(options)))
             return drained(importer.check(visitor, data)) | {"data": data}
 
     def start(
@@ -72,13 +76,14 @@ def add_endpoints(
         publish_to: str = "",
         query_prompt: str | None = None,
         passage_prompt: str | None = None,
+        folds: int = 0,
     ) -> dict[str, Any]:
         """Start a fine-tune.
 
         It waits in the queue until its device is free. settings: hyperparameters to replace in the
         recipe. publish_to: owner/name, to publish it there (private) when it is done. query_prompt,
-        passage_prompt: what is put before a text, None for what the base has. Gives the run's id
-        and status.
+        passage_prompt: what is put before a text, None for what the base has. folds: to
+        cross-validate over, 0 for none. Gives the run's id and status.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
@@ -87,7 +92,7 @@ def add_endpoints(
             prompts = [text if text is None else str(text)
                        for text in (query_prompt, passage_prompt)]
             asked = TrainForm(str(data), str(recipe), str(base), values, str(engine), str(flavor),
-                              seed, *prompts)
+                              seed, *prompts, folds=folds)
             run = publishing.start_and_publish(service, visitor, asked, publish_to)
             return service.status(visitor, run.id)
 
@@ -160,10 +165,15 @@ class _as_gradio_error:
             raise gr.Error(str(error), print_exception=False) from error
 
 
-def _brought(services: Services, visitor: Visitor, file: Any, hub: Any) -> ImportRequest:
+def _brought(
+    services: Services, visitor: Visitor, file: Any, hub: Any, sheet: Any
+) -> ImportRequest:
     """What a program brings, a file or a data set of the Hub."""
     if file is not None:
-        return ImportRequest(raw=services.uploads.received(file, visitor).token)
+        found = ImportRequest(raw=services.uploads.received(file, visitor).token,
+                              sheet=str(sheet or ""))
+        found.check()
+        return found
     if not isinstance(hub, dict):
         raise ImportFailedError(
             'A data set of the Hub is given as {"id": "owner/name"}, with config '

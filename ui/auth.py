@@ -10,7 +10,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,8 @@ from hub.account import Account, AccountError, Accounts
 from hub.tokens import local_token
 from train.run.record import Run
 from train.settings import Settings
+
+from .serving.address import LOOPBACK, UNKNOWN, address_of
 
 BROWSER_COOKIE = "tandem_browser"
 ENDPOINT = object()
@@ -41,7 +43,8 @@ class Visitor:
 
     key: how their runs are marked, None for the owner of this Tandem. account: whose token they
     have, once the Hub has said so. browser: the mark of their browser, by which what they brought
-    is still theirs when they have signed in.
+    is still theirs when they have signed in. address: a hash of where they ask from, which nobody
+    can undo and which means nothing after a restart.
     """
 
     key: str | None
@@ -49,6 +52,15 @@ class Visitor:
     account: Account | None = None
     token: str | None = field(default=None, repr=False)
     browser: str | None = None
+    address: str = field(default="", repr=False, compare=False)
+
+    @property
+    def shares(self) -> str:
+        """Whose share of room and turns they take.
+
+        An account's, else an address's: a cookie is made up in no time.
+        """
+        return self.name or self.address or self.key or self.browser or ""
 
     @property
     def name(self) -> str:
@@ -95,16 +107,25 @@ class Auth:
             if not hmac.compare_digest(sent, self.nonce(request).encode()):
                 raise RefusedError("This page is from before a restart: reload it.")
             token = _token_of_session(request) or _token_in_header(request)
+        browser, address = _browser_key(request), self._address(request)
         if not self.settings.on_space:
-            return self._at_home(token, _browser_key(request))
-        browser = _browser_key(request)
+            return replace(self._at_home(token, browser), address=address)
         if token is None:
-            return Visitor(browser, browser=browser)
+            return Visitor(browser, browser=browser, address=address)
         account = self.accounts.of(token)
         is_owner = (
             account.name == self.settings.space_owner or account.id == self.settings.space_creator
         )
-        return Visitor(None if is_owner else account.name, is_owner, account, token, browser)
+        return Visitor(None if is_owner else account.name, is_owner, account, token, browser,
+                       address)
+
+    def _address(self, request: gr.Request) -> str:
+        """What tells an address from others: no more, and only until the next restart."""
+        raw = getattr(request, "request", None)
+        address = address_of(raw.scope, self.settings.on_space) if raw is not None else ""
+        if address in ("", LOOPBACK, UNKNOWN):
+            return ""
+        return hmac.new(self.secret, b"address " + address.encode(), hashlib.sha256).hexdigest()
 
     def _at_home(self, token: str | None, browser: str | None) -> Visitor:
         """Off a Space whoever reaches the page is the owner, unless TANDEM_TRAIN asks for more."""

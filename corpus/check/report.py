@@ -144,7 +144,9 @@ def _writing_lines(writing: Mapping[str, Any]) -> list[str]:
             lines.append(f"  {what.replace('_', ' ')} {spread['min']} to {spread['max']}, "
                          f"mean {spread['mean']}")
     if (share := writing["at_most_one_shared_word"]) is not None:
-        lines.append(f"Questions with at most one word of their passage: {share:.0%}")
+        beside = writing["at_most_one_shared_word_beside_names"]
+        lines.append(f"Questions with at most one word of their passage: {share:.0%}, "
+                     f"{beside:.0%} beside names and numbers")
     for what, pattern in writing["commonest_pattern"].items():
         if pattern:
             lines.append(f"Commonest opening of {what}: “{pattern['pattern']}”, "

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from corpus.records import Corpus
-from corpus.text import content_words, folded, is_content, shortened
+from corpus.text import content_words, folded, is_content, shortened, stem
 
 from .tokens import LONGEST, TokenCounts
 
@@ -34,6 +34,7 @@ def writing(corpus: Corpus, tokens: TokenCounts) -> dict[str, Any]:
     passages = [passage.text for passage in corpus.passages]
     names = known_names(questions + passages)
     few = sum(shared <= 1 for shared in shared_words(corpus, relevant))
+    few_else = sum(shared <= 1 for shared in shared_words(corpus, relevant, names))
     return {
         "tokens": {
             "counted_by": tokens.counted_by,
@@ -42,6 +43,7 @@ def writing(corpus: Corpus, tokens: TokenCounts) -> dict[str, Any]:
             "passages_with_title": _spread(tokens.contents),
         },
         "at_most_one_shared_word": _share(few, len(relevant)),
+        "at_most_one_shared_word_beside_names": _share(few_else, len(relevant)),
         "commonest_pattern": {
             "questions": _commonest(questions, names),
             "passages": _commonest(passages, names),
@@ -59,17 +61,27 @@ def writing(corpus: Corpus, tokens: TokenCounts) -> dict[str, Any]:
     }
 
 
-def shared_words(corpus: Corpus, relevant: Mapping[str, set[str]]) -> Iterable[int]:
+def shared_words(
+    corpus: Corpus, relevant: Mapping[str, set[str]], names: frozenset[str] | None = None
+) -> Iterable[int]:
     """For each judged question.
 
     The content words it shares with a passage that answers it. Title and text count; of several
-    relevant passages, the one that shares the most.
+    relevant passages, the one that shares the most. With `names`, these and words with a digit
+    ("991.2", "2019") do not count: both sides must say which car is meant.
     """
+    named = frozenset(map(stem, names or ()))
+
+    def words(text: str) -> set[str]:
+        found = set(content_words(text[:LONGEST]))
+        return found if names is None else {
+            word for word in found - named if not any(map(str.isdigit, word))
+        }
+
     for query_id, passage_ids in relevant.items():
-        asked = set(content_words(corpus.queries[query_id].text[:LONGEST]))
+        asked = words(corpus.queries[query_id].text)
         yield max(
-            len(asked.intersection(content_words(corpus.passage[passage_id].content[:LONGEST])))
-            for passage_id in passage_ids
+            len(asked & words(corpus.passage[passage_id].content)) for passage_id in passage_ids
         )
 
 

@@ -10,7 +10,8 @@ from gradio_client import Client
 from playwright.sync_api import expect
 
 from e2e.server import App
-from support.fake_hub.repos import ME, loopback
+from support.fake_hub.repos import loopback
+from support.fake_hub.state import ME
 
 pytestmark = pytest.mark.slow
 

@@ -37,14 +37,15 @@ def load(name, endpoint, home, **env):
 
 
 def test_a_model_by_hub_id_is_fetched_and_is_the_model_that_was_put_there(tmp_path, encoder):
-    with hub("acme/mini", embedded()) as (address, asked):
-        done = load("acme/mini", address, tmp_path)
+    with hub("acme/mini", embedded()) as served:
+        done = load("acme/mini", served.endpoint, tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout)
     assert (result["name"], result["dim"]) == ("acme/mini", 384)
     expected = encoder.encode_queries(["a question"])[0][:3].tolist()
     assert result["one"] == pytest.approx(expected, abs=1e-5)
-    fetched = {path for command, path, _ in asked if command == "GET"}
+    fetched = {request.partition("?")[0]
+               for request, _ in served.asked if request.startswith("GET")}
     assert any(path.endswith("model.safetensors") for path in fetched)
     assert not [path for path in fetched if path.endswith((".bin", ".py", ".pt"))]
     assert EMBEDDED_SHA256 in {path.name for path in tmp_path.rglob("*")} | {
@@ -52,9 +53,9 @@ def test_a_model_by_hub_id_is_fetched_and_is_the_model_that_was_put_there(tmp_pa
 
 
 def test_a_private_model_of_the_owner_is_had_with_the_owners_token_and_not_without(tmp_path):
-    with hub("acme/mini", embedded(), token="hf_ownersecret") as (address, _):
-        mine = load("acme/mini", address, tmp_path / "mine", HF_TOKEN="hf_ownersecret")
-        other = load("acme/mini", address, tmp_path / "other", HF_TOKEN="hf_othersecret")
+    with hub("acme/mini", embedded(), token="hf_ownersecret") as served:
+        mine = load("acme/mini", served.endpoint, tmp_path / "mine", HF_TOKEN="hf_ownersecret")
+        other = load("acme/mini", served.endpoint, tmp_path / "other", HF_TOKEN="hf_othersecret")
     assert mine.returncode == 0, mine.stderr[-2000:]
     assert other.returncode == 1
     assert "ModelError: The model acme/mini could not be loaded" in other.stderr
@@ -62,8 +63,8 @@ def test_a_private_model_of_the_owner_is_had_with_the_owners_token_and_not_witho
 
 
 def test_a_model_that_is_not_there_is_refused_with_a_sentence(tmp_path):
-    with hub("acme/mini", embedded()) as (address, _):
-        done = load("acme/other", address, tmp_path)
+    with hub("acme/mini", embedded()) as served:
+        done = load("acme/other", served.endpoint, tmp_path)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert "ModelError: The model acme/other could not be loaded" in last
@@ -71,11 +72,11 @@ def test_a_model_that_is_not_there_is_refused_with_a_sentence(tmp_path):
 
 
 def test_without_a_hub_a_cached_model_is_taken_and_another_is_refused(tmp_path):
-    with hub("acme/mini", embedded()) as (address, _):
-        assert load("acme/mini", address, tmp_path).returncode == 0
-    cached = load("acme/mini", address, tmp_path)  # the Hub is gone now
+    with hub("acme/mini", embedded()) as served:
+        assert load("acme/mini", served.endpoint, tmp_path).returncode == 0
+    cached = load("acme/mini", served.endpoint, tmp_path)  # the Hub is gone now
     assert cached.returncode == 0, cached.stderr[-2000:]
-    other = load("acme/other", address, tmp_path)
+    other = load("acme/other", served.endpoint, tmp_path)
     assert other.returncode == 1
     assert "the Hub does not answer and it is not in the cache" in other.stderr
 
@@ -98,10 +99,10 @@ def test_the_ancestors_base_is_trained_by_id_and_revision_and_its_model_needs_no
     data = write_beir(porsche, tmp_path / "data", passages=20)
     more = ("--data", str(data), "--set", "truncate_dim=16", "--set", "batch_size=8",
             "--set", "epochs=1")
-    with hub(name, base, commit=commit) as (address, asked):
-        done = fit(ANCESTOR, address, tmp_path, *more)
+    with hub(name, base, commit=commit) as served:
+        done = fit(ANCESTOR, served.endpoint, tmp_path, *more)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert any(f"/resolve/{commit}/model.safetensors" in path for _, path, _ in asked)
+    assert any(f"/resolve/{commit}/model.safetensors" in request for request, _ in served.asked)
     run = Run(tmp_path / "run")
     described = run.record().to_json()["base_model"]
     assert (described["name"], described["revision"], described["dim"]) == (name, commit, 16)
@@ -117,15 +118,15 @@ def test_the_ancestors_base_is_trained_by_id_and_revision_and_its_model_needs_no
 
 
 def test_a_revision_that_is_not_there_is_refused_with_a_sentence(tmp_path):
-    with hub("acme/mini", embedded()) as (address, _):
-        done = load("acme/mini@" + "f" * 40, address, tmp_path)
+    with hub("acme/mini", embedded()) as served:
+        done = load("acme/mini@" + "f" * 40, served.endpoint, tmp_path)
     assert done.returncode == 1
     assert "ModelError: The model acme/mini could not be loaded" in done.stderr
 
 
 def test_what_is_no_embedder_is_refused_before_its_weights_are_fetched(tmp_path):
-    with hub("acme/reranker", kinds.cross_encoder(tmp_path / "model")) as (address, asked):
-        done = load("acme/reranker", address, tmp_path / "home")
+    with hub("acme/reranker", kinds.cross_encoder(tmp_path / "model")) as served:
+        done = load("acme/reranker", served.endpoint, tmp_path / "home")
     assert done.returncode == 1
     assert "ModelError: acme/reranker is a cross-encoder" in done.stderr
-    assert not [path for _, path, _ in asked if path.endswith(".safetensors")]
+    assert not [request for request, _ in served.asked if request.endswith(".safetensors")]

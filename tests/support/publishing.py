@@ -9,7 +9,7 @@ from hub.client import Hub, Patience
 from train.publish.errors import PublishError
 from train.publish.publish import PublishRequest, publish
 
-from .fake_hub.repos import ME
+from .fake_hub.state import ME
 
 TO = "me/car-parts"
 QUICK = Patience(silence=1.5, tries=2, pause=0.01, longest_wait=2)

@@ -215,3 +215,17 @@ def test_the_door_reads_a_request_as_gradio_hands_it_over(space):
     request = gr.Request(raw, session_hash="session")
     assert space.auth.visitor(request, space.auth.nonce(request)).name == "ben"
     assert space.auth.visitor(request).key == space.auth.visitor(FakeRequest(browser="mark")).key
+
+
+def test_a_share_is_an_accounts_or_an_addresss_whatever_the_cookie(space):
+    def asked(browser, address, token=None):
+        request = FakeRequest(token, browser=browser)
+        request.request.scope |= {"client": ("10.0.0.1", 1), "headers": [
+            (b"x-forwarded-for", address.encode())]}
+        return space.auth.visitor(request)
+
+    one, forged = (asked(cookie, "93.184.216.34") for cookie in ("a", "b"))
+    assert one.key != forged.key and one.shares == forged.shares
+    assert asked("a", "93.184.216.35").shares != one.shares
+    assert "93.184" not in repr(one) + one.shares
+    assert asked("a", "93.184.216.34", BEN).shares == "ben"

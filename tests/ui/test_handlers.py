@@ -54,7 +54,7 @@ def page(services, token=BEN):
 def form(data, engine="auto", seed=42, **texts):
     names = [name for name, _, _ in RULES]
     typed = (texts.get(name, "") for name in names)
-    return [data, "tandem", "", engine, None, seed, "", "", *typed]
+    return [data, "tandem", "", engine, None, seed, "", "", *typed, False]
 
 
 # --- the run that is watched
@@ -283,3 +283,10 @@ def test_a_prompt_is_the_models_own_where_nothing_is_typed_and_none_where_that_i
     asked = finetune._asked(tuple(values))
     assert (asked.query_prompt, asked.passage_prompt) == ("query: ", "")
     assert finetune._asked(tuple(form("porsche"))).query_prompt is None
+
+
+def test_a_cross_validation_is_asked_for_where_it_is_ticked():
+    values = form("porsche")
+    values[-1] = True
+    assert finetune._asked(tuple(values)).folds == finetune.FOLDS
+    assert finetune._asked(tuple(form("porsche"))).folds == 0

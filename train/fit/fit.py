@@ -29,6 +29,7 @@ from train.run.events import (
     StartedEvent,
     StepEvent,
 )
+from train.run.process import this_process
 from train.run.record import Run, RunError
 
 from .card_facts import facts, optimizer_facts
@@ -72,6 +73,7 @@ def fit(
     stop: Stop | None = None,
     max_minutes: float | None = None,
     team: Team = Team(),  # noqa: B008 - frozen: a team of one
+    goes_on: bool = False,
 ) -> Iterator[Event]:
     """Fine-tune a base model into a run directory.
 
@@ -81,13 +83,14 @@ def fit(
     best checkpoint so far becomes the result. When `stop` says to pause, the state is kept, the
     last event is `paused` and the run stays `running`. In a team of processes this is the main one;
     the others `follow`. The Hub is asked with the token of this process' environment: an engine
-    that fits for somebody else puts theirs there. prompts: instead of the base's own. Raises
+    that fits for somebody else puts theirs there. prompts: instead of the base's own. goes_on:
+    the run is not done with this: it stays `running` when the model is. Raises
     CorpusError, ModelError, RecipeError, TrainingError or OSError; the caller records them.
     """
     check_trainable(corpus)
     yield from _Fit(
         recipe, corpus, run, base, revision, prompts or {}, seed, cache, resume, stop or Stop(),
-        max_minutes, team,
+        max_minutes, team, goes_on,
     ).events()
 
 
@@ -111,6 +114,7 @@ class _Fit:
     stop: Stop
     max_minutes: float | None
     team: Team
+    goes_on: bool
     best: float = float("-inf")
     history: list[dict[str, Any]] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
@@ -302,10 +306,14 @@ class _Fit:
         record = write_result(self.run, self.corpus, self.judged, tuned, self.cache, {
             "history": self.history, "prompts": self.prompts, "error": error,
             "speed": self.pace.speed(), "memory_bytes": most_memory(),
-            **self._ending(status, ended_by)})
+            **self._ending(status, ended_by),
+            **({"status": "running", "process": this_process(), "finished": None}
+               if self.goes_on and status == "done" else {})})
         if status == "done":
             self.kept.remove()
         test = record.metrics["test"]
+        if record.status == "running":
+            return LogEvent(text="The model is trained and measured; the folds follow.")
         return DoneEvent(status=status, ended_by=ended_by, ndcg={
             "base": test.base[PRIMARY], "tuned": test.tuned[PRIMARY]})
 

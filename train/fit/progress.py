@@ -120,7 +120,7 @@ class Measure:
                 return index
             self.pace.encode_seconds = (time.monotonic() - start) / at.done * at.total
             if self.pace.due():
-                yield PhaseEvent(phase=phase, done=at.done, total=at.total,
+                yield PhaseEvent(phase=phase, encoded=at.done, passages=at.total,
                                  **progress(at.done / at.total))
             self.check()
 

@@ -92,11 +92,13 @@ def carry_out(
     limits: "RunLimits | None" = None,
     tell: Callable[[Event], None] = lambda event: None,
     team: Team = Team(),  # noqa: B008 - frozen: a team of one
+    goes_on: bool = False,
 ) -> None:
     """Fit, writing each event; an error fails the run.
 
     To be called with the run held (`train.run.lock`). tell: is called with each event. team: the
-    processes that train with this one. An error that nobody foresaw is recorded and raised again.
+    processes that train with this one. goes_on: the run is not done when its model is. An error
+    that nobody foresaw is recorded and raised again.
     """
     from .fit import fit
 
@@ -110,7 +112,7 @@ def carry_out(
         limits.check(corpus)
         for event in fit(request.recipe, corpus, run, request.base, revision=request.revision,
                          prompts=request.prompts, seed=request.seed, cache=cache, resume=resume,
-                         stop=stop, max_minutes=limits.max_minutes, team=team):
+                         stop=stop, max_minutes=limits.max_minutes, team=team, goes_on=goes_on):
             run.append(event)
             tell(event)
     except Exception as error:

@@ -101,6 +101,7 @@ def _evaluation(record: RunRecord) -> dict[str, Any]:
     return {
         "verdict": metrics["test"].verdict,
         "splits": [(heading(record, split), metrics[split]) for split in ("test", "dev")],
+        "folds": record.cross_validation,
         "choices": [
             [SIDES[side], f"{choice.with_prompts:.4f}", f"{choice.without_prompts:.4f}",
              "with" if choice.used else "without"]

@@ -104,6 +104,7 @@ def facts_of(run: Run) -> dict[str, str]:
         "Pairs trained on": f"{pairs:,}",
         "Recipe": f"{recipe.name}: {changed}" if recipe else "",
         "Seed": "" if record.seed is None else str(record.seed),
+        "Cross-validated": record.cross_validation.verdict if record.cross_validation else "",
         "Prompts": _prompts(record.prompts),
         "Device": record.device,
         "Took": f"{record.seconds:.0f} s" if record.seconds else "",

@@ -10,12 +10,15 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from .schema import JsonObject, SchemaError
 
 E = TypeVar("E", bound="Event")
+MOST_KEPT = 20_000
+"""Lines whose events are kept: a page that watches a run reads all of them again each second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,7 @@ class Paced(Event):
     left_s: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The event's JSON; who says the share says the time left."""
+        """The event's JSON; beside a share, the time left."""
         found = super().to_json()
         return found if self.share is None else {**found, "left_s": self.left_s}
 
@@ -63,13 +66,13 @@ class Paced(Event):
 class PhaseEvent(Paced):
     """A run is in a phase from now on.
 
-    Or further in it: done of total passages are encoded.
+    Or further in it: so many of the passages are encoded.
     """
 
     kind = "phase"
     phase: str
-    done: int | None = None
-    total: int | None = None
+    encoded: int | None = field(default=None, metadata={"keys": ("done",)})
+    passages: int | None = field(default=None, metadata={"keys": ("total",)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,9 +145,10 @@ class PausedEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DoneEvent(Event):
-    """A run is over; ndcg: of base and tuned on test.
+    """A run is over.
 
-    text: why, where something else than the run itself ended it.
+    ndcg: ndcg@10 of base and tuned on test. text: why, where something else than the run itself
+    ended it.
     """
 
     kind = "done"
@@ -199,7 +203,14 @@ def read_events(path: Path) -> list[Event]:
         lines = path.read_bytes().split(b"\n")[:-1]
     except OSError:
         return []
-    return [event_of(found) for found in objects_in(lines)]
+    return [event for line in lines if (event := _event(line)) is not None]
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _event(line: bytes) -> Event | None:
+    """The event of a line; None of what is no JSON object."""
+    found = _object(line)
+    return None if found is None else event_of(found)
 
 
 def objects_in(lines: Sequence[bytes]) -> list[dict[str, Any]]:

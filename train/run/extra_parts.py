@@ -1,10 +1,14 @@
 """Record parts for what is done after training.
 
-Merges with the base.
+Merges with the base, cross-validation.
 """
 
 from dataclasses import dataclass
 
+from retrieval.metrics import PRIMARY
+from retrieval.statistics import NO_DIFFERENCE
+
+from .parts import RecordedEvidence
 from .schema import JsonObject
 
 
@@ -47,3 +51,21 @@ class RecordedMerge(JsonObject):
     run: str = ""
     base: str = ""
     tuned: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation(RecordedEvidence):
+    """Recorded evidence over all questions, by folds.
+
+    Each question was tested once, by a model that never saw its answer. folds: how many models.
+    """
+
+    folds: int = 0
+
+    @property
+    def outcome(self) -> str:
+        """`better`, `worse` or no clear difference."""
+        gap = (self.unseen or self).difference[PRIMARY]
+        if gap.low > 0 or gap.high < 0:
+            return "better" if gap.low > 0 else "worse"
+        return NO_DIFFERENCE

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .events import Event, append_event, objects_in, read_events
-from .extra_parts import MergeCurve, RecordedMerge
+from .extra_parts import CrossValidation, MergeCurve, RecordedMerge
 from .files import write_json, write_text
 from .parts import (
     DevPoint,
@@ -70,9 +70,9 @@ class RunRecord(JsonObject):
     asked, None for the owner of this Tandem. process: that fits into the directory now. ended_by:
     see `fit.ENDINGS`. note: a sentence about a run at work. metrics, prompts: by split (`dev`,
     `test`), by side (`base`, `tuned`). retention: on the general collection. memory_bytes: the most
-    that training took. merge_curve: merges with the base that were measured; merged: of a run that
-    is one. log: the loss by step. loss_scale: of the scores in
-    the loss, None in older records. loads_with: the least version of
+    that training took. folds: that were asked for; cross_validation: what they found. merge_curve:
+    merges with the base that were measured; merged: of a run that is one. log: the loss by step.
+    loss_scale: of the scores in the loss, None in older records. loads_with: the least version of
     sentence-transformers that reads the model. Times are UTC in ISO 8601.
     """
 
@@ -113,6 +113,8 @@ class RunRecord(JsonObject):
     prompts: Mapping[str, PromptChoice] = field(default_factory=dict)
     metrics: Mapping[str, RecordedEvidence] = field(default_factory=dict)
     retention: RecordedEvidence | None = None
+    folds: int | None = None
+    cross_validation: CrossValidation | None = None
     merge_curve: MergeCurve | None = None
     merged: RecordedMerge | None = None
     onnx: OnnxExport | None = None

@@ -25,7 +25,8 @@ class RunSpec:
     commit of the Hub id, None for the newest. query_prompt, passage_prompt: what is put before a
     text, None for what the base has. owner: the Hub name or the browser that asks, None
     for the owner of this Tandem. engine: where it runs; flavor: on which of the engine's machines.
-    data_name: what the data is called, where its file name says nothing.
+    data_name: what the data is called, where its file name says nothing. folds: to cross-validate
+    over, None for no cross-validation.
     """
 
     data: str = BUILT_IN
@@ -39,6 +40,7 @@ class RunSpec:
     data_name: str = ""
     query_prompt: str | None = None
     passage_prompt: str | None = None
+    folds: int | None = None
 
     @property
     def prompts(self) -> AskedPrompts:
@@ -72,7 +74,7 @@ class RunSpec:
                            "passage_prompt": self.passage_prompt},
             "data": {"source": placed(self.data), "name": self.called},
             "engine": {"name": self.engine, "flavor": self.flavor},
-        }
+        } | ({"folds": self.folds} if self.folds else {})
 
 
 def placed(name: str) -> str:
@@ -114,6 +116,7 @@ def spec_of(run: Run) -> RunSpec:
         data_name=record.data.name,
         query_prompt=record.base_model.query_prompt,
         passage_prompt=record.base_model.passage_prompt,
+        folds=record.folds,
     )
 
 

@@ -10,20 +10,29 @@ from retrieval.evaluation import Evidence, Topic
 from retrieval.metrics import PRIMARY
 from retrieval.statistics import NO_DIFFERENCE
 from train.report.evidence_html import SIDES, WAYS, Names, metrics_table, pictures
+from train.run.extra_parts import CrossValidation
 
 
-def verdict_head(evidence: Evidence, names: Names = SIDES) -> str:
+def verdict_head(evidence: Evidence, names: Names = SIDES, more: str = "") -> str:
     """The verdict for somebody who decides.
 
-    Counts, the interval in words, won and lost.
+    Counts, the interval in words, won and lost. more: a sentence before the verdict's own.
     """
     gap = evidence.differences[PRIMARY]
     return (
         f'<div class="t t-verdict"><p class="t-say" data-mood="{WAYS[gap.outcome]}">'
         f"{escape(in_counts(evidence, names))}</p>"
         f"<p>{escape(_interval(evidence, names))}</p>{_won_bar(evidence)}"
-        f'<p class="t-soft">{escape(evidence.verdict_of(*names))}</p></div>'
+        f'<p class="t-soft">{escape(f"{more} {evidence.verdict_of(*names)}".strip())}</p></div>'
     )
+
+
+def cross_validated(found: CrossValidation | None) -> str:
+    """The cross-validated verdict, over all questions."""
+    if found is None:
+        return ""
+    return (f'<div class="t"><p class="t-say" data-mood="{WAYS[found.outcome]}">'
+            f"{escape(found.verdict)}</p></div>")
 
 
 def in_counts(evidence: Evidence, names: Names = SIDES) -> str:

@@ -78,23 +78,33 @@ def note(text: str, wait: bool = False) -> str:
     return f'<div class="t"><p class="t-empty"{busy} role="status">{escape(text)}</p></div>'
 
 
-def plan(said: Mapping[str, Any], where: str, cost: str = "") -> str:
+def plan(said: Mapping[str, Any], where: str, cost: str = "", offered: str = "") -> str:
     """What will happen.
 
     Pairs, steps, time as a range, memory, cost. said: what `python -m train estimate` printed;
-    without `seconds` while it is measured.
+    without `seconds` while it is measured. offered: why to cross-validate.
     """
     facts = {
         "Pairs": f"{said['pairs']:,}" if "pairs" in said else "",
         "Steps": f"{said['steps']:,}" if "steps" in said else "",
         "Time": str(said["time"]) if "time" in said else _range(said.get("seconds")),
+        "Cross-validation": _folds(said.get("folds")),
         "Memory": f"about {said['memory_bytes'] / 1e9:.1f} GB" if said.get("memory_bytes") else "",
         "Where": where,
         "Cost": cost,
     }
     shown = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>"
                     for name, value in facts.items() if value)
-    return f'<div class="t"><dl class="t-facts">{shown}</dl></div>'
+    tip = f"<p>{escape(offered)} Tick it above.</p>" if offered else ""
+    return f'<div class="t"><dl class="t-facts">{shown}</dl>{tip}</div>'
+
+
+def _folds(folds: Mapping[str, Any] | None) -> str:
+    """What the folds take beside the run itself."""
+    if not folds:
+        return ""
+    more = f", {_range(folds['seconds'])} more" if "seconds" in folds else ""
+    return f"{folds['count']} more models{more}"
 
 
 def recipe_values(values: Mapping[str, str]) -> str:

@@ -25,6 +25,7 @@ from train.report.card_metadata import is_repo_id
 from train.run.spec import placed
 from train.settings import Settings
 from ui.auth import Visitor
+from ui.serving.turns import LARGE, Turns
 
 from .process import LOOK_EVERY, CancelledError, NoAnswerError, follow
 from .uploads import Raw, Uploads, mark_of, name_of
@@ -54,12 +55,14 @@ class ImportRequest:
 
     A file that was received, or a data set of the Hub. raw: the token of the file. hub: owner/name,
     with @revision for one of its commits. config, split: of the data set, empty for its first.
+    sheet: of a workbook, or `all`; empty for the first that is a table.
     """
 
     raw: str = ""
     hub: str = ""
     config: str = ""
     split: str = ""
+    sheet: str = ""
 
     @classmethod
     def from_json(cls, text: object) -> "ImportRequest":
@@ -84,7 +87,8 @@ class ImportRequest:
             raise ImportFailedError(
                 f"A data set of the Hub is named owner/name, not {self.hub!r:.80}."
             )
-        for what, text in (("revision", self.hub), ("config", self.config), ("split", self.split)):
+        for what, text in (("revision", self.hub), ("config", self.config), ("split", self.split),
+                           ("sheet", self.sheet)):
             check_argument(f"The {what}", text)
 
     @property
@@ -194,8 +198,6 @@ LOOK_MEMORY, CONVERT_MEMORY, CHECK_MEMORY = 3_000, 3_000, 6_000
 """Megabytes that each may take of the address space, of which much is never touched."""
 UNPACKS_TO = 4
 """A file may unpack to so many times what it may have itself."""
-AT_A_TIME = 2
-"""Processes at work at a time; what else is asked waits for its turn."""
 MOST_REPORTS = 8
 
 Steps = Generator[Progress | None, None, Any]
@@ -215,7 +217,7 @@ class Importer:
     _reports: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict)
     _checking: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _turns: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(AT_A_TIME))
+    _turns: Turns = field(default_factory=Turns)
 
     def look(
         self, visitor: Visitor, brought: ImportRequest, cancel: threading.Event | None = None
@@ -225,7 +227,7 @@ class Importer:
         Format, columns, ten rows, a guess which column holds what. Returns what `python -m corpus
         look --json` prints. ImportFailedError or UploadError.
         """
-        with self.uploads.staged() as scratch:
+        with self.uploads.in_use(brought.raw), self.uploads.staged() as scratch:
             arguments = ["look", *self._source(visitor, brought), *self._limits(),
                          f"--memory={LOOK_MEMORY}"]
             return (yield from self._asked(arguments, scratch, visitor, LOOK_WITHIN, cancel))
@@ -251,8 +253,9 @@ class Importer:
                      f"--memory={CONVERT_MEMORY}"]
         if passages is not None:
             arguments.append(f"--passages={passages.path.resolve()}")
-        self.uploads.make_room(visitor)
-        with self.uploads.staged() as scratch:
+        used = (brought.raw, passages.token if passages else "")
+        with self.uploads.in_use(*used), self.uploads.staged() as scratch:
+            self.uploads.make_room(visitor)
             made = scratch.resolve() / "made"
             yield from self._asked([*arguments, f"--out={made}"], scratch, visitor,
                                    CONVERT_WITHIN, cancel)
@@ -279,7 +282,7 @@ class Importer:
             arguments = ["check", placed(source), f"--memory={CHECK_MEMORY}"]
             if not self.uploads.is_upload(source):
                 arguments.append("--assume")  # the Scoreboard measures base on it anyhow
-            with self.uploads.staged() as scratch:
+            with self.uploads.in_use(Path(source).name), self.uploads.staged() as scratch:
                 report = yield from self._asked(arguments, scratch, visitor, CHECK_WITHIN, cancel)
             self._keep(source, report)
             return report
@@ -298,7 +301,8 @@ class Importer:
 
     def _source(self, visitor: Visitor, brought: ImportRequest) -> list[str]:
         if brought.raw:
-            return [str(self.uploads.raw(brought.raw, visitor).path.resolve())]
+            sheet = [f"--sheet={brought.sheet}"] if brought.sheet else []
+            return [str(self.uploads.raw(brought.raw, visitor).path.resolve()), *sheet]
         brought.check()
         named = {"config": brought.config, "split": brought.split}
         return [f"hf:{brought.hub}", *(f"--{name}={text}" for name, text in named.items() if text)]
@@ -321,7 +325,7 @@ class Importer:
                passages.digest if passages else "", *asked, *self._limits(), mark_of(visitor)]
         if brought.raw:
             raw = self.uploads.raw(brought.raw, visitor)
-            return name_of(raw.digest, raw.path.suffix, *how), raw.title
+            return name_of(raw.digest, raw.path.suffix, brought.sheet, *how), raw.title
         # What is on the Hub may change; and nobody may guess that somebody else has read it.
         return name_of(json.dumps(asdict(brought)), mark_of(Visitor(None)), *how), brought.title
 
@@ -330,12 +334,13 @@ class Importer:
         cancel: threading.Event | None,
     ) -> Generator[Progress | None, None, dict[str, Any]]:
         """The answer of a command, when its turn has come."""
-        while not self._turns.acquire(blocking=False):
-            yield from _waited(cancel)
+        ticket = self._turns.join("" if visitor.is_owner else visitor.shares, _size(arguments))
         try:
+            while not self._turns.begins(ticket):
+                yield from _waited(cancel)
             return (yield from self._answer(arguments, scratch, visitor, within, cancel))
         finally:
-            self._turns.release()
+            self._turns.leave(ticket)
 
     def _answer(
         self, arguments: Sequence[str], scratch: Path, visitor: Visitor, within: float,
@@ -366,6 +371,18 @@ class Importer:
         if "error" in said:
             raise ImportFailedError(_without_paths(str(said["error"]), arguments))
         return said
+
+
+def _size(arguments: Sequence[str]) -> int:
+    """Bytes that a command reads: of its file or folder; what is on the Hub may be anything."""
+    place = Path(arguments[1])
+    if arguments[1].startswith("hf:"):
+        return LARGE
+    try:
+        return place.stat().st_size if place.is_file() else sum(
+            path.stat().st_size for path in place.rglob("*.jsonl"))
+    except OSError:
+        return 0
 
 
 def _waited(cancel: threading.Event | None) -> Generator[None, None, None]:

@@ -136,6 +136,7 @@ def described(record: RunRecord) -> str:
     trained = record.splits.get("train", SplitSizes())
     epochs = f"{record.epochs} {'epoch' if record.epochs == 1 else 'epochs'}"
     said = prompts_said(record)
-    stopped = "stopped early, " if record.status == "stopped" else ""
+    whole = record.ended_by in ("finished", "patience")  # it was its folds that were stopped
+    stopped = "stopped early, " if record.status == "stopped" and not whole else ""
     return (f"Fine-tuned on {trained.pairs:,} pairs, {epochs} of recipe {record.recipe_name} "
             f"({stopped}{duration(record.seconds or 0)}){f'. Prompts: {said}' if said else ''}")

@@ -33,6 +33,7 @@ PHASES = {
     "train": "training",
     "evaluate": "measuring on questions kept out of training",
     "test": "measuring the result on test",
+    "folds": "cross-validating: other models are tested on all questions",
     "upload": "sending the data",
     "download": "fetching the result",
 }

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from corpus.check.power import ASSUMED_SD, POWER_FACTOR
 from corpus.load import load_corpus
 from corpus.records import Corpus
 from retrieval.evaluation import Evidence
@@ -29,6 +30,8 @@ from train.engines.jobs.pricing import estimated_cost, guessed_seconds
 from train.engines.offers import Offer, automatic, offers
 from train.engines.zerogpu import ZeroGpuEngine
 from train.fit.fit import check_trainable
+from train.folds.cost import offer
+from train.folds.cut import check_folds
 from train.recipe import RecipeError, named_recipe
 from train.report.card_metadata import is_repo_id
 from train.run.compare import RunRow, beside, table
@@ -69,6 +72,7 @@ class TrainForm:
     seed: int = 42
     query_prompt: str | None = None
     passage_prompt: str | None = None
+    folds: int = 0
 
 
 @dataclass(frozen=True)
@@ -174,10 +178,37 @@ class RunService:
             raise RecipeError(f"seed must be a whole number from 0 to 2147483647, not "
                               f"{asked.seed!r:.60}.")
         base, revision = self.base(visitor, asked.base.strip() or EMBEDDED_MODEL)
+        engine = self._engine(visitor, asked.engine)
         return RunSpec(source, base, revision, recipe, asked.seed, visitor.key,
-                       self._engine(visitor, asked.engine), asked.flavor or None,
+                       engine, asked.flavor or None,
                        data_name=self.services.uploads.title(asked.data),
-                       query_prompt=asked.query_prompt, passage_prompt=asked.passage_prompt)
+                       query_prompt=asked.query_prompt, passage_prompt=asked.passage_prompt,
+                       folds=self._folds(asked.folds, engine, source, asked.seed))
+
+    def _folds(self, folds: int, engine: str, source: str, seed: int) -> int | None:
+        """The folds that were asked for, if the data and the engine have them; None for none."""
+        if not folds:
+            return None
+        if engine != "local":
+            raise EngineError("A cross-validation runs on this machine only: choose it, or train "
+                              "without.")
+        return check_folds(folds, self.corpus(source, seed))
+
+    def fold_offer(self, request: RunSpec, folds: int) -> str:
+        """Why to cross-validate, where a test split shows little.
+
+        Empty where it can. What the data check found of the spread is used, where there is one.
+        """
+        corpus = self.corpus(request.data, request.seed)
+        report = self.services.uploads.report(request.data)
+        test = len(corpus.qrels.get("test", {}))
+        shown = report.get("detectable_difference")
+        sd = ASSUMED_SD if not shown or not test else float(shown) * math.sqrt(test) / POWER_FACTOR
+        try:
+            check_folds(folds, corpus)
+        except ValueError:  # there is nothing to offer
+            return ""
+        return offer(corpus, sd, folds)
 
     def base(self, visitor: Visitor, named: str) -> tuple[str, str | None]:
         """A base model as somebody named it, and its revision.

@@ -14,7 +14,9 @@ import secrets
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,13 +49,15 @@ NEEDED = (*ACTIVE, "interrupted")
 class KeptUpload:
     """One kept upload: its folder, and its last use.
 
-    used: in seconds of the epoch.
+    used: in seconds of the epoch. share: whose share of the room it takes. rank: how well they are
+    known, see `_rank`.
     """
 
     path: Path
     used: float
     bytes: int
-    owner: str | None
+    share: str
+    rank: int
 
     @property
     def kind(self) -> str:
@@ -63,29 +67,39 @@ class KeptUpload:
 
 @dataclass(frozen=True)
 class UploadQuota:
-    """The uploads kept on disk, oldest first to go."""
+    """The uploads kept on disk.
+
+    in_use: the names of those that are being read now.
+    """
 
     settings: Settings
+    in_use: frozenset[str] = frozenset()
 
-    def make(self, owner: str | None) -> bool:
-        """Make room for one thing more of this owner's.
+    def make(self, visitor: Visitor) -> bool:
+        """Make room for one thing more of this visitor's.
 
-        owner: None for the owner of this Tandem. False where all that is kept is needed.
+        Of their own first; of others from whoever has most, and from nobody who is better known
+        than they are. False where all that might go is needed.
         """
-        kept, needed = self._kept(), self._needed()
+        kept, needed = self._kept(), self._needed() | self.in_use
+        share, rank = visitor.shares, _rank(visitor)
         for kind, most in (("upload-", MOST_DATA), ("raw-", MOST_RAW)):
-            of_kind = [one for one in kept if one.kind == kind]
-            if owner is not None:
-                theirs = [one for one in of_kind if one.owner == owner]
-                kept = _less(kept, theirs, len(theirs) - MOST_OF_VISITOR[kind] + 1, needed)
-            of_kind = [one for one in kept if one.kind == kind]
-            kept = _less(kept, of_kind, len(of_kind) - most + 1, needed)
-        most_bytes = TIMES * self.settings.max_upload
-        while sum(one.bytes for one in kept) > most_bytes:
-            fewer = _less(kept, kept, 1, needed)
-            if len(fewer) == len(kept):
+            if not visitor.is_owner:
+                theirs = [one for one in kept if one.kind == kind and one.share == share]
+                over = len(theirs) - MOST_OF_VISITOR[kind] + 1
+                fewer = _less(kept, theirs, over, needed)
+                if len(kept) - len(fewer) < over:
+                    return False
+                kept = fewer
+            while sum(one.kind == kind for one in kept) >= most:
+                of_kind = [one for one in kept if one.kind == kind]
+                if (going := _next_to_go(of_kind, rank, needed, lambda one: 1)) is None:
+                    return False
+                kept = _less(kept, [going], 1, needed)
+        while sum(one.bytes for one in kept) > TIMES * self.settings.max_upload:
+            if (going := _next_to_go(kept, rank, needed, lambda one: one.bytes)) is None:
                 return False
-            kept = fewer
+            kept = _less(kept, [going], 1, needed)
         return True
 
     def sweep(self) -> None:
@@ -123,11 +137,32 @@ class UploadQuota:
         return names
 
 
+def _rank(visitor: Visitor) -> int:
+    """How well somebody is known: the owner, an account, or nobody."""
+    return 2 if visitor.is_owner else int(visitor.account is not None)
+
+
+def _next_to_go(
+    kept: Sequence[KeptUpload], rank: int, needed: AbstractSet[str],
+    weight: Callable[[KeptUpload], int],
+) -> KeptUpload | None:
+    """What goes next for somebody of a rank: of those known least, of who has most, the oldest."""
+    held: Counter[str] = Counter()
+    for one in kept:
+        held[one.share] += weight(one)
+    going = [one for one in kept if one.rank <= rank and _may_go(one, needed)]
+    return min(going, default=None, key=lambda one: (one.rank, -held[one.share], one.used))
+
+
+def _may_go(one: KeptUpload, needed: AbstractSet[str]) -> bool:
+    return one.path.name not in needed and one.kind != "part-"
+
+
 def _less(
-    kept: Sequence[KeptUpload], among: Sequence[KeptUpload], count: int, needed: set[str]
+    kept: Sequence[KeptUpload], among: Sequence[KeptUpload], count: int, needed: AbstractSet[str]
 ) -> list[KeptUpload]:
     """What is left when up to `count` of some are gone, the oldest that nobody needs first."""
-    going = [one for one in among if one.path.name not in needed and one.kind != "part-"]
+    going = [one for one in among if _may_go(one, needed)]
     gone = going[: max(0, count)]
     for one in gone:
         _remove(one.path)
@@ -141,11 +176,10 @@ def _kept(path: Path) -> KeptUpload | None:
         size = _bytes(path)
     except OSError:
         return None
-    owner: str | None = None
-    if not path.is_symlink():
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            owner = json.loads((path / OWNER_FILE).read_text("utf-8")).get("owner")
-    return KeptUpload(path, used, size, owner)
+    about = {} if path.is_symlink() else _read_json(path / OWNER_FILE)
+    owner = about.get("owner", ANYONE)
+    known = 2 if owner is None else int(bool(about.get("known")))
+    return KeptUpload(path, used, size, str(about.get("share") or owner or ""), known)
 
 
 def _bytes(path: Path) -> int:
@@ -207,10 +241,11 @@ class Uploads:
 
     settings: Settings
     _lock: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
+    _used: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 
     @property
     def _room(self) -> UploadQuota:
-        return UploadQuota(self.settings)
+        return UploadQuota(self.settings, frozenset(self._used))
 
     # --- a file as it was brought
 
@@ -262,6 +297,20 @@ class Uploads:
         folder = self._touched(token)
         return Raw(token, folder / about["file"], about["title"], about["digest"])
 
+    @contextlib.contextmanager
+    def in_use(self, *names: str) -> Iterator[None]:
+        """Keep data while it is read, whoever needs room."""
+        with self._lock:
+            self._used.update(names)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._used.subtract(names)
+                for name in names:
+                    if not self._used[name]:
+                        del self._used[name]
+
     # --- what became of it
 
     def make_room(self, visitor: Visitor) -> None:
@@ -270,7 +319,7 @@ class Uploads:
         Where much is kept, before more of a visitor's is. UploadError.
         """
         with self._lock:
-            if not self._room.make(_owner(visitor)):
+            if not self._room.make(visitor):
                 raise UploadError("There is no room for more data now: runs need what is kept. "
                                   "Try again when they are done.")
 
@@ -369,7 +418,9 @@ class Uploads:
             self._room.sweep()
 
     def _sign(self, folder: Path, visitor: Visitor, **about: str) -> None:
-        write_text(folder / OWNER_FILE, json.dumps({"owner": _owner(visitor), **about}))
+        whose = {"owner": _owner(visitor), "share": visitor.shares,
+                 "known": visitor.account is not None}
+        write_text(folder / OWNER_FILE, json.dumps(whose | about))
 
     def _signed(self, folder: Path, visitor: Visitor) -> dict[str, Any]:
         """What is written about a folder. UploadError if it is not there or somebody else's."""

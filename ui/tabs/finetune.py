@@ -13,6 +13,7 @@ import gradio as gr
 from retrieval.models import EMBEDDED_MODEL, LONGEST_PROMPT, PRESETS, preset_of
 from retrieval.prompts import published_prompts
 from train.engines.offers import TITLES, automatic
+from train.folds.cost import with_folds
 from train.recipe import RECIPES, RULES, Recipe
 from train.run.spec import RunSpec
 from ui.auth import Visitor
@@ -30,6 +31,9 @@ from ui.tabs.data.restore import BRING_FIRST, NO_DATA
 from .run import run_panel
 from .shared import Shared
 
+FOLDS = 5
+"""Folds of a cross-validation that the page offers; the command line takes any number."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -44,6 +48,7 @@ class Form:
     engine: gr.Radio
     flavor: gr.Dropdown
     seed: gr.Number
+    folds: gr.Checkbox
     prompts: list[gr.Textbox]
     texts: list[gr.Textbox]
 
@@ -51,7 +56,7 @@ class Form:
     def inputs(self) -> list[Any]:
         """All of them."""
         return [self.data, self.recipe, self.base, self.engine, self.flavor, self.seed,
-                *self.prompts, *self.texts]
+                *self.prompts, *self.texts, self.folds]
 
 
 def finetune_tab(
@@ -140,7 +145,11 @@ def _form(
     flavor = gr.Dropdown([], label="Machine", visible=False, elem_id="flavor")
     about = gr.HTML(js_on_load=None, elem_id="engine-note")
     gr.Markdown("## 4 · What will happen")
-    form = Form(panel.data, recipe, base, engine, flavor, seed, prompts, texts)
+    folds = gr.Checkbox(False, label=f"Cross-validate over {FOLDS} folds", elem_id="folds",
+                        info=f"{FOLDS} more models are trained, so that every question is tested "
+                        "by one that never saw its answer. The model that ships is trained as "
+                        "usual.")
+    form = Form(panel.data, recipe, base, engine, flavor, seed, folds, prompts, texts)
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
     _listen(services, service, shared, form, about, kept)
     dim = texts[NAMES.index("truncate_dim")]
@@ -213,7 +222,7 @@ def _engines(services: Services, service: RunService) -> Callable[..., Any]:
 def _restore(services: Services) -> Callable[..., Any]:
     """What stood in the form before a reload, unless it is of another version of the page."""
     def restore(request: gr.Request, nonce: str, kept: Any) -> Any:
-        parts = 8 + len(NAMES)
+        parts = 9 + len(NAMES)
         if not isinstance(kept, list) or len(kept) != parts or str(kept[1]) not in RECIPES:
             return [gr.skip()] * parts
         try:
@@ -235,11 +244,11 @@ def _kept(nonce: str, *values: Any) -> Any:
 
 
 def _asked(values: tuple[Any, ...]) -> TrainForm:
-    data, recipe, base, engine, flavor, seed, query_prompt, passage_prompt, *texts = values
+    data, recipe, base, engine, flavor, seed, query_prompt, passage_prompt, *texts, folds = values
     return TrainForm(str(data or ""), str(recipe or ""), str(base or ""),
                 changed(tuple(str(text or "") for text in texts)), str(engine or "auto"),
                 str(flavor or ""), int(seed) if isinstance(seed, int | float) else 42,
-                _prompt(query_prompt), _prompt(passage_prompt))
+                _prompt(query_prompt), _prompt(passage_prompt), FOLDS if folds is True else 0)
 
 
 def _prompt(typed: Any) -> str | None:
@@ -261,7 +270,7 @@ def _plan(services: Services, service: RunService, planner: Planner) -> Callable
             planned = _planned(service, visitor, asked, known or service.counts(asked))
         except (ValueError, OSError) as error:
             return elements.error(str(error)), "", gr.Button(interactive=False)
-        return planned, plan_key(asked), gr.Button(interactive=True)
+        return planned, _key(asked), gr.Button(interactive=True)
 
     return plan
 
@@ -274,7 +283,7 @@ def _measure(services: Services, service: RunService, planner: Planner) -> Calla
             return gr.skip()
         try:
             asked = service.request(visitor, _asked(values))
-            if plan_key(asked) != key:
+            if _key(asked) != key:
                 return gr.skip()
             services.auth.check_start(visitor, asked.engine)  # measuring costs the owner too
             return _planned(service, visitor, asked, planner.plan(asked, visitor.token))
@@ -289,11 +298,17 @@ def _measure(services: Services, service: RunService, planner: Planner) -> Calla
     return measure
 
 
+def _key(asked: RunSpec) -> str:
+    """What the plan that is shown depends on."""
+    return f"{plan_key(asked)} {asked.folds or ''}"
+
+
 def _planned(service: RunService, visitor: Visitor, asked: RunSpec, said: Mapping[str, Any]) -> str:
     where = next((offer.title for offer in service.offers(visitor) if offer.engine == asked.engine),
                  asked.engine)
-    said, cost = service.priced(visitor, asked, said)
-    return data_html.plan(said, where, cost)
+    said, cost = service.priced(visitor, asked, with_folds(said, asked.folds))
+    offered = "" if asked.folds or asked.engine != "local" else service.fold_offer(asked, FOLDS)
+    return data_html.plan(said, where, cost, offered)
 
 
 def _start(services: Services, service: RunService, publishing: Publishing) -> Callable[..., Any]:

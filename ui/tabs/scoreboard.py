@@ -14,9 +14,11 @@ from retrieval.evaluation import Evidence, by_topic
 from retrieval.explain import worst_regressions
 from train.report.evidence_html import SIDES, scoreboard
 from ui.html import elements, explain, selection
-from ui.html.board import figures, verdict_head
+from ui.html.board import cross_validated, figures, verdict_head
+from ui.html.judging import added
 from ui.html.retention import retention
 from ui.services.app import Services
+from ui.services.board.judging import JudgingService
 from ui.services.load_upload import is_own
 from ui.services.model_pair import LEXICAL, ModelPair
 from ui.services.pair_cache import NotReadyError
@@ -28,6 +30,7 @@ from .blind import blind_tab
 from .board_handlers import pair_seen
 from .compare import WAIT
 from .dial import retention_dial
+from .judging import judging, scope_of
 from .shared import Shared
 from .ship import ship_table
 
@@ -53,6 +56,7 @@ def scoreboard_tab(
     It follows the version and the chosen run. Choosing a question says why its answer moved, and
     leads to Compare. Gives what `arrival` fills.
     """
+    worker = JudgingService(services.settings.home / "judgements")
     shared.reading[1].render()
     with gr.Column(elem_id="scoreboard"):
         top = gr.HTML(scoreboard(None, ""), js_on_load=None)
@@ -84,7 +88,8 @@ def scoreboard_tab(
             with gr.Column(scale=5, min_width=320, elem_id="beside"):
                 why = gr.HTML(explain.CHOOSE, js_on_load=None, elem_id="why")
                 ask = gr.Button("Open in Compare", size="sm", visible=False, elem_id="why-ask")
-        asked = gr.Textbox("", label="Chosen question", elem_classes="t-hide")
+                asked = gr.Textbox("", label="Chosen question", elem_classes="t-hide")
+                judging(service, worker, shared, asked, against, [top, board])
         with gr.Column() as more:
             with gr.Accordion("The 20 questions that lost most, and what outranked the answer",
                               open=False):
@@ -96,7 +101,7 @@ def scoreboard_tab(
     to_blind.click(lambda: gr.Accordion(open=True), None, blind, queue=False, **HIDDEN).then(
         None, None, None, js="tandem.toBlindTest", **HIDDEN)
 
-    gr.on([shared.board.change, against.change], _show(service),
+    gr.on([shared.board.change, against.change], _show(service, worker),
           [shared.run, shared.nonce, against, outcome],
           [top, acts, board, details, both, more, outcome, table, cost, other],
           trigger_mode="always_last", concurrency_limit=4, **HIDDEN)
@@ -138,13 +143,17 @@ def arrival(request: gr.Request) -> Any:
                  for key, known in (("filter", OUTCOMES), ("against", SIDE_NAMES)))
 
 
-def _show(service: RunService) -> Callable[..., list[Any]]:
+def _show(
+    service: RunService, judgements: JudgingService | None = None
+) -> Callable[..., list[Any]]:
     opening = service.services.opening
+    worker = judgements or JudgingService(service.services.settings.home / "judgements")
 
     def show(request: gr.Request, run: str, nonce: str, against: str, wanted: str) -> list[Any]:
         try:
             pair = pair_seen(service, request, nonce, run)
-            evidence, names = pair.shown_evidence(against)
+            evidence, names, judged = worker.evidence(
+                pair, against, scope_of(service, pair, run))
         except NotReadyError as error:
             if is_own(run):
                 return _nothing(selection.no_board("Base is read and measured first: the board "
@@ -163,7 +172,8 @@ def _show(service: RunService) -> Callable[..., list[Any]]:
         kept = made.record().retention if made else None
         cost = kept.to_json() if kept else None
         shown = evidence is not None
-        said = verdict_head(evidence, names) if evidence else scoreboard(None, about)
+        said = verdict_head(evidence, names, added(judged)) if evidence else scoreboard(None, about)
+        said += cross_validated(made.record().cross_validation if made else None)
         return [said, gr.Row(visible=shown), figures(evidence, about, names, topics)
                 if evidence else "", gr.Column(visible=evidence is not None), gr.Row(visible=True),
                 gr.Column(visible=True), gr.Radio(**QUESTIONS[SIDES[1]]), table, retention(cost),
@@ -319,18 +329,23 @@ def scoreboard_on_endpoint(
     services: Services, service: RunService
 ) -> Callable[..., dict[str, Any]]:
     """The function behind `/scoreboard_on`."""
+    worker = JudgingService(services.settings.home / "judgements")
 
     def scoreboard_on(request: gr.Request, run: str) -> dict[str, Any]:
         """The evidence of a run's two models, with verdict.
 
-        On its test split. run: the id of a run, empty for the pair that the page opens with.
+        On its test split. run: the id of a run, empty for the pair that the page opens with. Where
+        people judged more passages, `with_judgements` has the figures with theirs, and `added`, how
+        many.
         """
         try:
             pair = service.pair(services.auth.looks(request), str(run or ""), WAIT)
             if pair.evidence is None:
                 raise NotReadyError("Nothing is measured yet: there is no fine-tuned model.")
+            judged, _, count = worker.evidence(pair, scope=scope_of(service, pair, str(run or "")))
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return pair.evidence.as_json()
+        more = {"with_judgements": {"added": count, **judged.as_json()}} if judged and count else {}
+        return pair.evidence.as_json() | more
 
     return scoreboard_on

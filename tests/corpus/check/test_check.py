@@ -229,6 +229,7 @@ def test_the_command_says_how_far_it_is_on_standard_error(tmp_path):
     assert json.loads(done.stdout)["pairs"] == 20
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_a_sentence(tmp_path):
     path = tmp_path / "large.jsonl"
     path.write_text(json.dumps({"anchor": "a?", "positive": "x" * 400_000_000}) + "\n", "utf-8")
@@ -436,6 +437,14 @@ def test_words_in_common_are_counted_by_stem_with_the_title():
     assert figures["at_most_one_shared_word"] == 0.5
     assert figures["by_source"] == {"EPA": 2, "ADEME": 1}
     assert figures["by_model_line"] == {"Taycan": 2}
+
+
+def test_a_car_that_both_sides_name_is_no_word_in_common_beside_names():
+    passages = (Passage("p1", "On an early Taycan 4S pads last long.", "Taycan 4S, 2020: pads"),)
+    queries = {"q1": Query("q1", "how is my Taycan 4S from 2020 on pads?")}
+    figures = check_corpus(Corpus("c", passages, queries, {"train": {"q1": {"p1": 1}}})).writing
+    assert figures["at_most_one_shared_word"] == 0
+    assert figures["at_most_one_shared_word_beside_names"] == 1
 
 
 def test_without_the_package_of_the_model_tokens_are_estimated_from_words(monkeypatch):

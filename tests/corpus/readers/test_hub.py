@@ -12,7 +12,8 @@ import pytest
 
 from corpus.readers.hub import HubData, is_hub_source, parse
 from corpus.records import CorpusError
-from support.fake_hub.repos import ME, loopback
+from support.fake_hub.repos import loopback
+from support.fake_hub.state import ME
 from support.services import ROOT
 
 pytestmark = pytest.mark.slow

@@ -7,142 +7,24 @@ import re
 import tempfile
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
 from .buckets import BUCKET_ROUTES, BucketAnswers
+from .jobs import JOB_ROUTES, JobAnswers
 from .spaces import SPACE_ROUTES, SpaceAnswers
+from .state import LARGE, MINE, LoopbackHub
 
-LARGE = (".safetensors", ".onnx")
 KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
-ME, MINE = "hf_loopbackWriteToken0123456789", "me"
 
 
 def git_oid(data):
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-@dataclass
-class Commit:
-    oid: str
-    title: str
-    files: dict  # path -> (content, large)
-
-
-@dataclass
-class Repo:
-    owner: str
-    private: bool
-    commits: list = field(default_factory=list)
-    pulls: dict = field(default_factory=dict)
-    sdk: str | None = None
-    hardware: str | None = None
-    made_with: dict = field(default_factory=dict)
-
-    @property
-    def head(self):
-        return self.commits[-1]
-
-    def at(self, revision):
-        if revision == "main":
-            return self.head
-        if revision in self.pulls:
-            return self.pulls[revision]
-        known = [*self.commits, *self.pulls.values()]
-        return next((commit for commit in known if commit.oid == revision), None)
-
-    def commit(self, title, changes, pull=False):
-        files = {path: content for path, content in (dict(self.head.files) | changes).items()
-                 if content is not None} if self.commits else dict(changes)
-        seed = f"{title}{len(self.commits)}{len(self.pulls)}{sorted(files)}"
-        made = Commit(hashlib.sha1(seed.encode()).hexdigest(), title, files)
-        if pull:
-            self.pulls[f"refs/pr/{len(self.pulls) + 1}"] = made
-        else:
-            self.commits.append(made)
-        return made
-
-    def text(self, path, revision="main"):
-        return self.at(revision).files[path][0].decode()
-
-
-@dataclass
-class Fault:
-    """What goes wrong with requests that match.
-
-    drop: `early` (no answer), `middle` (of a body), `short` (half of a body arrives as if it were
-    all of it), `late` (after it was carried out).
-    """
-
-    pattern: str
-    times: int
-    status: int | None = None
-    headers: dict = field(default_factory=dict)
-    body: bytes = b""
-    drop: str | None = None
-    hang: bool = False
-
-
-class LoopbackHub:
-    def __init__(self):
-        self.repos, self.store, self.faults, self.asked = {}, {}, [], []
-        self.uploads, self.collections, self.bodies = [], {}, []
-        self.part_size, self.parts = None, {}
-        self.tokens = {ME: {"name": MINE, "type": "user", "orgs": [
-            {"name": "team", "roleInOrg": "write"}, {"name": "readers", "roleInOrg": "read"}],
-            "auth": {"type": "access_token", "accessToken": {"role": "write"}}}}
-        self.plan, self.quota, self.buckets, self.xet = "free", None, {}, ""
-        self.over = threading.Event()
-        self.endpoint = ""
-        self.before = {}
-
-    def repo(self, name, owner=MINE, private=True, kind="model", files=None):
-        made = self.repos[kind, name] = Repo(owner, private)
-        content = {".gitattributes": (b"*.safetensors filter=lfs\n", False)}
-        made.commit("initial commit", content | {
-            path: (data, path.endswith(LARGE)) for path, data in (files or {}).items()})
-        return made
-
-    def spelled(self, kind, name):
-        """A name as it was first written: to the Hub, those that differ in case are one."""
-        return next((there for known, there in self.repos
-                     if known == kind and there.lower() == name.lower()), name)
-
-    def fail(self, pattern, times=1, **what):
-        """Let requests fail whose `METHOD /path` matches; times: how many of them."""
-        self.faults.append(Fault(pattern, times, **what))
-
-    def fault_for(self, request):
-        for fault in self.faults:
-            if fault.times > 0 and re.search(fault.pattern, request):
-                fault.times -= 1
-                return fault
-        return None
-
-    def count(self, pattern):
-        return sum(bool(re.search(pattern, request)) for request, _ in self.asked)
-
-    def may_read(self, repo, account, name):
-        return not repo.private or self.may_write(repo.owner, account, name)
-
-    def may_write(self, owner, account, repo_id=None):
-        if account is None:
-            return False
-        token = account.get("auth", {}).get("accessToken", {})
-        if token.get("role") == "read":
-            return False
-        if token.get("role") == "fineGrained":
-            return any(scope["entity"]["name"] in (owner, repo_id)
-                       and "repo.write" in scope["permissions"]
-                       for scope in token["fineGrained"]["scoped"])
-        return owner == account["name"] or any(
-            org["name"] == owner and org["roleInOrg"] != "read" for org in account["orgs"])
-
-
-class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
+class Handler(JobAnswers, SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # head and body in one piece, or the client waits for each
 
@@ -170,6 +52,8 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
         if self.fault and self.fault.drop == "short":
             self.body = self.body[: length // 2]
         self.hub.bodies.append(self.body)
+        if self.hub.down:
+            return self.hang_up()
         if self.fault and self.fault.hang:
             self.hub.over.wait(30)
             return self.hang_up()
@@ -212,12 +96,23 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
             return self.error(403, "You don't have the rights to create a model under this "
                                    "namespace")
         if (kind, self.hub.spelled(kind, name)) in self.hub.repos:
-            return self.error(409, "You already created this model repo")
+            return self.json({"error": "You already created this model repo",
+                              "url": f"{self.hub.endpoint}/{name}"}, 409)
         if no := self.refused_hardware(kind, asked.get("hardware")):
             return self.error(*no)
         repo = self.hub.repo(name, owner, asked.get("visibility") == "private", kind)
         repo.sdk, repo.hardware, repo.made_with = asked.get("sdk"), asked.get("hardware"), asked
         return self.json({"url": f"{self.hub.endpoint}/{name}"})
+
+    def delete(self):
+        asked = json.loads(self.body)
+        owner = asked.get("organization") or self.account["name"]
+        name, kind = f"{owner}/{asked['name']}", asked.get("type", "model")
+        if not self.hub.may_write(owner, self.account, name):
+            return self.error(403, "Forbidden")
+        if self.hub.repos.pop((kind, name), None) is None:
+            return self.missing("RepoNotFound")
+        return self.json({})
 
     def find(self, kind, name):
         repo = self.hub.repos.get((KINDS[kind], self.hub.spelled(KINDS[kind], name)))
@@ -331,9 +226,10 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
                 changes[value["path"]] = self.hub.store[value["oid"]], True
             elif line["key"] == "deletedFile":
                 changes[value["path"]] = None
+            elif line["key"] == "deletedFolder":
+                changes |= {path: None for path in repo.head.files
+                            if path.startswith(value["path"])}
         made = repo.commit(header["summary"], changes, pull)
-        if self.fault and self.fault.drop == "late":
-            return self.hang_up()
         url = f"{self.hub.endpoint}/{name}"
         return self.json({"commitUrl": f"{url}/commit/{made.oid}", "commitOid": made.oid,
                           "pullRequestUrl": f"{url}/discussions/{len(repo.pulls)}" if pull
@@ -386,6 +282,11 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
              "date": "2026-01-02T03:04:05.000Z"}
             for commit in reversed(self.find(kind, name).commits)])
 
+    def squash(self, kind, name, branch):
+        repo = self.find(kind, name)
+        repo.commits = repo.commits[-1:]
+        return self.json({})
+
     def refs(self, kind, name):
         repo = self.find(kind, name)
         return self.json({
@@ -398,9 +299,11 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
     def resolve(self, prefix, name, revision, path):
         repo = self.find(prefix.rstrip("/") or "models", name)
         commit = repo and repo.at(revision)
-        if commit is None or path not in commit.files:
-            return self.missing("EntryNotFound" if repo else "RepoNotFound")
-        data = commit.files[path][0]
+        if commit is None:
+            return self.missing("RevisionNotFound" if repo else "RepoNotFound")
+        if path not in commit.files:
+            return self.missing("EntryNotFound")
+        data, large = commit.files[path]
         if self.fault and self.fault.drop == "middle":
             self.send_response(200)
             self.send_header("content-length", str(len(data)))
@@ -408,7 +311,7 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
             self.wfile.write(data[: len(data) // 2])
             return self.hang_up()
         headers = {"content-type": "application/octet-stream", "x-repo-commit": commit.oid,
-                   "etag": f'"{git_oid(data)}"'}
+                   "etag": f'"{hashlib.sha256(data).hexdigest() if large else git_oid(data)}"'}
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range") or "")
         if span:
             first, last = int(span[1]), min(int(span[2] or len(data)), len(data) - 1)
@@ -435,6 +338,8 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
         return self.json({"error": "Not found"}, 404, **{"x-error-code": code})
 
     def send(self, status, data, headers):
+        if self.fault and self.fault.drop == "late":
+            return self.hang_up()
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -454,10 +359,12 @@ class Handler(SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
 
 NAME, KIND, PREFIX = r"([\w.-]+/[\w.-]+)", "(models|datasets|spaces)", "(datasets/|spaces/|)"
 ROUTES = (
+    *JOB_ROUTES,
     *SPACE_ROUTES,
     *BUCKET_ROUTES,
     ("GET /api/whoami-v2", "whoami"),
     ("POST /api/repos/create", "create"),
+    ("DELETE /api/repos/delete", "delete"),
     ("POST /api/validate-yaml", "validate"),
     (f"GET /api/{KIND}/{NAME}", "info"),
     (f"GET /api/{KIND}/{NAME}/revision/(.+)", "info"),
@@ -468,6 +375,7 @@ ROUTES = (
     (f"POST /api/{KIND}/{NAME}/paths-info/(.+)", "paths_info"),
     (f"GET /api/{KIND}/{NAME}/commits/(.+)", "commits"),
     (f"GET /api/{KIND}/{NAME}/refs", "refs"),
+    (f"POST /api/{KIND}/{NAME}/super-squash/(.+)", "squash"),
     (rf"POST /{PREFIX}{NAME}\.git/info/lfs/objects/batch", "batch"),
     ("PUT /_lfs/([0-9a-f]+)", "put"),
     ("POST /_lfs/([0-9a-f]+)", "complete"),

@@ -9,8 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+import pytest
+from huggingface_hub import constants
+
 from corpus.load import load_corpus
-from support.fake_hub.jobs import TOKEN, jobs_hub
+from support.fake_hub.jobs import TOKEN, VERA
+from support.fake_hub.repos import loopback
 from support.samples import write_beir
 from support.tiny import tiny_model_for
 from train.engines.jobs import JobPace, JobsEngine
@@ -30,6 +34,19 @@ def wait_until(true, seconds=20, what=lambda: ""):
         time.sleep(0.01)
 
 
+@contextmanager
+def jobs_hub():
+    """A Hub with one user, `vera`, who pays for jobs.
+
+    Large files go by LFS: the client would choose xet, which this Hub does not have.
+    """
+    with loopback() as hub, pytest.MonkeyPatch.context() as patch:
+        hub.tokens = {TOKEN: {"name": VERA, "type": "user", "auth": {"type": "access_token"}}}
+        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        yield hub
+        hub.fall()
+
+
 def start_inside(job, folder):
     """The process of a job as its machine would start it, but for the libraries: they are here."""
     command = job.spec["command"]
@@ -46,8 +63,8 @@ def real_job(porsche, folder):
     """A run of a tiny model on thirty passages, trained by its job's own command in a process."""
     data = write_beir(porsche, folder / "thirty", passages=30)
     model = tiny_model_for(load_corpus(data), folder / "tiny")
-    with jobs_hub() as (hub, address):
-        engine = JobsEngine(endpoint=address, pace=QUICK, keep=True)
+    with jobs_hub() as hub:
+        engine = JobsEngine(endpoint=hub.endpoint, pace=QUICK, keep=True)
         run = RunSpec(str(data), str(model), recipe=Recipe(epochs=2, batch_size=8),
                       engine="jobs", flavor="t4-small").create(folder / "runs")
         engine.start(run, TOKEN)
@@ -64,7 +81,7 @@ def real_job(porsche, folder):
         hub.move(job, "COMPLETED" if process.wait() == 0 else "ERROR")
         limit.cancel()
         wait_until(lambda: run.record().status != "running", what=run.record)
-        [repository] = hub.repositories.values()
+        [repository] = hub.repos.values()
         return SimpleNamespace(run=run, data=data, model=model, printed=printed, job=job,
                                machine=folder / "machine", repository=repository)
 
@@ -74,7 +91,6 @@ class Play:
     """An engine, a Hub and a run, with the lines and the result of a real job to play there."""
 
     hub: object
-    address: str
     real: SimpleNamespace
     run: Run
     engine: JobsEngine
@@ -122,9 +138,9 @@ class Play:
 
     def leave_result(self, **files):
         """Put the real job's result where this job would leave it."""
-        _, real = self.real.repository.commits[-1]
         place = result_place(self.mark)
-        there = {f"{place}/{name.split('/', 1)[1]}": data for name, data in real.items()
+        there = {f"{place}/{name.split('/', 1)[1]}": data
+                 for name, data in self.real.repository.head.contents.items()
                  if name.startswith("result-")}
         self.hub.put(self.repo, there | {f"{place}/{name}": data for name, data in files.items()})
 
@@ -144,9 +160,9 @@ class Play:
 @contextmanager
 def playing(real, folder):
     """A Play of its own, with a small run that is queued."""
-    with jobs_hub() as (hub, address):
-        engine = JobsEngine(endpoint=address, pace=QUICK)
+    with jobs_hub() as hub:
+        engine = JobsEngine(endpoint=hub.endpoint, pace=QUICK)
         run = RunSpec(str(real.data), str(real.model), engine="jobs",
                       flavor="t4-small", owner="vera").create(folder / "runs")
-        yield Play(hub, address, real, run, engine)
+        yield Play(hub, real, run, engine)
         engine.abandon()

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from support.fake_hub.jobs import TOKEN, Repository, jobs_hub
+from support.fake_hub.jobs import TOKEN
+from support.runs.job_play import jobs_hub
 from train.engines.jobs import worker
 from train.engines.jobs.hub import UserHub
 from train.engines.jobs.protocol import heard, record_line
@@ -49,9 +50,8 @@ def job(tmp_path, monkeypatch):
     """A job fetched into a folder; `goes_on` is what its training does after a checkpoint."""
     for name in ("LOOK_EVERY", "STOP_EVERY"):
         monkeypatch.setattr(worker, name, 0.02)
-    with jobs_hub() as (hub, address):
-        repository = hub.repositories["vera/r"] = Repository()
-        repository.commit({})
+    with jobs_hub() as hub:
+        hub.repo("vera/r", "vera")
         (tmp_path / "tandem").mkdir()
         (tmp_path / "request").mkdir()
         record = {"schema": 1, "status": "queued", "data": {"source": "request/data/faq.csv"},
@@ -63,7 +63,7 @@ def job(tmp_path, monkeypatch):
             pretend.write_text(PRETEND + goes_on)
             monkeypatch.setattr(worker, "training",
                                 lambda run: [sys.executable, str(pretend), str(run.folder)])
-            made = RemoteJob(tmp_path, "vera/r", UserHub(TOKEN, address), **options)
+            made = RemoteJob(tmp_path, "vera/r", UserHub(TOKEN, hub.endpoint), **options)
             made.at = hub
             return made
 

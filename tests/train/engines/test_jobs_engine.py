@@ -30,7 +30,7 @@ def refused(play, match):
     play.engine.start(play.run, TOKEN)
     play.wait_for("failed")
     assert play.run.record().error == str(refusal.value)
-    assert not play.hub.jobs and not play.hub.repositories
+    assert not play.hub.jobs and not play.hub.repos
     play.run.update(status="queued")
 
 
@@ -59,7 +59,8 @@ def test_a_result_names_the_places_of_this_machine_and_not_of_the_jobs(real_job)
 
 
 def test_a_job_that_is_done_leaves_no_checkpoints_and_no_history(real_job):
-    [(_, files)] = real_job.repository.commits
+    [kept] = real_job.repository.commits
+    files = kept.contents
     assert not [name for name in files if name.startswith("checkpoints/")]
     assert not [name for name in files if name.endswith((".pt", ".bin", ".pkl"))]
 
@@ -71,7 +72,7 @@ def test_a_jobs_token_is_a_secret_and_nowhere_else(real_job):
     everywhere = [*real_job.run.folder.rglob("*"), *real_job.machine.rglob("*")]
     assert not [path for path in everywhere
                 if path.is_file() and TOKEN.encode() in path.read_bytes()]
-    assert not [name for name, data in real_job.repository.commits[-1][1].items()
+    assert not [name for name, data in real_job.repository.head.contents.items()
                 if TOKEN.encode() in data]
     spec["secrets"] = {"HF_TOKEN": TOKEN}
 
@@ -83,13 +84,13 @@ def test_a_job_is_uploaded_without_whose_it_is_and_without_other_files_of_its_da
     finally:
         (play.real.data / "private.txt").unlink()
     files = play.hub.files(play.repo)
-    assert play.hub.repositories[play.repo].private
+    assert play.hub.repos["model", play.repo].private
     assert {name.split("/")[0] for name in files} == {"tandem", "request"}
     assert not [name for name in files if "private" in name or "porsche/" in name]
     asked = json.loads(files["request/job.json"])
     assert asked["record"]["status"] == "queued" and "owner" not in asked["record"]
     assert str(play.real.data.parent) not in files["request/job.json"].decode()
-    assert sum(len(data) for name, data in files.items() if name.startswith("tandem/")) < 1e6
+    assert sum(len(data) for name, data in files.items() if name.startswith("tandem/")) < 1.5e6
 
 
 def test_a_job_gets_the_libraries_of_requirements_txt_without_the_page(play):
@@ -161,21 +162,21 @@ def test_somebody_without_a_sign_in_is_told_so(play):
 
 
 def test_an_expired_token_is_told_before_anything_is_uploaded(play):
-    play.hub.users.clear()
+    play.hub.tokens.clear()
     refused(play, "may have expired. Sign in again")
 
 
 def test_a_token_that_may_only_read_is_refused(play):
-    play.hub.users[TOKEN]["auth"] = {"accessToken": {"role": "read"}}
+    play.hub.tokens[TOKEN]["auth"] = {"accessToken": {"role": "read"}}
     refused(play, "may only read")
 
 
 def test_a_sign_in_about_to_end_is_refused_and_a_longer_one_bounds_the_job(play):
     soon = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + 120))
-    play.hub.users[TOKEN]["auth"] = {"type": "oauth", "expiresAt": soon}
+    play.hub.tokens[TOKEN]["auth"] = {"type": "oauth", "expiresAt": soon}
     refused(play, "ends in a few minutes")
     later = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + 3600))
-    play.hub.users[TOKEN]["auth"]["expiresAt"] = later
+    play.hub.tokens[TOKEN]["auth"]["expiresAt"] = later
     assert 3400 < play.start().spec["timeoutSeconds"] < 3600
 
 
@@ -193,10 +194,7 @@ def test_without_credit_the_run_says_where_to_add_some(play):
 
 
 def test_a_public_repository_of_that_name_is_not_given_the_data(play):
-    from support.fake_hub.jobs import Repository
-
-    taken = play.hub.repositories[f"vera/tandem-run-{play.run.id}"] = Repository(private=False)
-    taken.commit({})
+    taken = play.hub.repo(f"vera/tandem-run-{play.run.id}", "vera", private=False)
     play.engine.start(play.run, TOKEN)
     play.wait_for("failed")
     assert "is public" in play.run.record().error
@@ -280,7 +278,7 @@ def test_a_run_that_trains_is_asked_to_stop_and_its_result_taken(play):
     wait_until(play.numbers)
     assert play.engine.stop(play.run)
     assert play.hub.files(play.repo)[f"stop-{play.mark}"] and job.stage == "RUNNING"
-    theirs = json.loads(play.real.repository.commits[-1][1][
+    theirs = json.loads(play.real.repository.head.contents[
         f"result-{play.real.run.record().engine.mark}/run.json"])
     play.finish(job, **{"run.json": json.dumps(theirs | {"status": "stopped"}).encode()})
     play.wait_for("stopped")

@@ -81,7 +81,7 @@ def test_a_job_that_was_started_as_the_app_was_killed_is_taken_up_and_not_starte
     job = play.start()
     restarted(play)
     play.run.update(engine=play.run.record().engine.changed(job=None))  # not written any more
-    play.engine = JobsEngine(endpoint=play.address, pace=QUICK)
+    play.engine = JobsEngine(endpoint=play.hub.endpoint, pace=QUICK)
     play.engine.look(play.run)
     assert play.status == "interrupted"
     mark = play.mark
@@ -100,7 +100,7 @@ def restarted(play):
     play.hub.fall()  # the old watch ends with its connection
     wait_until(lambda: not play.engine._watched(play.run))
     play.hub.fall(False)
-    return JobsEngine(endpoint=play.address, pace=QUICK)
+    return JobsEngine(endpoint=play.hub.endpoint, pace=QUICK)
 
 
 def test_after_a_restart_a_run_waits_for_its_user_and_is_followed_on(play):
@@ -114,7 +114,7 @@ def test_after_a_restart_a_run_waits_for_its_user_and_is_followed_on(play):
         events.write(b'{"type": "step", "half')  # killed while it wrote
     engine.look(play.run)
     assert play.status == "running" and "sign in as vera" in play.run.record().note
-    play.hub.users["other"] = {"name": "otto"}
+    play.hub.tokens["other"] = {"name": "otto"}
     with pytest.raises(EngineError, match="paid by vera"):
         engine.attach(play.run, "other")
     play.hub.print(job, *rest)
@@ -162,7 +162,7 @@ def test_a_token_that_expires_in_the_middle_leaves_the_run_as_it_is(play):
     job = play.start()
     play.hub.print(job, *play.parts()[0])
     wait_until(play.numbers)
-    user = play.hub.users.pop(TOKEN)
+    user = play.hub.tokens.pop(TOKEN)
     play.hub.fall()
     time.sleep(0.1)
     play.hub.fall(False)
@@ -170,7 +170,7 @@ def test_a_token_that_expires_in_the_middle_leaves_the_run_as_it_is(play):
     assert play.status == "running"
     wait_until(lambda: not play.engine._watched(play.run))
     play.engine.look(play.run)
-    play.hub.users["hf_" + "anotherAnotherAnother"] = user
+    play.hub.tokens["hf_" + "anotherAnotherAnother"] = user
     play.engine.attach(play.run, "hf_" + "anotherAnotherAnother")
     play.finish(job)
     play.wait_for("done")
@@ -261,13 +261,13 @@ def test_the_repository_of_a_run_goes_when_its_result_is_here(play, keep, refuse
     play.wait_for("done")
     wait_until(lambda: not play.engine._watched(play.run))
     assert play.run.has_model
-    assert (play.repo in play.hub.repositories) is (keep or refused)
+    assert (("model", play.repo) in play.hub.repos) is (keep or refused)
     told = [event.text for event in play.run.events() if event.type == "log"]
     assert any(f"{play.repo} is empty now" in text and "manage-repos" in text
                for text in told) is refused
     if refused:  # what may not be deleted has nothing in it, and no history
-        repository = play.hub.repositories[play.repo]
-        assert set(play.hub.files(play.repo)) <= {".gitattributes"}
+        repository = play.hub.repos["model", play.repo]
+        assert set(repository.head.files) == {".gitattributes"}
         assert len(repository.commits) == 1
 
 

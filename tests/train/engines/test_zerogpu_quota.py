@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from support.fake_hub.repos import ME, loopback
+from support.fake_hub.repos import loopback
+from support.fake_hub.state import ME
 from support.runs.gpu_platform import Platform, PlatformError, wait_for
 from train.engines.quota import Quota, minutes, zero_gpu_quota
 from train.engines.zerogpu import ZeroGpuEngine, within

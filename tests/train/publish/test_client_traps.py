@@ -7,7 +7,7 @@ import pytest
 
 from hub.client import Hub
 from hub.errors import HubError
-from support.fake_hub.repos import ME
+from support.fake_hub.state import ME
 from support.publishing import (
     COMMIT,
     TO,

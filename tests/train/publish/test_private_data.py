@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from support.fake_hub.repos import ME
+from support.fake_hub.state import ME
 from support.publishing import QUICK, TO, content, done
 from support.runs.finished import questions
 from train.publish.bundle import card_text

@@ -4,7 +4,9 @@ import hashlib
 import json
 import shutil
 
-from support.fake_hub.repos import Commit
+import pytest
+
+from support.fake_hub.state import Commit
 from support.publishing import (
     COMMIT,
     TO,
@@ -137,6 +139,7 @@ def test_a_model_that_ranks_otherwise_than_recorded_is_not_verified(run, hub):
     assert error.published is True and "otherwise than the run recorded" in str(error)
 
 
+@pytest.mark.slow
 def test_a_run_as_it_was_really_trained_is_published_and_ranks_as_it_did(hub, tmp_path):
     """Fit, record, card, sanitising, weights and prompts, from one end to the other."""
     from train.fit.fit import fit

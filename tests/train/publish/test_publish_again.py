@@ -3,7 +3,7 @@
 import pytest
 
 from hub.client import Patience
-from support.fake_hub.repos import ME
+from support.fake_hub.state import ME
 from support.publishing import TO, UPLOAD, content, done, events_of, nothing_published, refused
 from support.publishing import weights_sent as taken
 

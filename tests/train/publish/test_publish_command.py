@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from support.fake_hub.repos import ME
+from support.fake_hub.state import ME
 from support.publishing import TO
 from support.runs.finished import questions
 

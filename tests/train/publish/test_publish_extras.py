@@ -6,7 +6,7 @@ from huggingface_hub import DatasetCard
 
 from hub.client import Hub
 from hub.progress import drained
-from support.fake_hub.repos import ME
+from support.fake_hub.state import ME
 from support.publishing import QUICK, TO, content, done
 from support.runs.finished import questions
 from train.publish.errors import PublishError
@@ -92,6 +92,7 @@ def test_without_the_packages_an_onnx_export_says_what_to_install(run, monkeypat
         drained(export_int8(run, questions()))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_export(), reason="requirements-onnx.txt is not installed")
 def test_a_real_onnx_export_computes_nearly_what_the_model_does(run, tmp_path, capfd):
     import numpy as np

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from hub.client import Hub, Patience
-from support.fake_hub.repos import ME
+from support.fake_hub.state import ME
 from support.publishing import (
     COMMIT,
     TO,

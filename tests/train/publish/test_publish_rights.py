@@ -5,7 +5,7 @@ import pytest
 
 from hub.account import account_of
 from hub.client import Hub
-from support.fake_hub.repos import ME, MINE
+from support.fake_hub.state import ME, MINE
 from support.publishing import QUICK, TO, UPLOAD, content, done, nothing_published, refused
 from train.publish.errors import PublishError
 from train.publish.permissions import check_may_write

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from support.fake_hub.repos import ME
+from support.fake_hub.state import ME
 from support.publishing import (
     COMMIT,
     TO,
@@ -108,6 +108,7 @@ def test_ctrl_c_says_whether_the_commit_landed(
     assert run.record().published[-1].verified
 
 
+@pytest.mark.slow
 def test_the_command_prints_no_request_and_no_address_but_the_models(run, hub, tmp_path):
     import subprocess
     import sys

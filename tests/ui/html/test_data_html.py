@@ -198,3 +198,12 @@ def test_nothing_of_the_data_becomes_markup():
         opened = Tags(html).opened
         assert "img" not in {tag for tag, _ in opened}
         assert not [a for _, attrs in opened for a in attrs if a.startswith("on")]
+
+
+def test_a_plan_has_what_folds_take_and_offers_them():
+    said = {"seconds": {"low": 60, "high": 180},
+            "folds": {"count": 5, "seconds": {"low": 225, "high": 900}}}
+    html = data.plan(said, "here", offered="Your 15 <test> questions can show nothing.")
+    Tags(html)
+    assert "5 more models, 3.8 min to 15.0 min more" in html and "&lt;test&gt;" in html
+    assert "5 more models" in data.plan({"folds": {"count": 5}}, "here")

@@ -451,3 +451,18 @@ def test_a_damaged_run_is_listed_for_the_owner_alone_who_can_delete_it(home, dat
     assert bad.folder.is_dir()
     home.delete(OWNER, bad.id)
     assert not bad.folder.exists() and good.folder.is_dir()
+
+
+def test_folds_are_asked_of_the_data_and_of_this_machine(home, service, ben, data):
+    assert home.request(OWNER, TrainForm(data, folds=5)).folds == 5
+    assert home.request(OWNER, TrainForm(data)).folds is None
+    with pytest.raises(ValueError, match="folds must be a whole number"):
+        home.request(OWNER, TrainForm(data, folds=1))
+    with pytest.raises(EngineError, match="on this machine only"):
+        service.request(ben, TrainForm(data, engine="jobs", flavor="a10g-small", folds=5))
+
+
+def test_folds_are_offered_where_the_test_split_shows_too_little(home, data):
+    asked = home.request(OWNER, TrainForm(data))
+    assert "all 40 questions are tested" in home.fold_offer(asked, 5)
+    assert home.fold_offer(asked, 60) == ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.account import Account
 from support.brought_data import keep
 from support.runs.children import wait_for
 from support.samples import write_lines
@@ -375,3 +376,47 @@ def test_data_of_an_earlier_tandem_goes_like_any_other(uploads, tmp_path):
     old(uploads, f"upload-{'0' * 24}.jsonl", 9)
     Uploads(replace(uploads.settings, keep_hours=1)).sweep()
     assert kept(uploads) == []
+
+
+# --- whose share it takes
+
+HOUSE = "a hash of one address"
+FORGER = [Visitor(f"browser-{n}", browser=f"browser-{n}", address=HOUSE) for n in range(4)]
+"""One script with a new cookie for each call."""
+KNOWN = Visitor("ada", account=Account("ada", "1", ("ada",)), address="another")
+
+
+def test_a_made_up_cookie_is_no_new_visitor(uploads, pairs, monkeypatch):
+    monkeypatch.setattr(room, "MOST_OF_VISITOR", {"upload-": 2, "raw-": 2})
+    names = [old(uploads, keep(uploads, pairs, who), 4 - n) for n, who in enumerate(FORGER[:2])]
+    uploads.make_room(FORGER[2])
+    assert [uploads.has(name) for name in names] == [False, True]
+
+
+def test_nobody_without_a_name_pushes_out_who_has_one(uploads, pairs, monkeypatch):
+    monkeypatch.setattr(room, "MOST_DATA", 2)
+    names = [old(uploads, keep(uploads, pairs, who), 9) for who in (KNOWN, OWNER)]
+    with pytest.raises(UploadError, match="no room for more data now"):
+        uploads.make_room(BEN)
+    uploads.make_room(KNOWN)
+    assert [uploads.has(name) for name in names] == [False, True]
+
+
+def test_what_goes_is_of_whoever_holds_most(uploads, pairs, monkeypatch):
+    monkeypatch.setattr(room, "MOST_DATA", 4)
+    one = old(uploads, keep(uploads, pairs, CARL), 20)
+    several = [old(uploads, keep(uploads, pairs, who), 3 - n) for n, who in enumerate(FORGER[:3])]
+    uploads.make_room(BEN)
+    assert [uploads.has(name) for name in (one, *several)] == [True, False, True, True]
+
+
+def test_what_is_being_read_stays_and_more_is_refused_until_it_was(uploads, sent, monkeypatch):
+    monkeypatch.setattr(room, "MOST_OF_VISITOR", {"upload-": 2, "raw-": 2})
+    raws = [uploads.received(sent(), who).token for who in FORGER[:2]]
+    with uploads.in_use(raws[0], ""), uploads.in_use(*raws):
+        with pytest.raises(UploadError, match="no room"):
+            uploads.received(sent(), FORGER[2])
+        assert kept(uploads) == sorted(raws)
+    assert not uploads._used
+    uploads.received(sent(), FORGER[2])
+    assert len(kept(uploads)) == 2

@@ -11,6 +11,7 @@ from retrieval.index import build_index
 from support.fakes import HashingEncoder
 from support.markup import HOSTILE, Tags
 from support.runs.finished import questions
+from train.run.record import create_run
 from ui.html.alternatives import what_could_ship
 from ui.services.board.alternatives import AlternativesService
 from ui.services.model_pair import ModelPair
@@ -105,3 +106,16 @@ def test_a_base_must_be_named():
 def test_the_command_measures_every_question():
     line = AlternativesService(None).command("owner/x", "data")
     assert line[1:4] == ["-m", "train", "evaluate"] and "--per-query" in line
+
+
+def test_merges_of_the_run_stand_in_the_table_and_one_not_made_says_so(pair, tmp_path):
+    worker = AlternativesService(tmp_path)
+    made = create_run(tmp_path / "runs", "r")
+    made.update(status="done", seconds=60.0)
+    assert "not made yet" in worker.table(pair, made).rows[-1].error
+    merge = create_run(tmp_path / "runs", "merge")
+    merge.update(status="done", seconds=70.0, merged={"alpha": 0.8, "run": made.id})
+    merge.write_per_query(pair.evidence.as_rows())
+    row = worker.table(pair, made).rows[-1]
+    assert (row.name, row.seconds) == ("Fine-tuned merged with Base, alpha 0.8", 70.0)
+    assert row.judged == pair.evidence.tuned and not row.free and row.bytes

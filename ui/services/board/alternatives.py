@@ -21,6 +21,7 @@ from ui.services.model_pair import LEXICAL, ModelPair
 from ui.services.process import NoAnswerError, answer_of
 
 BASE, FUSED, TUNED = "Base", "BM25+Base", "Fine-tuned"
+MERGED = "Fine-tuned merged with Base"
 WITHIN = 1800
 """Seconds that reading the passages with another base may take."""
 MOST_PAIRS = 16
@@ -152,8 +153,11 @@ def _merged(made: Run, runs: Path, evidence: Evidence, tuned: Alternative) -> li
             continue
         judged = Evidence.from_rows(run.per_query(), evidence.split, evidence.passages).tuned
         if judged.keys() == evidence.base.keys():
-            rows.append(replace(tuned, name=f"Fine-tuned merged with Base, {record.merged.alpha:g}",
+            rows.append(replace(tuned, name=f"{MERGED}, alpha {record.merged.alpha:g}",
                                 judged=judged, seconds=record.seconds))
+    if not rows and not tuned.free and not made.record().merged:
+        rows.append(Alternative(MERGED, {}, free=False, error=(
+            "not made yet: “Merge with Base”, below, measures merges and makes one")))
     return rows
 
 

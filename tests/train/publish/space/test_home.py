@@ -6,7 +6,7 @@ import pytest
 
 from hub.client import Hub, Patience
 from hub.errors import HubError
-from support.fake_hub.repos import ME
+from support.fake_hub.state import ME
 from train.publish.home import HomeRepo, home_repo, run_of
 from train.publish.storage import storage
 from train.run.record import Run, create_run, list_runs

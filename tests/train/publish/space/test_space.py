@@ -7,7 +7,8 @@ import pytest
 
 from hub.client import Hub, Patience
 from hub.progress import drained
-from support.fake_hub.repos import ME, loopback
+from support.fake_hub.repos import loopback
+from support.fake_hub.state import ME
 from support.services import ROOT
 from train.publish.errors import PublishError
 from train.publish.space import main, needed_files, publish_space

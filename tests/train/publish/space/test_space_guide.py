@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from support.fake_hub.repos import ME
 from support.fake_hub.spaces import MOST_ZERO, OAUTH
+from support.fake_hub.state import ME
 from support.services import ROOT
 from train.__main__ import main as train
 from train.publish.space import main as space

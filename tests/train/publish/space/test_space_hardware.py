@@ -6,8 +6,8 @@ import pytest
 
 from hub.client import Hub, Patience
 from hub.progress import drained
-from support.fake_hub.repos import ME
 from support.fake_hub.spaces import NO_PLAN, OAUTH
+from support.fake_hub.state import ME
 from train.publish.errors import PublishError
 from train.publish.space import SpaceSetup, main, publish_space
 

@@ -1,0 +1,1 @@
+"""Relevance judgements of people, beside the data's qrels."""
