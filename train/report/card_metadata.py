@@ -28,9 +28,10 @@ LICENSES = (
     "deepfloyd-if-license", "ecl-2.0", "epl-1.0", "epl-2.0", "etalab-2.0",
     "fair-noncommercial-research-license", "gfdl", "gpl", "grok2-community", "h-research",
     "intel-research", "lgpl", "lgpl-2.1", "lgpl-lr", "lppl-1.3c", "ms-pl", "ncsa", "odc-by",
-    "ofl-1.1", "openmdw-1.0", "openrail++", "osl-3.0", "postgresql", "zlib", "other", "unknown",
+    "ofl-1.1", "openmdw-1.0", "openmdw-1.1", "openrail++", "osl-3.0", "postgresql", "zlib", "other",
+    "unknown",
 )
-"""The Hub's identifiers, those that models carry most first."""
+"""The Hub's identifiers (its documentation of licences, August 2026), most used first."""
 LICENSE_OF_BASE = {
     "sentence-transformers/all-MiniLM-L6-v2": "apache-2.0",
     "sentence-transformers/all-mpnet-base-v2": "apache-2.0",

@@ -93,6 +93,13 @@ def test_the_lines_that_ask_no_hub_are_commands_there_are():
     assert (options.data, options.recipe, str(options.out)) == ("porsche", "quick", "my-run")
 
 
+def test_the_readme_of_the_space_says_who_can_have_which_hardware():
+    rows = [line for line in (ROOT / "README.md").read_text("utf-8").splitlines()
+            if line.startswith("| `")]
+    assert any("zero-a10g" in row and "two Spaces" in row and "nothing" in row for row in rows)
+    assert any("cpu-basic" in row and "PRO, Team, Enterprise" in row for row in rows)
+
+
 def test_the_scopes_of_the_guide_are_those_of_the_front_matter():
     front = (ROOT / "README.md").read_text("utf-8").split("---")[1]
     scopes = re.search(r"hf_oauth_scopes:\n((?:  - .*\n)+)", front)[1].split()[1::2]
