@@ -67,13 +67,18 @@ def main() -> int:
     queue.open()
     if home is not None:
         home.open()
-        atexit.register(home.close)
+
+    def close() -> None:
+        queue.close()
+        if home is not None:
+            home.close()
+
     opening.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
     print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)
     serve(
         page.queue(default_concurrency_limit=4, max_size=MOST_WAITING, api_open=False),
-        queue.close,
+        close,
         settings.hosts,
         server_name=host,
         server_port=settings.port,

@@ -10,6 +10,8 @@ from gradio_client.exceptions import AppError
 
 from corpus.load import load_corpus
 from e2e.server import App
+from support.fake_hub.repos import loopback
+from support.fake_hub.state import ME
 from support.samples import write_beir
 from support.tiny import tiny_model_for
 
@@ -105,3 +107,25 @@ def test_a_space_without_any_gpu_works(models, tmp_path):
         assert len(result["base"]) == len(result["tuned"]) == 5
     finally:
         app.stop()
+
+
+def test_a_restart_on_an_empty_disk_loses_no_finished_run(models, tmp_path):
+    seen = {name: value for name, value in models.items() if name != "TANDEM_TUNED_MODEL"}
+    with loopback() as hub:
+        kept = {"TANDEM_HOME_REPO": "me/runs", "HF_ENDPOINT": hub.endpoint, "HF_TOKEN": ME,
+                "HF_HOME": str(tmp_path / "hub")}
+        first = App(tmp_path / "first", **SPACE, **seen, **kept)
+        try:
+            assert compared(first, 120)["tuned"], first.log.read_text()
+        finally:
+            first.stop()
+        assert hub.repos["dataset", "me/runs"].private
+        again = App(tmp_path / "second", **SPACE, **seen, **kept)
+        try:
+            assert compared(again)["tuned"], again.log.read_text()
+        finally:
+            again.stop()
+    before, after = ([path.name for path in (tmp_path / disk / "runs").iterdir()]
+                     for disk in ("first", "second"))
+    assert len(before) == 1 and after == before  # it was fetched, and nothing was trained again
+    assert all(ME not in app.log.read_text() for app in (first, again))

@@ -210,7 +210,7 @@ class Publishing:
                 self._corpus(run), extras.data_to, hub, licence=extras.data_license,
                 private=asked.private, language=CardEdits.of(run.record()).language))
         if extras.collection:
-            add_to_collection(hub, extras.collection, asked.to)
+            add_to_collection(hub, extras.collection, result["repo"])
         self._now[run.id] = replace(self._now[run.id], kind="done", result=result)
         log.info("%s published to %s in %.0f s", run.id, asked.to, time.monotonic() - began)
 
