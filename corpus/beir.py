@@ -233,12 +233,12 @@ def noticed(rows: Iterable[Row], name: str, on_bad_row: OnBadRow) -> Iterator[Ro
 
 
 def id_in(fields: Mapping[str, Any]) -> str:
-    """The id that a row of passages or queries gives; empty for none."""
+    """The id that a row gives; empty for none."""
     return str(next((fields[name] for name in IDS if fields.get(name) is not None), ""))[:1000]
 
 
 def text_in(fields: Mapping[str, Any]) -> str:
-    """The text of such a row; its title where it has no other."""
+    """The text of a passage's row, or its title."""
     found = (fields.get(name) for name in (*TEXTS, "title"))
     return next((text for text in found if isinstance(text, str) and text.strip()), "")
 

@@ -92,7 +92,7 @@ def is_unclear(column: str, values: Iterable[Any]) -> bool:
 
 
 def may_be_labels(column: str, values: Iterable[Any]) -> bool:
-    """Whether a column may say which rows are pairs, and nobody can tell.
+    """Whether a column may be a label nobody can tell.
 
     It is called so and holds a few words; or it holds yes and no under another name.
     """

@@ -70,7 +70,7 @@ def read_beir(
 def read_pairs(
     path: Path, seed: int = 42, on_bad_row: OnBadRow = refuse
 ) -> tuple[Corpus, bool]:
-    """Read files of pairs; also gives whether that is what they are.
+    """Read files of pairs, and whether they are such.
 
     Equal positives become one passage, equal anchors one query. Anchors are equal when they differ
     in case, spacing or a closing question mark alone. A folder or a zip may be in BEIR layout, or

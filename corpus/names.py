@@ -139,7 +139,7 @@ def language_of(name: str) -> str:
 
 
 def without_language(name: str) -> str:
-    """A name as `compact` has it, without the word that says its language."""
+    """A column's name without the word for its language."""
     words = _words(name)
     return "".join(word for word in words if len(words) < 2 or word not in LANGUAGES)
 

@@ -11,6 +11,7 @@ import gradio as gr
 from hub.progress import drained
 from retrieval.models import EMBEDDED_MODEL
 from train.publish.publish import PublishRequest
+from train.run.files import sentence_of
 from ui.services.app import Services
 from ui.services.importing import (
     Importer,
@@ -162,7 +163,7 @@ class _as_gradio_error:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, ValueError | OSError):
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(sentence_of(error), print_exception=False) from error
 
 
 def _brought(

@@ -123,7 +123,7 @@ def split_leaks(judged: Judged, by_question: bool = False) -> Iterator[str]:
 
 
 def near_split_leaks(corpus: Corpus, judged: Judged, near: Near) -> Iterator[str]:
-    """Answers of dev or test that nearly repeat one of an earlier split."""
+    """Answers that nearly repeat one of an earlier split."""
     splits: dict[str, set[str]] = defaultdict(set)
     for split, pair in judged:
         splits[pair.passage.id].add(split)

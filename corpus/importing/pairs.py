@@ -347,7 +347,7 @@ class Gathering:
 
 
 def nothing_left(name: str, tally: LossTally) -> NoPairsError:
-    """What to say of a source of which nothing is left."""
+    """The sentence for data of which no pair is left."""
     left_out = tally.of(fixed=False)
     said = [f"{kind.replace('_', ' ').capitalize()}: {found['count']:,}, such as: "
             f"{found['examples'][0]}" for kind, found in left_out.items()]

@@ -147,7 +147,7 @@ def _at_table(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
 
 @dataclass
 class Counted:
-    """What becomes of the first rows, as converting them counts it.
+    """What becomes of the first rows, counted.
 
     whole: they are all there are. labels: what the label column holds in them. left_out: kind ->
     how many, of rows and of places in lists.
@@ -305,7 +305,10 @@ class _Known:
 
     @classmethod
     def of(cls, path: Path, wanted: set[str], limits: ReadLimits, tally: LossTally) -> "_Known":
-        """Of the beginning of a file. CorpusError for an id with two texts."""
+        """The ids of a file's beginning.
+
+        CorpusError for an id with two texts.
+        """
         texts: dict[str, str] = {}
         known: dict[str, str] = {}
         rows = json_lines(path, lambda error: None, limits)

@@ -39,7 +39,7 @@ THOUSANDS = re.compile(r"-?[1-9]\d{0,2},\d{3}")
 
 @dataclass
 class Spoilt:
-    """Texts that were spoilt on their way here, and are kept so: how many, and one of each kind."""
+    """Counts texts that were spoilt on their way here."""
 
     texts: int = 0
     html: int = 0
@@ -56,7 +56,10 @@ class Spoilt:
             self.word = self.word if self.word[0] else _first_difference(start, fixed)
 
     def with_html(self, part: str = "") -> Iterator[str]:
-        """What to say of HTML. part: of the data, where not all of it was looked at."""
+        """What to say of HTML in texts.
+
+        part: of the data, where not all of it was looked at.
+        """
         if self.html:
             yield (f"{self.html:,} of the {part}{self.texts:,} texts hold HTML, which a model "
                    "reads as text: it can be stripped (--strip-html).")

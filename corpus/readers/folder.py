@@ -173,7 +173,7 @@ def _tables(data: list[str], title: str) -> dict[str, tuple[str, ...]]:
 
 
 def several(title: str, names: Iterable[str]) -> CorpusError:
-    """What to say of files that seem to be several tables."""
+    """The sentence for files that seem several tables."""
     return CorpusError(
         f"{title} holds several data files ({_listed(names)}): keep one file of pairs, or one for "
         "each of train, dev and test called so, or corpus.jsonl, queries.jsonl and qrels.")

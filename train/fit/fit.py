@@ -166,6 +166,7 @@ class _Fit:
             encoder = load_encoder(self.base, self.revision, prompts=self.asked_prompts)
             probe(encoder)
             check_fits(encoder.model, self.recipe)
+            self.kept.check_room(encoder)
             encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
             about = facts(self.corpus, encoder.model.tokenizer)
         self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
@@ -241,9 +242,9 @@ class _Fit:
                 raise
             state.unlink()
             raise RunError(
-                f"What was kept to resume from cannot be read ({type(error).__name__}), perhaps "
-                "because the machine went down while it was written. It was removed: resume once "
-                "more to train from the beginning."
+                "What was kept to resume from is damaged and cannot be read "
+                f"({type(error).__name__}), perhaps because the machine went down while it was "
+                "written. It was removed: resume once more to train from the beginning."
             ) from error
 
     def _train_epoch(self, loop: Loop) -> Iterator[Event]:
@@ -273,7 +274,7 @@ class _Fit:
     def _progress(self, loop: Loop, encoded: float | None = None) -> dict[str, Any]:
         return self.pace.progress(loop.step, loop.steps, loop.epoch, encoded)
 
-    def _memory(self, loop: Loop) -> dict[str, int]:
+    def _memory(self, loop: Loop) -> dict[str, Any]:
         if time.monotonic() - self.looked < MEMORY_EVERY:
             return {}
         self.looked = time.monotonic()

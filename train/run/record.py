@@ -229,14 +229,16 @@ class Run:
         try:
             return _read(path)
         except FileNotFoundError:
-            raise RunError(f"{self.folder} is not a run: it has no run.json.") from None
+            raise RunError(f"{self.id} is not a run: it has no run.json.") from None
         except SchemaError as error:
             raise RunError(f"The record of {self.id} is damaged: {error}. Put {path.name} right, "
                            "or delete the run.") from None
         except RunError:
             raise
         except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"{path} cannot be read: {error}.") from None
+            why = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            raise RunError(f"The record of {self.id} cannot be read ({why}). Put {path.name} "
+                           "right, or delete the run.") from None
 
     def update(self, **changes: Any) -> RunRecord:
         """Change fields of `run.json`, given as values or as JSON.
@@ -314,7 +316,7 @@ def create_run(runs: Path, name: str) -> Run:
         except FileExistsError:
             continue
         run = Run(folder)
-        run.update(status="queued", created=now())
+        _begin(run)
         return run
     raise RunError(f"{runs} already has a hundred runs of this second: wait one.")
 
@@ -341,8 +343,18 @@ def open_run(folder: Path) -> Run:
         run.record()
         return run
     folder.mkdir(parents=True, exist_ok=True)
-    run.update(status="queued", created=now())
+    _begin(run)
     return run
+
+
+def _begin(run: Run) -> None:
+    """Write the first record of a run; on a full disk there is no folder without one."""
+    try:
+        run.update(status="queued", created=now())
+    except OSError:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise RunError("A run cannot be begun: its record cannot be written, perhaps because the "
+                       "disk is full. Make space, for example by deleting runs.") from None
 
 
 def list_runs(runs: Path) -> list[Run]:
@@ -406,12 +418,13 @@ def _parsed_once(path: Path, inode: int, size: int, changed: int) -> RunRecord:
 def _parsed(path: Path) -> RunRecord:
     read = json.loads(path.read_text("utf-8"))
     if not isinstance(read, dict) or read.get("status") not in STATUSES:
-        raise RunError(f"{path} is not a run record: it has no known status.")
+        raise RunError(f"{path.parent.name}/{path.name} is not a run record: it has no known "
+                       "status.")
     schema = read.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise RunError(
-            f"{path} was written by a newer Tandem (schema {schema!r}, this one reads up to "
-            f"{SCHEMA}). Update Tandem."
+            f"{path.parent.name}/{path.name} was written by a newer Tandem (schema {schema!r}, "
+            f"this one reads up to {SCHEMA}). Update Tandem."
         )
     return RunRecord.from_json(read)
 

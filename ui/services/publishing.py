@@ -21,6 +21,7 @@ from train.publish.publish import PublishRequest, publish
 from train.publish.remote import EditedCardError
 from train.report.card_metadata import CardEdits
 from train.run.data import corpus_of
+from train.run.files import sentence_of
 from train.run.record import Run, RunError
 from ui.auth import Visitor
 
@@ -179,7 +180,7 @@ class Publishing:
         except EditedCardError as error:
             self._now[run.id] = replace(at, kind="edited", text=str(error), diff=error.diff)
         except (ValueError, OSError) as error:
-            self._now[run.id] = replace(at, kind="failed", text=str(error))
+            self._now[run.id] = replace(at, kind="failed", text=sentence_of(error))
         except Exception as error:
             # Whoever watches must learn that it ended; what a library raises may hold a token.
             log.error("Publishing ended in %s", type(error).__name__)

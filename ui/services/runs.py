@@ -255,7 +255,8 @@ class RunService:
         if most is not None and pairs > most:
             raise RefusedError(f"There are {pairs:,} training pairs; at most {most:,} are trained "
                                "on here (TANDEM_MAX_PAIRS).")
-        models = self.models or ModelCheck(self.services.settings.home)
+        models = self.models or ModelCheck(self.services.settings.home,
+                                           max_model=self.services.settings.max_model)
         models.check(request, visitor.token)
         return self.services.queue.submit(request, visitor.token)
 

@@ -151,7 +151,7 @@ def _last_answer(conversation: object, name: str) -> str:
 
 
 def messages_of(value: object, name: str = "", depth: int = 0) -> Said:
-    """The messages of a conversation, in whatever way it is written.
+    """The messages of a conversation, however it is written.
 
     Those without text are left out. name: of the column; one of `TALKS` may be a list of texts.
     """

@@ -62,7 +62,7 @@ def deepeval(first: Sequence[Fields]) -> Layout | None:
 
 
 def alpaca(first: Sequence[Fields]) -> Layout | None:
-    """Alpaca: what the instruction is about stands in `input`, where it needs it."""
+    """Alpaca: an instruction, its `input` where it has one."""
     names = set(names_of(first))
     if not {"instruction", "input", "output"} <= names or not values_of(first, "input"):
         return None

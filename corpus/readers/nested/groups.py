@@ -18,7 +18,7 @@ BODIES = ("body", "content", "text", "description", "html")
 
 
 def grouped(first: Sequence[Fields]) -> Layout | None:
-    """Rows that each hold a list of pairs: FAQs by category.
+    """Rows that hold lists of pairs: FAQs by category.
 
     Or of rows that do.
     """

@@ -1,4 +1,4 @@
-"""What a nested layout is, and how the first rows of a table tell one."""
+"""What a nested layout is, and how rows tell it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def names_of(first: Sequence[Fields]) -> list[str]:
 
 
 def values_of(first: Sequence[Fields], name: str) -> list[Any]:
-    """What some rows hold in a column, where they hold anything."""
+    """What rows hold in a column, without empty values."""
     return [value for fields in first if (value := fields.get(name)) not in (None, "", [], {})]
 
 

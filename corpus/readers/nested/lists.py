@@ -67,7 +67,7 @@ def _headed(places: Sequence[str], head: Sequence[str]) -> Layout:
 
 
 def sets(first: Sequence[Fields]) -> Layout | None:
-    """sentence-transformers' `{"set": [a, b, …]}`: all of a set say the same.
+    """sentence-transformers' sets: texts that say the same.
 
     And `{"texts": [a, b]}`, as its InputExample has them, with or without a label.
     """
@@ -102,7 +102,7 @@ def sets(first: Sequence[Fields]) -> Layout | None:
 
 
 def question_keys(first: Sequence[Fields]) -> Layout | None:
-    """`{"How long …?": "Two years."}`, an object a row, the key being the question."""
+    """Rows whose one key is the question: `{"How long?": …}`."""
     names = names_of(first)
     if len(first) < 2 or any(len(fields) != 1 for fields in first) or known_names(names):
         return None
@@ -120,7 +120,7 @@ def question_keys(first: Sequence[Fields]) -> Layout | None:
 
 
 def parallel(first: Sequence[Fields]) -> Layout | None:
-    """Questions and answers as two lists that go side by side: CoQA, grouped frames.
+    """Questions and answers as two lists side by side.
 
     Not those of a chatbot's intents, where every pattern has every response.
     """
@@ -158,7 +158,7 @@ def parallel(first: Sequence[Fields]) -> Layout | None:
 
 
 def printed(first: Sequence[Fields]) -> Layout | None:
-    """Cells that print a list or an object, as pandas' `to_csv` leaves them."""
+    """Cells that print lists, as pandas' `to_csv` does."""
     whole = [name for name in names_of(first) if is_printed_column(values_of(first, name))]
     partly = [name for name in names_of(first)
               if name not in whole and is_partly_printed(values_of(first, name))]

@@ -27,7 +27,7 @@ RIGHT = ("answer", "answerkey", "answeridx", "answerindex", "answerid", "correct
 
 
 def selected(first: Sequence[Fields]) -> Layout | None:
-    """A list of passages each with a word whether it answers: MS MARCO's `passages`."""
+    """Passages that say whether they answer: MS MARCO's `passages`."""
     for name in names_of(first):
         lists = [items for value in values_of(first, name)
                  if isinstance(value, list | Mapping) and len(items := items_of(value)) > 0]
@@ -104,7 +104,7 @@ def _paragraphs(context: object) -> list[tuple[str, str]]:
 
 
 def choices(first: Sequence[Fields]) -> Layout | None:
-    """Multiple choice: a list of choices, and which of them is right.
+    """Multiple choice: choices, and which answer is right.
 
     By its number, letter, label or text, as MMLU, ARC and CommonsenseQA have it.
     """
@@ -160,7 +160,7 @@ def _place(value: object, labels: list[str], texts: list[str]) -> int | None:
 
 
 def objects(first: Sequence[Fields]) -> Layout | None:
-    """Objects, or lists of objects, that stand for passages: Tevatron, MIRACL, DPR."""
+    """Objects that stand for passages: Tevatron, MIRACL, DPR."""
     names = names_of(first)
     columns = [name for name in names if mostly(first, name, is_passage_like)]
     lifted = [name for name in names if name not in columns and mostly(

@@ -45,7 +45,7 @@ def is_printed_column(values: Iterable[object]) -> bool:
 
 
 def is_partly_printed(values: Iterable[object]) -> bool:
-    """Whether several texts of a column are printed lists of texts.
+    """Whether several texts of a column are printed lists.
 
     And the others plain texts.
     """

@@ -63,7 +63,7 @@ def passages_of(value: object) -> list[Any]:
 
 
 def filled_passages(value: object, place: str, on_bad_row: OnBadRow) -> list[Any]:
-    """The same; of how many places hold no text is told."""
+    """The passages of a value; empty places are told."""
     found, items = passages_of(value), items_of(value)
     if 0 < len(found) < len(items):
         on_bad_row(EmptyItemError(f"{place} has {len(items) - len(found)} places without a text"))

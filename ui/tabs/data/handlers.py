@@ -15,6 +15,7 @@ import gradio as gr
 from corpus.check.check import Report
 from corpus.columns import Columns
 from corpus.readers.excel import ALL
+from train.run.files import sentence_of
 from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements, upload
@@ -285,7 +286,7 @@ class DataActs:
         except CancelledError:
             yield say(data_html.note(CANCELLED))
         except (ValueError, OSError) as error:
-            yield say(elements.error(str(error)))
+            yield say(elements.error(sentence_of(error)))
         finally:
             self._cancels[mine].discard(cancel)
             if not self._cancels[mine]:
