@@ -54,6 +54,7 @@ class Spent:
     earlier: float = 0.0
     earlier_cpu: float = 0.0
     _start: float = field(default_factory=time.monotonic)
+    _start_cpu: float = field(default_factory=cpu_seconds)
 
     @property
     def here(self) -> float:
@@ -68,7 +69,7 @@ class Spent:
     @property
     def cpu_seconds(self) -> float:
         """Processor time the run has taken."""
-        return self.earlier_cpu + cpu_seconds()
+        return self.earlier_cpu + cpu_seconds() - self._start_cpu
 
 
 def write_beginning(
