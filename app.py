@@ -25,7 +25,9 @@ from ui.middleware import middleware  # noqa: E402
 from ui.page import build_page  # noqa: E402
 from ui.services.app import Services  # noqa: E402
 from ui.services.opening import OpeningPair  # noqa: E402
+from ui.services.process import end_all  # noqa: E402
 from ui.services.uploads import Uploads  # noqa: E402
+from ui.serving.caches import MODELS, sweep_indexes, sweep_models  # noqa: E402
 from ui.serving.queue import MOST_WAITING  # noqa: E402
 from ui.serving.received import sweep_arrivals  # noqa: E402
 from ui.serving.server import serve  # noqa: E402
@@ -62,18 +64,28 @@ def main() -> int:
     def sweep() -> None:
         opening.pairs.sweep()
         sweep_arrivals(arrivals, page.upload_file_set)
+        sweep_indexes(settings.cache)
+        if settings.on_space and settings.max_model:  # elsewhere the cache is not ours alone
+            kept = {name.partition("@")[0] for name in (settings.base_model, settings.tuned_model)
+                    if name}
+            sweep_models(MODELS * settings.max_model, kept)
+
+    def close() -> None:
+        queue.close()
+        end_all()
+        if home is not None:
+            home.close()
 
     uploads.open(sweep)
     queue.open()
     if home is not None:
         home.open()
-        atexit.register(home.close)
     opening.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
     print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)
     serve(
         page.queue(default_concurrency_limit=4, max_size=MOST_WAITING, api_open=False),
-        queue.close,
+        close,
         settings.hosts,
         server_name=host,
         server_port=settings.port,

@@ -182,9 +182,55 @@ def good_files() -> dict[str, list[tuple[str, bytes]]]:
                   (".ods", _opendocument([names, *(list(row.values()) for row in rows)]))],
         "gzip": [(".jsonl.gz", gzip.compress(lines.encode(), mtime=0)),
                  (".csv.gz", gzip.compress(table(";").encode("cp1252", "replace"), mtime=0))],
+        "nested": _nested([(str(row["anchor"]), str(row["positive"]), str(row["negative"]))
+                           for row in rows]),
         "zip": [(".zip", _zip(beir)), (".zip", _zip({"a/pairs.csv": table(",")})),
                 (".zip", _zip({f"a/{split}.jsonl": lines for split in ("train", "test")}))],
     }
+
+
+def _nested(rows: Sequence[tuple[str, str, str]]) -> list[tuple[str, bytes]]:
+    """Rows of a question, its answer and another passage, in nested layouts."""
+    def chat(question: str, answer: str) -> list[dict[str, str]]:
+        return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+
+    lines: list[list[Any]] = [
+        [{"messages": chat(question, answer)} for question, answer, _ in rows],
+        [{"chosen": chat(question, answer), "rejected": chat(question, other)}
+         for question, answer, other in rows],
+        [{"text": f"### Human: {question}### Assistant: {answer}"} for question, answer, _ in rows],
+        [{"set": [question, answer]} for question, answer, _ in rows],
+        [list(row) for row in rows],
+        [{"query": question, "positive_passages": [{"title": "T", "text": answer}],
+          "negative_passages": [{"title": "", "text": other}]} for question, answer, other in rows],
+        [{"query": question, "passages": {"is_selected": [1, 0], "passage_text": [answer, other]}}
+         for question, answer, other in rows],
+        [{"question": question, "choices": [answer, other], "answer": 0}
+         for question, answer, other in rows],
+        [{"question": question, "supporting_facts": [["T", 0]],
+          "context": [["T", [answer]], ["U", [other]]]} for question, answer, other in rows],
+        [{"_source": {"question": question, "answer": answer}} for question, answer, _ in rows],
+    ]
+    whole: list[Any] = [
+        {"intents": [{"tag": "t", "patterns": [question, f"{question}!"], "responses": [answer]}
+                     for question, answer, _ in rows]},
+        {"data": [{"title": "T", "paragraphs": [{"context": answer, "qas": [
+            {"question": question, "answers": [{"text": "is"}]}]}]}
+            for question, answer, _ in rows]},
+        {"columns": ["question", "answer"], "data": [[question, answer]
+                                                     for question, answer, _ in rows]},
+        {"queries": {f"q{n}": row[0] for n, row in enumerate(rows)},
+         "corpus": {f"p{n}": row[1] for n, row in enumerate(rows)},
+         "relevant_docs": {f"q{n}": [f"p{n}"] for n in range(len(rows))}},
+        {"a": [{"question": row[0], "answer": row[1]} for row in rows[:20]],
+         "b": [{"question": row[0], "answer": row[1]} for row in rows[20:]]},
+    ]
+    printed = "query,positive\n" + "".join(
+        '"{}","{}"\n'.format(question.replace('"', '""'), str([answer, other]).replace('"', '""'))
+        for question, answer, other in rows)
+    return [*((".jsonl", "".join(json.dumps(row) + "\n" for row in made).encode())
+              for made in lines),
+            *((".json", json.dumps(made).encode()) for made in whole), (".csv", printed.encode())]
 
 
 def _written(write: Callable[..., object]) -> bytes:

@@ -3,6 +3,7 @@
 Corpus.jsonl, queries.jsonl, and who judged what in qrels.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from corpus.importing.pairs import Grades
-from corpus.readers.clean import Texts, say_mojibake
+from corpus.names import first_called
+from corpus.readers.clean import Texts
 from corpus.readers.folder import BEIR_TEXTS, files_in, layout_of
 from corpus.readers.jsonl import json_lines, numbered
 from corpus.readers.rows import (
@@ -33,9 +35,14 @@ from corpus.readers.text import TextFile
 from .records import SPLITS, CorpusError, Passage, Query
 from .text import shortened
 
-FIRST_ROWS = 100
-IDS = ("_id", "id")
-"""What an id is called; the second by MTEB since its version 2."""
+IDS = ("_id", "id", "docid", "doc_id", "document_id", "pid", "passage_id", "corpus-id", "corpus_id",
+       "query-id", "query_id", "qid")
+"""What an id is called: `id` by MTEB since its version 2, `docid` by Tevatron."""
+TEXTS = ("text", "contents", "passage", "query", "question")
+"""What the text is called: `contents` by Anserini."""
+QRELS_KEYS = (("query-id", "query_id", "qid", "query"),
+              ("corpus-id", "corpus_id", "docid", "doc_id", "pid", "passage_id"),
+              ("score", "relevance", "label", "grade"))
 Known = TypeVar("Known", Passage, Query)
 GRADE = re.compile(r"(-?[0-9]{1,9})(?:\.0+)?")
 HEADER = re.compile(r"query|corpus|doc|passage|id$|score|rel", re.IGNORECASE)
@@ -70,7 +77,7 @@ def beir_parts(
                           partial(_passage, texts), on_bad_row),
                      places["corpus.jsonl"])
     if not passages:
-        raise NoPairsError(f"{places['corpus.jsonl']} holds no passages: add at least one.")
+        raise NoPairsError(f"{places['corpus.jsonl'].name} holds no passages: add at least one.")
     queries = _once(each(_rows(places["queries.jsonl"], on_bad_row, limits),
                          partial(_query, texts), on_bad_row),
                     places["queries.jsonl"])
@@ -91,8 +98,8 @@ def folder_files(folder: Path) -> dict[str, Path]:
         [name for name in names if name.count("/") < 2], folder.name, ()).beir.items()}
     for needed in BEIR_TEXTS:
         if needed not in found:
-            raise CorpusError(f"{folder} has no {needed}: put it there, one object with _id and "
-                              "text a line.")
+            raise CorpusError(f"{folder.name} has no {needed}: put it there, one object with _id "
+                              "and text a line.")
     return found
 
 
@@ -108,8 +115,8 @@ def qrels_files(folder: Path) -> dict[str, Path]:
         found = {"": single}
     if not found:
         raise CorpusError(
-            f"{folder} has no qrels: put qrels/train.tsv, dev.tsv and test.tsv there, each with "
-            "the header query-id, corpus-id, score."
+            f"{folder.name} has no qrels: put qrels/train.tsv, dev.tsv and test.tsv there, each "
+            "with the header query-id, corpus-id, score."
         )
     return found
 
@@ -119,8 +126,8 @@ def judgements(
 ) -> Iterator[tuple[str, str, str, int]]:
     """Each judgement: where it stands, query id, passage id, grade.
 
-    Three columns between tabs, with or without a header, or the four of TREC (query, 0, passage,
-    grade) between tabs or spaces.
+    Three columns between tabs or commas, with or without a header, the four of TREC (query, 0,
+    passage, grade) between tabs or spaces, or a JSON object a line.
     """
     def judgement(line: tuple[str, str]) -> tuple[str, str, str, int]:
         where, text = line
@@ -172,10 +179,24 @@ def _read_qrels(
 
 def _cells(text: str) -> list[str]:
     """Query id, passage id and grade of a line, if it holds them."""
+    if text.lstrip().startswith("{"):
+        return _of_object(text)
     cells = text.rstrip("\r").split("\t")
+    if len(cells) == 1 and text.count(",") in (2, 3):
+        cells = [cell.strip().strip('"') for cell in text.split(",")]
     if len(cells) == 1 and len(spaced := text.split()) == 4:
         cells = spaced
     return [cells[0], *cells[2:]] if len(cells) == 4 else cells
+
+
+def _of_object(text: str) -> list[str]:
+    """The same of a judgement that is written as JSON."""
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    found = [first_called(fields, keys) for keys in QRELS_KEYS]
+    return [str(fields[name]) if name else "1" for name in found] if all(found[:2]) else []
 
 
 def _is_header(text: str) -> bool:
@@ -192,16 +213,14 @@ def _rows(path: Path, on_bad_row: OnBadRow, limits: ReadLimits) -> Iterator[Row]
 def noticed(rows: Iterable[Row], name: str, on_bad_row: OnBadRow) -> Iterator[Row]:
     """The rows of passages or queries.
 
-    What there is to say of all of them is told at their end. That is: repeated rows, titles without
-    text, and texts whose encoding was misread once.
+    What there is to say of all of them is told at their end. That is: repeated rows, and titles
+    without text.
     """
     seen: set[str] = set()
     repeated = titles = 0
-    first: list[Row] = []
     for where, fields in rows:
-        first += [(where, fields)] if len(first) < FIRST_ROWS else []
         titles += _has_title_alone(fields)
-        known = str(next((fields[name] for name in IDS if name in fields), where))[:1000]
+        known = id_in(fields) or where
         repeated += known in seen
         seen.add(known)
         yield where, fields
@@ -211,13 +230,36 @@ def noticed(rows: Iterable[Row], name: str, on_bad_row: OnBadRow) -> Iterator[Ro
     if titles:
         on_bad_row(Remark(f"{titles:,} passages of {name} have a title and no text: the title is "
                           "their text."))
-    say_mojibake(first, name, on_bad_row)
+
+
+def id_in(fields: Mapping[str, Any]) -> str:
+    """The id that a row gives; empty for none."""
+    return str(next((fields[name] for name in IDS if fields.get(name) is not None), ""))[:1000]
+
+
+def text_in(fields: Mapping[str, Any]) -> str:
+    """The text of a passage's row, or its title."""
+    found = (fields.get(name) for name in (*TEXTS, "title"))
+    return next((text for text in found if isinstance(text, str) and text.strip()), "")
+
+
+def two_texts(name: str, identifier: str, one: str, other: str) -> CorpusError:
+    """What to say of an id that has two texts."""
+    return CorpusError(f"{name}: {identifier[:80]!r} stands 2 times as _id, with different texts: "
+                       f"{shortened(one, 60)!r} and {shortened(other, 60)!r}. Give each an id of "
+                       "its own.")
 
 
 def _has_title_alone(fields: Mapping[str, Any]) -> bool:
-    text, title = fields.get("text"), fields.get("title")
-    return (text is None or isinstance(text, str) and not text.strip()) and isinstance(
-        title, str) and bool(title.strip())
+    title = fields.get("title")
+    return isinstance(title, str) and bool(title.strip()) and all(
+        text is None or isinstance(text, str) and not text.strip()
+        for text in (fields.get(name) for name in TEXTS))
+
+
+def _called(fields: Mapping[str, Any], names: tuple[str, ...], most: int) -> tuple[str, ...]:
+    """The one of some names that a row has; else the first of them, for a sentence."""
+    return next(((name,) for name in names if fields.get(name) is not None), names[:most])
 
 
 def _passage(texts: Texts, row: Row) -> Passage:
@@ -225,17 +267,18 @@ def _passage(texts: Texts, row: Row) -> Passage:
     where, fields = row
     names = ("title", "topic", "model_line", "source")
     extra = {name: texts.label(fields, (name,), where) for name in names}
+    identifier = texts.id(fields, _called(fields, IDS, 2), where)
     if _has_title_alone(fields):
-        return Passage(texts.text(fields, IDS, where), extra.pop("title").strip(),
-                       where=_place(fields, where), **extra)
-    return Passage(texts.text(fields, IDS, where), texts.text(fields, ("text",), where),
+        return Passage(identifier, extra.pop("title").strip(), where=_place(fields, where), **extra)
+    return Passage(identifier, texts.text(fields, _called(fields, TEXTS, 1), where),
                    where=_place(fields, where), **extra)
 
 
 def _query(texts: Texts, row: Row) -> Query:
     where, fields = row
     extra = {name: texts.label(fields, (name,), where) for name in ("topic", "model_line")}
-    return Query(texts.text(fields, IDS, where), texts.text(fields, ("text",), where),
+    return Query(texts.id(fields, _called(fields, IDS, 2), where),
+                 texts.text(fields, _called(fields, TEXTS, 1), where),
                  where=_place(fields, where), **extra)
 
 
@@ -251,7 +294,5 @@ def _once(
     known: dict[str, Known] = {}
     for row in rows:
         if known.setdefault(row.id, row) != row:
-            raise CorpusError(f"{path}: {row.id[:80]!r} stands 2 times as _id, with different "
-                              f"texts: {shortened(known[row.id].text, 60)!r} and "
-                              f"{shortened(row.text, 60)!r}. Give each an id of its own.")
+            raise two_texts(path.name, row.id, known[row.id].text, row.text)
     return known

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .labels import counted, is_unclear, labels_of
+from .labels import counted, is_unclear, labels_of, may_be_labels
 from .names import (
     ALIASES,
     ANCHOR_NAMES,
@@ -26,11 +26,13 @@ EXAMPLE = ("make a row of each question with what answers it, such as {\"questio
            "the warranty?\", \"answer\": \"Two years.\"}.")
 MOSTLY = 0.5
 """Share of the rows in which a column must hold something to be believed by its name."""
+ASKING_BESIDE_ANSWERS = (*TITLES, "text", "texts", "examples", "phrases", "samples", "utterance")
+"""What a column of questions may be called where another surely holds the answers."""
 SHORT = 80
 """Characters that answers have at most, on average, to be spans of the passages beside them."""
 MUCH_SHORTER = 0.4
 PASSAGES = ("passage", "passages", "context", "contexts", "document", "paragraph", "positivectxs",
-            "ctxs", "positivepassages", "chunk")
+            "ctxs", "positivepassages", "chunk", "story")
 HOW_TO_NAME = ("say which column is which with --anchor and --positive (python -m corpus convert), "
                "or in the Fine-tune tab")
 
@@ -77,13 +79,15 @@ class Guess:
 class Evidence:
     """What the first rows hold in a column.
 
-    filled: share of the rows with something in it. length: characters of a text, on average.
-    asking: share of the texts that end in a question mark.
+    filled: share of the rows with something in it. numbers: it holds values that are no texts;
+    kind: what they are. length: characters of a text, on average. asking: share of the texts that
+    end in a question mark.
     """
 
     rows: int
     filled: float
     numbers: bool
+    kind: str
     lists: bool
     length: float
     asking: float
@@ -96,7 +100,7 @@ class Evidence:
         words = [text for text in texts if any(mark.isalpha() for mark in text)]
         asking = sum(text.rstrip().endswith(("?", "？", "؟")) for text in words)
         return cls(len(rows), len(values) / len(rows) if rows else 1.0,
-                   bool(values) and 2 * len(words) <= len(values),
+                   bool(values) and 2 * len(words) <= len(values), _kind(values),
                    any(isinstance(value, list) for value in values),
                    sum(map(len, words)) / len(words) if words else 0.0,
                    asking / len(words) if words else 0.0)
@@ -128,11 +132,9 @@ def guess_columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]] = ()) 
     believed = ([name for name in anchors if seen[name].credible],
                 [name for name in _without_spans(positives, seen) if seen[name].credible])
     anchor, positive = _one_language(*believed)
-    if positive and not anchor:
-        titles = [name for name in names if first_called([name], TITLES) and seen[name].credible
-                  and name not in taken and name != positive]
-        if titles and ranked([positive], "positive") and _answers(positive):
-            anchor = titles[0]
+    if positive and not anchor and _answers(positive):
+        anchor = next((name for name in names if first_called([name], ASKING_BESIDE_ANSWERS)
+                       and seen[name].credible and name not in taken and name != positive), "")
     certain = bool(anchor and positive)
     if not certain:
         anchor, positive = _by_values(seen, taken, anchor, positive)
@@ -148,9 +150,23 @@ def guess_columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]] = ()) 
         notes = [*notes, f"Which values of “{shortened(unclear, 40)}” mean that a row is a pair "
                  f"cannot be told: {counted(row.get(unclear) for row in rows)} in the first "
                  f"{len(rows):,} rows. Choose it as the score, with the least that makes a pair."]
+    elif not score:
+        notes = [*notes, *_like_labels(names, rows, {anchor, positive, topic, *negatives})]
     notes = [*_passed_over(seen, anchor, positive, anchors, positives, taken), *notes]
     return Guess(Columns(anchor, positive, negatives, score, topic=topic if topic not in (
         anchor, positive) else ""), certain, tuple(notes))
+
+
+def _like_labels(
+    names: Sequence[str], rows: Sequence[Mapping[str, Any]], taken: set[str]
+) -> list[str]:
+    """What to say of columns that may be labels, though not which values mean a pair."""
+    return [f"“{shortened(name, 40)}” may say which rows are pairs "
+            f"({counted(row.get(name) for row in rows)} in the first {len(rows):,} rows), which "
+            "cannot be told from it: every row counts as a pair. If it does, choose it as the "
+            "score, or leave the other rows out."
+            for name in names if name not in taken
+            and may_be_labels(name, [row.get(name) for row in rows])]
 
 
 def _score(
@@ -237,7 +253,7 @@ def _passed_over(
             notes.append(f"{said} is not used: its texts are short spans (on average "
                          f"{found.length:.0f} characters) beside the passages of “{positive}”.")
         elif found.numbers:
-            notes.append(f"{said} is not used: it holds numbers.")
+            notes.append(f"{said} is not used: it holds {found.kind}.")
         elif (tongue := language_of(name)) and tongue != language_of(anchor):
             notes.append(f"{said} is not used: it is in another language than “{anchor}”. Choose "
                          "its columns to bring it by itself.")
@@ -313,6 +329,13 @@ def _by_values(
     return anchor, positive
 
 
+def _kind(values: Sequence[object]) -> str:
+    """What values are that hold no text."""
+    holding = [value for value in values if isinstance(value, Mapping) or isinstance(
+        value, list) and any(isinstance(item, Mapping | list) for item in value)]
+    return "objects whose texts are not known" if 2 * len(holding) > len(values) else "numbers"
+
+
 def _texts(value: object) -> list[str]:
     """The texts of a value: its own, or those of a list, or of a passage with a title."""
     if isinstance(value, str):
@@ -323,7 +346,7 @@ def _texts(value: object) -> list[str]:
 
 
 def _is_empty(value: object) -> bool:
-    return value is None or value == [] or isinstance(value, str) and not value.strip()
+    return value is None or value in ([], {}) or isinstance(value, str) and not value.strip()
 
 
 def _is_number(value: object) -> bool:

@@ -12,11 +12,14 @@ from .names import SURELY_LABELS, compact
 
 YES = frozenset("""1 true t yes y duplicate duplicates similar same match matching relevant
     highlyrelevant perfectlyrelevant entailment entails entailed positive pos correct right
-    paraphrase equivalent exact ja si oui sim supports good pair isduplicate answer""".split())
+    paraphrase equivalent exact ja si oui sim supports good pair isduplicate answer vrai wahr
+    richtig korrekt correcto correcta verdadero vero corretto corretta passend relevante pertinent
+    pertinente да 是 はい""".split())
 NO = frozenset("""0 -1 false f no n notduplicate nonduplicate different dissimilar irrelevant
     notrelevant nonrelevant contradiction contradicts contradictory negative neg incorrect wrong
     unrelated mismatch nomatch notsimilar notequivalent notparaphrase refutes bad nein non nao
-    nopair notpair""".split())
+    nopair notpair faux falsch incorrecto incorrecta falso unpassend irrelevante irrelevant нет 否
+    いいえ""".split())
 NEITHER = frozenset("""neutral - unknown unsure maybe partial partiallyrelevant notenoughinfo
     na none null undecided skip""".split())
 ESCI = {"e": True, "s": None, "c": None, "i": False, "exact": True, "substitute": None,
@@ -33,7 +36,7 @@ GRADED = frozenset("relevance relevancelabel relevancejudgement grade judgement 
 class Labels:
     """What the values of a label column mean.
 
-    A pair (True), no pair (False), neither (None).
+    A pair (True), no pair (False), neither (None); so where there is no value.
     """
 
     column: str
@@ -43,6 +46,8 @@ class Labels:
     def verdict(self, value: object) -> bool | None:
         """What one value means. KeyError for one that means nothing."""
         key = _key(value)
+        if value is None or key == "":
+            return None
         if self.graded and key.lstrip("-").isdigit() and len(key) < 9:
             return int(key) > 0
         return self.meaning[key]
@@ -80,10 +85,28 @@ def labels_of(
 
 def is_unclear(column: str, values: Iterable[Any]) -> bool:
     """Whether a label column's numbers leave their meaning open."""
-    found = {_key(value) for value in values if value is not None and _key(value) != ""}
-    return (compact(column) in SURELY_LABELS and 1 < len(found) <= MOST_GRADE
+    found = _few(values)
+    return (compact(column) in SURELY_LABELS and bool(found)
             and all(value.lstrip("-").isdigit() for value in found)
             and labels_of(column, found) is None)
+
+
+def may_be_labels(column: str, values: Iterable[Any]) -> bool:
+    """Whether a column may be a label nobody can tell.
+
+    It is called so and holds a few words; or it holds yes and no under another name.
+    """
+    found = _few(values)
+    if compact(column) in SURELY_LABELS:
+        return bool(found) and labels_of(column, found) is None
+    return bool(found) and found <= YES | NO and bool(found & YES) and bool(found & NO) and not all(
+        value.lstrip("-").isdigit() for value in found)
+
+
+def _few(values: Iterable[Any]) -> set[str]:
+    """The values of a column, where they are few; none for one value, or many."""
+    found = {_key(value) for value in values if value is not None and _key(value) != ""}
+    return found if 1 < len(found) <= MOST_GRADE else set()
 
 
 def counted(values: Iterable[Any]) -> str:

@@ -25,15 +25,17 @@ ALIASES = {
         userquestion questiontitle questiontext questionbody querytext anchortext question1
         query1 sentence1
         sentencea text1 texta q1 s1 premise prompt instruction instructions utterance utterances
-        patterns trainingphrases phrases userinput usermessage ask faqquestion
-        """.split(), *OTHER_QUESTIONS, "input"),
+        patterns trainingphrases phrases userinput usermessage ask faqquestion fragetext
+        fragestellung problem 1string
+        """.split(), *OTHER_QUESTIONS, "input", "inputs"),
     "positive": (*POSITIVE_NAMES, *"""pos positives positivepassage positivepassages positivetext
         positivedoc positivectxs positivectx positivecontext positivecontexts relevantpassages
         chosen groundtruth groundtruths referenceanswer goldanswer correctanswer finalanswer
         answers answertext bestanswer acceptedanswer response responses reply replies output
         completion expectedoutput passagetext contexts documenttext documents passages doc docs
         chunk paragraph question2 query2 sentence2 sentenceb text2 textb q2 s2 hypothesis relevant
-        target reference solution text content body description abstract article beschreibung inhalt
+        target targets outputs reference solution resolution losung antworttext text content body
+        description abstract article beschreibung inhalt story producttitle sentence 2string
         ans""".split(), *OTHER_ANSWERS),
     "score": tuple("""score scores similarity similarityscore sim simscore cosine cosinesimilarity
         relevance relevancescore rating grade bewertung punktzahl ahnlichkeit""".split()),
@@ -45,10 +47,13 @@ LABELS = tuple("""label labels islabel isduplicate duplicate duplicates similar 
     relevance relevant isrelevant relevancelabel relevancejudgement judgement judgment ismatch match
     correct iscorrect isanswer ispositive ispair esci escilabel binarylabel classlabel paraphrase
     isparaphrase entailment entailmentjudgment target grade rating score similarity
-    pairlabel y""".split())
+    pairlabel y quality passend zutreffend richtig korrekt duplikat doppelt ahnlich relevanz treffer
+    pertinent pertinente pertinence correcte doublon similaire etiquette correcto correcta
+    relevante relevancia etiqueta duplicado corretto corretta rilevante rilevanza etichetta
+    etikett метка релевантность 标签 相关 相关性 ラベル 関連""".split())
 """What columns are called that say whether a row is a pair, if their values say so too."""
 SURELY_LABELS = frozenset(LABELS) - {"target", "relevant", "grade", "rating", "score", "similarity",
-                                     "duplicates", "match", "y"}
+                                     "duplicates", "match", "y", "quality"}
 """Those that are one even where the first rows all say the same."""
 WITHIN = {
     "anchor": ("question", "questions", "query", "queries", "anchor", "prompt", "utterance",
@@ -133,6 +138,12 @@ def language_of(name: str) -> str:
     return LANGUAGES.get(words[-1]) or LANGUAGES.get(words[0]) or ""
 
 
+def without_language(name: str) -> str:
+    """A column's name without the word for its language."""
+    words = _words(name)
+    return "".join(word for word in words if len(words) < 2 or word not in LANGUAGES)
+
+
 @lru_cache(4096)
 def rank(name: str, role: str) -> tuple[int, int] | None:
     """How surely a name gives a column its role.
@@ -168,8 +179,10 @@ def ranked(names: Sequence[str], role: str) -> list[str]:
     """Names of columns for a role, the surest first."""
     found = [(place, number, name) for number, name in enumerate(names)
              if (place := rank(name, role))]
-    if not found and role == "positive" and {"q", "a"} <= {compact(name) for name in names}:
-        return [name for name in names if compact(name) == "a"]
+    if not found and role == "positive":
+        letters = {name: without_language(name) for name in names}
+        if {"q", "a"} <= set(letters.values()):
+            return [name for name in names if letters[name] == "a"]
     return [name for _, _, name in sorted(found)]
 
 

@@ -17,7 +17,9 @@ from .errors import Failure, HubError
 KEPT = 300.0
 """Seconds for which an answer of the Hub is believed: `whoami` is rate-limited."""
 REFUSAL_KEPT = 10.0
-"""Seconds for which a no is believed, or that nobody answers: a page asks every second."""
+"""Seconds for which it is believed that nobody answers: a page asks every second."""
+BAD_KEPT = 120.0
+"""Seconds for which a no is believed: a token that was bad stays so."""
 MOST_KEPT = 1000
 ASKING = "asking who you are"
 WRITING_ROLES = (None, "admin", "write", "contributor")
@@ -121,6 +123,7 @@ class Accounts:
     _known: dict[str, tuple[float, Account | AccountError]] = field(
         default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _asking: dict[str, threading.Lock] = field(default_factory=dict, repr=False)
 
     def of(self, token: str) -> Account:
         """Whose a token is.
@@ -129,17 +132,33 @@ class Accounts:
         """
         key = hashlib.sha256(token.encode()).hexdigest()
         with self._lock:
-            asked, answer = self._known.get(key, (0.0, None))
-        kept = KEPT if isinstance(answer, Account) else REFUSAL_KEPT
-        if answer is None or time.monotonic() - asked >= kept:
-            answer = self._asked(token)
-            with self._lock:
-                if len(self._known) >= MOST_KEPT:
-                    self._known.clear()
-                self._known[key] = time.monotonic(), answer
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:  # who asks the same meanwhile waits for the one answer
+            answer = self._remembered(key)
+            if answer is None:
+                answer = self._asked(token)
+                with self._lock:
+                    if len(self._known) >= MOST_KEPT:
+                        del self._known[next(iter(self._known))]
+                    self._known[key] = time.monotonic(), answer
+        with self._lock:
+            if not asking.locked():
+                self._asking.pop(key, None)
         if isinstance(answer, AccountError):
             raise AccountError(*answer.args)
         return answer
+
+    def knows(self, token: str) -> bool:
+        """Whether the Hub need not be asked about a token."""
+        return self._remembered(hashlib.sha256(token.encode()).hexdigest()) is not None
+
+    def _remembered(self, key: str) -> "Account | AccountError | None":
+        """An answer that is believed yet."""
+        with self._lock:
+            asked, answer = self._known.get(key, (0.0, None))
+        kept = KEPT if isinstance(answer, Account) else BAD_KEPT if isinstance(
+            answer, AccountError) and answer.kind == "unauthorized" else REFUSAL_KEPT
+        return answer if time.monotonic() - asked < kept else None
 
     def _asked(self, token: str) -> Account | AccountError:
         try:

@@ -9,7 +9,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,8 @@ class Ballot:
 class VoteTally:
     """The votes of all voters.
 
-    agreement: Fleiss' kappa, None where nobody shares a question.
+    agreement: Fleiss' kappa, None where nobody shares a question. apart, apart_voters: of voters
+    whom nobody knows, who may all be one script: they count in nothing else.
     """
 
     counts: Mapping[str, int]
@@ -52,6 +53,20 @@ class VoteTally:
     questions: int
     p: float
     agreement: float | None
+    apart: Mapping[str, int] = field(default_factory=dict)
+    apart_voters: int = 0
+
+    @property
+    def apart_sentence(self) -> str:
+        """What voters say who did not sign in.
+
+        Empty without any.
+        """
+        if not self.apart_voters:
+            return ""
+        return (f"Apart, and in no verdict, {self.apart_voters:,} who did not sign in: Fine-tuned "
+                f"{self.apart['tuned']:,} times, Base {self.apart['base']:,} times, "
+                f"{self.apart['tie'] + self.apart['neither']:,} times neither side.")
 
     @property
     def sentence(self) -> str:
@@ -73,7 +88,8 @@ class VoteTally:
     def as_json(self) -> dict[str, Any]:
         """The tally in figures."""
         return {"counts": dict(self.counts), "voters": self.voters, "questions": self.questions,
-                "p": self.p, "agreement": self.agreement, "sentence": self.sentence}
+                "p": self.p, "agreement": self.agreement, "sentence": self.sentence,
+                "not_signed_in": {"voters": self.apart_voters, "counts": dict(self.apart)}}
 
 
 def ballots(queries: Sequence[str], count: int, seed: int) -> list[Ballot]:
@@ -94,17 +110,30 @@ def ballots(queries: Sequence[str], count: int, seed: int) -> list[Ballot]:
 def tally(votes: Sequence[Mapping[str, str]]) -> VoteTally:
     """Count votes: each with `voter`, `query` and `outcome`.
 
-    A voter's last on a query counts.
+    A voter's last on a query counts. Votes with `who` are of whoever that is, whatever they call
+    themselves; those with `unknown` stand apart.
     """
-    last = {(vote["voter"], vote["query"]): vote["outcome"] for vote in votes
-            if vote["outcome"] in OUTCOMES}
-    found = Counter(last.values())
-    counts = {outcome: found[outcome] for outcome in OUTCOMES}
+    last, apart = (_last([vote for vote in votes if bool(vote.get("unknown")) == unknown])
+                   for unknown in (False, True))
+    counts = _counted(last)
     by_query: dict[str, Counter[str]] = {}
     for (_, query), outcome in last.items():
         by_query.setdefault(query, Counter())[outcome] += 1
     return VoteTally(counts, len({voter for voter, _ in last}), len(by_query),
-                 sign_test(counts["tuned"], counts["base"]), fleiss_kappa(list(by_query.values())))
+                     sign_test(counts["tuned"], counts["base"]),
+                     fleiss_kappa(list(by_query.values())), _counted(apart),
+                     len({voter for voter, _ in apart}))
+
+
+def _last(votes: Sequence[Mapping[str, str]]) -> dict[tuple[str, str], str]:
+    """The last outcome of each voter on each query."""
+    return {(vote.get("who") or vote["voter"], vote["query"]): vote["outcome"] for vote in votes
+            if vote["outcome"] in OUTCOMES}
+
+
+def _counted(last: Mapping[tuple[str, str], str]) -> dict[str, int]:
+    found = Counter(last.values())
+    return {outcome: found[outcome] for outcome in OUTCOMES}
 
 
 def sign_test(wins: int, losses: int) -> float:

@@ -251,7 +251,8 @@ class Evidence:
             return (f"No verdict: all {everything} of the {self.split} split were trained on or "
                     "chosen by, as a question or by their answer. What they show, "
                     f"{self.differences[PRIMARY].value:+.3f} {PRIMARY}, need not hold for new "
-                    "ones: keep each question and each answer in one split.")
+                    "ones. A split by question shows no more than whether new wordings find known "
+                    "answers; a verdict takes test questions whose answers no other split has.")
         shown = unseen.differences[PRIMARY]
         here = " neither was trained on here" if self.leaked is not None else (
             f" of the {self.split} split")

@@ -14,10 +14,10 @@ from typing import Any
 
 from corpus.load import BUILT_IN, load_corpus
 from retrieval.metrics import PRIMARY
-from retrieval.models import EMBEDDED_MODEL, split_revision
+from retrieval.models import EMBEDDED_MODEL, check_model, split_revision
 from train.commands.evaluate import add_evaluate, evidence_text
 from train.commands.merge import add_merge
-from train.commands.model import add_model, add_prompts, check_base
+from train.commands.model import add_model, add_prompts, add_size, check_base, check_size
 from train.commands.publish import add_publish
 from train.commands.report import add_report
 from train.commands.retention import add_retention
@@ -81,7 +81,7 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     stop = Stop().on_signals()
     asked = None if options.resume else _request(options)  # wrong use leaves no folder behind
     if asked:  # nor does what is no embedding model, or data of too few questions for the folds
-        check_base(asked.base, asked.revision, asked.prompts)
+        check_base(asked.base, asked.revision, asked.prompts, asked.recipe)
         if asked.folds:
             check_folds(asked.folds, load_corpus(asked.data, asked.seed))
     settings = Settings.from_env()
@@ -119,6 +119,8 @@ def estimate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     request, settings = _request(options), Settings.from_env()
     corpus = load_corpus(request.data, request.seed)
     RunLimits(settings.max_pairs).check(corpus)
+    if options.refuse_over is not None:
+        check_size(request.base, check_model(request.base, request.revision), options.refuse_over)
     if request.folds:
         check_folds(request.folds, corpus)
     return with_folds(estimate(request.recipe, corpus, request.base, request.revision,
@@ -136,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--resume", action="store_true",
                      help="go on from the last checkpoint, with what was asked for then")
     fit.set_defaults(command=fit_command, as_text=_fit_text)
+    add_size(before)
     before.set_defaults(command=estimate_command, as_text=_estimate_text)
     for add in (add_evaluate, add_merge, add_publish, add_retention, add_report, add_script,
                 add_model):

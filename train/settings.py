@@ -13,6 +13,8 @@ from train.engines import ENGINES
 from .recipe import AUTO, RECIPES
 
 TRAINERS = ("open", "login", "owner", "off")
+SPACE_MODEL = 2_500_000_000
+"""Bytes of weights that a visitor's base model may have on a Space: most embedders have fewer."""
 ENGINE_CHOICES = ("auto", *ENGINES)
 
 
@@ -34,7 +36,8 @@ class Settings:
     max_upload: bytes of a file that somebody brings; max_rows, max_characters: rows of it, and
     characters of one text in it; keep_hours: how long after its last use it is deleted, None for
     never. max_passages: of a visitor's data that Base reads for Compare. max_pairs, max_minutes:
-    what a fine-tune may take, None for as much as it wants.
+    what a fine-tune may take, None for as much as it wants. max_model: bytes of weights of a base
+    model that a visitor names, None for any.
     zero_gpu: whether the Space has ZeroGPU. space_owner: the Hub name of the user or organisation
     the Space belongs to; space_creator: the Hub's id of who made it. hosts: the names it is
     served under, beside `localhost` and addresses. source: the address where others find this
@@ -56,6 +59,7 @@ class Settings:
     max_passages: int | None = None
     port: int = 7860
     max_disk: int | None = None
+    max_model: int | None = None
     max_upload: int = 50_000_000
     max_rows: int = 1_000_000
     max_characters: int = 100_000
@@ -102,6 +106,8 @@ class Settings:
             max_passages=_limit(given, "TANDEM_MAX_PASSAGES", 20_000 if on_space else None),
             port=_port(given.get("PORT", "7860")),
             max_disk=_bytes(given, "TANDEM_MAX_DISK_GB", "giga", 1e9),
+            max_model=_bytes(given, "TANDEM_MAX_MODEL_GB", "giga", 1e9)
+            or (SPACE_MODEL if on_space else None),
             max_upload=_bytes(given, "TANDEM_MAX_UPLOAD_MB", "mega", 1e6) or cls.max_upload,
             max_rows=_number(given, "TANDEM_MAX_ROWS", 200_000 if on_space else cls.max_rows),
             max_characters=_number(given, "TANDEM_MAX_CHARACTERS", cls.max_characters),

@@ -11,6 +11,7 @@ import gradio as gr
 from hub.progress import drained
 from retrieval.models import EMBEDDED_MODEL
 from train.publish.publish import PublishRequest
+from train.run.files import sentence_of
 from ui.services.app import Services
 from ui.services.importing import (
     Importer,
@@ -40,6 +41,7 @@ def add_endpoints(
         hub: dict[str, Any] | None = None,
         passages: dict[str, Any] | None = None,
         options: list[str] | None = None,
+        sheet: str = "",
     ) -> dict[str, Any]:
         """Check data before training on it.
 
@@ -47,13 +49,14 @@ def add_endpoints(
         or hub: a data set of the Hub, `{"id": "owner/name", "config": …, "split": …}`. columns:
         which column holds what, `{"anchor": …, "positive": …, "negatives": [], "score": …,
         "least_score": …, "topic": …}`, where their names leave it open. passages: a file of more
-        passages. options: of `strip_html`, `fix_mojibake` and `split_by_question`. The answer is
-        what `python -m corpus check --json` prints, with `data`, the name that `/start` takes.
+        passages. options: of `strip_html`, `fix_mojibake` and `split_by_question`. sheet: of a
+        workbook, or `all`. The answer is what `python -m corpus check --json` prints, with `data`,
+        the name that `/start` takes.
         """
         with _as_gradio_error():
             visitor = services.auth.visitor(request)
             if file is not None or hub is not None:
-                brought = _brought(services, visitor, file, hub)
+                brought = _brought(services, visitor, file, hub, sheet)
                 with services.uploads.in_use(brought.raw):
                     more = None if passages is None else services.uploads.received(passages,
                                                                                    visitor)
@@ -160,13 +163,18 @@ class _as_gradio_error:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, ValueError | OSError):
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(sentence_of(error), print_exception=False) from error
 
 
-def _brought(services: Services, visitor: Visitor, file: Any, hub: Any) -> ImportRequest:
+def _brought(
+    services: Services, visitor: Visitor, file: Any, hub: Any, sheet: Any
+) -> ImportRequest:
     """What a program brings, a file or a data set of the Hub."""
     if file is not None:
-        return ImportRequest(raw=services.uploads.received(file, visitor).token)
+        found = ImportRequest(raw=services.uploads.received(file, visitor).token,
+                              sheet=str(sheet or ""))
+        found.check()
+        return found
     if not isinstance(hub, dict):
         raise ImportFailedError(
             'A data set of the Hub is given as {"id": "owner/name"}, with config '

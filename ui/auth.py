@@ -22,6 +22,7 @@ from train.run.record import Run
 from train.settings import Settings
 
 from .serving.address import LOOPBACK, UNKNOWN, address_of
+from .serving.rates import Rate
 
 BROWSER_COOKIE = "tandem_browser"
 ENDPOINT = object()
@@ -84,6 +85,7 @@ class Auth:
 
     settings: Settings
     accounts: Accounts = field(default_factory=Accounts)
+    refused: Rate = field(default_factory=lambda: Rate(10, 60.0))
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def nonce(self, request: gr.Request) -> str:
@@ -109,10 +111,10 @@ class Auth:
             token = _token_of_session(request) or _token_in_header(request)
         browser, address = _browser_key(request), self._address(request)
         if not self.settings.on_space:
-            return replace(self._at_home(token, browser), address=address)
+            return replace(self._at_home(token, browser, address), address=address)
         if token is None:
             return Visitor(browser, browser=browser, address=address)
-        account = self.accounts.of(token)
+        account = self._account(token, address)
         is_owner = (
             account.name == self.settings.space_owner or account.id == self.settings.space_creator
         )
@@ -127,13 +129,25 @@ class Auth:
             return ""
         return hmac.new(self.secret, b"address " + address.encode(), hashlib.sha256).hexdigest()
 
-    def _at_home(self, token: str | None, browser: str | None) -> Visitor:
+    def _account(self, token: str, address: str) -> Account:
+        """Whose a token is; who tries many bad ones is not asked for at the Hub any more."""
+        if address and self.refused.is_spent(address) and not self.accounts.knows(token):
+            raise AccountError("The Hub has refused several sign-ins from where you are: try again "
+                               "in a minute.", "unauthorized")
+        try:
+            return self.accounts.of(token)
+        except AccountError as error:
+            if error.kind == "unauthorized":
+                self.refused.allows(address)
+            raise
+
+    def _at_home(self, token: str | None, browser: str | None, address: str) -> Visitor:
         """Off a Space whoever reaches the page is the owner, unless TANDEM_TRAIN asks for more."""
         if self.settings.train == "open":
             return Visitor(None, True, None, token or local_token(), browser)
         if token is None:
             return Visitor(None, browser=browser)
-        account = self.accounts.of(token)
+        account = self._account(token, address)
         local = local_token()
         is_owner = local is not None and self.accounts.of(local).name == account.name
         return Visitor(None if is_owner else account.name, is_owner, account, token, browser)

@@ -39,7 +39,8 @@ TICK = 1.0
 def build_page(services: Services) -> BoundedBlocks:
     """All tabs and endpoints; launching is the caller's."""
     opening, publishing = services.opening, Publishing(services)
-    service = RunService(services, ModelCheck(services.settings.home))
+    service = RunService(services, ModelCheck(services.settings.home,
+                                              max_model=services.settings.max_model))
     importer = Importer(services.settings, services.uploads)
     with BoundedBlocks(title="Tandem", analytics_enabled=False,
                        on_space=services.settings.on_space) as page:
@@ -82,7 +83,7 @@ def build_page(services: Services) -> BoundedBlocks:
                     services,
                     service,
                     importer,
-                    Planner(services.settings.home),
+                    Planner(services.settings.home, max_model=services.settings.max_model),
                     publishing,
                     shared,
                     tab,
@@ -135,7 +136,8 @@ def _introduce(services: Services, service: RunService) -> Callable[..., str]:
         title = services.uploads.title(run) if own else ""
         trained = bool(pair.run_id) if pair.tuned else not own and services.settings.train != "off"
         said = elements.introduction(pair.corpus, title, trained, pair.tuned is not None)
-        return elements.header(said, pair.about if pair.tuned else "")
+        about = [pair.about] if pair.tuned else []
+        return elements.header(said, " ".join([*about, *([pair.slow] if pair.slow else [])]))
 
     return introduce
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from corpus.load import BUILT_IN, GENERAL, load_corpus
+from corpus.load import BUILT_IN, GENERAL, load_with_kind
 from corpus.records import SPLITS, Corpus, CorpusError
 from corpus.split import untrainable
 from corpus.text import shortened
@@ -61,13 +61,12 @@ def check_path(
     built_in = str(source) in (BUILT_IN, GENERAL)
     brought = None if built_in else imported_rows(Path(source))
     try:
-        corpus = load_corpus(source, seed, refused.append)
+        corpus, from_pairs = load_with_kind(source, seed, refused.append)
     except CorpusError as error:
         refused.append(error)
     except OSError as error:  # a name that is too long, a folder without permission
         refused.append(CorpusError(f"{source} cannot be read: {error.strerror}."))
     else:
-        from_pairs = brought.from_pairs if brought else not built_in and Path(source).is_file()
         return check_corpus(corpus, refused, from_pairs, brought=brought, progress=progress,
                             measure=measure, base_is_english=base_is_english)
     findings = [*_of_reading(refused, no_pairs=True), *(brought.findings() if brought else ())]
@@ -89,14 +88,16 @@ def check_corpus(
     stages = Stages(progress)
     judged = [(split, pair) for split in SPLITS for pair in corpus.pairs(split)]
     tokens = token_counter().counts(corpus, stages.begin(TOKENS))
-    near = rules.near_duplicate_passages(corpus, stages.begin(NEAR))
+    near = rules.near_passages(corpus, stages.begin(NEAR))
+    by_question = bool(brought and brought.by_question)
     cases = {
         "over_length": rules.over_length(corpus, tokens),
         "duplicate_pair": rules.duplicate_pairs(judged),
-        "near_duplicate_passage": near,
+        "near_duplicate_passage": rules.near_duplicate_passages(corpus, near),
         "shared_answer": rules.shared_answers(judged),
         "conflicting_answers": rules.conflicting_answers(judged, from_pairs),
-        "split_leak": rules.split_leaks(judged, bool(brought and brought.by_question)),
+        "split_leak": rules.split_leaks(judged, by_question),
+        "near_split_leak": () if by_question else rules.near_split_leaks(corpus, judged, near),
         "html": rules.with_html(corpus),
         "mojibake": rules.with_mojibake(corpus),
         "swapped_columns": rules.swapped_columns(judged),
@@ -117,7 +118,7 @@ def check_corpus(
     found += [*_of_reading(refused, not judged), *(brought.findings() if brought else ()),
               told.finding(base_is_english), _too_few(corpus, report, not judged),
               _no_split(corpus) if judged else None,
-              _by_question(corpus) if brought and brought.by_question else None]
+              _by_question(corpus) if by_question else None]
     stages.end()
     return replace(report, findings=worst_first(found))
 

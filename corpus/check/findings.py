@@ -44,12 +44,19 @@ KINDS = {
                             "every answer is right, or make the questions differ."),
     "split_leak": ("warning", "Tandem keeps these splits as they are, and figures on what was "
                    "trained on flatter the model: keep each question and passage in one split."),
+    "near_split_leak": ("warning", "Tandem keeps these splits as they are, and counts such "
+                        "questions as new: their answers are known in other words. Merge the "
+                        "passages, or put both into one split, where they say the same."),
     "swapped_columns": ("warning", "Tandem takes the anchor for the question and the positive for "
                         "its answer: exchange the two columns if they are the wrong way round."),
     "no_split": ("error", "A fine-tune refuses such data, and so does this check: it needs train "
                  "to learn from, dev to choose on and test to measure on."),
     "split_by_question": ("info", QUESTION_SPLIT),
     "no_answer": ("info", "Tandem leaves out questions that the data itself says have no answer."),
+    "no_question": ("info", "Tandem leaves out answers that the data gives no question for, such "
+                    "as the fallback of a chatbot."),
+    "empty_item": ("info", "Tandem leaves out places of a list that hold no text, and reads the "
+                   "others."),
     "no_pair": ("info", "Tandem leaves out rows whose label says neither that they are a pair nor "
                 "that they are none."),
     "html": ("warning", "A model reads tags as text. Tandem keeps them unless it is told to strip "
@@ -71,7 +78,8 @@ KINDS = {
 }
 """Kind of finding -> its severity, and what Tandem does about it or the user should do."""
 TREATED = {"unreadable_row": REFUSED, "empty_text": REFUSED, "too_long": LEFT_OUT,
-           "below_score": LEFT_OUT, "no_answer": LEFT_OUT, "no_pair": LEFT_OUT, "no_split": REFUSED,
+           "below_score": LEFT_OUT, "no_answer": LEFT_OUT, "no_pair": LEFT_OUT,
+           "no_question": LEFT_OUT, "empty_item": LEFT_OUT, "no_split": REFUSED,
            "control_characters": FIXED, "encoding": FIXED}
 """Kind -> what becomes of it; the others are kept."""
 REPEATED = ("Tandem reads a pair that stands there again once, and leaves out the repetition: "

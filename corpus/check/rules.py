@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from corpus.html_text import has_html
 from corpus.readers.clean import without_mojibake
-from corpus.records import Corpus, Pair, Passage, Query
+from corpus.records import SPLITS, Corpus, Pair, Passage, Query
 from corpus.text import folded, shortened
 from hub.progress import OnProgress, silent
 
@@ -53,15 +53,19 @@ def duplicate_pairs(judged: Judged) -> Iterator[str]:
                    f"“{shortened(earlier.query.text)}” with “{_opening(earlier.passage)}”")
 
 
-def near_duplicate_passages(
-    corpus: Corpus, progress: OnProgress = silent
-) -> Iterator[str]:
-    """Passages that nearly repeat an earlier one.
+Near = Sequence[tuple[int, int]]
+"""Places of passages that nearly repeat each other: the earlier, the later."""
 
-    Sharing most of their three-word shingles.
-    """
+
+def near_passages(corpus: Corpus, progress: OnProgress = silent) -> Near:
+    """Passages that share most of their three-word shingles."""
+    return near_duplicates([passage.content for passage in corpus.passages], progress)
+
+
+def near_duplicate_passages(corpus: Corpus, near: Near) -> Iterator[str]:
+    """Passages that nearly repeat an earlier one."""
     passages = corpus.passages
-    for earlier, later in near_duplicates([p.content for p in passages], progress):
+    for earlier, later in near:
         yield (f"{_place(passages[later])} nearly repeats {_place(passages[earlier])}: "
                f"“{shortened(passages[later].text, 100)}”, and "
                f"“{shortened(passages[earlier].text, 100)}”")
@@ -84,7 +88,8 @@ def conflicting_answers(judged: Judged, from_pairs: bool) -> Iterator[str]:
     """Questions asked in the same words with different answers.
 
     One query judged with several passages is no conflict; in a pair file (`from_pairs`) every
-    row is a judgement of its own, so that equal anchors with different positives are one.
+    row is a judgement of its own, so that equal anchors with different positives are one, unless
+    one row lists them.
     """
     answers: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     passage = {pair.passage.id: pair.passage for _, pair in judged}
@@ -93,7 +98,9 @@ def conflicting_answers(judged: Judged, from_pairs: bool) -> Iterator[str]:
     for text, of_query in answers.items():
         differ = len({frozenset(ids) for ids in of_query.values()}) > 1
         ids = sorted(set().union(*of_query.values()))
-        if text and len(ids) > 1 and (differ or from_pairs):
+        rows = {passage[identifier].where for identifier in ids}
+        of_one_row = len(rows) == 1 and rows != {""}
+        if text and len(ids) > 1 and (differ or from_pairs and not of_one_row):
             yield (f"“{shortened(text)}” has {len(ids):,} answers: “{_opening(passage[ids[0]])}”, "
                    f"“{_opening(passage[ids[1]])}” ({_place(passage[ids[0]])}, "
                    f"{_place(passage[ids[1]])})")
@@ -113,6 +120,20 @@ def split_leaks(judged: Judged, by_question: bool = False) -> Iterator[str]:
             yield f"The question “{shortened(text)}” is in {ids}"
     if not by_question:
         yield from answers_in_splits(judged)
+
+
+def near_split_leaks(corpus: Corpus, judged: Judged, near: Near) -> Iterator[str]:
+    """Answers that nearly repeat one of an earlier split."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    for split, pair in judged:
+        splits[pair.passage.id].add(split)
+    for places in near:
+        one, other = (corpus.passages[place] for place in places)
+        if splits[one.id] and splits[other.id] and not splits[one.id] & splits[other.id]:
+            first, second = ("/".join(sorted(splits[passage.id], key=SPLITS.index))
+                             for passage in (one, other))
+            yield (f"{_place(one)} ({first}) and {_place(other)} ({second}): "
+                   f"“{shortened(one.text, 90)}”, and “{shortened(other.text, 90)}”")
 
 
 def answers_in_splits(judged: Judged) -> Iterator[str]:

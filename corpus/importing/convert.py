@@ -17,10 +17,10 @@ from typing import Any, TextIO
 from corpus.beir import beir_parts
 from corpus.columns import FOR_EXTRA, TITLES, Columns
 from corpus.names import first_called
-from corpus.readers.clean import Texts
+from corpus.readers.clean import Spoilt, Texts
 from corpus.readers.csv import longest_cell
 from corpus.readers.open import Source, opened
-from corpus.readers.rows import USUAL, NoPairsError, OnBadRow, ReadLimits, Row, bounded, each
+from corpus.readers.rows import USUAL, OnBadRow, ReadLimits, Row, bounded, each
 from corpus.readers.text import TextFile
 from corpus.records import CorpusError, Passage, Query
 from corpus.split import BY_PASSAGE, with_missing_splits
@@ -28,7 +28,7 @@ from corpus.text import shortened
 from hub.progress import OnProgress, Progress, silent
 
 from .manifest import LossTally, Manifest, write_manifest
-from .pairs import Gathering, Grades, PairReader, id_of, pair_reader
+from .pairs import Gathering, Grades, PairReader, id_of, nothing_left, pair_reader
 from .preview import splits_note
 
 HEADER = "query-id\tcorpus-id\tscore\n"
@@ -59,7 +59,8 @@ def convert(
             opened(source, limits, tally, config=config, split=split, sheet=sheet,
                    beside=folder.parent))
         writer = stack.enter_context(_Writer(folder))
-        texts = Texts(tally, limits.characters, fix_mojibake, strip_html)
+        spoilt = Spoilt()
+        texts = Texts(tally, limits.characters, fix_mojibake, strip_html, spoilt)
         if not found.folder:
             columns, reader = pair_reader(found, columns, texts, tally)
             counts = _write_table(found, reader, writer, tally, progress)
@@ -67,6 +68,8 @@ def convert(
             raise CorpusError(f"{found.file} is in BEIR layout, which has no columns to name.")
         else:
             counts = _write_folder(found.folder, writer, limits, tally, texts)
+        for said in (*spoilt.with_html(), *spoilt.misread(found.file)):
+            tally.note(said)
         if passages:
             _write_extra(passages, writer, limits, tally, texts)
         about = Manifest(
@@ -165,7 +168,7 @@ def _write_table(
             tally.note(note)
     pairs = sum(map(_relevant, judged.values()))
     if not pairs:
-        raise _nothing(source.file, tally)
+        raise nothing_left(source.file, tally)
     for split, qrels in judged.items():
         writer.judge(qrels, split)
     return {"rows": counted.rows, "pairs": pairs}
@@ -179,7 +182,7 @@ def _write_folder(
     judged = parts.splits if parts.single is None else {"": parts.single}
     pairs = sum(map(_relevant, judged.values()))
     if not pairs:
-        raise _nothing("The folder", tally)
+        raise nothing_left("The folder", tally)
     for passage in parts.passages:
         writer.add(passage)
     for query in parts.queries.values():
@@ -232,15 +235,6 @@ class _Counted:
 
 def _relevant(qrels: Grades) -> int:
     return sum(grade > 0 for grades in qrels.values() for grade in grades.values())
-
-
-def _nothing(name: str, tally: LossTally) -> NoPairsError:
-    """What to say of a source of which nothing is left."""
-    left_out = tally.of(fixed=False)
-    said = [f"{kind.replace('_', ' ').capitalize()}: {found['count']:,}, such as: "
-            f"{found['examples'][0]}" for kind, found in left_out.items()]
-    why = f" {'; '.join(said):.300}" if said else " Add rows with a question and its answer."
-    return NoPairsError(f"{name} holds no pairs that can be used.{why}")
 
 
 def extra_passages(

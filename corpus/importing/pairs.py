@@ -15,7 +15,10 @@ from corpus.readers.clean import Texts, number, quoted
 from corpus.readers.open import Source
 from corpus.readers.rows import (
     BelowScoreError,
+    NoAnswerError,
     NoPairError,
+    NoPairsError,
+    NoQuestionError,
     OnBadRow,
     Remark,
     RepeatedPairError,
@@ -24,6 +27,8 @@ from corpus.readers.rows import (
 )
 from corpus.records import CorpusError, Passage, Query
 from corpus.text import folded, shortened
+
+from .manifest import LossTally
 
 Grades = dict[str, dict[str, int]]
 """Query id -> passage id -> grade, while it is being read."""
@@ -103,7 +108,7 @@ class PairReader:
             if score < self.least_score:
                 raise BelowScoreError(f"{where}: {self.score} is {score:g}, and the least is "
                                       f"{self.least_score:g}")
-        anchors = self.texts.texts(fields, self.anchor, where)
+        anchors = self.texts.texts(fields, self.anchor, where, NoQuestionError)
         found = self._passages(fields, where)
         is_pair = self._is_pair(fields, where)
         negatives = [text for name in self.negatives
@@ -122,7 +127,8 @@ class PairReader:
             raise CorpusError(f"{where}: {self.score} is {quoted(value)}, which says neither that "
                               "it is a pair nor that it is none.") from None
         if verdict is None:
-            raise NoPairError(f"{where}: {self.score} is {quoted(value)}, neither a pair nor none")
+            said = "empty" if value in (None, "") else quoted(value)
+            raise NoPairError(f"{where}: {self.score} is {said}, neither a pair nor none")
         return verdict
 
     def _passages(self, fields: Mapping[str, Any], where: str) -> list[Text]:
@@ -132,7 +138,8 @@ class PairReader:
                 isinstance(item, Mapping) for item in value):
             items = value if isinstance(value, list) else [value]
             return [self._passage(item, name, where) for item in items]
-        return [Text(text) for text in self.texts.texts(fields, self.positive, where)]
+        return [Text(text) for text in
+                self.texts.texts(fields, self.positive, where, NoAnswerError)]
 
     def _passage(self, item: object, name: str, where: str) -> Text:
         """A text, or an object with a text and a title."""
@@ -167,7 +174,8 @@ def pair_reader(
         _tell_of_scores(columns, labels, source.names, first, on_bad_row)
         return columns, PairReader.of(columns, texts, labels)
     guess = source.guess()
-    if source.names and not (guess and guess.certain) and not (source.free and each_by_itself):
+    each_by_itself &= source.free and any(_names_its_own(fields) for fields in first)
+    if source.names and not (guess and guess.certain) and not each_by_itself:
         raise no_columns(source.names, source.file, guess.notes if guess else (),
                          hopeless=guess is None and bool(first))
     columns = guess.columns if guess and guess.certain else None
@@ -177,6 +185,11 @@ def pair_reader(
     if columns:
         _tell_of_scores(columns, labels, source.names, first, on_bad_row)
     return columns, PairReader.usual(columns, texts, labels, first)
+
+
+def _names_its_own(fields: Mapping[str, Any]) -> bool:
+    """Whether a row has a usual name of question or answer."""
+    return any(name in fields for name in (*ANCHOR_NAMES, *POSITIVE_NAMES))
 
 
 def _labels(
@@ -209,17 +222,17 @@ def label_note(
 
     And how often they stand there. whole: the first rows are all there are.
     """
-    values = [row.get(labels.column) for row in first if row.get(labels.column) is not None]
-    kinds: dict[bool | None, list[str]] = {True: [], False: [], None: []}
-    for value in values:
+    kinds: dict[bool | None | str, list[str]] = {True: [], False: [], None: [], "?": []}
+    for value in (row.get(labels.column) for row in first):
         try:
-            kinds[labels.verdict(value)].append(str(value))
+            verdict: bool | None | str = labels.verdict(value)
         except KeyError:
-            continue
+            verdict = "?"
+        kinds[verdict].append("no value" if value is None or value == "" else str(value))
     said = [f"{counted(kinds[verdict])} {what}" for verdict, what in (
         (True, "is a pair"), (False, "is none, and its text becomes a hard negative of its "
-                             "question"), (None, "is neither, and left out"))
-            if kinds[verdict]]
+                             "question"), (None, "is neither, and left out"),
+        ("?", "says neither, and cannot be read")) if kinds[verdict]]
     where = f"Of {len(first):,} rows" if whole else f"In the first {len(first):,} rows"
     return (f"“{shortened(labels.column, 40)}” says which rows are pairs. {where}: "
             f"{'; '.join(said)}.")
@@ -309,10 +322,14 @@ class Gathering:
         for said in self._told():
             self.on_bad_row(Remark(said))
 
-    def _told(self) -> Iterator[str]:
+    def contradicted(self) -> Iterator[str]:
+        """What to say of negatives that are answers."""
         if self.contradictions:
             yield (f"{self.contradictions:,} negatives are answers of their own question, in "
                    "this or another row: they are taken for answers.")
+
+    def _told(self) -> Iterator[str]:
+        yield from self.contradicted()
         if self.unpaired:
             alone = sum(not any(grades.values()) for qrels in self.splits.values()
                         for grades in qrels.values())
@@ -327,6 +344,16 @@ class Gathering:
             self._known.add(passage.id)
             self.passages += 1
             yield passage
+
+
+def nothing_left(name: str, tally: LossTally) -> NoPairsError:
+    """The sentence for data of which no pair is left."""
+    left_out = tally.of(fixed=False)
+    said = [f"{kind.replace('_', ' ').capitalize()}: {found['count']:,}, such as: "
+            f"{found['examples'][0]}" for kind, found in left_out.items()]
+    said += [note for note in tally.notes if " are no pairs by their label" in note]
+    why = f" {'; '.join(said):.300}" if said else " Add rows with a question and its answer."
+    return NoPairsError(f"{name} holds no pairs that can be used.{why}")
 
 
 def id_of(kind: str, text: str) -> str:

@@ -4,33 +4,51 @@ Its columns, a few rows, and what may be in them.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from corpus.beir import IDS, folder_files, judgements, noticed, qrels_files
+from corpus.beir import (
+    folder_files,
+    id_in,
+    judgements,
+    noticed,
+    qrels_files,
+    text_in,
+    two_texts,
+)
 from corpus.columns import Columns, Guess
-from corpus.html_text import has_html
 from corpus.labels import Labels, labels_of
+from corpus.readers.clean import Spoilt, Texts
 from corpus.readers.csv import longest_cell
 from corpus.readers.jsonl import json_lines
-from corpus.readers.open import FIRST_ROWS, Source, opened
-from corpus.readers.rows import USUAL, ReadLimits
-from corpus.records import SPLITS
+from corpus.readers.open import Source, opened
+from corpus.readers.rows import USUAL, EmptyTextError, ReadLimits, Row, TooMuchError
+from corpus.records import SPLITS, CorpusError
 from corpus.text import shortened
 
 from .manifest import LossTally
-from .pairs import label_note
+from .pairs import Gathering, PairReader, label_note
 
 SHOWN_ROWS = 10
 COUNTED_ROWS = 20_000
-"""Rows that are counted at most, of data that is unfolded or that has labels."""
+"""Rows of which it is counted what becomes of them."""
 ASIDE = ("no_answer",)
 """Kinds of what is left out because the data says so, and is counted by itself."""
-HTML_NOTE = ("{count:,} of the first {texts:,} texts hold HTML, which a model reads as text: it "
-             "can be stripped (--strip-html).")
+LEFT_OUT = {
+    "no_answer": ("question", "questions", "the data has no answer"),
+    "no_question": ("answer", "answers", "the data has no question"),
+    "no_pair": ("row", "rows", "a label that says neither"),
+    "empty_text": ("row", "rows", "no text"),
+    "too_long": ("row", "rows", "a text over the limit"),
+    "duplicate_pair": ("row", "rows", "an earlier pair again"),
+    "empty_item": ("place in a list", "places in lists", "no text"),
+    "unreadable_row": ("row", "rows", "cannot be read"),
+}
+"""Kind of what is left out -> what it is, one or several, and why."""
 EXAMPLE = '{"question": "How long is the warranty?", "answer": "Two years."}'
 SHOWN_TEXT = 300
 SHOWN_COLUMNS = 50
@@ -48,7 +66,8 @@ class Look:
     kind: `pairs`, whose columns are to be confirmed, or `beir`, which has none. rows: the first,
     with their texts shortened. guess: which columns hold what; certain: their names say so.
     row_count: where it can be told without reading everything (BEIR: of judgements). splits: of
-    BEIR, with their sizes. hub: what a data set of the Hub offers to choose from.
+    BEIR, with their sizes. hub: what a data set of the Hub offers to choose from. counted: what
+    becomes of the first rows. sheets: of a workbook, those that are read first.
     """
 
     kind: str
@@ -63,6 +82,8 @@ class Look:
     row_count: int | None = None
     splits: Mapping[str, int] = field(default_factory=dict)
     hub: Mapping[str, Any] | None = None
+    counted: "Counted | None" = None
+    sheets: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The look as `corpus look --json` prints it."""
@@ -72,7 +93,8 @@ class Look:
             "rows": [dict(row) for row in self.rows],
             "guess": self.guess.as_json() if self.guess else None, "certain": self.certain,
             "notes": list(self.notes), "row_count": self.row_count, "splits": dict(self.splits),
-            "hub": self.hub,
+            "hub": self.hub, "counted": self.counted.as_json() if self.counted else None,
+            "sheets": list(self.sheets),
         }
 
 
@@ -89,18 +111,18 @@ def look(
     with (longest_cell(limits.characters),
           opened(source, limits, tally, config=config, split=split, sheet=sheet,
                  most_bad=MOST_BAD) as found):
-        return _at_folder(found, tally, limits) if found.folder else _at_table(found, tally)
+        return _at_folder(found, tally, limits) if found.folder else _at_table(found, tally, limits)
 
 
-def _at_table(source: Source, tally: LossTally) -> Look:
+def _at_table(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
     guess = source.guess()
     labels = _labels(guess, source)
-    rows_seen, whole = _counted(source, bool(labels))
-    notes = [*tally.notes, *_faults(tally), *_left_out(tally), *(guess.notes if guess else ())]
+    faults = list(_faults(tally))
+    counted = _counted(source, guess, labels, tally, limits)
+    notes = [*tally.notes, *faults, *_left_out(tally, counted, len(faults)),
+             *(guess.notes if guess else ()), *counted.notes]
     if labels:
-        notes.append(label_note(labels, rows_seen, whole))
-    if guess:
-        notes += _spoiled(guess.columns, rows_seen[:FIRST_ROWS])
+        notes.append(label_note(labels, counted.labels, counted.whole))
     if guess and not guess.certain:
         notes.append("The names of the columns do not say which holds the question and which the "
                      "answer: they are guessed from the texts. Confirm or change them.")
@@ -115,45 +137,92 @@ def _at_table(source: Source, tally: LossTally) -> Look:
         {name: _shown(fields.get(name)) for name in source.names[:SHOWN_COLUMNS] if name in fields}
         for _, fields in source.first[:SHOWN_ROWS]
     )
+    long = source.choices or not (source.layouts or labels)
     return Look(source.kind, shortened(source.name), source.format, source.encoding, source.names,
                 rows, guess.columns if guess else None, bool(guess and guess.certain),
-                tuple(notes), len(rows_seen) if whole else source.row_count,
-                hub=source.choices.as_json() if source.choices else None)
+                tuple(notes), source.row_count if long else counted.rows if counted.whole else None,
+                hub=source.choices.as_json() if source.choices else None, counted=counted,
+                sheets=source.sheets)
 
 
-def _counted(source: Source, labelled: bool) -> tuple[list[Mapping[str, Any]], bool]:
-    """The rows that the preview counts, and whether they are all.
+@dataclass
+class Counted:
+    """What becomes of the first rows, counted.
 
-    More than the first are read of what was unfolded, or has labels, but not of the Hub; of those
-    no more than numbers and short texts is kept.
+    whole: they are all there are. labels: what the label column holds in them. left_out: kind ->
+    how many, of rows and of places in lists.
     """
-    first = [fields for _, fields in source.first]
-    if source.choices or not (source.layouts or labelled):
-        return first, source.row_count == len(first)
-    rows = [*first, *({name: value for name, value in fields.items() if _is_short(value)}
-                      for _, fields in islice(source.rows, len(first), COUNTED_ROWS + 1))]
-    return rows[:COUNTED_ROWS], len(rows) <= COUNTED_ROWS
+
+    rows: int = 0
+    whole: bool = False
+    pairs: int = 0
+    questions: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    labels: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The counts as `corpus look --json` prints them."""
+        return {"rows": self.rows, "whole": self.whole, "pairs": self.pairs,
+                "questions": self.questions, "left_out": dict(self.left_out)}
 
 
-def _is_short(value: object) -> bool:
-    return isinstance(value, int | float) or isinstance(value, str) and len(value) <= 40
+def _counted(
+    source: Source, guess: Guess | None, labels: Labels | None, tally: LossTally,
+    limits: ReadLimits,
+) -> Counted:
+    """Convert the first rows and keep nothing but counts.
+
+    Of the Hub, the rows that were fetched anyway.
+    """
+    counted, spoilt = Counted(), Spoilt()
+    gathering = Gathering(lambda error: None if error.kind == "note" else tally(error))
+    reader = _reader(source, guess, labels, Texts(tally, limits.characters, spoilt=spoilt))
+    most = len(source.first) if source.choices else min(COUNTED_ROWS, limits.rows)
+
+    def taken(rows: Iterator[Row]) -> Iterator[Row]:
+        for row in islice(rows, most - counted.rows):
+            counted.rows += 1
+            if labels:
+                counted.labels.append({labels.column: row[1].get(labels.column)})
+            yield row
+        counted.whole = False
+        counted.whole = next(rows, None) is None
+
+    with suppress(TooMuchError):  # of rows that cannot be read, enough were counted
+        for split, rows in source.tables():
+            for _ in gathering.read([(split, taken(rows))], reader) if reader else taken(rows):
+                pass
+    judged = [grades for qrels in gathering.splits.values() for grades in qrels.values()]
+    counted.pairs = sum(grade > 0 for grades in judged for grade in grades.values())
+    counted.questions = sum(any(grades.values()) for grades in judged)
+    counted.left_out = {kind: found["count"] for kind, found in tally.of(fixed=False).items()}
+    part = "" if counted.whole else "first "
+    counted.notes = [*gathering.contradicted(), *spoilt.with_html(part),
+                     *spoilt.misread(source.file, part)]
+    return counted
 
 
-def _left_out(tally: LossTally) -> Iterator[str]:
-    """How many questions are left out because their own data says that they have no answer."""
-    for kind in ASIDE:
-        if count := tally.counts.get(kind):
-            said = "question is" if count == 1 else "questions are"
-            yield (f"{count:,} {said} left out, since the data has no answer to it, such as: "
-                   f"{tally.examples[kind][0]}")
+def _reader(
+    source: Source, guess: Guess | None, labels: Labels | None, texts: Texts
+) -> PairReader | None:
+    """What reads the pairs as converting reads them, with the columns that are guessed."""
+    if guess is None:
+        return None
+    if guess.certain:
+        return PairReader.usual(guess.columns, texts, labels, [row for _, row in source.first])
+    return PairReader.of(guess.columns, texts, labels)
 
 
-def _spoiled(columns: Columns, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What texts of questions and answers were spoiled by on their way here."""
-    texts = [shown for row in rows for name in (columns.anchor, columns.positive)
-             if isinstance(shown := row.get(name), str)]
-    if count := sum(map(has_html, texts)):
-        yield HTML_NOTE.format(count=count, texts=len(texts))
+def _left_out(tally: LossTally, counted: Counted, shown: int) -> Iterator[str]:
+    """How many rows are left out, and why. shown: faults of reading that were told already."""
+    where = "" if counted.whole else f" of the first {counted.rows:,} rows"
+    for kind, count in counted.left_out.items():
+        if kind == "unreadable_row" and count <= shown:
+            continue
+        one, several, reason = LEFT_OUT.get(kind, ("row", "rows", "cannot be used"))
+        yield (f"{f'1 {one} is' if count == 1 else f'{count:,} {several} are'} left out{where} "
+               f"({reason}), such as: {tally.examples[kind][0]}")
 
 
 def _nothing_found(source: Source) -> str:
@@ -184,18 +253,27 @@ def _at_folder(source: Source, tally: LossTally, limits: ReadLimits) -> Look:
     folder = source.folder
     if folder is None:
         raise ValueError("a source without a folder")
-    files = qrels_files(folder)
-    sizes = {split: sum(1 for _ in judgements(path, limits, tally))
-             for split, path in files.items()}
+    files, places = qrels_files(folder), folder_files(folder)
     first = list(islice(judgements(next(iter(files.values())), limits, tally), SHOWN_ROWS))
-    places = folder_files(folder)
-    queries = _texts_of(places["queries.jsonl"], {query_id for _, query_id, _, _ in first}, limits,
-                        tally)
-    passages = _texts_of(places["corpus.jsonl"], {found for _, _, found, _ in first}, limits, tally)
-    rows = tuple({"query": queries.get(query_id, _shown(query_id)),
-                  "passage": passages.get(passage_id, _shown(passage_id)), "grade": str(grade)}
-                 for _, query_id, passage_id, grade in first)
-    notes = (*tally.notes, *_faults(tally), *splits_note(set(sizes)))
+    queries = _Known.of(places["queries.jsonl"], {query for _, query, _, _ in first}, limits, tally)
+    passages = _Known.of(places["corpus.jsonl"], {found for _, _, found, _ in first}, limits, tally)
+    sizes: dict[str, int] = {}
+    for split, path in files.items():
+        sizes[split] = 0
+        for where, query, passage, _ in judgements(path, limits, tally):
+            sizes[split] += 1
+            for name, known, file in ((query, queries, "queries.jsonl"),
+                                      (passage, passages, "corpus.jsonl")):
+                if known.whole and name not in known.ids:
+                    tally(CorpusError(f"{where} names {name[:80]!r}, which {file} has not."))
+                    break
+    rows = tuple({"query": queries.texts.get(query, _shown(query)),
+                  "passage": passages.texts.get(passage, _shown(passage)), "grade": str(grade)}
+                 for _, query, passage, grade in first)
+    faults = list(_faults(tally))
+    lost = tally.counts.get("unreadable_row", 0)
+    more = [f"{lost:,} rows and judgements are left out in all."] if lost > len(faults) else []
+    notes = (*tally.notes, *faults, *more, *splits_note(set(sizes)))
     return Look("beir", shortened(source.name), source.format, source.encoding, (), rows,
                 notes=notes, row_count=sum(sizes.values()),
                 splits={split: size for split, size in sizes.items() if split})
@@ -214,19 +292,39 @@ def splits_note(splits: set[str]) -> Iterator[str]:
                "give one qrels.tsv instead to have all three splits made.")
 
 
-def _texts_of(
-    path: Path, wanted: set[str], limits: ReadLimits, tally: LossTally
-) -> dict[str, str]:
-    """The texts of some ids, as far as they stand near the beginning."""
-    found: dict[str, str] = {}
-    rows = islice(json_lines(path, lambda error: None, limits), SEARCHED_ROWS)
-    for _, fields in noticed(rows, path.name, tally):
-        identifier = next((str(fields[name])[:1000] for name in IDS if name in fields), "")
-        if identifier in wanted:
-            title = fields.get("title")
-            text = " ".join(str(part) for part in (title, fields.get("text")) if part)
-            found[identifier] = shortened(text, SHOWN_TEXT)
-    return found
+@dataclass(frozen=True)
+class _Known:
+    """The ids of passages or queries, and the texts of some of them.
+
+    whole: no more stand in the file.
+    """
+
+    ids: Collection[str]
+    texts: Mapping[str, str]
+    whole: bool
+
+    @classmethod
+    def of(cls, path: Path, wanted: set[str], limits: ReadLimits, tally: LossTally) -> "_Known":
+        """The ids of a file's beginning.
+
+        CorpusError for an id with two texts.
+        """
+        texts: dict[str, str] = {}
+        known: dict[str, str] = {}
+        rows = json_lines(path, lambda error: None, limits)
+        for where, fields in noticed(islice(rows, SEARCHED_ROWS), path.name, tally):
+            identifier, text = id_in(fields), text_in(fields)
+            if not text.strip():
+                tally(EmptyTextError(f"{where} has no text."))
+                continue
+            start = shortened(text, 60)
+            if known.setdefault(identifier, start) != start:
+                raise two_texts(path.name, identifier, known[identifier], text)
+            if identifier in wanted:
+                title = fields.get("title")
+                titled = f"{title} {text}" if title and title != text else text
+                texts[identifier] = shortened(titled, SHOWN_TEXT)
+        return cls(known.keys(), texts, next(rows, None) is None)
 
 
 def _faults(tally: LossTally) -> Iterator[str]:

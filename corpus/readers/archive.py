@@ -17,7 +17,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from corpus.records import CorpusError
 from corpus.text import shortened
 
-from .folder import beir_name, layout_of, stem_of, suffix_of
+from .folder import beir_name, layout_of, several, stem_of, suffix_of
 from .rows import Meter, ReadLimits, TooMuchError
 
 MOST_MEMBERS = 10_000
@@ -136,6 +136,9 @@ def _wanted(path: Path, archive: ZipFile, suffixes: Collection[str]) -> dict[str
     layout = layout_of(members, path.name, suffixes)
     if layout.beir:
         return {called: members[name] for called, name in layout.beir.items()}
+    if layout.unread:
+        raise several(path.name, [*layout.unread, *(
+            names[0] for names in layout.tables.values())])
     if files := [(split, name) for split, names in layout.tables.items() for name in names]:
         return {_own_name(members[name], split, number if len(files) > 1 else None): members[name]
                 for number, (split, name) in enumerate(files, 1)}

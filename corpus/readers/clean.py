@@ -4,7 +4,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,11 @@ from corpus.records import CorpusError
 from corpus.text import shortened
 
 from .rows import (
+    EmptyItemError,
     EmptyTextError,
     MarksRemoved,
     MojibakeUndone,
     OnBadRow,
-    Remark,
-    Row,
     TagsStripped,
     TooLongError,
     refuse,
@@ -28,10 +27,51 @@ HALF = re.compile(r"[\ud800-\udfff]")
 MARKS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and the marks that turn the direction of writing and so can show a text
 other than it is. Tabs and ends of lines are text."""
+NOTHING = frozenset(("nan", "NaN", "NULL", "\\N", "<NA>", "#N/A"))
+"""What pandas, MySQL and workbooks write where there is nothing."""
 BREAKS = "\x0b\x0c\x1c\x1d\x1e\x1f"
 """Those that part words: a page break of a PDF becomes a space."""
 DECIMAL_COMMA = re.compile(r"-?(?:0|\d+),\d+")
+LOOKED_AT = 2_000
+"""Characters of a text in which mojibake is looked for."""
 THOUSANDS = re.compile(r"-?[1-9]\d{0,2},\d{3}")
+
+
+@dataclass
+class Spoilt:
+    """Counts texts that were spoilt on their way here."""
+
+    texts: int = 0
+    html: int = 0
+    mojibake: int = 0
+    word: tuple[str, str] = ("", "")
+
+    def look_at(self, text: str) -> None:
+        """Take note of a text."""
+        self.texts += 1
+        self.html += has_html(text)
+        start = text[:LOOKED_AT]
+        if (fixed := without_mojibake(start)) != start:
+            self.mojibake += 1
+            self.word = self.word if self.word[0] else _first_difference(start, fixed)
+
+    def with_html(self, part: str = "") -> Iterator[str]:
+        """What to say of HTML in texts.
+
+        part: of the data, where not all of it was looked at.
+        """
+        if self.html:
+            yield (f"{self.html:,} of the {part}{self.texts:,} texts hold HTML, which a model "
+                   "reads as text: it can be stripped (--strip-html).")
+
+    def misread(self, name: str, part: str = "") -> Iterator[str]:
+        """What to say of mojibake in data of that name."""
+        if self.mojibake:
+            word, right = self.word
+            yield (f"{self.mojibake:,} of the {part}{self.texts:,} texts of {name} were in UTF-8 "
+                   f"and were read as another encoding once, before they came here (“{word}” for "
+                   f"“{right}”), and are learned so: --fix-mojibake (python -m corpus convert) "
+                   "puts them right.")
 
 
 @dataclass(frozen=True)
@@ -40,25 +80,47 @@ class Texts:
 
     Without space around them and without marks nobody can see. on_bad_row is told of what was
     changed. characters: of one text; a longer one is a TooLongError. fix_mojibake: put right what
-    was in UTF-8 and was read as another encoding once. strip_html: take tags out.
+    was in UTF-8 and was read as another encoding once. strip_html: take tags out. spoilt: counts
+    what is left of both, where somebody wants to know.
     """
 
     on_bad_row: OnBadRow = refuse
     characters: int = sys.maxsize
     fix_mojibake: bool = False
     strip_html: bool = False
+    spoilt: Spoilt | None = None
 
     def text(self, row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
         """The text under the first name that a row has."""
         name, value = _first(row, names, where)
         return self._filled(value, f"{where}: {name}")
 
-    def texts(self, row: Mapping[str, Any], names: Sequence[str], where: str) -> list[str]:
-        """The texts under the first name that a row has."""
+    def id(self, row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
+        """The id under the first name that a row has."""
         name, value = _first(row, names, where)
-        if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
-            return [self._filled(text, f"{where}: {name}") for text in value]
-        return [self._filled(value, f"{where}: {name}")]
+        return self._filled(value, f"{where}: {name}", is_id=True)
+
+    def texts(
+        self, row: Mapping[str, Any], names: Sequence[str], where: str,
+        lacking: type[CorpusError] = EmptyTextError,
+    ) -> list[str]:
+        """The texts under the first name that a row has.
+
+        Places of a list that hold nothing are left out, and told of. lacking: what is raised where
+        a list holds no text at all.
+        """
+        name, value = _first(row, names, where)
+        place = f"{where}: {name}"
+        if not isinstance(value, list) or not all(text is None or isinstance(text, str)
+                                                  for text in value):
+            return [self._filled(value, place)]
+        found = [text for text in value if text and text.strip()]
+        if not found:
+            raise lacking(f"{place} is a list without a text: {_of_row(row, names)}")
+        if len(found) < len(value):
+            self.on_bad_row(EmptyItemError(f"{place} has {len(value) - len(found)} places without "
+                                           "a text"))
+        return [self._filled(text, place) for text in found]
 
     def further(self, row: Mapping[str, Any], name: str, where: str) -> list[str]:
         """The optional texts of a row: one, or a list.
@@ -87,10 +149,13 @@ class Texts:
                     ) from error
         return ""
 
-    def _filled(self, value: object, where: str) -> str:
+    def _filled(self, value: object, where: str, is_id: bool = False) -> str:
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
-        if isinstance(value, str) and (text := self._clean(value, where)):
+        if isinstance(value, str) and (text := self._clean(value, where)) and (
+                is_id or text not in NOTHING):
+            if self.spoilt is not None and not is_id:
+                self.spoilt.look_at(text)
             return text
         fault = EmptyTextError if isinstance(value, str) else CorpusError
         raise fault(f"{where} must be text, not {quoted(value)}.")
@@ -131,21 +196,6 @@ def without_mojibake(text: str) -> str:
     from ftfy import fix_encoding
 
     return str(fix_encoding(text))
-
-
-def say_mojibake(rows: Sequence[Row], name: str, on_bad_row: OnBadRow) -> None:
-    """Note that a table's mojibake can be undone.
-
-    Where its first rows have such texts.
-    """
-    spoilt = [(text, fixed) for _, fields in rows for text in fields.values()
-              if isinstance(text, str) and (fixed := without_mojibake(text[:2000])) != text[:2000]]
-    if spoilt:
-        word, right = _first_difference(*spoilt[0])
-        on_bad_row(Remark(
-            f"{len(spoilt):,} texts in the first rows of {name} were in UTF-8 and were read as "
-            f"another encoding once, before they came here (“{word}” for “{right}”), and are "
-            "learned so: --fix-mojibake (python -m corpus convert) puts them right."))
 
 
 def _first_difference(text: str, fixed: str) -> tuple[str, str]:
@@ -194,6 +244,13 @@ def _first(row: Mapping[str, Any], names: Sequence[str], where: str) -> tuple[st
         raise EmptyTextError(f"{where}: {empty} is empty (null): fill it in, or remove the row.")
     found = ", ".join(shortened(str(name)) for name in list(row)[:20]) or "no fields"
     raise CorpusError(f"{where} has no {' or '.join(names)}: it has {found:.300}.")
+
+
+def _of_row(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    """What a row holds beside some columns, to tell it by."""
+    texts = [text for name, value in row.items() if name not in names
+             for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+    return repr(shortened(max(texts, key=len, default=""), 80))
 
 
 def _listed(text: str) -> list[Any]:

@@ -201,15 +201,25 @@ def _named(
 def _rows(
     cells: Iterator[tuple[str, list[str]]], names: Sequence[str], said: str, on_bad_row: OnBadRow
 ) -> Iterator[Row]:
-    """Rows with their names; too many cells mean that a text was torn, so nobody reads a part."""
+    """Rows with their names; too many cells mean that a text was torn, so nobody reads a part.
+
+    Rows without a text in any cell are none, and told of at the end.
+    """
+    blank = 0
+    where = ""
     for where, row in cells:
         if any(extra.strip() for extra in row[len(names) :]):
             on_bad_row(CorpusError(
                 f"{where} has {len(row):,} cells, and there are {len(names):,} columns: put a "
                 f"text that holds a {said} between quotation marks."
             ))
+        elif not any(map(str.strip, row)):
+            blank += 1
         else:
             yield where, dict(zip(names, row, strict=False))
+    if blank:
+        name = where.partition(" line ")[0]
+        on_bad_row(Remark(f"Rows of {name} in which every cell is empty are no rows: {blank:,}."))
 
 
 def _with_first(

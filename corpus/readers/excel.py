@@ -83,7 +83,8 @@ def _open(path: Path, limits: ReadLimits, on_bad_row: OnBadRow, part: str) -> Co
     table = _table(found)
     for note in table.notes:
         on_bad_row(Remark(note))
-    return Contents("Excel", _rows(path, limits, found[0]), table.names)
+    sheets = (*(sheet.name for sheet in found[0]), *found[1])
+    return Contents("Excel", _rows(path, limits, found[0]), table.names, parts=sheets)
 
 
 def is_workbook(start: bytes) -> bool:

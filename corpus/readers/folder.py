@@ -23,7 +23,7 @@ SPLIT_WORDS = {
 }
 WORD = {word: split for split, words in SPLIT_WORDS.items() for word in words}
 BEIR_TEXTS = ("corpus.jsonl", "queries.jsonl")
-QRELS_SUFFIXES = (".tsv", ".txt", ".csv", ".qrels", ".qrel", ".trec", "")
+QRELS_SUFFIXES = (".tsv", ".txt", ".csv", ".jsonl", ".qrels", ".qrel", ".trec", "")
 NOT_DATA = re.compile(
     r"(^|/)(__macosx/|\.|(readme|licen[sc]e|about|dataset_infos?)(\.\w+)?$"
     r"|(dataset_dict|state|check|owner)\.json$)", re.I)
@@ -38,12 +38,13 @@ class Layout:
 
     One of the two is filled. top: the folder in which they stand. beir: the name in a BEIR folder
     -> the file. tables: split -> the files of its rows, in order; the one split is "" where they
-    bring none of their own.
+    bring none of their own. unread: tables beside those of splits, such as all of them together.
     """
 
     top: str = ""
     beir: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 def files_in(folder: Path) -> list[str]:
@@ -76,6 +77,10 @@ def layout_of(names: Iterable[str], title: str, suffixes: Collection[str]) -> La
         return Layout(top, beir=files)
     data = [name for name in names if suffix_of(name) in suffixes]
     data = [name for name in data if suffix_of(name) in COLUMNAR] or data
+    of_splits = [name for name in data if _split_of_path(name)]
+    if {_split_of_path(name) for name in of_splits} >= {"train", "test"}:
+        others = tuple(name for name in data if name not in of_splits)
+        return Layout(tables=_tables(of_splits, title), unread=others)
     return Layout(tables=_tables(data, title))
 
 
@@ -156,19 +161,22 @@ def _tables(data: list[str], title: str) -> dict[str, tuple[str, ...]]:
     for name in data:
         split = _split_of_path(name)
         tables.setdefault(split, {}).setdefault(_kind(name), []).append(name)
-    several = [names for kinds in tables.values() for names in kinds.values()]
+    tables_of = [names for kinds in tables.values() for names in kinds.values()]
     mixed = "" in tables and len(tables) > 1
     if mixed or any(len(kinds) > 1 for kinds in tables.values()):
-        raise CorpusError(
-            f"{title} holds several data files ({_listed(names[0] for names in several)}): keep "
-            "one file of pairs, or one for each of train, dev and test called so, or corpus.jsonl, "
-            "queries.jsonl and qrels."
-        )
+        raise several(title, [names[0] for names in tables_of])
     found = {split: tuple(sorted(names, key=_in_order)) for split, kinds in tables.items()
              for names in kinds.values()}
     if len(found) == 1:
         return {"": next(iter(found.values()))}
     return {split: found[split] for split in SPLITS if split in found}
+
+
+def several(title: str, names: Iterable[str]) -> CorpusError:
+    """The sentence for files that seem several tables."""
+    return CorpusError(
+        f"{title} holds several data files ({_listed(names)}): keep one file of pairs, or one for "
+        "each of train, dev and test called so, or corpus.jsonl, queries.jsonl and qrels.")
 
 
 def _split_of_path(name: str) -> str:

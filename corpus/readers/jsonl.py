@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from corpus.records import CorpusError
 
 from .clean import quoted
 from .nested.collection import write_collection
+from .nested.conversations import messages_of
 from .nested.documents import Document, document
-from .nested.layouts import ITEM
+from .nested.lists import ITEM
 from .rows import WHOLE, Contents, OnBadRow, Reader, ReadLimits, Remark, Row, each, refuse
 from .text import TextFile
 
@@ -31,7 +33,8 @@ NAMED = (
 )
 """Keys of well-known files that hold no pairs, and what to say of them."""
 SPACE = re.compile(r"[ \t\r\n]*")
-DECODER = json.JSONDecoder()
+DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+"""NaN is what pandas writes for nothing."""
 SAMPLE = 1 << 16
 """Characters within which the first value of a file of lines ends, or it is not read as one."""
 
@@ -127,7 +130,7 @@ def _contents(file: TextFile, held: JsonRows) -> Contents:
 
 def _is_lines(file: TextFile) -> bool:
     """Whether each line holds a value; else the first ends in a later line, or is a list."""
-    first = next((line for line in file.lines() if line.strip()), "")
+    first, second = islice(chain((line for line in file.lines() if line.strip()), ("", "")), 2)
     try:
         value = json.loads(first)
     except (ValueError, RecursionError):
@@ -137,7 +140,9 @@ def _is_lines(file: TextFile) -> bool:
         except (ValueError, RecursionError):
             return not sample.lstrip().startswith("[\n")
         return "\n" not in sample[:end].lstrip()
-    return not (isinstance(value, list) and value and isinstance(value[0], dict))
+    if not (isinstance(value, list) and value and isinstance(value[0], dict)):
+        return True
+    return second.lstrip()[:1] == "["  # messages, a list a line
 
 
 def _one_by_one(text: str, start: int, name: str) -> Iterator[tuple[str, Any]]:
@@ -179,7 +184,8 @@ def _no_rows(value: dict[str, Any], name: str) -> CorpusError:
     known = _known(value)
     return CorpusError(
         f"{name} must hold a list of rows, not one object with "
-        f"{', '.join(list(value)[:10]):.200}.{known} Write it as a list of pairs: {EXAMPLE}"
+        f"{', '.join(list(value)[:10]) or 'nothing in it':.200}.{known} Write it as a list of "
+        f"pairs: {EXAMPLE}"
     )
 
 
@@ -202,7 +208,7 @@ def _not_json(name: str, error: Exception) -> CorpusError:
 def _row_of_line(line: tuple[str, str]) -> Row:
     where, text = line
     try:
-        row = json.loads(text)
+        row = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise CorpusError(f"{where} is not JSON ({error}): {text.strip()[:80]!r}.") from error
     if isinstance(row, list):
@@ -222,7 +228,12 @@ def _object(row: tuple[str, Any]) -> Row:
 
 
 def _of_list(values: list[Any]) -> dict[str, Any] | None:
-    """A row that is a list of texts and plain values, its columns by number; None for others."""
+    """A row that is a list of texts and plain values, its columns by number; or messages.
+
+    None for others.
+    """
+    if messages_of(values):
+        return {"messages": values}
     plain = all(value is None or isinstance(value, str | int | float) for value in values)
     texts = sum(isinstance(value, str) for value in values)
     if not plain or texts < 2:

@@ -13,7 +13,7 @@ from pathlib import Path
 from corpus.columns import Columns, Guess, guess_columns
 from corpus.records import CorpusError
 
-from .clean import HALF, say_mojibake
+from .clean import HALF
 from .folder import BEIR_TEXTS, beir_name, files_in, layout_of, stem_of
 from .hub import Choices, hub_choices, hub_rows, is_hub_source, parse
 from .nested.layouts import unfolded
@@ -55,7 +55,8 @@ class Source:
     row has names of its own (`free`). row_count: where it is known. folder: of BEIR, which has no
     rows. parts: split -> its rows, where files bring splits of their own; `rows` are all of them.
     choices: what else a data set of the Hub offers. layouts: what nested rows were unfolded; told:
-    the columns of what came of that, where the layout leaves no doubt.
+    the columns of what came of that, where the layout leaves no doubt. sheets: of a workbook, those
+    that are read first.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Source:
     parts: Mapping[str, "Source"] = field(default_factory=dict)
     layouts: tuple[str, ...] = ()
     told: Columns | None = None
+    sheets: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -187,6 +189,10 @@ def _of_folder(path: Path, name: str, where: str, how: _How) -> Source:
     if "" in layout.tables:
         files = [path / file for file in layout.tables[""]]
         return _of_files(files, name, f", in a folder{where}", how)
+    if layout.unread:
+        how.on_bad_row(Remark(
+            f"{name} has files for its splits, and others that are not read: "
+            f"{', '.join(layout.unread[:5])}" + (" …." if len(layout.unread) > 5 else ".")))
     parts = {split: _of_files([path / file for file in files], f"{name} {split}", "", how)
              for split, files in layout.tables.items()}
     if any(part.folder for part in parts.values()):
@@ -229,7 +235,7 @@ def _of_files(files: Sequence[Path], name: str, where: str, how: _How) -> Source
     return _looked_into(Source(
         name, files[0].name, contents.format + where, contents.encoding, names=contents.names,
         free=contents.free, rows=rows, row_count=contents.row_count if alone else None,
-        text=contents.text if alone else None), how)
+        text=contents.text if alone else None, sheets=contents.parts if alone else ()), how)
 
 
 def _later(path: Path, how: _How) -> Iterator[Row]:
@@ -281,7 +287,6 @@ def _looked_into(found: Source, how: _How) -> Source:
     if found.free:
         found.names = tuple(dict.fromkeys(name for _, row in found.first for name in row))
     found.names = _usable(found.names, found.file, how)
-    say_mojibake(found.first, found.file, how.on_bad_row)
     return found
 
 

@@ -11,7 +11,7 @@ from corpus.records import CorpusError
 
 from .csv import CSV_READER
 from .excel import EXCEL_READER
-from .folder import suffix_of
+from .folder import beir_name, suffix_of
 from .jsonl import JSON_READER, LINES_READER
 from .parquet import ARROW_READER, PARQUET_READER
 from .rows import Reader
@@ -34,6 +34,7 @@ IN_FOLDERS = tuple(suffix for suffix in TABLE_SUFFIXES if suffix != ".txt")
 """What files of a folder or a zip end with that are looked at: a .txt there is a note, mostly."""
 LFS = b"version https://git-lfs.github.com/spec/"
 PICTURE = "a picture, whatever it is called: bring the table it shows as CSV or Excel"
+SOUND = "a sound, a film or a picture: bring the table it shows or tells of as CSV or Excel"
 PACKED = "packed ({}): unpack it, and bring what is in it"
 KINDS: tuple[tuple[bytes, str], ...] = (
     (LFS, "a Git LFS pointer, which stands for the data and does not hold it: fetch the file "
@@ -51,7 +52,7 @@ KINDS: tuple[tuple[bytes, str], ...] = (
     (b"\x80\x04\x95", "a Python pickle, which is not read since it may run programs: save it with "
                       "to_json or to_parquet"),
     (b"\x89HDF", "an HDF5 file: save its table as Parquet or CSV"),
-    (b"ID3", "a sound"), (b"OggS", "a sound"), (b"RIFF", "a sound, a film or a picture"),
+    (b"ID3", SOUND), (b"OggS", SOUND), (b"RIFF", SOUND),
 )
 """How a file begins -> what it is."""
 PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*(<!doctype html|<html[\s>])", re.I)
@@ -72,8 +73,11 @@ def reader_of(path: Path, start: bytes) -> Reader | None:
 
 
 def is_known(name: str) -> bool:
-    """Whether a file of this name may be brought."""
-    return Path(name).suffix.lower() in SOURCE_SUFFIXES
+    """Whether a file of this name may be brought.
+
+    Judgements too, of which reading says where they belong.
+    """
+    return Path(name).suffix.lower() in SOURCE_SUFFIXES or bool(beir_name(name))
 
 
 def unknown(name: str) -> CorpusError:

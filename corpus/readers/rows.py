@@ -95,6 +95,24 @@ class NoAnswerError(Remark):
     kind = "no_answer"
 
 
+class NoQuestionError(Remark):
+    """An answer that its own data has no question for.
+
+    Such as the fallback of a chatbot. Left out.
+    """
+
+    kind = "no_question"
+
+
+class EmptyItemError(Remark):
+    """A place in a list of texts that holds none.
+
+    Left out.
+    """
+
+    kind = "empty_item"
+
+
 class NoPairError(Remark):
     """A row left out, its label being unclear.
 
@@ -293,7 +311,7 @@ class Contents:
     Its format, its columns, and its rows as they are read. names: as its head gives them; free:
     each row has names of its own, and there are none here. row_count: where it is known. encoding
     and text: of a text file. collection: of a file that holds a whole BEIR folder and no rows, that
-    folder as long as it is needed.
+    folder as long as it is needed. parts: of a file that has several, those that are read first.
     """
 
     format: str
@@ -304,6 +322,7 @@ class Contents:
     encoding: str | None = None
     text: Measured | None = None
     collection: AbstractContextManager[Path] | None = None
+    parts: tuple[str, ...] = ()
 
 
 Open = Callable[[Path, ReadLimits, OnBadRow, str], Contents]

@@ -17,6 +17,7 @@ def test_a_side_that_gains_twice_as_much_on_every_query_has_a_ratio_of_two():
     assert ratio == pytest.approx({"value": 2.0, "low": 2.0, "high": 2.0})
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_ratio_holds_it_and_narrows_with_more_queries():
     def width(queries):
         rng = np.random.default_rng(1)
@@ -57,6 +58,7 @@ def test_a_pair_of_an_earlier_split_is_in_no_later_one(tmp_path):
         "test question 0", "test question 1"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape, kinds", [
     ("plain", {"duplicate_pair", "near_duplicate_passage", "conflicting_answers", "over_length"}),
     ("boilerplate", {"over_length"}), ("near", {"near_duplicate_passage", "over_length"}),
@@ -73,6 +75,7 @@ def test_each_shape_of_the_check_benchmark_is_the_same_each_time_and_has_its_fau
     assert kinds <= found <= kinds | {"shared_answer"}
 
 
+@pytest.mark.slow
 def test_the_check_benchmark_measures_a_process(tmp_path):
     write(tmp_path / "made.jsonl", SHAPES["short"](50, np.random.default_rng(7)))
     ballast = b"x" * (500 << 20)  # what this process holds is not the other's

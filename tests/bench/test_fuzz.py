@@ -21,8 +21,10 @@ def files():
     return good_files()
 
 
+@pytest.mark.slow
 def test_every_good_file_is_converted(files):
-    assert list(files) == ["JSONL", "JSON", "CSV", "Parquet", "Arrow", "Excel", "gzip", "zip"]
+    assert list(files) == ["JSONL", "JSON", "CSV", "Parquet", "Arrow", "Excel", "gzip", "nested",
+                           "zip"]
     for made in files.values():
         for suffix, data in made:
             fuzz.bring_good(data, suffix)
@@ -67,6 +69,7 @@ def wrong(*_):
     raise KeyError("anchor")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm, end", [
     (endless, "time-out"), (greedy, "memory"), (crashing, "crash (signal 9)"),
     (leaving, "files left"), (unsaid, "no sentence"), (wrong, "exception"),

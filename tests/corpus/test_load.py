@@ -272,7 +272,7 @@ def test_mojibake_is_said_and_undone_when_asked(tmp_path):
         for row in rows).replace("\ufffd", "\x9d"), "utf-8")
     assert look(good).notes == ()
     (note,) = look(bad).notes
-    assert "40 texts in the first rows of bad.csv" in note and "“groÃŸ” for “groß”" in note
+    assert "40 of the 40 texts of bad.csv" in note and "“groÃŸ” for “groß”" in note
     assert "--fix-mojibake" in note
     told = []
     load_corpus(bad, on_bad_row=told.append)

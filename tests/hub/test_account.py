@@ -1,3 +1,6 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from hub import account as room
@@ -99,3 +102,38 @@ def test_what_the_hub_refuses_is_said_without_the_token(monkeypatch, status, sai
     with pytest.raises(AccountError, match=said) as caught:
         ask_hub(TOKEN)
     assert TOKEN not in str(caught.value) and caught.value.__cause__ is None
+
+
+def test_many_who_bring_the_same_token_at_once_are_one_question_to_the_hub():
+    asked = []
+
+    def slowly(token):
+        asked.append(token)
+        time.sleep(0.2)
+        raise AccountError("No.", "unauthorized")
+
+    accounts = Accounts(slowly)
+
+    def bring(_):
+        with pytest.raises(AccountError, match="No"):
+            accounts.of("hf_bad")
+
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(bring, range(200)))
+    assert asked == ["hf_bad"] and not accounts._asking
+
+
+def test_a_bad_token_is_remembered_longer_than_that_nobody_answers(clock):
+    for kind, asks in (("unauthorized", 1), ("timeout", 2)):
+        asked = []
+
+        def refuse(token, kind=kind, asked=asked):
+            asked.append(token)
+            raise AccountError("No.", kind)
+
+        accounts = Accounts(refuse)
+        for _ in range(2):
+            with pytest.raises(AccountError):
+                accounts.of("hf_x")
+            clock.now += room.REFUSAL_KEPT + 1
+        assert len(asked) == asks

@@ -124,6 +124,26 @@ def test_a_revision_that_is_not_there_is_refused_with_a_sentence(tmp_path):
     assert "ModelError: The model acme/mini could not be loaded" in done.stderr
 
 
+def test_a_model_whose_size_nobody_says_is_not_fetched_where_size_is_limited(tmp_path):
+    with hub("acme/mini", embedded()) as (address, asked):
+        done = command(["model", "--base", "acme/mini", "--refuse-over", "1000000", "--json"],
+                       address, tmp_path)
+        estimated = command(["estimate", "--base", "acme/mini", "--refuse-over", "1000000",
+                             "--json"], address, tmp_path)
+    for said in (done, estimated):
+        assert said.returncode == 1
+        assert "The Hub does not say how large the model acme/mini is" in said.stdout + said.stderr
+    assert not [path for _, path, _ in asked if path.endswith(".safetensors")]
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def command(arguments, endpoint, home):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    return subprocess.run(
+        [sys.executable, "-m", "train", *arguments], cwd=ROOT, capture_output=True, text=True,
+        timeout=120, env=environment | {"HF_ENDPOINT": endpoint, "HF_HOME": str(home)})
+
+
 def test_what_is_no_embedder_is_refused_before_its_weights_are_fetched(tmp_path):
     with hub("acme/reranker", kinds.cross_encoder(tmp_path / "model")) as served:
         done = load("acme/reranker", served.endpoint, tmp_path / "home")

@@ -43,7 +43,7 @@ def test_a_second_build_reads_the_cache_and_a_damaged_one_is_encoded_again(corpu
     again = HashingEncoder()
     assert np.array_equal(build_index(again, corpus, tmp_path).vectors, first.vectors)
     assert again.calls == 0
-    next(tmp_path.iterdir()).write_bytes(b"\x93NUMPY broken")
+    next(tmp_path.glob("*.npy")).write_bytes(b"\x93NUMPY broken")
     assert np.array_equal(build_index(again, corpus, tmp_path).vectors, first.vectors)
     assert again.calls > 0
 
@@ -84,13 +84,49 @@ def test_bm25_ranks_by_words_and_folds_endings():
     assert found[2].top(1)[0][1] == 0
 
 
-def test_vectors_that_cannot_be_written_whole_leave_nothing_behind(corpus, tmp_path, monkeypatch):
-    from retrieval import index as room
+def test_vectors_that_cannot_be_written_whole_leave_nothing_behind(
+    corpus, tmp_path, monkeypatch, caplog
+):
+    from retrieval.fast import store as room
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(room.np, "save", full)
     with pytest.raises(OSError, match="No space left"):
-        build_index(HashingEncoder(), corpus, tmp_path)
+        room._write(tmp_path / "a.npy", build_index(HashingEncoder(), corpus).vectors)
+    index = build_index(HashingEncoder(), corpus, tmp_path)
+    assert len(index.ids) == len(corpus.passages) and "used from memory" in caplog.text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flipped_bit_in_the_cache_is_said_and_the_index_made_again(corpus, tmp_path, caplog):
+    whole = build_index(HashingEncoder(), corpus, tmp_path)
+    (path,) = tmp_path.glob("*.npy")
+    for at in (200, -1):  # of a vector, and of the checksum itself
+        content = bytearray(path.read_bytes())
+        content[at] ^= 1
+        path.write_bytes(content)
+        caplog.clear()
+        again = build_index(HashingEncoder(), corpus, tmp_path)
+        assert "damaged: it is made again" in caplog.text
+        assert (again.vectors == whole.vectors).all()
+        caplog.clear()
+        build_index(HashingEncoder(), corpus, tmp_path)
+        assert not caplog.text
+
+
+def test_an_index_of_an_earlier_tandem_without_a_checksum_is_read(corpus, tmp_path, caplog):
+    build_index(HashingEncoder(), corpus, tmp_path)
+    (path,) = tmp_path.glob("*.npy")
+    path.write_bytes(path.read_bytes()[:-39])
+    encoder = HashingEncoder()
+    encoder.encode_passages = None  # nothing is to be encoded
+    assert len(build_index(encoder, corpus, tmp_path).ids) == len(corpus.passages)
+
+
+def test_an_index_that_cannot_be_kept_is_used_from_memory(corpus, tmp_path, caplog):
+    (tmp_path / "file").write_text("x")
+    index = build_index(HashingEncoder(), corpus, tmp_path / "file" / "cache")
+    assert len(index.ids) == len(corpus.passages)
+    assert "used from memory" in caplog.text and str(tmp_path) not in caplog.text

@@ -101,6 +101,7 @@ def test_the_way_that_is_better_on_dev_is_chosen_and_said(model, corpus_):
     assert fairer(other, one, corpus_)[1] == choice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_prompt", [True, False])
 def test_a_run_compares_best_with_best_and_its_model_stores_what_it_is_used_with(
     model, data, corpus_, tmp_path, monkeypatch, keep_prompt

@@ -30,6 +30,7 @@ def test_interval_and_p_agree_with_the_normal_theory_where_it_holds():
     assert found.p == pytest.approx(stats.ttest_1samp(gaps, 0).pvalue, abs=0.02)
 
 
+@pytest.mark.slow
 def test_interval_covers_the_true_difference_95_times_in_100():
     """A column is an experiment of its own: 4,000 test sets whose true difference is 0.16."""
     rng = np.random.default_rng(4)
@@ -57,6 +58,7 @@ def experiments(queries, grouped, count, seed):
     return gaps, np.unique(groups, return_inverse=True)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("queries", [10, 20, 50, 100, 200])
 def test_intervals_cover_the_truth_as_promised_with_few_and_with_grouped_queries(queries, grouped):
@@ -94,6 +96,7 @@ def test_a_difference_that_is_not_there_is_found_five_times_in_100():
     assert 0.03 <= (randomisation_p(gaps, rng) < 0.05).mean() <= 0.07
 
 
+@pytest.mark.slow
 def test_many_queries_give_what_normal_theory_gives():
     gaps = np.random.default_rng(7).choice([-0.4, 0, 0, 1], size=(2_500, 3))
     error = gaps.std(axis=0, ddof=1) / np.sqrt(len(gaps))

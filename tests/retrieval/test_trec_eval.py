@@ -34,6 +34,7 @@ def ours(scores, grades):
                          {ids[p]: grade for p, grade in grades.items()})
 
 
+@pytest.mark.slow
 def test_four_thousand_random_rankings_with_ties_and_grades_measure_as_trec_eval_does():
     rng = np.random.default_rng(11)
     cases = {f"q{number}": random_case(rng) for number in range(4000)}

@@ -44,7 +44,8 @@ def look(source, chosen):
         return {"kind": "pairs", "format": "a data set of the Hub", "encoding": None,
                 "columns": ["question", "answer"], "rows": [{"question": "q", "answer": "a"}],
                 "guess": {"anchor": "question", "positive": "answer"}, "certain": True,
-                "notes": [], "row_count": 9, "configs": ["en", "de"], "splits": ["train", "test"]}
+                "notes": [], "row_count": 9, "hub": {
+                    "configs": ["en", "de"], "splits": ["train", "test"]}}
     text = Path(source).read_text("utf-8")
     if "SLEEP" not in text.splitlines()[0]:  # else only when it is converted
         text = text.replace("SLEEP", "").replace("CRASH", "")

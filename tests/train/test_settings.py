@@ -107,3 +107,11 @@ def test_hosts_are_names_and_the_spaces_own_is_among_them():
     for wrong in ("http://a", "a:80", "a/b", "a..b"):
         with pytest.raises(SettingsError, match="TANDEM_HOSTS must be host names"):
             Settings.from_env({"TANDEM_HOSTS": wrong})
+
+
+def test_the_size_of_a_visitors_model_is_limited_on_a_space():
+    assert Settings.from_env({}).max_model is None
+    assert Settings.from_env({"SYSTEM": "spaces"}).max_model == 2_500_000_000
+    assert Settings.from_env({"TANDEM_MAX_MODEL_GB": "0.5"}).max_model == 500_000_000
+    with pytest.raises(SettingsError, match="TANDEM_MAX_MODEL_GB must be a number of gigabytes"):
+        Settings.from_env({"TANDEM_MAX_MODEL_GB": "large"})

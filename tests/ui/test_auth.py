@@ -1,5 +1,6 @@
 import time
 import traceback
+from dataclasses import replace
 
 import pytest
 
@@ -229,3 +230,25 @@ def test_a_share_is_an_accounts_or_an_addresss_whatever_the_cookie(space):
     assert asked("a", "93.184.216.35").shares != one.shares
     assert "93.184" not in repr(one) + one.shares
     assert asked("a", "93.184.216.34", BEN).shares == "ben"
+
+
+def test_who_tries_many_bad_tokens_asks_the_hub_no_more(space):
+    asked = []
+
+    def refuse(token):
+        asked.append(token)
+        raise AccountError("No.", "unauthorized")
+
+    auth = replace(space.auth, accounts=Accounts(refuse))
+
+    def bring(token, address):
+        request = FakeRequest(token)
+        request.request.scope |= {"client": None, "headers": [(b"x-forwarded-for", address)]}
+        with pytest.raises(AccountError) as caught:
+            auth.visitor(request)
+        return str(caught.value)
+
+    said = [bring(f"hf_bad{number}", b"93.184.216.34") for number in range(200)]
+    assert len(asked) == 10 and "try again in a minute" in said[-1]
+    assert bring("hf_bad0", b"93.184.216.34") == "No."  # that answer is known
+    assert bring("hf_bad", b"93.184.216.35") == "No." and len(asked) == 11

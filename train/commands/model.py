@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from retrieval.model_kinds import ModelFiles
 from retrieval.models import (
     EMBEDDED_MODEL,
     AskedPrompts,
@@ -16,6 +17,8 @@ from retrieval.models import (
     load_encoder,
     probe,
 )
+from train.fit.model import check_fits
+from train.recipe import Recipe
 
 
 def add_model(commands: Any) -> None:
@@ -26,6 +29,7 @@ def add_model(commands: Any) -> None:
     add_prompts(command)
     command.add_argument("--most-bytes", type=int, metavar="N",
                          help="do not fetch more weights than this: look at the files alone")
+    add_size(command)
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(command=model_command, as_text=_text)
 
@@ -35,6 +39,28 @@ def add_prompts(command: argparse.ArgumentParser) -> None:
     for side in ("query", "passage"):
         command.add_argument(f"--{side}-prompt", metavar="TEXT", help=f"what is put before a {side}"
                              ", instead of what the model stores or its authors publish")
+
+
+def add_size(command: argparse.ArgumentParser) -> None:
+    """The argument that refuses a model by its size."""
+    command.add_argument("--refuse-over", type=int, metavar="N",
+                         help="refuse a model with more bytes of weights, before any are fetched")
+
+
+def check_size(base: str, files: ModelFiles | None, most: int | None) -> None:
+    """Refuse a model of the Hub that is too large.
+
+    By the Hub's list of files; ModelError. files: None where the Hub lists none.
+    """
+    if most is None or files is None or files.local:
+        return
+    if not files.weight_bytes:
+        raise ModelError(f"The Hub does not say how large the model {base} is, so it is not "
+                         "fetched here: take another, or run Tandem on a machine of your own.")
+    if files.weight_bytes > most:
+        raise ModelError(f"The model {base} has {files.weight_bytes / 1e9:.1f} GB of weights; at "
+                         f"most {most / 1e9:.1f} GB are fetched here (TANDEM_MAX_MODEL_GB). Take a "
+                         "smaller one, or run Tandem on a machine of your own.")
 
 
 def asked_prompts(options: argparse.Namespace) -> AskedPrompts:
@@ -52,6 +78,7 @@ def model_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """
     began = time.monotonic()
     files = check_model(options.base)
+    check_size(options.base, files, options.refuse_over)
     known = files.weight_bytes if files else 0
     if options.most_bytes is not None and known > options.most_bytes:
         return {"base": options.base, "tried": False, "weight_bytes": known}, 0
@@ -70,15 +97,20 @@ def model_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     }, 0
 
 
-def check_base(base: str, revision: str | None, prompts: AskedPrompts) -> None:
+def check_base(
+    base: str, revision: str | None, prompts: AskedPrompts, recipe: Recipe
+) -> None:
     """Try a base model before a run is made.
 
-    ModelError with a sentence. The embedded one is known by its hash: nothing is loaded for that.
+    ModelError with a sentence, TrainingError where the recipe does not fit it. The embedded one is
+    known by its hash: nothing is loaded for that.
     """
     if base == EMBEDDED_MODEL and revision is None:
         return
     try:
-        probe(load_encoder(base, revision, prompts=prompts))
+        encoder = load_encoder(base, revision, prompts=prompts)
+        probe(encoder)
+        check_fits(encoder.model, recipe)
     except MemoryError:
         raise ModelError(f"The model {base} does not fit in this machine's memory.") from None
 

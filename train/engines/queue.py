@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from train.engines import Engine, EngineError
+from train.run.files import sentence_of
 from train.run.record import ACTIVE, Run, RunError, RunRecord, list_runs, now
 from train.run.spec import RunSpec, spec_of
 
@@ -202,7 +203,7 @@ class Queue:
             make_room(self.runs, self.max_disk)
             engine.start(run, self._tokens.get(run.id))
         except (ValueError, OSError) as error:
-            self._fail(run, str(error))
+            self._fail(run, sentence_of(error))
             return False
         except Exception as error:
             # Not its text, nor its trace: nobody knows what an unforeseen error holds.

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrieval.encoder import SentenceTransformerEncoder, Vectors
-from train.run.record import Run
+from train.run.checksums import SUMS, damaged_in, seal
+from train.run.record import Run, RunError
 
 from .machine import check_room, settle
 
@@ -64,6 +65,13 @@ class Checkpoints:
         """Whether there is a checkpoint that could be the result."""
         return (self.best / "vectors.npy").exists()
 
+    def check_room(self, encoder: SentenceTransformerEncoder) -> None:
+        """Refuse to begin what the disk has no room for.
+
+        A state and the one before it, and the best model beside the last; OSError.
+        """
+        check_room(self.folder, 8 * 4 * sum(w.numel() for w in encoder.model.parameters()))
+
     def due(self) -> bool:
         """Whether it is time to keep a state."""
         return time.monotonic() - self._kept >= max(EVERY, self._took / MOST)
@@ -86,6 +94,7 @@ class Checkpoints:
         model.truncate_dim = encoder.truncate_dim
         model.save_pretrained(str(beside), create_model_card=False)
         np.save(beside / "vectors.npy", vectors, allow_pickle=False)
+        seal(beside)
         settle(beside)
         shutil.rmtree(self.best, ignore_errors=True)
         beside.rename(self.best)
@@ -98,13 +107,18 @@ class Checkpoints:
     def best_as(self, model: Path) -> None:
         """Link the best checkpoint as the run's model.
 
-        It stays here as well, for resuming.
+        It stays here as well, for resuming. RunError where it is not what was written.
         """
+        if name := damaged_in(self.best):
+            shutil.rmtree(self.best, ignore_errors=True)
+            self.state.unlink(missing_ok=True)
+            raise RunError(f"The best checkpoint is damaged: {name} is not what was written. It "
+                           "was removed: resume to train from the beginning.")
         beside = model.with_suffix(".part")
         for leftover in (beside, model):
             shutil.rmtree(leftover, ignore_errors=True)
         shutil.copytree(self.best, beside, copy_function=_link,
-                        ignore=shutil.ignore_patterns("vectors.npy"))
+                        ignore=shutil.ignore_patterns("vectors.npy", SUMS))
         beside.rename(model)
 
 

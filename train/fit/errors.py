@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 from train.recipe import Recipe
+from train.run.files import sentence_of
 from train.run.record import Run
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -16,7 +17,7 @@ def sentence(error: Exception, run: Run, recipe: Recipe) -> str:
     """What to say of an error that ends a run."""
     if is_disk_full(error, run):
         return (
-            f"The disk is full where {run.folder} is ({_said(error)}). What was kept before is "
+            f"The disk is full where the run {run.id} is{_said(error)}. What was kept before is "
             "still there: make space, for example by deleting runs, then resume."
         )
     if is_out_of_memory(error) and not isinstance(error, ValueError):
@@ -24,6 +25,9 @@ def sentence(error: Exception, run: Run, recipe: Recipe) -> str:
             f"Memory ran out: lower batch_size (it is {recipe.batch_size}), or set "
             "mini_batch_size, which takes a batch in parts. What was kept before is still there."
         )
+    if isinstance(error, OSError):
+        return (f"{sentence_of(error)} What was kept before is still there: resume when that is "
+                "put right.")
     return str(error) or type(error).__name__
 
 
@@ -74,5 +78,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _said(error: Exception) -> str:
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(said).splitlines()[0][:200]
+    """How much is missing, where that was worked out before."""
+    said = str(getattr(error, "strerror", None) or "")
+    return f" ({said})" if said.endswith("are free") else ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from corpus.records import Corpus, Pair
 from retrieval.index import Index
 from train.recipe import Recipe
+from train.run.checksums import allow, allowed, digest_of, is_damaged
 
 from .batches import drawn, epoch_batches, given
 from .distributed import Team
@@ -148,14 +149,21 @@ class Loop:
         beside = path.with_suffix(".part")
         torch.save(state, beside)
         settle(beside)
+        digest = digest_of(beside)
+        allow(path, [*allowed(path), digest])
         beside.replace(path)
+        allow(path, [digest])
 
     def load(self, path: Path) -> dict[str, Any]:
         """Load a training state that was saved.
 
-        Tensors, numbers and names only: no code is read from the file.
+        Tensors, numbers and names only: no code is read from the file. ValueError where it is not
+        what was saved.
         """
         import torch
+
+        if is_damaged(path):
+            raise ValueError("its checksum is another than when it was written")
 
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         self.epoch, self.step = state["epoch"], state["step"]

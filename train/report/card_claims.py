@@ -6,7 +6,7 @@ In words.
 from collections.abc import Iterator
 
 from retrieval.metrics import PRIMARY
-from train.run.parts import RecordedRecipe
+from train.run.parts import RecordedEvidence, RecordedRecipe
 from train.run.record import RunRecord
 
 PATIENCE = "patience"
@@ -61,6 +61,16 @@ def listed(words: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
+def _of_leaks(test: RecordedEvidence) -> str:
+    """What figures on questions are worth that training knew, or whose answers it knew."""
+    if test.unseen is None:
+        return (f"All {test.queries:,} test questions stand in train or dev too, as a question or "
+                "by their answer: the figures show whether new wordings find answers that training "
+                "saw. They cannot show how well answers are found that it never saw.")
+    return (f"{test.leaked:,} of the {test.queries:,} test questions stand in train or dev too, "
+            "as a question or by their answer: figures that count them flatter.")
+
+
 def limits(record: RunRecord) -> Iterator[str]:
     """What the figures say against the model."""
     test, dev = record.metrics["test"], record.metrics["dev"]
@@ -69,8 +79,7 @@ def limits(record: RunRecord) -> Iterator[str]:
     yield (f"Measured on {shown.queries:,} questions of one data set, `{record.data.name}`: other "
            "questions can come out otherwise.")
     if test.leaked:
-        yield (f"{test.leaked:,} of the {test.queries:,} test questions stand in train or dev too, "
-               "as a question or by their answer: figures that count them flatter.")
+        yield _of_leaks(test)
     if gap.low <= 0 <= gap.high:
         yield (f"The interval of the difference in {PRIMARY} holds zero: these figures do not show "
                "that it is better than its base.")

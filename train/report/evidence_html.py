@@ -53,6 +53,8 @@ def verdict(evidence: Evidence, names: Names = SIDES) -> str:
     if not evidence.leaked:
         return said
     left = len(evidence.base) - len(evidence.leaked)
+    if not left:
+        return said
     return (f'{said}<p class="t-soft">{len(evidence.leaked):,} of {len(evidence.base):,} questions '
             "stand in the other splits too, as a question or by their answer. The verdict is of "
             f"the {left:,} others, the tables and pictures are of all.</p>")

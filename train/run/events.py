@@ -10,12 +10,15 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from .schema import JsonObject, SchemaError
 
 E = TypeVar("E", bound="Event")
+MOST_KEPT = 20_000
+"""Lines whose events are kept: a page that watches a run reads all of them again each second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,13 +113,17 @@ class LossEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class EvalEvent(Event):
-    """The metrics of a split after an epoch."""
+    """The metrics of a split after an epoch.
+
+    loss: of its pairs, None where it was not computed.
+    """
 
     kind = "eval"
     split: str = "dev"
     epoch: int
     step: int = 0
     metrics: Mapping[str, float]
+    loss: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +203,14 @@ def read_events(path: Path) -> list[Event]:
         lines = path.read_bytes().split(b"\n")[:-1]
     except OSError:
         return []
-    return [event_of(found) for found in objects_in(lines)]
+    return [event for line in lines if (event := _event(line)) is not None]
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _event(line: bytes) -> Event | None:
+    """The event of a line; None of what is no JSON object."""
+    found = _object(line)
+    return None if found is None else event_of(found)
 
 
 def objects_in(lines: Sequence[bytes]) -> list[dict[str, Any]]:

@@ -72,8 +72,8 @@ class RunRecord(JsonObject):
     `test`), by side (`base`, `tuned`). retention: on the general collection. memory_bytes: the most
     that training took. folds: that were asked for; cross_validation: what they found. merge_curve:
     merges with the base that were measured; merged: of a run that is one. log: the loss by step.
-    loads_with: the least version of sentence-transformers that reads the model. Times are UTC in
-    ISO 8601.
+    loss_scale: of the scores in the loss, None in older records. loads_with: the least version of
+    sentence-transformers that reads the model. Times are UTC in ISO 8601.
     """
 
     schema: int
@@ -107,6 +107,7 @@ class RunRecord(JsonObject):
     history: tuple[DevPoint, ...] = ()
     log: tuple[LossPoint, ...] = ()
     optimizer: RecordedOptimizer | None = None
+    loss_scale: float | None = None
     tandem: RecordedTandem | None = None
     loads_with: str | None = None
     prompts: Mapping[str, PromptChoice] = field(default_factory=dict)
@@ -228,14 +229,16 @@ class Run:
         try:
             return _read(path)
         except FileNotFoundError:
-            raise RunError(f"{self.folder} is not a run: it has no run.json.") from None
+            raise RunError(f"{self.id} is not a run: it has no run.json.") from None
         except SchemaError as error:
             raise RunError(f"The record of {self.id} is damaged: {error}. Put {path.name} right, "
                            "or delete the run.") from None
         except RunError:
             raise
         except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"{path} cannot be read: {error}.") from None
+            why = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+            raise RunError(f"The record of {self.id} cannot be read ({why}). Put {path.name} "
+                           "right, or delete the run.") from None
 
     def update(self, **changes: Any) -> RunRecord:
         """Change fields of `run.json`, given as values or as JSON.
@@ -313,7 +316,7 @@ def create_run(runs: Path, name: str) -> Run:
         except FileExistsError:
             continue
         run = Run(folder)
-        run.update(status="queued", created=now())
+        _begin(run)
         return run
     raise RunError(f"{runs} already has a hundred runs of this second: wait one.")
 
@@ -340,8 +343,18 @@ def open_run(folder: Path) -> Run:
         run.record()
         return run
     folder.mkdir(parents=True, exist_ok=True)
-    run.update(status="queued", created=now())
+    _begin(run)
     return run
+
+
+def _begin(run: Run) -> None:
+    """Write the first record of a run; on a full disk there is no folder without one."""
+    try:
+        run.update(status="queued", created=now())
+    except OSError:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise RunError("A run cannot be begun: its record cannot be written, perhaps because the "
+                       "disk is full. Make space, for example by deleting runs.") from None
 
 
 def list_runs(runs: Path) -> list[Run]:
@@ -405,12 +418,13 @@ def _parsed_once(path: Path, inode: int, size: int, changed: int) -> RunRecord:
 def _parsed(path: Path) -> RunRecord:
     read = json.loads(path.read_text("utf-8"))
     if not isinstance(read, dict) or read.get("status") not in STATUSES:
-        raise RunError(f"{path} is not a run record: it has no known status.")
+        raise RunError(f"{path.parent.name}/{path.name} is not a run record: it has no known "
+                       "status.")
     schema = read.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise RunError(
-            f"{path} was written by a newer Tandem (schema {schema!r}, this one reads up to "
-            f"{SCHEMA}). Update Tandem."
+            f"{path.parent.name}/{path.name} was written by a newer Tandem (schema {schema!r}, "
+            f"this one reads up to {SCHEMA}). Update Tandem."
         )
     return RunRecord.from_json(read)
 

@@ -60,7 +60,12 @@ class RunSpec:
         if self.data_name:
             name = f"{self.called[:18]}-{self.recipe.name}-{secrets.token_hex(6)}"
         run = create_run(runs, name)
-        run.update(**self.as_record())
+        try:
+            run.update(**self.as_record())
+        except OSError:
+            run.delete()
+            raise RunError("A run cannot be begun: the disk is full, or cannot be written to. Make "
+                           "space, for example by deleting runs.") from None
         return run
 
     def as_record(self) -> dict[str, Any]:

@@ -36,11 +36,13 @@ class PlanError(ValueError):
 class Planner:
     """Estimates of runs here, measured one at a time.
 
-    command: what measures a request, printing one JSON object.
+    command: what measures a request, printing one JSON object. max_model: bytes of weights of a
+    model that a visitor names, None for any.
     """
 
     home: Path
     command: Callable[[RunSpec], Sequence[str]] = lambda request: estimate_command(request)
+    max_model: int | None = None
     _kept: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -63,8 +65,8 @@ class Planner:
 
     def _measured(self, request: RunSpec, token: str | None) -> dict[str, Any]:
         try:
-            said = answer_of(self.command(request), self.home, environment(request, token),
-                             MEASURE_WITHIN)
+            command = [*self.command(request), *_size_limit(request, self.max_model)]
+            said = answer_of(command, self.home, environment(request, token), MEASURE_WITHIN)
         except subprocess.TimeoutExpired:
             raise PlanError(f"A few steps took more than {MEASURE_WITHIN} s on this machine: it "
                             "is too slow for this model.") from None
@@ -85,11 +87,13 @@ MOST_TRIED = 2_500_000_000
 class ModelCheck:
     """Checks base models here, each in a process.
 
-    Those that were tried are known. command: what tries one, printing one JSON object.
+    Those that were tried are known. command: what tries one, printing one JSON object. max_model:
+    as for the `Planner`.
     """
 
     home: Path
     command: Callable[[RunSpec], Sequence[str]] = lambda request: model_command(request)
+    max_model: int | None = None
     _good: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def check(self, request: RunSpec, token: str | None = None) -> None:
@@ -103,8 +107,8 @@ class ModelCheck:
             check_prompts(request.prompts)
             return
         try:
-            said = answer_of(self.command(request), self.home, environment(request, token),
-                             TRY_WITHIN)
+            command = [*self.command(request), *_size_limit(request, self.max_model)]
+            said = answer_of(command, self.home, environment(request, token), TRY_WITHIN)
         except subprocess.TimeoutExpired:
             raise PlanError(f"{request.base} could not be fetched and tried within {TRY_WITHIN} s: "
                             "what was fetched is kept, so try again, or take a smaller model."
@@ -125,6 +129,20 @@ def model_command(request: RunSpec) -> Sequence[str]:
     most = [f"--most-bytes={MOST_TRIED}"] if request.engine == "jobs" else []
     return [sys.executable, "-m", "train", "model", f"--base={_base(request)}", *prompts, *most,
             "--json"]
+
+
+def _size_limit(request: RunSpec, most: int | None) -> list[str]:
+    """The argument that refuses large models of visitors; on their own machines they may."""
+    is_limited = most is not None and request.owner is not None and request.engine != "jobs"
+    return [f"--refuse-over={most}"] if is_limited else []
+
+
+def is_here(request: RunSpec, opening_base: str) -> bool:
+    """Whether an estimate of a request fetches nothing.
+
+    On this machine it may; for another only with a base that is here anyhow.
+    """
+    return request.engine == "local" or _base(request) in (EMBEDDED_MODEL, opening_base)
 
 
 def _base(request: RunSpec) -> str:

@@ -55,12 +55,14 @@ class ImportRequest:
 
     A file that was received, or a data set of the Hub. raw: the token of the file. hub: owner/name,
     with @revision for one of its commits. config, split: of the data set, empty for its first.
+    sheet: of a workbook, or `all`; empty for the first that is a table.
     """
 
     raw: str = ""
     hub: str = ""
     config: str = ""
     split: str = ""
+    sheet: str = ""
 
     @classmethod
     def from_json(cls, text: object) -> "ImportRequest":
@@ -85,7 +87,8 @@ class ImportRequest:
             raise ImportFailedError(
                 f"A data set of the Hub is named owner/name, not {self.hub!r:.80}."
             )
-        for what, text in (("revision", self.hub), ("config", self.config), ("split", self.split)):
+        for what, text in (("revision", self.hub), ("config", self.config), ("split", self.split),
+                           ("sheet", self.sheet)):
             check_argument(f"The {what}", text)
 
     @property
@@ -298,7 +301,8 @@ class Importer:
 
     def _source(self, visitor: Visitor, brought: ImportRequest) -> list[str]:
         if brought.raw:
-            return [str(self.uploads.raw(brought.raw, visitor).path.resolve())]
+            sheet = [f"--sheet={brought.sheet}"] if brought.sheet else []
+            return [str(self.uploads.raw(brought.raw, visitor).path.resolve()), *sheet]
         brought.check()
         named = {"config": brought.config, "split": brought.split}
         return [f"hf:{brought.hub}", *(f"--{name}={text}" for name, text in named.items() if text)]
@@ -321,7 +325,7 @@ class Importer:
                passages.digest if passages else "", *asked, *self._limits(), mark_of(visitor)]
         if brought.raw:
             raw = self.uploads.raw(brought.raw, visitor)
-            return name_of(raw.digest, raw.path.suffix, *how), raw.title
+            return name_of(raw.digest, raw.path.suffix, brought.sheet, *how), raw.title
         # What is on the Hub may change; and nobody may guess that somebody else has read it.
         return name_of(json.dumps(asdict(brought)), mark_of(Visitor(None)), *how), brought.title
 

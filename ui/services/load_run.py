@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from corpus.load import load_corpus
 from corpus.records import Corpus
-from retrieval.encoder import Encoder, SentenceTransformerEncoder
+from retrieval.encoder import Encoder
 from retrieval.evaluation import Evidence
+from retrieval.fast.load import ServedEncoder
 from retrieval.index import Index, index_in_parts
 from retrieval.models import split_revision
 from train.run.parts import RecordedModel, SplitSizes
@@ -30,12 +31,16 @@ WAIT = 0.2
 LEARNING = "Learning which scores answered questions have"
 
 
+class DamagedModelError(RunError):
+    """A run whose model is not what was trained."""
+
+
 class Loads(Protocol):
     """Loads a model that answers questions."""
 
     def __call__(
         self, model: str, *revision: str | None, **how: Any
-    ) -> SentenceTransformerEncoder:
+    ) -> ServedEncoder:
         """The model of a name, at a revision."""
 
 
@@ -69,6 +74,10 @@ def loaded_pair(
     """Load a run's models, and data not in memory."""
     check_usable(run)
     record, tuned = run.record(), loads(str(run.model))
+    found, written = getattr(tuned, "weights_fingerprint", ""), record.fingerprints.tuned
+    if found and written and found != written:
+        raise DamagedModelError(f"The model of {run.id} is damaged: its files are not those that "
+                                "were trained. Publish or download it no more; train it again.")
     corpus, base = opened.corpus, opened.base
     if not is_on(record, corpus):
         source = record.data.source or record.data.name
@@ -95,7 +104,7 @@ def loaded_pair(
 def _index(
     encoder: Encoder, corpus: Corpus, side: str, settings: Settings
 ) -> Generator[Stage, None, Index]:
-    parts = index_in_parts(encoder, corpus, settings.cache)
+    parts = index_in_parts(encoder, corpus, settings.cache, sentences=True)
     return (yield from encoding(parts, f"{side} is reading the passages"))
 
 

@@ -19,17 +19,19 @@ from corpus.records import Corpus
 from corpus.split import leaked_queries
 from hub.progress import Progress
 from retrieval.compare import Comparison
-from retrieval.encoder import Encoder, SentenceTransformerEncoder
+from retrieval.encoder import Encoder
 from retrieval.evaluation import Evidence, evaluate
+from retrieval.fast.load import ServedEncoder, load_served, texts_to_try
 from retrieval.index import Index, build_index
-from retrieval.models import load_encoder, split_revision
+from retrieval.models import split_revision
 from train.engines.queue import Queue
 from train.recipe import first_start_recipe
+from train.run.files import sentence_of
 from train.run.record import Run, RunError, list_runs
 from train.run.spec import RunSpec, placed
 from train.settings import Settings
 
-from .load_run import is_on, is_opening_base, loaded_pair
+from .load_run import DamagedModelError, is_on, is_opening_base, loaded_pair
 from .model_pair import ModelPair
 from .pair_cache import NotReadyError, PairCache
 from .progress import OpeningState, progress_of
@@ -55,6 +57,7 @@ class OpeningPair:
     pair: ModelPair | None = None
     run: Run | None = None
     version: int = 0
+    damaged: set[str] = field(default_factory=set)
     _state: OpeningState = field(default_factory=lambda: OpeningState("loading", "Starting"))
     pairs: PairCache = field(init=False)
     _worker: threading.Thread | None = None
@@ -119,11 +122,12 @@ class OpeningPair:
                 what()
             except (ValueError, OSError) as error:
                 log.warning("%s", error)
-                self._state = OpeningState("failed", str(error))
+                self._state = OpeningState("failed", sentence_of(error))
             except Exception as error:
                 # The page must never wait for a thread that is gone.
                 log.exception("The page could not be made ready")
-                self._state = OpeningState("failed", f"Something unforeseen went wrong: {error}")
+                self._state = OpeningState(
+                    "failed", f"Something unforeseen went wrong: {type(error).__name__}")
 
         self._worker = threading.Thread(target=safely, daemon=True, name="showcase")
         self._worker.start()
@@ -136,6 +140,9 @@ class OpeningPair:
         self._show(ModelPair(corpus, base))
         self._add_tuned(corpus)
         self._learn()
+        while self._state.kind == "failed" and not self.queue.is_closed:
+            self._watch_for_another(corpus)
+            self._learn()
 
     def _add_tuned(self, corpus: Corpus) -> None:
         """Show the fine-tuned side: the one there is, or the one that is trained now."""
@@ -146,7 +153,12 @@ class OpeningPair:
             self.restore(self._tell)
         run = self._run_of_this_pair(corpus)
         if run and run.has_model and run.record().is_usable:
-            self._show_run(run)
+            try:
+                self._show_run(run)
+            except DamagedModelError as error:  # the one before it, or another is trained
+                log.warning("%s", error)
+                self.damaged.add(run.id)
+                self._add_tuned(corpus)
         elif run and run.record().is_active:
             self._watch(run)
         elif self.settings.train == "off":
@@ -157,18 +169,18 @@ class OpeningPair:
             self.run = run
             self._state = OpeningState("failed", f"The last fine-tune ended: {_error(run)}",
                                        "The Fine-tune tab has a new try.")
-            self._watch_for_another(corpus)
         else:
             self._train(run, corpus)
 
     def _tell(self, text: str) -> None:
         self._state = OpeningState("loading", text)
 
-    def _loaded(self, model: str, *revision: str | None, **how: Any) -> SentenceTransformerEncoder:
+    def _loaded(self, model: str, *revision: str | None, **how: Any) -> ServedEncoder:
         """A model that answers questions: on ZeroGPU this process only seems to have a GPU."""
         if self.settings.zero_gpu:
             how["device"] = "cpu"
-        return load_encoder(model, *revision, **how)
+        return load_served(model, *revision, cache=self.settings.cache,
+                           texts=texts_to_try(self.corpus) if self.corpus else (), **how)
 
     def _index(self, encoder: Encoder, corpus: Corpus, side: str) -> Index:
         start = time.monotonic()
@@ -177,11 +189,12 @@ class OpeningPair:
             self._state = _reading(f"{side} is reading the corpus",
                                    at.after(time.monotonic() - start))
 
-        return build_index(encoder, corpus, self.settings.cache, tell)
+        return build_index(encoder, corpus, self.settings.cache, tell, sentences=True)
 
     def _run_of_this_pair(self, corpus: Corpus) -> Run | None:
         """The owner's newest run of this base on this corpus, one with a model first."""
-        runs = [run for run in list_runs(self.settings.runs) if self._is_of_this_pair(run, corpus)]
+        runs = [run for run in list_runs(self.settings.runs)
+                if run.id not in self.damaged and self._is_of_this_pair(run, corpus)]
         for run in runs:
             self.queue.look_at(run)
         active = [run for run in runs if run.record().is_active]
@@ -219,7 +232,6 @@ class OpeningPair:
             return
         self._state = OpeningState("failed", f"The fine-tune ended: {_error(run)}",
                                    "The Fine-tune tab can start it again.")
-        self._watch_for_another(self._opened().corpus)
 
     def _watch_for_another(self, corpus: Corpus) -> None:
         """Show what comes of this pair yet: the run resumed, or a new one."""

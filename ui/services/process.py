@@ -27,6 +27,8 @@ MOST_LINE = 100_000
 """Characters of an answer, and of a line that is logged: a process may be led astray."""
 ENOUGH = 2.0
 """Seconds of work from which the rest can be guessed."""
+AT_WORK: set[int] = set()
+"""The process groups that are at work, to be ended with Tandem."""
 
 
 class NoAnswerError(ValueError):
@@ -62,6 +64,7 @@ def follow(
     generator is closed. Raises as `answer_of` does.
     """
     child = _started(command, home, environment, within)
+    AT_WORK.add(child.pid)
     ears = _Ears(child)
     end = time.monotonic() + within
     try:
@@ -75,6 +78,7 @@ def follow(
             yield ears.progress
     finally:
         _end(child)
+        AT_WORK.discard(child.pid)
         ears.close()
     return ears.answer(child.returncode)
 
@@ -98,6 +102,13 @@ def _started(
         most = int(within * (os.cpu_count() or 1)) + 1
         resource.prlimit(child.pid, resource.RLIMIT_CPU, (most, most))
     return child
+
+
+def end_all() -> None:
+    """End every process: nobody waits for its answer."""
+    for group in list(AT_WORK):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
 
 
 def _end(child: subprocess.Popen[str]) -> None:

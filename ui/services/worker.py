@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from hub.progress import Progress
 from retrieval.index import Index
+from train.run.files import sentence_of
 
 from .model_pair import LexicalOnly, ModelPair
 
@@ -143,8 +144,7 @@ def _next(job: Task) -> Stage:
     except ValueError as error:
         return Stage("failed", str(error))
     except OSError as error:  # its own text names folders of this machine
-        return Stage("failed", "The machine could not read or write what it needs: "
-                     f"{error.strerror or type(error).__name__}.")
+        return Stage("failed", sentence_of(error))
     except MemoryError:
         return Stage("failed", "There is not enough memory here for so much data.")
     except Exception as error:

@@ -17,21 +17,27 @@ import gradio as gr
 from corpus.text import shortened
 from retrieval.blind import Ballot, Votes, VoteTally, ballots, tally
 from retrieval.compare import Hit, check_query
-from train.run.files import write_text
+from train.run.files import sentence_of, write_text
 from train.run.record import now
+from ui.auth import Visitor
 from ui.html import elements
 from ui.services.app import Services
 from ui.services.model_pair import ModelPair
 from ui.services.runs import RunService
+from ui.serving.rates import Rate
 
 from .board_handlers import pair_seen, report_place
 from .shared import Shared
 
+UNKNOWN = "unknown-"
+"""How sessions begin of voters who did not sign in where one can."""
 LISTED = 5
 MOST_OWN = 50
 """Questions of one's own in a session."""
-MOST_SESSIONS = 500
-"""Sessions kept for one pair: a public page must not fill the disk."""
+MOST_SESSIONS = {"": 500, UNKNOWN: 250}
+"""Sessions kept for one pair, and those of voters who did not sign in among them."""
+VOTES, SESSIONS = Rate(60, 60), Rate(20, 3_600)
+"""How many votes a minute and sessions an hour are one visitor's."""
 LONGEST_NAME = 60
 LABELS = {"left": "Left is better", "right": "Right is better", "tie": "Equally good",
           "neither": "Neither helps"}
@@ -40,10 +46,14 @@ HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 
 @dataclass(frozen=True)
 class Session:
-    """One sitting of one voter, on one pair of models."""
+    """One sitting of one voter, on one pair of models.
+
+    voter: what they call themselves. who: what is known of who they are.
+    """
 
     id: str
     voter: str
+    who: str
     run: str
     pair: str
     ballots: tuple[Ballot, ...]
@@ -103,7 +113,7 @@ def votes_on(services: Services, pair: ModelPair) -> Votes:
 
 
 def begin(
-    services: Services, pair: ModelPair, run: str, count: int, name: str, own: str
+    services: Services, visitor: Visitor, pair: ModelPair, run: str, count: int, name: str, own: str
 ) -> Session:
     """A new session.
 
@@ -111,9 +121,13 @@ def begin(
     """
     if pair.tuned is None:
         raise ValueError("This needs a fine-tuned model: it is there when training is done.")
-    if len(list(votes_on(services, pair).folder.glob("*.jsonl"))) >= MOST_SESSIONS:
-        raise ValueError(f"There are {MOST_SESSIONS:,} sessions on this pair already: the owner "
-                         "of this Tandem must take them away first.")
+    kind = "" if visitor.is_owner or visitor.account else UNKNOWN
+    if len(list(votes_on(services, pair).folder.glob(f"{kind}*.jsonl"))) >= MOST_SESSIONS[kind]:
+        raise ValueError(f"There are {MOST_SESSIONS[kind]:,} sessions on this pair already: the "
+                         "owner of this Tandem must take them away first"
+                         f"{', or sign in' if kind else ''}.")
+    if not SESSIONS.allows(visitor.shares) and visitor.shares:
+        raise ValueError("You have begun as many sessions as count within an hour: go on later.")
     asked = [check_query(line) for line in own.splitlines() if line.strip()]
     if len(asked) > MOST_OWN:
         raise ValueError(f"At most {MOST_OWN} questions of your own fit, not {len(asked):,}.")
@@ -126,7 +140,7 @@ def begin(
     # A name is what a voter says, a session is what is known.
     identity = secrets.token_hex(8)
     voter = shortened(name.strip(), LONGEST_NAME) or f"voter {identity[:4]}"
-    return Session(identity, voter, run, pair_key(pair), tuple(drawn))
+    return Session(f"{kind}{identity}", voter, visitor.shares, run, pair_key(pair), tuple(drawn))
 
 
 def vote(services: Services, session: Session, choice: str) -> Session:
@@ -136,9 +150,13 @@ def vote(services: Services, session: Session, choice: str) -> Session:
         return session
     if pair_key(pair) != session.pair:
         raise ValueError("Another model has taken this one's place: start again.")
+    if session.who and not VOTES.allows(session.who):
+        raise ValueError("That was quicker than anybody reads: go on in a minute.")
     votes_on(services, pair).add(session.id, {
-        "voter": session.voter, "query": ballot.query, "outcome": ballot.meant(choice),
-        "choice": choice, "tuned_on": "left" if ballot.swapped else "right", "time": now()})
+        "voter": session.voter, "who": session.who,
+        "unknown": "yes" if session.id.startswith(UNKNOWN) else "",
+        "query": ballot.query, "outcome": ballot.meant(choice), "choice": choice,
+        "tuned_on": "left" if ballot.swapped else "right", "time": now()})
     return replace(session, at=session.at + 1)
 
 
@@ -174,8 +192,8 @@ def _list(name: str, hits: Sequence[Hit]) -> str:
 def outcome(found: VoteTally) -> str:
     """What the votes say."""
     return elements.sentence(f"{found.sentence} {found.voters:,} "
-                           f"{'voter' if found.voters == 1 else 'voters'}, "
-                           f"{found.questions:,} questions.")
+                             f"{'voter' if found.voters == 1 else 'voters'}, "
+                             f"{found.questions:,} questions. {found.apart_sentence}".rstrip())
 
 
 def exported(votes: Sequence[dict[str, str]], kind: str) -> str:
@@ -185,7 +203,7 @@ def exported(votes: Sequence[dict[str, str]], kind: str) -> str:
                           indent=1, ensure_ascii=False) + "\n"
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    keys = ("voter", "query", "outcome", "choice", "tuned_on", "time")
+    keys = ("voter", "query", "outcome", "choice", "tuned_on", "time", "unknown")
     rows.writerow(keys)
     for row in votes:  # a quote before what a spreadsheet would take for a formula
         rows.writerow([f"'{text}" if (text := row.get(key, "")).startswith(("=", "+", "-", "@"))
@@ -199,7 +217,8 @@ def _start(service: RunService) -> Callable[..., Any]:
     ) -> Any:
         try:
             pair = pair_seen(service, request, nonce, run)
-            session = begin(service.services, pair, run, count, name, own)
+            visitor = service.services.auth.visitor(request, nonce)
+            session = begin(service.services, visitor, pair, run, count, name, own)
             lists = two_lists(pair, session)
         except ValueError as error:
             return None, elements.error(str(error)), gr.Row(visible=False), ""
@@ -217,7 +236,7 @@ def _vote(services: Services, choice: str) -> Callable[[Session | None], Any]:
             pair = services.opening.pair_of(session.run)
             lists = two_lists(pair, session)
         except (ValueError, OSError) as error:
-            return session, elements.error(str(error)), gr.Row(visible=False), ""
+            return session, elements.error(sentence_of(error)), gr.Row(visible=False), ""
         over = session.ballot is None
         said = outcome(tally(votes_on(services, pair).all())) if over else ""
         return session, lists, gr.Row(visible=not over), said
@@ -248,7 +267,7 @@ def _take(service: RunService, kind: str) -> Callable[..., Any]:
             place = report_place("votes", f".{kind}")
             write_text(place, exported(mine, kind))
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(sentence_of(error), print_exception=False) from error
         return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name
 
     return take

@@ -12,6 +12,7 @@ import gradio as gr
 from train.report.evidence_html import dims_picture
 from train.report.findings import Findings, facts_of
 from train.report.write import write_report
+from train.run.files import sentence_of
 from train.run.record import Run
 from train.run.schema import as_json
 from ui.html import elements
@@ -94,7 +95,7 @@ def measure_elsewhere(
                 "on a slow machine."))
             found = worker.measure(run)
         except (ValueError, OSError) as error:
-            yield gr.Button(interactive=True), elements.error(str(error))
+            yield gr.Button(interactive=True), elements.error(sentence_of(error))
         else:
             yield gr.Button(visible=False), retention(found)
 
@@ -139,7 +140,7 @@ def give_report(service: RunService, ending: str) -> Callable[..., Any]:
             place = report_place(pair.run_id or pair.corpus.name, ending)
             write_report(findings(service.services, pair, against), place)
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(sentence_of(error), print_exception=False) from error
         return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name
 
     return give

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from train.run.extra_parts import MergeCurve
+from train.run.files import sentence_of
 from train.run.record import Run
 from ui.html import dial as html
 from ui.html import elements
@@ -75,7 +76,8 @@ def _measured(
             yield [skip, gr.Button(interactive=False), html.MEASURING, skip, skip, ""]
             yield [skip, *shown_curve(worker.curve(run))]
         except (ValueError, OSError) as error:
-            yield [skip, gr.Button(interactive=True), "", skip, skip, elements.error(str(error))]
+            said = elements.error(sentence_of(error))
+            yield [skip, gr.Button(interactive=True), "", skip, skip, said]
 
     return measured
 

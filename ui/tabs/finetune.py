@@ -15,13 +15,14 @@ from retrieval.prompts import published_prompts
 from train.engines.offers import TITLES, automatic
 from train.folds.cost import with_folds
 from train.recipe import RECIPES, RULES, Recipe
+from train.run.files import sentence_of
 from train.run.spec import RunSpec
 from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements
 from ui.html.words import field_words, recipe_words
 from ui.services.app import Services
-from ui.services.estimate import PlanError, Planner, plan_key
+from ui.services.estimate import PlanError, Planner, is_here, plan_key
 from ui.services.importing import Importer
 from ui.services.publishing import Publishing
 from ui.services.runs import RunService, TrainForm
@@ -119,7 +120,8 @@ def _form(
         value=services.settings.base_model,
         allow_custom_value=True,
         label="Base model",
-        info="One of these, or any model of the Hub by its id (id@revision for one commit).",
+        info="One of these, or any model of the Hub by its id (id@revision for one commit)"
+             + _size_said(services) + ".",
         elem_id="base",
     )
     base_said = gr.HTML(js_on_load=None, elem_id="base-said")
@@ -208,7 +210,7 @@ def _engines(services: Services, service: RunService) -> Callable[..., Any]:
         names = [("Automatic", "auto"), *((offer.title, offer.engine) for offer in found)]
         chosen = chosen if chosen in {name for _, name in names} else "auto"
         takes = auto if chosen == "auto" else chosen
-        note = data_html.engine_note(found, auto, why)
+        note = data_html.engine_note(found, auto, why, service.quota_note(visitor, takes or ""))
         try:
             flavors, usual = service.flavors(visitor, takes or "")
         except ValueError as error:  # the Hub does not say which machines there are
@@ -243,6 +245,11 @@ def _kept(nonce: str, *values: Any) -> Any:
     return list(values) if nonce else gr.skip()
 
 
+def _size_said(services: Services) -> str:
+    most = services.settings.max_model
+    return "" if most is None else f", of at most {most / 1e9:g} GB on this machine"
+
+
 def _asked(values: tuple[Any, ...]) -> TrainForm:
     data, recipe, base, engine, flavor, seed, query_prompt, passage_prompt, *texts, folds = values
     return TrainForm(str(data or ""), str(recipe or ""), str(base or ""),
@@ -269,7 +276,7 @@ def _plan(services: Services, service: RunService, planner: Planner) -> Callable
             known = planner.known(asked)
             planned = _planned(service, visitor, asked, known or service.counts(asked))
         except (ValueError, OSError) as error:
-            return elements.error(str(error)), "", gr.Button(interactive=False)
+            return elements.error(sentence_of(error)), "", gr.Button(interactive=False)
         return planned, _key(asked), gr.Button(interactive=True)
 
     return plan
@@ -286,6 +293,10 @@ def _measure(services: Services, service: RunService, planner: Planner) -> Calla
             if _key(asked) != key:
                 return gr.skip()
             services.auth.check_start(visitor, asked.engine)  # measuring costs the owner too
+            if not is_here(asked, services.settings.base_model):
+                counts = service.counts(asked) | {"time": "not known before it begins: this model "
+                                                          "is not fetched to this machine"}
+                return _planned(service, visitor, asked, counts)
             return _planned(service, visitor, asked, planner.plan(asked, visitor.token))
         except PlanError as error:
             if asked.engine == "jobs":  # what is too slow here need not be there
@@ -293,7 +304,7 @@ def _measure(services: Services, service: RunService, planner: Planner) -> Calla
                 return _planned(service, visitor, asked, counts)
             return elements.error(str(error)) if key else gr.skip()
         except (ValueError, OSError) as error:
-            return elements.error(str(error)) if key else gr.skip()
+            return elements.error(sentence_of(error)) if key else gr.skip()
 
     return measure
 
@@ -317,7 +328,7 @@ def _start(services: Services, service: RunService, publishing: Publishing) -> C
             visitor = services.auth.visitor(request, nonce)
             run = publishing.start_and_publish(service, visitor, _asked(values), to, private)
         except (ValueError, OSError) as error:
-            return gr.skip(), elements.error(str(error))
+            return gr.skip(), elements.error(sentence_of(error))
         gr.Info("The fine-tune is queued. It goes on when this page is closed.", duration=5)
         return run.id, gr.skip()
 

@@ -16,6 +16,7 @@ from retrieval.evaluation import by_topic
 from retrieval.judgements.rescoring import TOP
 from retrieval.judgements.store import GRADES
 from train.report.evidence_html import SIDES
+from train.run.files import sentence_of
 from ui.auth import RefusedError, Visitor
 from ui.html import elements
 from ui.html import judging as html
@@ -189,7 +190,7 @@ def _judged(service: RunService, worker: JudgingService, place: int) -> Callable
             worker.judge(pair, query_id, shown[place], GRADES[word], judge_name(visitor), scope)
             return scored(worker, pair, against, scope)
         except (ValueError, OSError) as error:
-            return elements.error(str(error)), gr.skip(), gr.skip()
+            return elements.error(sentence_of(error)), gr.skip(), gr.skip()
 
     return judged
 
@@ -203,7 +204,7 @@ def _undone(service: RunService, worker: JudgingService) -> Callable[..., Any]:
                 return elements.sentence("There is nothing of yours to undo."), gr.skip(), gr.skip()
             return scored(worker, pair, against, scope)
         except (ValueError, OSError) as error:
-            return elements.error(str(error)), gr.skip(), gr.skip()
+            return elements.error(sentence_of(error)), gr.skip(), gr.skip()
 
     return undone
 
@@ -244,7 +245,7 @@ def _exported(service: RunService, worker: JudgingService) -> Callable[..., Any]
             place = report_place(f"{pair.corpus.name}-qrels", ".txt")
             place.write_text(worker.trec(pair, scope_of(service, pair, run)), "utf-8")
         except (ValueError, OSError) as error:
-            return gr.skip(), elements.error(str(error))
+            return gr.skip(), elements.error(sentence_of(error))
         return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), ""
 
     return exported

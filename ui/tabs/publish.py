@@ -14,9 +14,11 @@ from train.publish.onnx import can_export
 from train.publish.permissions import check_repo_id
 from train.publish.publish import PublishRequest
 from train.report.card_metadata import LICENSES, CardEdits, title_of
+from train.run.files import sentence_of
 from train.run.record import Run, RunRecord
 from ui.auth import Visitor
 from ui.html import elements
+from ui.html.card import previewed
 from ui.html.publish import publication
 from ui.services.app import Services
 from ui.services.publishing import Extras, Publishing
@@ -153,7 +155,8 @@ def _fill(services: Services, service: RunService) -> Callable[..., Any]:
             run = service.own(visitor, run_id)
             record = run.record()
             kept = record.card
-            to = record.publish_to or _suggested(visitor, record)
+            before = record.published[-1].repo if record.published else record.publish_to
+            to = before or _suggested(visitor, record)
             return (to, kept.title or title_of(record), kept.license or AS_BASE,
                     ", ".join(kept.language), kept.description or "",
                     bool(CardEdits.of(record).private_data))
@@ -194,7 +197,7 @@ def _preview(services: Services, service: RunService) -> Callable[..., Any]:
             text = card_text(run, to, card_edits(*card))
         except (ValueError, KeyError, TypeError) as error:
             return f"*{str(error) or 'There is nothing to preview yet.'}*", ""
-        return text.split("---\n", 2)[-1], text
+        return previewed(text.split("---\n", 2)[-1]), text
 
     return preview
 
@@ -255,7 +258,7 @@ def _publish(services: Services, service: RunService, publishing: Publishing) ->
             asked = PublishRequest(to or "", private, pull, on_edited, over)
             publishing.start(run, asked, visitor.token, card_edits(*card), wanted_extras(*extras))
         except (ValueError, OSError) as error:
-            return elements.error(str(error))
+            return elements.error(sentence_of(error))
         return gr.skip()
 
     return go
@@ -266,7 +269,7 @@ def _stop(services: Services, service: RunService, publishing: Publishing) -> Ca
         try:
             service.own(services.auth.visitor(request, nonce), run_id)
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(sentence_of(error), print_exception=False) from error
         publishing.stop(run_id)
         return gr.Button("Cancelling …", interactive=False)
 

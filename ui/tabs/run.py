@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from train.run.files import sentence_of
 from train.run.record import Run
 from ui.auth import Visitor
 from ui.html import elements, runs
@@ -125,7 +126,7 @@ def _act(services: Services, service: RunService, name: str) -> Callable[..., An
             visitor = services.auth.visitor(request, nonce)
             getattr(service, name)(visitor, run_id)
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(sentence_of(error), print_exception=False) from error
         return gr.Button("Stopping …" if name == "stop" else "Starting …",
                          interactive=False)
 

@@ -10,6 +10,7 @@ import gradio as gr
 
 from retrieval.metrics import PRIMARY
 from train.report.evidence_html import scoreboard
+from train.run.files import sentence_of
 from ui.html import elements, runs
 from ui.html.publish import publication
 from ui.services.app import Services
@@ -192,7 +193,7 @@ def _resume(services: Services, service: RunService) -> Callable[..., Any]:
         try:
             run = service.resume(services.auth.visitor(request, nonce), chosen or "")
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(sentence_of(error), print_exception=False) from error
         return run.id, gr.Tabs(selected="finetune")
 
     return resume
@@ -206,7 +207,7 @@ def _zip(services: Services, service: RunService) -> Callable[..., Any]:
             label = f"Save {place.name} ({place.stat().st_size / 1e6:.0f} MB)"
             return gr.DownloadButton(label, value=str(place), visible=True)
         except (ValueError, OSError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(sentence_of(error), print_exception=False) from error
 
     return archive
 
@@ -226,7 +227,7 @@ def _delete(services: Services, service: RunService) -> Callable[..., Any]:
             service.delete(services.auth.visitor(request, nonce), chosen or "")
         except (ValueError, OSError) as error:
             skip = gr.skip()
-            return gr.Row(visible=False), elements.error(str(error)), skip, skip, skip
+            return gr.Row(visible=False), elements.error(sentence_of(error)), skip, skip, skip
         return (gr.Row(visible=False), elements.sentence(f"{chosen} is deleted."), None,
                 "" if shown == chosen else gr.skip(), "" if watched == chosen else gr.skip())
 

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from train.engines.local import hub_environment
+from train.run.files import sentence_of
 from ui.auth import Visitor
 from ui.html import alternatives, elements
 from ui.services.app import Services
@@ -82,7 +83,8 @@ def _add(
                             hub_environment(visitor.is_owner, visitor.token))
             yield _drawn(service, worker, pair), gr.Button("Measure it", interactive=True), ""
         except (ValueError, OSError) as error:
-            yield gr.skip(), gr.Button("Measure it", interactive=True), elements.error(str(error))
+            said = elements.error(sentence_of(error))
+            yield gr.skip(), gr.Button("Measure it", interactive=True), said
 
     return add
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from corpus.names import known_names, names_pair
+from corpus.names import first_called, known_names, names_pair
+from corpus.records import CorpusError
 from corpus.text import shortened
 
 from .values import text_of, title_of
@@ -18,9 +19,14 @@ ROW_KEYS = ("data", "rows", "records", "items", "examples", "pairs", "results", 
 """What a list of rows is called in its wrapper, where there are several; the earlier first."""
 JUDGEMENT_KEYS = ("relevant_docs", "qrels", "relevant_documents", "relevance", "judgements",
                   "judgments", "mapping")
+CORPUS_KEYS = ("corpus", "documents", "passages", "docs", "contexts")
+QUERY_KEYS = ("query-id", "query_id", "qid", "query")
+PASSAGE_KEYS = ("corpus-id", "corpus_id", "docid", "doc_id", "pid", "passage_id", "document_id")
+GRADE_KEYS = ("score", "relevance", "label", "grade")
 SPLIT_NAMES = {"train", "training", "dev", "val", "valid", "validation", "test", "eval"}
 QUESTION_MARKS = ("?", "？", "؟")
 MOST_DEPTH = 5
+MOST_GRADE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -64,14 +70,15 @@ def document(value: Mapping[str, Any], depth: int = 0) -> Document | None:
 def _judged(value: Mapping[str, Any]) -> Document | None:
     """llama-index's EmbeddingQAFinetuneDataset, and collections written like it."""
     key = next((key for key in JUDGEMENT_KEYS if key in value), "")
-    queries, corpus = (_by_id(value.get(name)) for name in ("queries", "corpus"))
+    called = next((name for name in CORPUS_KEYS if name in value), "")
+    queries, corpus = (_by_id(value.get(name)) for name in ("queries", called))
     if not (key and queries and corpus):
         return None
     qrels = _qrels(value[key])
     if not qrels:
         return None
     return Document((), "queries, corpus and judgements in one file", (
-        f"It is read as llama-index's “queries”, “corpus” and “{key}” are: questions, passages, "
+        f"It is read as llama-index's “queries”, “{called}” and “{key}” are: questions, passages, "
         "and which passage answers which question."
     ), Judged({name: text_of(part) for name, part in queries.items()},
               {name: (title_of(part), text_of(part)) for name, part in corpus.items()}, qrels))
@@ -86,14 +93,26 @@ def _by_id(part: object) -> Mapping[str, Any]:
 
 def _qrels(part: object) -> dict[str, dict[str, int]]:
     qrels: dict[str, dict[str, int]] = {}
+    for row in part if isinstance(part, list) else ():
+        if isinstance(row, Mapping):
+            query, passage = (first_called(row, keys) for keys in (QUERY_KEYS, PASSAGE_KEYS))
+            if query and passage:
+                grade = row.get(first_called(row, GRADE_KEYS), 1)
+                qrels.setdefault(str(row[query]), {})[str(row[passage])] = _grade(grade, row)
     for query, judged in (part.items() if isinstance(part, Mapping) else ()):
         if isinstance(judged, Mapping):
-            grades = {str(name): int(grade) for name, grade in judged.items()
-                      if isinstance(grade, int | float)}
+            grades = {str(name): _grade(grade, judged) for name, grade in judged.items()}
         else:
             grades = dict.fromkeys(map(str, judged if isinstance(judged, list) else [judged]), 1)
         qrels[str(query)] = grades
     return qrels
+
+
+def _grade(value: object, of: Mapping[str, Any]) -> int:
+    """A grade of relevance, as a whole number."""
+    if isinstance(value, int | float) and -MOST_GRADE <= value <= MOST_GRADE:
+        return int(value)
+    raise CorpusError(f"A judgement is {value!r:.40}, which is no grade (0, 1, 2 …): {of!r:.80}.")
 
 
 def _pandas_split(value: Mapping[str, Any]) -> Document | None:
@@ -158,7 +177,8 @@ def _frames(value: Mapping[str, Any]) -> Document | None:
         return None
     inner = list(next(iter(parts.values())))
     outer = [str(key) for key in parts]
-    if names_pair(inner) or (known_names(inner) and not known_names(outer)):
+    by_row = names_pair(inner) or known_names(inner) and not known_names(outer)
+    if by_row and not names_pair(outer):
         if not any(known_names(map(str, part)) for part in parts.values()):
             return None
         lacks_question = not names_pair(inner) and _are_questions(outer)

@@ -20,6 +20,8 @@ BESIDE = re.compile(r"""['"]\s+['"]""")
 ARRAY = re.compile(r"array\((\[.*?\])(?:,\s*dtype=\w+)?\)", re.DOTALL)
 MOST = 0.9
 """Share of a column's cells that are printed lists, from which on it is a column of lists."""
+SOME = 0.05
+"""Share from which on those cells are lists that print a list of texts, and the others texts."""
 
 
 def looks_printed(text: str) -> bool:
@@ -28,7 +30,7 @@ def looks_printed(text: str) -> bool:
     Or object, by its beginning and end.
     """
     cell = text.strip()
-    return len(cell) > 1 and cell[0] + cell[-1] in ("[]", "{}")
+    return len(cell) > 1 and cell[0] + cell[-1] in ("[]", "{}", "()")
 
 
 def is_printed_column(values: Iterable[object]) -> bool:
@@ -42,14 +44,25 @@ def is_printed_column(values: Iterable[object]) -> bool:
     return sum(parsed(text) is not None for text in texts) >= MOST * len(texts)
 
 
+def is_partly_printed(values: Iterable[object]) -> bool:
+    """Whether several texts of a column are printed lists.
+
+    And the others plain texts.
+    """
+    texts = [value for value in values if isinstance(value, str) and value.strip()]
+    lists = sum(text.lstrip()[:2] in ("['", '["') and isinstance(parsed(text), list)
+                for text in texts)
+    return lists > 1 and lists >= SOME * len(texts)
+
+
 def parsed(text: str) -> list[Any] | Mapping[str, Any] | None:
     """The list or object that a text prints.
 
     None where it prints none. As JSON has it, as Python's `repr`, or as NumPy prints an array of
-    texts (no commas).
+    texts (no commas); a tuple or a set of texts is a list.
     """
     cell = text.strip()
-    if not cell or cell[0] not in "[{" or len(cell) > LONGEST or _depth(cell) > DEEPEST:
+    if not cell or cell[0] not in "[{(" or len(cell) > LONGEST or _depth(cell) > DEEPEST:
         return None
     for parse in (json.loads, _numpy, ast.literal_eval, _with_arrays):
         try:
@@ -59,6 +72,9 @@ def parsed(text: str) -> list[Any] | Mapping[str, Any] | None:
             continue
         if isinstance(value, list | dict):
             return value
+        if isinstance(value, tuple | set) and value and all(
+                isinstance(item, str) for item in value):
+            return sorted(value) if isinstance(value, set) else list(value)
     return None
 
 
@@ -66,10 +82,10 @@ def _depth(text: str) -> int:
     """How deep brackets stand within brackets at most; those within quotes count too."""
     depth = deepest = 0
     for mark in text:
-        if mark in "[{":
+        if mark in "[{(":
             depth += 1
             deepest = max(deepest, depth)
-        elif mark in "]}":
+        elif mark in "]})":
             depth -= 1
     return deepest
 

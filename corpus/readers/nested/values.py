@@ -6,15 +6,17 @@ With titles, and lists of them.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from corpus.readers.rows import EmptyItemError, OnBadRow
+
 TEXT_KEYS = ("text", "passage_text", "passage", "content", "contents", "body", "page_content",
              "paragraph", "document", "context", "chunk", "answer", "value", "long_answer",
-             "paragraph_text", "doc", "sentence", "response", "question", "query")
+             "paragraph_text", "doc", "sentence", "response", "question", "query", "input_text",
+             "question_text")
 """Under which an object that stands for a text has it; the earlier goes first."""
 TITLE_KEYS = ("title", "section_title", "heading", "doc_title", "document_title", "headline")
 JUDGED_KEYS = ("is_selected", "is_relevant", "is_correct", "is_answer", "is_gold", "is_positive",
-               "is_supporting", "relevant", "correct", "relevance", "label")
+               "is_supporting", "has_answer", "relevant", "correct", "relevance", "label")
 """Under which an object in a list says whether it answers."""
-MOST_DEPTH = 6
 
 
 def text_of(value: object) -> str:
@@ -58,6 +60,14 @@ def passages_of(value: object) -> list[Any]:
     `["…"]`, `{"text": ["…"], "title": ["…"]}`; empty texts are left out.
     """
     return [passage for item in items_of(value) if text_of(passage := passage_of(item)).strip()]
+
+
+def filled_passages(value: object, place: str, on_bad_row: OnBadRow) -> list[Any]:
+    """The passages of a value; empty places are told."""
+    found, items = passages_of(value), items_of(value)
+    if 0 < len(found) < len(items):
+        on_bad_row(EmptyItemError(f"{place} has {len(items) - len(found)} places without a text"))
+    return found
 
 
 def items_of(value: object) -> list[Any]:

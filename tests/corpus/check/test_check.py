@@ -229,6 +229,7 @@ def test_the_command_says_how_far_it_is_on_standard_error(tmp_path):
     assert json.loads(done.stdout)["pairs"] == 20
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_a_sentence(tmp_path):
     path = tmp_path / "large.jsonl"
     path.write_text(json.dumps({"anchor": "a?", "positive": "x" * 400_000_000}) + "\n", "utf-8")

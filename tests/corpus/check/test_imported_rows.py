@@ -164,3 +164,32 @@ def test_every_kind_has_a_severity_and_a_sentence():
     for severity, action in KINDS.values():
         assert severity in SEVERITIES and action.endswith(".")
     assert set(TREATMENTS) == {"fixed", "left out", "kept", "refused"}
+
+
+def test_whether_data_is_of_pairs_is_told_by_what_it_is_and_not_by_its_being_a_file(tmp_path):
+    """One question with two answers: rows of pairs may contradict each other, judgements do not."""
+    rows = [{"question": "How long?", "answer": "Two years."},
+            {"question": "How long?", "answer": "For ever."}]
+    (tmp_path / "pairs" / "data").mkdir(parents=True)
+    write_lines(tmp_path / "pairs" / "data" / "a.jsonl", rows)
+    judged = {"queries": {"q": "How long?"}, "corpus": {"a": "Two years.", "b": "For ever."},
+              "relevant_docs": {"q": ["a", "b"]}}
+    (tmp_path / "judged.json").write_text(json.dumps(judged), "utf-8")
+    (tmp_path / "one row.json").write_text(json.dumps(
+        [{"question": "How long?", "answer": ["Two years.", "For ever."]}]), "utf-8")
+    told = {name: "conflicting_answers" in {
+        one.kind for one in check_path(tmp_path / name).findings}
+        for name in ("pairs", "judged.json", "one row.json")}
+    assert told == {"pairs": True, "judged.json": False, "one row.json": False}
+
+
+def test_answers_that_nearly_repeat_those_of_an_earlier_split_are_told(tmp_path):
+    said = "Take the {} out, rinse it for five minutes in cold water, and let it dry in the shade"
+    for split, end in (("train", "."), ("dev", " of the house."), ("test", ", always.")):
+        write_lines(tmp_path / f"{split}.jsonl", [
+            {"question": f"How do I clean the {part} ({split})?",
+             "answer": said.format(part) + (end if part == "pump" else f" {split} {part} alone.")}
+            for part in ("pump", "bell")])
+    (finding,) = [one for one in check_path(tmp_path).findings if one.kind == "near_split_leak"]
+    assert finding.severity == "warning" and finding.count >= 2
+    assert "train.jsonl line 1 (train) and dev.jsonl line 1 (dev)" in " ".join(finding.examples)

@@ -8,6 +8,7 @@ from zipfile import ZipFile
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ FEW = settings(max_examples=12, deadline=None)
 NAME = st.text(st.sampled_from("ab./\\:~ \u202eC-"), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @FEW
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5))
 def test_texts_of_a_workbook_are_read_as_they_were_written(rows):

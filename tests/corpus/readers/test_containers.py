@@ -253,3 +253,17 @@ def test_one_sheet_or_all_are_converted_as_the_command_says(tmp_path, capsys):
     with pytest.raises(CorpusError, match="a.csv has no sheets to choose from"):
         (tmp_path / "a.csv").write_text("question,answer\na?,b\n")
         look(tmp_path / "a.csv", sheet="Send")
+
+
+def test_files_of_splits_are_read_though_others_lie_beside_them(tmp_path):
+    rows = [{"question": f"How do I clean part {n}?", "answer": f"Rinse part {n}."}
+            for n in range(12)]
+    for name, part in (("train", rows[:8]), ("dev", rows[8:10]), ("test", rows[10:]),
+                       ("all", rows)):
+        write_lines(tmp_path / f"{name}.jsonl", part)
+    (tmp_path / "stats.json").write_text('{"pairs": 12}', "utf-8")
+    said = []
+    corpus = load_corpus(tmp_path, on_bad_row=said.append)
+    assert {split: len(qrels) for split, qrels in corpus.qrels.items()} == {
+        "train": 8, "dev": 2, "test": 2}
+    assert any("others that are not read: all.jsonl, stats.json" in str(error) for error in said)

@@ -9,6 +9,8 @@ from train.engines.local import NICENESS, LocalEngine, spare_cores
 from train.run.record import create_run
 from train.run.spec import RunSpec
 
+pytestmark = pytest.mark.slow
+
 
 def wait_for(run, status, seconds=60):
     end = time.monotonic() + seconds
@@ -113,7 +115,6 @@ def test_a_resumed_run_is_queued_at_once_so_that_nobody_takes_its_old_end_for_th
     wait_for(run, "failed")
 
 
-@pytest.mark.slow
 def test_a_run_at_work_when_the_app_ends_has_its_turn_again_at_the_next_start(engine, tmp_path):
     run = RunSpec().create(tmp_path / "runs")
     engine.start(run)

@@ -29,6 +29,8 @@ from train.fit.loop import Loop
 from train.recipe import Recipe
 from train.run.record import Run, mark_interrupted
 
+pytestmark = pytest.mark.slow
+
 RECIPES = {
     "plain": SMALL,
     "everything": replace(EVERYTHING, batching="neighbours"),
@@ -195,7 +197,6 @@ def run_with(porsche, sample_folder, tmp_path_factory):
     return start
 
 
-@pytest.mark.slow
 def test_a_run_in_two_processes_makes_the_model_that_one_makes(run_with, tmp_path):
     one, two = run_with(tmp_path / "one", 1), run_with(tmp_path / "two", 2)
     assert (one[1].wait(), two[1].wait()) == ([0], [0, 0]), two[1].said
@@ -213,7 +214,6 @@ def test_a_run_in_two_processes_makes_the_model_that_one_makes(run_with, tmp_pat
     assert "{" in two[1].said[0] and "{" not in two[1].said[1]
 
 
-@pytest.mark.slow
 def test_when_the_main_process_is_killed_the_others_end_and_all_can_go_on(run_with, tmp_path):
     run, members = run_with(tmp_path, epochs=4)
     wait_for(lambda: (run.checkpoints / "state.pt").exists())
@@ -231,7 +231,6 @@ def test_when_the_main_process_is_killed_the_others_end_and_all_can_go_on(run_wi
         False, True]
 
 
-@pytest.mark.slow
 def test_a_process_that_is_killed_ends_the_run_with_a_word(run_with, tmp_path):
     run, members = run_with(tmp_path, epochs=100)
     wait_for(lambda: any(event.type == "step" for event in run.events()))

@@ -16,6 +16,8 @@ from train.run.events import event_of, still_true
 from train.run.record import open_run
 from train.run.spec import RunSpec
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(Recipe(), batch_size=8, learning_rate=0.003, precision="fp32")
 
 

@@ -168,7 +168,8 @@ def test_a_full_disk_is_said_and_with_room_the_run_goes_on_from_its_last_state(s
     assert child.wait() == 1, child.said
     record = run.record()
     assert record.status == "failed"
-    assert f"The disk is full where {run.folder} is" in record.error
+    assert f"The disk is full where the run {run.id} is" in record.error
+    assert str(run.folder.parent) not in record.error and "Errno" not in record.error
     assert "resume" in record.error
     assert "Traceback" not in child.said
     assert (run.events()[-1].type, run.events()[-1].text) == ("error", record.error)
@@ -253,6 +254,18 @@ def test_a_damaged_state_is_said_and_the_run_can_begin_again(start):
     assert "Traceback" not in again.said
     assert start("--resume")[1].wait() == 0
     assert run.record().status == "done"
+
+
+def test_a_flipped_bit_of_a_state_is_said_and_the_run_can_begin_again(start):
+    run, child = start(checkpoints__EVERY=0.0)
+    wait_for(at_step(run, 2))
+    child.kill()
+    state = run.checkpoints / "state.pt"
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 1  # in the weights: it would be read without a word
+    state.write_bytes(content)
+    assert start("--resume")[1].wait() == 1
+    assert "is damaged" in run.record().error and not state.exists()
 
 
 def test_an_answer_of_50000_words_is_cut_and_trained_on(start, tmp_path):

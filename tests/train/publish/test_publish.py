@@ -4,6 +4,8 @@ import hashlib
 import json
 import shutil
 
+import pytest
+
 from support.fake_hub.state import Commit
 from support.publishing import (
     COMMIT,
@@ -40,7 +42,7 @@ def test_a_first_publication_is_one_private_commit_with_everything_and_verified(
                                 "note": ""}
     assert entry["verified"] and entry["at"] and entry["commit_url"].endswith(repo.head.oid)
     assert [e["phase"] for e in events if e["type"] == "phase"] == [
-        "check", "prepare", "upload", "commit", "verify"]
+        "check", "prepare", "upload", "commit", "verify", "ask"]
     progress = [e["done"] for e in events if e.get("phase") == "upload" and "done" in e]
     assert progress == sorted(progress) and progress[-1] == sum(
         f["bytes"] for f in result["files"])
@@ -137,6 +139,7 @@ def test_a_model_that_ranks_otherwise_than_recorded_is_not_verified(run, hub):
     assert error.published is True and "otherwise than the run recorded" in str(error)
 
 
+@pytest.mark.slow
 def test_a_run_as_it_was_really_trained_is_published_and_ranks_as_it_did(hub, tmp_path):
     """Fit, record, card, sanitising, weights and prompts, from one end to the other."""
     from train.fit.fit import fit

@@ -92,6 +92,7 @@ def test_without_the_packages_an_onnx_export_says_what_to_install(run, monkeypat
         drained(export_int8(run, questions()))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_export(), reason="requirements-onnx.txt is not installed")
 def test_a_real_onnx_export_computes_nearly_what_the_model_does(run, tmp_path, capfd):
     import numpy as np

@@ -159,7 +159,7 @@ def test_what_is_cancelled_leaves_nothing_and_so_does_a_page_that_is_closed(impo
 def test_a_data_set_of_the_hub_is_read_as_whoever_asks_and_kept_for_nobody(importer, asked):
     brought = ImportRequest(hub="owner/name@main", config="de", split="train")
     look = drained(importer.look(BEN, brought))
-    assert look["configs"] == ["en", "de"]
+    assert look["hub"]["configs"] == ["en", "de"]
     drained(importer.look(NOBODY, brought))
     ben, nobody = asked()
     assert ben["command"][:4] == ["look", "hf:owner/name@main", "--config=de", "--split=train"]

@@ -5,10 +5,18 @@ from dataclasses import replace
 
 import pytest
 
+from retrieval.models import EMBEDDED_MODEL
 from train.recipe import RECIPES, named_recipe
 from train.run.spec import RunSpec
 from ui.services import estimate as room
-from ui.services.estimate import PlanError, Planner, estimate_command, plan_key
+from ui.services.estimate import (
+    ModelCheck,
+    PlanError,
+    Planner,
+    estimate_command,
+    is_here,
+    plan_key,
+)
 
 SAID = {"pairs": 9, "steps": 3, "seconds": {"low": 1, "high": 2}}
 
@@ -113,3 +121,28 @@ def test_a_machine_that_is_too_slow_is_said_and_the_command_ends(tmp_path, monke
 def test_measuring_uses_the_caches_of_this_home(tmp_path):
     code = "import json, os; print(json.dumps({'home': os.environ['TANDEM_HOME']}))"
     assert planner(tmp_path, code).plan(RunSpec())["home"] == str(tmp_path.resolve())
+
+
+@pytest.mark.parametrize("owner, engine, limited", [
+    (None, "local", False), ("ben", "local", True), ("ben", "zerogpu", True),
+    ("ben", "jobs", False)], ids=["owner", "visitor", "zerogpu", "jobs"])
+def test_a_visitors_model_is_sized_where_it_is_fetched_to_this_machine(
+    tmp_path, owner, engine, limited
+):
+    asked = []
+    tell = [sys.executable, "-c", "import json, sys; print(json.dumps({'argv': sys.argv[1:]}))"]
+    request = RunSpec(base="acme/large", owner=owner, engine=engine)
+    for maker in (Planner(tmp_path, lambda request: tell, max_model=7),
+                  ModelCheck(tmp_path, lambda request: asked.append(request) or tell, max_model=7)):
+        if isinstance(maker, Planner):
+            assert maker.plan(request)["argv"] == (["--refuse-over=7"] if limited else [])
+        else:
+            maker.check(request)
+    assert asked == [request]
+
+
+@pytest.mark.parametrize("base, engine, here", [
+    ("acme/large", "local", True), ("acme/large", "jobs", False), ("acme/large", "zerogpu", False),
+    (EMBEDDED_MODEL, "jobs", True), ("acme/opening", "jobs", True)], ids=str)
+def test_nothing_is_fetched_for_an_estimate_of_another_machine(base, engine, here):
+    assert is_here(RunSpec(base=base, engine=engine), "acme/opening") is here

@@ -180,3 +180,16 @@ def test_the_hub_is_asked_in_a_visitors_name_and_never_in_the_owners(monkeypatch
         assert said["HF_TOKEN"] == (token or "") and said["HF_TOKEN_PATH"] == os.devnull
         assert "hf_owner" not in json.dumps(said)
     assert hub_environment(True, None)["HF_TOKEN"] == "hf_owner"
+
+
+def test_when_tandem_ends_nothing_that_it_asked_for_goes_on(tmp_path):
+    steps = follow([sys.executable, "-S", "-c", "import time; time.sleep(60)"], tmp_path, {}, 60)
+    next(steps)
+    (group,) = room.AT_WORK
+    room.end_all()
+    with pytest.raises(NoAnswerError, match="ended by SIGKILL"):
+        for _ in steps:
+            pass
+    assert not room.AT_WORK
+    with pytest.raises(ProcessLookupError):
+        os.killpg(group, 0)

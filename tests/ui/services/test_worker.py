@@ -43,7 +43,7 @@ def test_the_thread_ends_with_the_work_and_begins_again_with_more():
 
 @pytest.mark.parametrize("error, said", [
     (ValueError("No such model."), "No such model."),
-    (OSError(28, "No space left on device", "/secret"), "needs: No space left on device."),
+    (OSError(28, "No space left on device", "/secret"), "The disk is full"),
     (KeyError("x"), "Something unforeseen went wrong: KeyError"),
     (MemoryError(), "not enough memory"), (None, "ended without a result")])
 def test_what_goes_wrong_in_one_is_said_and_the_others_go_on(error, said):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from hub.account import Account
 from retrieval.blind import tally
 from retrieval.evaluation import Evidence, evaluate
 from retrieval.index import build_index
@@ -22,10 +23,12 @@ from train.report.write import rendered
 from train.run.compare import RunRow
 from train.run.record import create_run
 from train.settings import Settings
+from ui.auth import Visitor
 from ui.html import explain, runs
 from ui.html.retention import retention
 from ui.services.model_pair import LEXICAL, ModelPair
 from ui.services.retention import RetentionError, RetentionService
+from ui.serving.rates import Rate
 from ui.tabs import blind
 from ui.tabs.board_handlers import findings, give_report, run_of, trained_dims
 from ui.tabs.scoreboard import (
@@ -37,6 +40,8 @@ from ui.tabs.scoreboard import (
     question_rows,
     styled,
 )
+
+OWNER = Visitor(None, True)
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +184,7 @@ def test_what_it_cost_elsewhere_has_a_verdict_of_its_own(pair):
 
 
 def test_a_blind_session_votes_to_its_end_and_is_counted(services, pair):
-    session = blind.begin(services, pair, "", 3, "Ann", "")
+    session = blind.begin(services, OWNER, pair, "", 3, "Ann", "")
     swapped = [ballot.swapped for ballot in session.ballots]
     while session.ballot:
         session = blind.vote(services, session, "left")
@@ -190,8 +195,44 @@ def test_a_blind_session_votes_to_its_end_and_is_counted(services, pair):
     assert "1 voter, 3 questions" in blind.outcome(tally(votes))
 
 
+def voted(services, pair, visitor, name, choice="left"):
+    session = blind.begin(services, visitor, pair, "", 2, name, "")
+    while session.ballot:
+        session = blind.vote(services, session, choice)
+
+
+def test_a_script_that_did_not_sign_in_has_no_part_in_the_verdict(services, pair):
+    for number in range(9):
+        voted(services, pair, Visitor(f"browser-{number}", address="one address"), f"v{number}")
+    found = tally(blind.votes_on(services, pair).all())
+    assert (found.voters, found.questions, found.p, found.agreement) == (0, 0, 1.0, None)
+    assert found.apart_voters == 1 and sum(found.apart.values()) >= 2
+    assert "Apart, and in no verdict, 1 who did not sign in: Fine-tuned" in \
+        blind.outcome(found)
+    ada = Account("ada", "1", ("ada",))
+    for name in ("Ada", "Grace", "Linus"):  # a name is what somebody says
+        voted(services, pair, Visitor("ada", account=ada), name)
+    assert tally(blind.votes_on(services, pair).all()).voters == 1
+
+
+def test_nobody_votes_quicker_than_anybody_reads_or_begins_without_end(services, pair, monkeypatch):
+    monkeypatch.setattr(blind, "VOTES", Rate(3, 60))
+    monkeypatch.setattr(blind, "SESSIONS", Rate(2, 60))
+    one = Visitor("browser-1", address="one address")
+    with pytest.raises(ValueError, match="quicker than anybody reads"):
+        for _ in range(2):
+            voted(services, pair, one, "")
+    with pytest.raises(ValueError, match="as many sessions as count within an hour"):
+        voted(services, pair, Visitor("browser-2", address="one address"), "")
+    voted(services, pair, Visitor("browser-3", address="another"), "")
+    monkeypatch.setattr(blind, "MOST_SESSIONS", {"": 9, blind.UNKNOWN: 3})
+    with pytest.raises(ValueError, match="3 sessions on this pair already.*or sign in"):
+        voted(services, pair, Visitor("browser-4", address="a third"), "")
+    voted(services, pair, OWNER, "")
+
+
 def test_nothing_on_a_ballot_tells_which_side_is_which(services, pair):
-    session = blind.begin(services, pair, "", 1, HOSTILE, "How heavy is the part3?")
+    session = blind.begin(services, OWNER, pair, "", 1, HOSTILE, "How heavy is the part3?")
     html = blind.two_lists(pair, session)
     Tags(html)
     for told in ("Base", "Fine-tuned", "tuned", "base", "score", "answer", "data-side"):
@@ -203,13 +244,14 @@ def test_nothing_on_a_ballot_tells_which_side_is_which(services, pair):
 
 
 def test_own_questions_are_put_and_bad_ones_are_refused(services, pair):
-    session = blind.begin(services, pair, "", 10, "", "one question\n\nanother\none question")
+    asked = "one question\n\nanother\none question"
+    session = blind.begin(services, OWNER, pair, "", 10, "", asked)
     assert sorted(ballot.query for ballot in session.ballots) == ["another", "one question"]
     assert session.voter.startswith("voter ")
     with pytest.raises(ValueError, match="At most 50"):
-        blind.begin(services, pair, "", 1, "", "\n".join(f"q{i}" for i in range(51)))
+        blind.begin(services, OWNER, pair, "", 1, "", "\n".join(f"q{i}" for i in range(51)))
     with pytest.raises(ValueError, match="2,000"):
-        blind.begin(services, pair, "", 1, "", "x" * 3000)
+        blind.begin(services, OWNER, pair, "", 1, "", "x" * 3000)
 
 
 def test_votes_can_be_taken_away_by_the_owner_all_and_by_a_voter_their_own(services, service, pair):
@@ -223,7 +265,7 @@ def test_votes_can_be_taken_away_by_the_owner_all_and_by_a_voter_their_own(servi
     assert [row["voter"] for row in rows] == ["v1", "v2"]
     assert rows[0]["query"] == "'=1+1"
     services.auth.looks = lambda request, nonce: SimpleNamespace(is_owner=False)
-    mine = blind.Session("s2", "v2", "", "", ())
+    mine = blind.Session("s2", "v2", "", "", "", ())
     button, _ = blind._take(service, "json")(None, "", "", mine)
     found = json.load(open(button.value["path"], encoding="utf-8"))
     assert [vote["voter"] for vote in found["votes"]] == ["v2"]

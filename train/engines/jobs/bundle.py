@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from corpus.importing.manifest import ABOUT
 from corpus.load import BUILT_IN
+from corpus.readers.folder import files_in, layout_of
+from corpus.readers.registry import IN_FOLDERS
+from corpus.records import CorpusError
 from train.engines import EngineError
 from train.run.record import Run, RunRecord
 from train.run.spec import RunSpec, spec_of
@@ -41,8 +45,6 @@ from train.engines.jobs.worker import main
 sys.exit(main(folder, sys.argv[1]))
 """
 """All that a job is told: fetch the commit, and run what is in it."""
-BEIR_FILES = ("corpus.jsonl", "queries.jsonl", "qrels.tsv", "qrels/train.tsv", "qrels/dev.tsv",
-              "qrels/test.tsv")
 
 
 def repository(namespace: str, run: Run) -> str:
@@ -129,11 +131,25 @@ def _data(source: str) -> Iterator[tuple[str, Path]]:
     if path.is_file():
         yield place, path
         return
-    found = [name for name in BEIR_FILES if (path / name).is_file()]
-    if not found:
-        raise EngineError(f"The data of this run is not at {path.name} any more: start a new run.")
-    for name in found:
+    for name in _data_files(path):
         yield f"{place}/{name}", path / name
+
+
+def _data_files(folder: Path) -> list[str]:
+    """The files of a folder that reading it reads, under their own names.
+
+    In BEIR layout, whatever its judgements are called and though they are packed; or files of
+    pairs; and about.json, which says how the data is split.
+    """
+    try:
+        layout = layout_of(files_in(folder), folder.name, IN_FOLDERS)
+    except CorpusError as error:
+        raise EngineError(str(error)) from error
+    found = [*layout.beir.values(), *(name for names in layout.tables.values() for name in names)]
+    if not found:
+        raise EngineError(f"The data of this run is not at {folder.name} any more: start a new "
+                          "run.")
+    return [*found, *([ABOUT] if (folder / ABOUT).is_file() else [])]
 
 
 def _base(base: str) -> Iterator[tuple[str, Path]]:

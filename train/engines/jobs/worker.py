@@ -150,7 +150,7 @@ class RemoteJob:
         shutil.rmtree(staged, ignore_errors=True)
         try:  # other names of files that are replaced, never rewritten: they stay as they are
             shutil.copytree(self.run.checkpoints, staged, copy_function=os.link,
-                            ignore=shutil.ignore_patterns("*.part"))
+                            ignore=shutil.ignore_patterns("*.part", ".*"))
         except (OSError, shutil.Error):  # replaced under our hands: the next time then
             self.uploaded = ()
             return

@@ -50,6 +50,7 @@ class Parts:
     hub_look: gr.Button
     config: gr.Dropdown
     split: gr.Dropdown
+    sheet: gr.Dropdown
     more: gr.File
     more_said: gr.HTML
     more_out: gr.Button

@@ -14,6 +14,8 @@ import gradio as gr
 
 from corpus.check.check import Report
 from corpus.columns import Columns
+from corpus.readers.excel import ALL
+from train.run.files import sentence_of
 from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements, upload
@@ -92,6 +94,14 @@ class DataActs:
         except ValueError as error:
             return {self.parts.said: elements.error(str(error))}
         return {self.parts.brought: marked(hub=hub, config=config or "", split=split or "")}
+
+    def choose_sheet(self, brought: str, sheet: str | None) -> Changes:
+        """Look at another sheet of the workbook, or at all."""
+        try:
+            raw = ImportRequest.from_json(brought).raw
+        except ValueError as error:
+            return {self.parts.said: elements.error(str(error))}
+        return {self.parts.brought: marked(raw=raw, sheet=sheet or ""), self.parts.said: ""}
 
     def receive_more(self, request: gr.Request, nonce: str, file: object) -> Changes:
         """Take over a file of more passages."""
@@ -207,6 +217,7 @@ class DataActs:
             roles.topic: gr.Dropdown([NONE, *names], value=columns.get("topic") or ""),
             parts.config: _of_the_hub(told["config"], told["configs"]),
             parts.split: _of_the_hub(told["split"], told["splits"]),
+            parts.sheet: _of_a_workbook(told["sheet"], told["sheets"]),
         }
 
     # --- checking it
@@ -275,7 +286,7 @@ class DataActs:
         except CancelledError:
             yield say(data_html.note(CANCELLED))
         except (ValueError, OSError) as error:
-            yield say(elements.error(str(error)))
+            yield say(elements.error(sentence_of(error)))
         finally:
             self._cancels[mine].discard(cancel)
             if not self._cancels[mine]:
@@ -342,11 +353,19 @@ def _options(roles: Sequence[Any]) -> list[str]:
 
 def _boxes(look: Mapping[str, Any], columns: Columns | None, what: ImportRequest) -> str:
     """What the boxes are to be filled with, never twice the same."""
+    offered = look.get("hub") or {}
     return marked(
         names=[str(name) for name in look.get("columns") or []],
         columns=columns.as_json() if columns else {}, config=what.config, split=what.split,
-        **{part: [str(name) for name in look.get(part) or []] if what.hub else []
+        sheet=what.sheet, sheets=[str(name) for name in look.get("sheets") or []],
+        **{part: [str(name) for name in offered.get(part) or []] if what.hub else []
            for part in ("configs", "splits")})
+
+
+def _of_a_workbook(chosen: str, names: Sequence[str]) -> gr.Dropdown:
+    """A box for the sheet of a workbook that has several; the first is the one that is read."""
+    choices = [("All sheets, one below the other", ALL), *((name, name) for name in names)]
+    return gr.Dropdown(choices, value=chosen or next(iter(names), None), visible=len(names) > 1)
 
 
 def _of_the_hub(chosen: str, names: Sequence[str]) -> gr.Dropdown:

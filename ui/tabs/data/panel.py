@@ -80,6 +80,7 @@ def _parts(services: Services) -> Parts:
             more_out = gr.Button("Leave them out", size="sm", visible=False)
         found = gr.HTML(js_on_load=None, elem_id="found")
         with gr.Column(elem_id="columns"):
+            sheet = gr.Dropdown([], label="Sheet", visible=False, elem_id="sheet")
             roles, swap, use = _roles()
         said = gr.HTML(js_on_load=None, elem_id="data-said")
     with gr.Row(elem_id="working"):
@@ -92,8 +93,8 @@ def _parts(services: Services) -> Parts:
         again = gr.Button("Check it again", size="sm", elem_id="check-again")
         compare = gr.Button("Try it in Compare", size="sm", elem_id="data-compare")
     return Parts(source, data, mine, brought, extra, boxes, begin, file, hub, hub_look, config,
-                 split, more, more_said, more_out, found, said, roles, swap, use, progress, cancel,
-                 check, stop, again, compare)
+                 split, sheet, more, more_said, more_out, found, said, roles, swap, use, progress,
+                 cancel, check, stop, again, compare)
 
 
 def _roles() -> tuple[Roles, gr.Button, gr.Button]:
@@ -132,7 +133,7 @@ def _listen(
         service.bring, [nonce, parts.brought, parts.extra, parts.mine],
         [parts.found, parts.boxes, *made], trigger_mode="always_last", **children)
     filled = parts.boxes.change(
-        service.fill, parts.boxes, [*roles, parts.config, parts.split], **now
+        service.fill, parts.boxes, [*roles, parts.config, parts.split, parts.sheet], **now
     )
     used = parts.use.click(
         service.use, [nonce, parts.brought, parts.extra, *roles, parts.roles.options], made,
@@ -178,6 +179,8 @@ def _listen_to_bringing(service: DataActs, parts: Parts, nonce: gr.Textbox) -> N
           [parts.brought, parts.said], **now)
     gr.on([parts.config.input, parts.split.input], service.choose_part,
           [parts.brought, parts.config, parts.split], [parts.brought, parts.said], **now)
+    parts.sheet.input(service.choose_sheet, [parts.brought, parts.sheet],
+                      [parts.brought, parts.said], **now)
 
 
 def _asked_to_tune(data: str) -> Any:

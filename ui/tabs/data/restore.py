@@ -77,7 +77,8 @@ def _again(
         return ""
     if what.raw and not _is_here(lambda: uploads.raw(what.raw, visitor)):
         return ""
-    return marked(raw=what.raw, hub=what.hub, config=what.config, split=what.split, restored=roles)
+    return marked(raw=what.raw, hub=what.hub, config=what.config, split=what.split,
+                  sheet=what.sheet, restored=roles)
 
 
 def _is_here(find: Callable[[], object]) -> bool:
