@@ -86,10 +86,16 @@ def size_of(side: Searcher) -> int | None:
         return sum(part.nbytes for part in side.bm25.scores.values()
                    if isinstance(part, np.ndarray))
     if isinstance(side, Index):
-        model = getattr(side.encoder, "model", None)
-        weights = sum(p.numel() * p.element_size() for p in model.parameters()) if model else 0
-        return side.vectors.nbytes + int(weights)
+        return side.vectors.nbytes + _weights(side.encoder)
     return None
+
+
+def _weights(encoder: object) -> int:
+    """Bytes of a model's weights, or of its fast form; 0 where the encoder has neither."""
+    if (form := getattr(encoder, "form", None)) is not None:
+        return int(form.bytes)
+    model = getattr(encoder, "model", None)
+    return sum(p.numel() * p.element_size() for p in model.parameters()) if model else 0
 
 
 @dataclass(frozen=True)
@@ -140,12 +146,12 @@ class Alternatives:
         best, gap = self.best_free, self.difference(row) if row else None
         if best is None or gap is None:
             return ""
-        said = f"{gap.value:+.3f} {PRIMARY}, 95 % interval {gap.low:+.3f} to {gap.high:+.3f}"
+        said = f"{gap.value:+.3f} {PRIMARY} (95 % interval {gap.low:+.3f} to {gap.high:+.3f})"
         free = f"the best you can have without training, {best.name}"
         return {
-            "better": f"{name} beats {free}, by {gap.value:+.3f} ({said}).",
-            "worse": f"{name} is worse than {free} ({said}): ship {best.name}.",
-            NO_DIFFERENCE: f"{name} does not clearly beat {free} ({said}).",
+            "better": f"{name} beats {free}, by {said}.",
+            "worse": f"{name} is worse than {free}, by {said}: ship {best.name}.",
+            NO_DIFFERENCE: f"{name} does not clearly beat {free}: {said}.",
         }[gap.outcome]
 
     def as_json(self) -> list[dict[str, Any]]:
