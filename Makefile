@@ -1,4 +1,4 @@
-# make demo · make check · make test · make bench · make space · make audit · make lock
+# make demo · make check · make test · make bench [PART=question] · make space · make audit · make lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +23,7 @@ check: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore tests/e2e -m "not slow" -n 2 --dist loadfile
 
 bench: $(VENV)/.demo
-	$(BIN)/python -m bench.quality --out bench/quality.json
+	@$(BIN)/python -m bench $(PART)
 
 # make space REPO=owner/name [PUBLIC=1] [TUNED=owner/model] [BASE=owner/model] [HOME_REPO=owner/name]
 #            [BUCKET=owner/name] [HARDWARE=zero-a10g] [DRY_RUN=1]; docs/SPACE.md goes through it.

@@ -81,7 +81,6 @@ def main() -> int:
     queue.open()
     if home is not None:
         home.open()
-        atexit.register(home.close)
     opening.open()
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host
     print(f"Tandem is at http://{shown}:{settings.port} (stop it with Ctrl-C)", flush=True)
