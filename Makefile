@@ -1,4 +1,4 @@
-# make demo · make check · make test · make bench · make space · make audit · make lock
+# make demo · make check · make test · make bench [PART=question] · make space · make audit · make lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +23,7 @@ check: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore tests/e2e -m "not slow" -n 2 --dist loadfile
 
 bench: $(VENV)/.demo
-	$(BIN)/python -m bench.quality --out bench/quality.json
+	@$(BIN)/python -m bench $(PART)
 
 # make space REPO=owner/name [PUBLIC=1] [TUNED=owner/model] [BASE=owner/model] [HOME_REPO=owner/name]
 #            [BUCKET=owner/name] [HARDWARE=zero-a10g] [DRY_RUN=1]; docs/SPACE.md goes through it.
@@ -34,14 +34,16 @@ space: $(VENV)/.demo
 		$(if $(HOME_REPO),--home-repo "$(HOME_REPO)") $(if $(BUCKET),--bucket "$(BUCKET)") \
 		$(if $(PUBLIC),--public) $(if $(DRY_RUN),--dry-run)
 
-# torch goes first: its build for CPUs, where pip is given one, does without NVIDIA's libraries.
+# torch goes first: where pip is given a folder with its build for CPUs (PIP_FIND_LINKS), that is
+# taken, and NVIDIA's libraries are left out.
 $(VENV)/.demo: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Tandem needs Python 3.11 or newer: make demo PYTHON=python3.12"; exit 1; }
 	@echo "Installing what requirements.lock pins into $(VENV) (once, some minutes) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@awk '/^torch==/ {on = 1} on {print} on && !/\\$$/ {exit}' $< > $(VENV)/torch.lock
-	@$(PIP) --no-deps --require-hashes -r $(VENV)/torch.lock
+	@$(PIP) --no-index --no-deps --require-hashes -r $(VENV)/torch.lock 2>/dev/null || \
+		$(PIP) --no-deps --require-hashes -r $(VENV)/torch.lock
 	@if $(BIN)/python -c 'import sys; from importlib.metadata import requires; \
 			sys.exit(not any(name.startswith(("nvidia", "cuda")) for name in requires("torch")))'; \
 		then cp $< $(VENV)/all.lock; \

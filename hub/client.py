@@ -52,13 +52,17 @@ class Patience:
 class Meter:
     """Bytes sent so far of a transfer to the Hub.
 
-    And when the last of them went.
+    And when the last of them went. most: how many times a file is sent from its first byte: the
+    client would go on for six times, whatever the Hub answers.
     """
 
     total: int = 0
     stop: bool = False
+    most: int = 3
     moved: float = field(default_factory=time.monotonic)
     at: dict[str, int] = field(default_factory=dict)
+    begun: dict[str, int] = field(default_factory=dict)
+    given_up: bool = False
 
     def move(self, name: str, place: int) -> None:
         """Bytes up to `place` of a file have gone.
@@ -68,6 +72,16 @@ class Meter:
         if self.stop:
             raise StoppedError
         self.at[name], self.moved = place, time.monotonic()
+
+    def begin(self, name: str) -> None:
+        """A file is sent from its first byte.
+
+        StoppedError when it has been sent often enough.
+        """
+        self.begun[name] = self.begun.get(name, 0) + 1
+        if self.begun[name] > self.most:
+            self.given_up = True
+            raise StoppedError
 
     @property
     def progress(self) -> Progress:
@@ -90,6 +104,8 @@ class MeteredFile(io.BufferedReader):
 
     def read(self, size: int | None = -1) -> bytes:
         """Read on."""
+        if self.meter is not None and self.tell() == 0 and size != 0:
+            self.meter.begin(self.path_in_repo)
         data = super().read(size)
         if self.meter is not None:
             self.meter.move(self.path_in_repo, self.tell())
@@ -260,6 +276,8 @@ class Hub:
             thread.join(TICK)
             if not thread.is_alive():
                 result: T | Failure = box[0]
+                if meter.given_up and isinstance(result, Failure):
+                    return seen[-1] if seen else Failure("unreachable")
                 return result
             if (given_up := self._given_up(meter, seen)) is not None:
                 meter.stop = True

@@ -6,16 +6,15 @@ hits and dimensions to answer it with.
 Where a passage touches a question: words in common, and the sentence nearest to it.
 """
 
-import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from corpus.records import Corpus
 from corpus.text import WORD, content_words, is_content, stem
 
-from .encoder import Encoder
+from .fast.sentences import Span
 from .index import Index, Ranking, Searcher
 
 MAX_QUERY = 2_000
@@ -80,12 +79,6 @@ def _whole(value: object) -> int | None:
     return int(number) if number.is_integer() else None
 
 
-Span = tuple[int, int]
-"""Start and end of a piece of text, in characters."""
-
-SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
-
-
 def matching_spans(query: str, text: str) -> list[Span]:
     """Where the content words of a query stand in text."""
     wanted = set(content_words(query))
@@ -96,49 +89,8 @@ def matching_spans(query: str, text: str) -> list[Span]:
     ]
 
 
-def sentence_spans(text: str) -> list[Span]:
-    """Where the sentences of a text stand.
-
-    Together they cover it but for the space between.
-    """
-    spans: list[Span] = []
-    start = 0
-    for match in SENTENCE_END.finditer(text):
-        spans.append((start, match.start()))
-        start = match.end()
-    if text[start:].strip():
-        spans.append((start, len(text)))
-    return spans
-
-
-def nearest_sentences(encoder: Encoder, query: str, texts: Sequence[str]) -> list[Span | None]:
-    """The sentence of each text nearest to a query.
-
-    As a model's vectors have it. None where a text has one sentence or none: there is nothing to
-    point out.
-    """
-    spans = [sentence_spans(text) for text in texts]
-    sentences = [
-        text[start:end]
-        for text, of_text in zip(texts, spans, strict=True)
-        for start, end in of_text
-        if len(of_text) > 1
-    ]
-    if not sentences:
-        return [None] * len(texts)
-    scores = (encoder.encode_passages(sentences) @ encoder.encode_queries([query])[0]).tolist()
-    nearest: list[Span | None] = []
-    for of_text in spans:
-        if len(of_text) < 2:
-            nearest.append(None)
-            continue
-        own, scores = scores[: len(of_text)], scores[len(of_text) :]
-        nearest.append(of_text[own.index(max(own))])
-    return nearest
-
-
 MOST_NEAREST = 10
-"""Hits whose nearest sentence is looked for: it costs an encoding of each of their sentences."""
+"""Hits whose nearest sentence is looked for."""
 WEAK = "Weak match: perhaps nothing here answers this."
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
             "tenth")
@@ -283,8 +235,8 @@ def compare(
         if answer and tuned_ranking is not None and side is not lexical:
             answer = _moved(answer, base_ranking, tuned_ranking, side is tuned)
         if answer and answer.rank > k:
-            answer = _with_nearest(side, query, [answer])[0]
-        return Found(side.name, tuple(_with_nearest(side, query, hits)), seconds, answer)
+            answer = _with_nearest(side, ranking, [answer])[0]
+        return Found(side.name, tuple(_with_nearest(side, ranking, hits)), seconds, answer)
 
     return Comparison(
         query,
@@ -325,12 +277,12 @@ def _best_answer(corpus: Corpus, ranking: Ranking, known: frozenset[str]) -> Hit
     return min(hits, key=lambda hit: hit.rank, default=None)
 
 
-def _with_nearest(side: Searcher, query: str, hits: list[Hit]) -> list[Hit]:
-    if not isinstance(side, Index):
+def _with_nearest(side: Searcher, ranking: Ranking, hits: list[Hit]) -> list[Hit]:
+    if not isinstance(side, Index) or side.sentences is None or ranking.query is None:
         return hits
     first, rest = hits[:MOST_NEAREST], hits[MOST_NEAREST:]
-    nearest = nearest_sentences(side.encoder, query, [hit.text for hit in first])
-    return [replace(hit, nearest=at) for hit, at in zip(first, nearest, strict=True)] + rest
+    return [replace(hit, nearest=side.sentences.nearest(
+        ranking.places[hit.passage_id], hit.text, ranking.query)) for hit in first] + rest
 
 
 def ordinal(rank: int) -> str:

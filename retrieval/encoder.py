@@ -4,7 +4,7 @@ The protocol everything else speaks, and the one adapter behind it.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -65,7 +65,7 @@ class SentenceTransformerEncoder:
     Its prompts and `truncate_dim` live here. revision: the commit of the Hub it is from, None for
     one that is not. prompts: what the model puts before a `query` and a `passage`, empty where it
     puts nothing. prompted: whether it does. max_tokens: how much of a text is read, None for what
-    the model is set to.
+    the model is set to. plain: why ONNX Runtime does not run it, where somebody tried.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class SentenceTransformerEncoder:
         revision: str | None = None,
         prompted: bool = True,
         max_tokens: int | None = None,
+        plain: str = "",
     ) -> None:
         """Wrap a loaded model; `truncate_dim` keeps that many dimensions of each vector."""
         self.model = model
@@ -92,11 +93,10 @@ class SentenceTransformerEncoder:
         if max_tokens is not None:
             model.max_seq_length = max_tokens
         self.weights_fingerprint = fingerprint
-        how = {"passage": self.prompts["passage"] if prompted else "", "max_tokens": max_tokens,
-               "similarity": self.similarity if self.similarity != COSINE else None}
-        if any(how.values()):  # then passages have other vectors than the weights alone say
-            fingerprint = hashlib.sha256(f"{fingerprint} {how}".encode()).hexdigest()
-        self.fingerprint = f"{fingerprint}@{self.dim}"
+        self.plain = plain
+        self.fingerprint = passages_fingerprint(
+            fingerprint, self.prompts["passage"] if prompted else "", max_tokens, self.similarity,
+            self.dim)
 
     @property
     def dim(self) -> int:
@@ -124,7 +124,8 @@ class SentenceTransformerEncoder:
 
     def _with(self, **changes: Any) -> "SentenceTransformerEncoder":
         now: dict[str, Any] = {"truncate_dim": self.truncate_dim, "revision": self.revision,
-                               "prompted": self.prompted, "max_tokens": self.max_tokens}
+                               "prompted": self.prompted, "max_tokens": self.max_tokens,
+                               "plain": self.plain}
         return SentenceTransformerEncoder(
             self.model, self.name, self.weights_fingerprint, **now | changes)
 
@@ -156,6 +157,20 @@ class SentenceTransformerEncoder:
         return comparable(np.asarray(vectors, np.float32), self.similarity)
 
 
+def passages_fingerprint(
+    weights: str, prompt: str, max_tokens: int | None, similarity: str, dim: int
+) -> str:
+    """What vectors of passages depend on, in one name.
+
+    weights: the fingerprint of a model's weights. prompt: what stands before a passage.
+    """
+    how = {"passage": prompt, "max_tokens": max_tokens,
+           "similarity": similarity if similarity != COSINE else None}
+    if any(how.values()):  # then passages have other vectors than the weights alone say
+        weights = hashlib.sha256(f"{weights} {how}".encode()).hexdigest()
+    return f"{weights}@{dim}"
+
+
 def normalised(vectors: Vectors) -> Vectors:
     """The same vectors at length 1.
 
@@ -178,13 +193,18 @@ def comparable(vectors: Vectors, similarity: str) -> Vectors:
 
 
 def stored_prompt(model: "SentenceTransformer", names: Sequence[str]) -> str:
-    """A model's stored prompt under some names.
+    """A model's stored prompt under some names; "" for none."""
+    return found_prompt(model.prompts, model.default_prompt_name, names)
 
-    "" where it has none. The library itself looks no further than `document`, which each model has
-    since version 5, be it empty: a model of before that stores its prompt for passages as `passage`
-    would be read without.
+
+def found_prompt(stored: Mapping[str, Any], default: str | None, names: Sequence[str]) -> str:
+    """A stored prompt under some names.
+
+    "" where there is none. default: the name of the one to take where there is none of these. The
+    library itself looks no further than `document`, which each model has since version 5, be it
+    empty: a model of before that stores its prompt for passages as `passage` would be read without.
     """
-    found = [model.prompts[name] for name in names if name in model.prompts]
-    if not found and model.default_prompt_name:
-        found = [model.prompts.get(model.default_prompt_name)]
+    found = [stored[name] for name in names if name in stored]
+    if not found and default:
+        found = [stored.get(default)]
     return next((str(prompt) for prompt in found if prompt), "")

@@ -1,27 +1,22 @@
 """Build an index of a corpus, search and keep it."""
 
-import hashlib
-import logging
-import os
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corpus.records import Corpus
+from corpus.records import Corpus, Passage
 from hub.progress import OnProgress, Progress, drained, silent
 
 from .encoder import Encoder, Vectors, comparable
+from .fast.sentences import SentenceVectors, sentences_to_mark
+from .fast.shipped import shipped_vectors
+from .fast.store import PassageVectors, Store, forget
 
-log = logging.getLogger("tandem")
-
-SEAL = b"sha256:"
-"""Before the checksum at the end of a file of vectors, which NumPy does not read."""
 CHUNK = 64
 """Passages encoded between two reports of progress."""
 
@@ -31,12 +26,13 @@ class Ranking:
     """Every passage of a corpus, scored for one query.
 
     scores: (passages,) float, in the order of `ids`, which is sorted: equal scores are ranked by
-    passage id. places: id -> its place in `ids`.
+    passage id. places: id -> its place in `ids`. query: its vector, (dim,), where a model made it.
     """
 
     ids: Sequence[str]
     scores: NDArray[np.floating]
     places: Mapping[str, int]
+    query: Vectors | None = None
 
     def top(self, k: int) -> list[tuple[str, float]]:
         """The k best (passage id, score), best first."""
@@ -82,12 +78,14 @@ class Index:
     """The vectors of a corpus under one model.
 
     vectors: (passages, dim) float32, as the encoder gives them, in the order of `ids`, which is
-    sorted.
+    sorted. sentences: of the same passages, of the model's full length; None where nothing is to be
+    marked.
     """
 
     encoder: Encoder
     ids: tuple[str, ...]
     vectors: Vectors
+    sentences: SentenceVectors | None = None
 
     @property
     def name(self) -> str:
@@ -96,13 +94,14 @@ class Index:
 
     def search_many(self, queries: Sequence[str]) -> list[Ranking]:
         """Rank every passage for each query."""
-        scores = self.encoder.encode_queries(queries) @ self.vectors.T
-        return [Ranking(self.ids, row, self._places) for row in scores]
+        asked = self.encoder.encode_queries(queries)
+        return [Ranking(self.ids, row, self._places, query)
+                for query, row in zip(asked, asked @ self.vectors.T, strict=True)]
 
     def truncated(self, dim: int) -> "Index":
         """The same index with shorter vectors: nothing is encoded again."""
         cut = comparable(self.vectors[:, :dim], self.encoder.similarity)
-        return Index(self.encoder.at(dim), self.ids, cut)
+        return Index(self.encoder.at(dim), self.ids, cut, self.sentences)
 
     @cached_property
     def _places(self) -> Mapping[str, int]:
@@ -114,122 +113,130 @@ def build_index(
     corpus: Corpus,
     cache: Path | None = None,
     progress: OnProgress = silent,
+    *,
+    sentences: bool = False,
+    shipped: bool = True,
 ) -> Index:
     """Encode a corpus, or read its vectors from the cache.
 
-    progress: told how many passages are encoded.
+    progress: told how many passages are encoded. The others: as for `index_in_parts`.
     """
-    return drained(index_in_parts(encoder, corpus, cache), progress)
+    return drained(index_in_parts(encoder, corpus, cache, sentences=sentences, shipped=shipped),
+                   progress)
 
 
 def index_in_parts(
-    encoder: Encoder, corpus: Corpus, cache: Path | None = None
+    encoder: Encoder, corpus: Corpus, cache: Path | None = None, *, sentences: bool = False,
+    shipped: bool = True,
 ) -> Generator[Progress, None, Index]:
     """Build an index, yielding how many passages are encoded.
 
-    Returns the index.
+    Returns the index. Vectors are read from the cache, or from those that are shipped, and of a
+    corpus that was encoded before in another version only what changed is encoded. sentences:
+    whether a hit's nearest sentence is to be marked.
     """
     passages = sorted(corpus.passages, key=lambda passage: passage.id)
     ids = tuple(passage.id for passage in passages)
-    path = cache and _cache_path(cache, encoder, corpus)
-    vectors = read_vectors(path, len(ids)) if path else None
-    if vectors is None:
-        vectors = yield from _encode([passage.content for passage in passages], encoder)
-        if path:
-            write_vectors(path, vectors)
-    return Index(encoder, ids, vectors)
+    store = Store(cache, encoder.fingerprint, corpus.fingerprint) if cache else None
+    kept = store.read(len(ids)) if store else None
+    if kept is None and shipped:
+        kept = shipped_vectors(encoder, corpus)
+    is_new = kept is None or (sentences and kept.sentences is None)
+    kept = yield from _encode_what_is_missing(passages, encoder, kept, store, sentences)
+    if store and is_new and kept.vectors.shape[1:] == (encoder.dim,):
+        store.write(kept, [passage.content for passage in passages])
+    vectors = kept.vectors
+    if len(ids) and vectors.shape[1] > encoder.dim:  # kept of the model's full length
+        vectors = comparable(vectors[:, : encoder.dim], encoder.similarity)
+    return Index(encoder, ids, vectors, kept.sentences if sentences else None)
 
 
 def store_index(index: Index, corpus: Corpus, cache: Path) -> None:
     """Keep the vectors of an index for the next `build_index`."""
-    write_vectors(_cache_path(cache, index.encoder, corpus), index.vectors)
+    Store(cache, index.encoder.fingerprint, corpus.fingerprint).write(
+        PassageVectors(index.vectors, index.sentences),
+        [corpus.passage[name].content for name in index.ids])
 
 
 def forget_vectors(cache: Path, passages: str) -> None:
     """Remove cached vectors of the corpus with this fingerprint."""
-    for path in cache.glob(f"*-{passages[:24]}-*.npy"):
-        path.unlink(missing_ok=True)
+    forget(cache, passages)
 
 
-def _encode(texts: list[str], encoder: Encoder) -> Generator[Progress, None, Vectors]:
+def _encode_what_is_missing(
+    passages: Sequence[Passage], encoder: Encoder, kept: PassageVectors | None,
+    store: Store | None, sentences: bool,
+) -> Generator[Progress, None, PassageVectors]:
+    """Encode what is not kept, and what no earlier version of the corpus had."""
+    if kept is None:
+        before = store.earlier([passage.content for passage in passages]) if store else None
+        if before:
+            return (yield from _encode_changed(passages, encoder, *before, sentences))
+        return (yield from _encode(passages, encoder, sentences))
+    if sentences and kept.sentences is None:
+        kept = PassageVectors(kept.vectors, (yield from _encode_sentences(passages, encoder)))
+    return kept
+
+
+def _encode_changed(
+    passages: Sequence[Passage], encoder: Encoder, known: PassageVectors,
+    places: NDArray[np.intp], sentences: bool,
+) -> Generator[Progress, None, PassageVectors]:
+    """Encode what is new, and put it among what is known.
+
+    places: for each passage its place among the known ones, or -1.
+    """
+    new = np.flatnonzero(places < 0).tolist()
+    only_new = [passages[place] for place in new]
+    made = yield from _encode(only_new, encoder, sentences)
+    vectors = np.empty((len(passages), encoder.dim), np.float32)
+    vectors[places >= 0] = known.vectors[places[places >= 0]]
+    vectors[new] = made.vectors
+    if made.sentences is None:
+        return PassageVectors(vectors)
+    if known.sentences is None:
+        return PassageVectors(vectors, (yield from _encode_sentences(passages, encoder)))
+    order = places.copy()
+    order[new] = len(known.vectors) + np.arange(len(new))
+    return PassageVectors(
+        vectors, SentenceVectors.joined([known.sentences, made.sentences], order))
+
+
+def _encode(
+    passages: Sequence[Passage], encoder: Encoder, sentences: bool
+) -> Generator[Progress, None, PassageVectors]:
     """Encode in order of length, so that a batch has little padding."""
-    order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
-    parts: list[Vectors] = []
+    order = sorted(range(len(passages)), key=lambda place: -len(passages[place].content))
+    vectors = np.empty((len(passages), encoder.dim), np.float32)
+    parts = [_no_sentences(encoder)]
     for start in range(0, len(order), CHUNK):
         chunk = order[start : start + CHUNK]
-        parts.append(encoder.encode_passages([texts[place] for place in chunk]))
+        vectors[chunk] = encoder.encode_passages([passages[place].content for place in chunk])
+        if sentences:
+            parts.append(_sentences_of([passages[place] for place in chunk], encoder))
         yield Progress(start + len(chunk), len(order))
-    stacked = np.concatenate(parts)
-    vectors = np.empty_like(stacked)
-    vectors[order] = stacked
-    return vectors
+    places = np.empty(len(order), np.intp)
+    places[order] = np.arange(len(order))
+    return PassageVectors(vectors, SentenceVectors.joined(parts, places) if sentences else None)
 
 
-def _cache_path(cache: Path, encoder: Encoder, corpus: Corpus) -> Path:
-    model, _, dim = encoder.fingerprint.partition("@")
-    return cache / f"{model[:24]}-{corpus.fingerprint[:24]}-{dim or 'full'}.npy"
+def _encode_sentences(
+    passages: Sequence[Passage], encoder: Encoder
+) -> Generator[Progress, None, SentenceVectors]:
+    """Encode the sentences of passages whose own vectors are there."""
+    parts = [_no_sentences(encoder)]
+    for start in range(0, len(passages), CHUNK):
+        parts.append(_sentences_of(passages[start : start + CHUNK], encoder))
+        yield Progress(min(start + CHUNK, len(passages)), len(passages))
+    return SentenceVectors.joined(parts, np.arange(len(passages)))
 
 
-def read_vectors(path: Path, texts: int) -> Vectors | None:
-    """The vectors of so many texts from disk.
-
-    None where they are not there, or damaged.
-    """
-    try:
-        vectors: Vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None  # not there, or damaged: it is encoded again
-    whole = vectors.ndim == 2 and len(vectors) == texts and vectors.dtype == np.float32
-    if not whole or _is_damaged(path):
-        log.warning("An index in the cache is damaged: it is made again.")
-        return None
-    return vectors
+def _sentences_of(passages: Sequence[Passage], encoder: Encoder) -> SentenceVectors:
+    """Each sentence encoded by itself, of passages that have several."""
+    of_passages = [sentences_to_mark(passage) for passage in passages]
+    texts = [sentence for sentences in of_passages for sentence in sentences]
+    return SentenceVectors.of(map(len, of_passages), encoder.encode_passages(texts))
 
 
-def _is_damaged(path: Path) -> bool:
-    """Whether a file is not what was written, by the checksum at its end; older ones have none."""
-    length = len(SEAL) + hashlib.sha256().digest_size
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - length))
-        end = file.read()
-        if not end.startswith(SEAL):
-            return False
-        file.seek(0)
-        return _digest(file, size - length) != end[len(SEAL):]
-
-
-def _digest(file: BinaryIO, size: int) -> bytes:
-    """SHA-256 of so many bytes of a file, from where it is read."""
-    digest, left = hashlib.sha256(), size
-    while left and (part := file.read(min(left, 1 << 20))):
-        digest.update(part)
-        left -= len(part)
-    return digest.digest()
-
-
-def write_vectors(path: Path, vectors: Vectors) -> None:
-    """Keep vectors on disk, whole or not at all.
-
-    Where they cannot be kept, that is logged: they are used from memory, and made again next time.
-    """
-    try:
-        _write_vectors(path, vectors)
-    except OSError as error:
-        log.warning("An index cannot be kept on disk (%s): it is used from memory, and made again "
-                    "at the next start.", type(error).__name__)
-
-
-def _write_vectors(path: Path, vectors: Vectors) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "w+b") as file:
-            np.save(file, vectors, allow_pickle=False)
-            size = file.tell()
-            file.seek(0)
-            file.write(SEAL + _digest(file, size))
-        os.replace(name, path)
-    except BaseException:  # a full disk, or a run that was stopped just then
-        os.unlink(name)
-        raise
+def _no_sentences(encoder: Encoder) -> SentenceVectors:
+    return SentenceVectors.of((), np.zeros((0, encoder.dim), np.float32))

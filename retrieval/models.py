@@ -5,7 +5,7 @@ As an encoder, or refused with a sentence.
 
 import hashlib
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +17,7 @@ from hub.client import Hub
 from hub.errors import Failure, failure_of
 from hub.tokens import hide_tokens, local_token
 
-from .encoder import PASSAGE_PROMPTS, QUERY_PROMPTS, SentenceTransformerEncoder, stored_prompt
+from .encoder import PASSAGE_PROMPTS, QUERY_PROMPTS, SentenceTransformerEncoder, found_prompt
 from .model_kinds import SAFETENSORS, ModelFiles, is_model2vec, refusal
 from .prompts import names_of_folder, published_prompts
 
@@ -187,6 +187,23 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def local_folder(model: str) -> Path | None:
+    """The folder of this machine that holds a model.
+
+    The embedded one's is its package's, whose weights are checked. None for one of the Hub, unless
+    its cache has it. Raises ModelError.
+    """
+    return _embedded_folder() if model == EMBEDDED_MODEL else _folder(model)
+
+
+def cached_folder(model: str, revision: str | None) -> Path | None:
+    """The folder in which the Hub's cache keeps a model.
+
+    At the commit it was last fetched at; None where it does not.
+    """
+    return _cached(model, revision)
+
+
 def _embedded_folder() -> Path | None:
     spec = importlib.util.find_spec(EMBEDDED_PACKAGE)
     if spec is None or spec.origin is None:
@@ -314,17 +331,29 @@ def _give_prompts(
     model: "SentenceTransformer", place: _Place, asked: AskedPrompts
 ) -> None:
     """Have a model store what is put before its texts, under the names the library looks for."""
-    check_prompts(asked)
-    own = {"query": stored_prompt(model, QUERY_PROMPTS),
-           "passage": stored_prompt(model, PASSAGE_PROMPTS)}
-    if not any(own.values()):
-        config = place.files.config() if place.files else {}
-        own |= published_prompts(names_of_folder(place.folder, config) if place.folder
-                                 else [place.model])
-    own |= {side: text for side, text in asked.items() if text is not None}
+    config = place.files.config() if place.files else {}
+    own = chosen_prompts(
+        model.prompts, model.default_prompt_name,
+        names_of_folder(place.folder, config) if place.folder else [place.model], asked)
     others = {name: text for name, text in model.prompts.items()
               if name not in (*QUERY_PROMPTS, *PASSAGE_PROMPTS)}
     model.prompts = {**others, "query": own["query"], "document": own["passage"]}
+
+
+def chosen_prompts(
+    stored: Mapping[str, Any], default: str | None, names: Iterable[str], asked: AskedPrompts
+) -> dict[str, str]:
+    """What stands before a `query` and a `passage`.
+
+    What somebody asked for, else what the model stores, else, where it stores none, what its
+    authors publish. names: what may tell which model it is.
+    """
+    check_prompts(asked)
+    own = {"query": found_prompt(stored, default, QUERY_PROMPTS),
+           "passage": found_prompt(stored, default, PASSAGE_PROMPTS)}
+    if not any(own.values()):
+        own |= published_prompts(names)
+    return own | {side: text for side, text in asked.items() if text is not None}
 
 
 def _cached(model: str, revision: str | None) -> Path | None:

@@ -6,6 +6,7 @@ its prompts and without, chosen between on dev.
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,4 +127,4 @@ def as_other(index: Index, other: SentenceTransformerEncoder) -> Index | None:
     """
     if index.encoder.fingerprint != other.fingerprint:
         return None
-    return Index(other, index.ids, index.vectors)
+    return replace(index, encoder=other)

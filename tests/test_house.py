@@ -259,7 +259,8 @@ def test_the_front_matter_is_what_a_space_needs():
     assert space["python_version"] in ("3.12", "3.12.12")  # what ZeroGPU has and we admit
     assert space["license"] == "apache-2.0"
     assert space["hf_oauth"] is True
-    assert space["hf_oauth_scopes"] == ["contribute-repos", "jobs"]  # to publish, to train
+    assert space["hf_oauth_scopes"] == [
+        "contribute-repos", "jobs", "read-billing"]  # to publish, to train, to tell ZeroGPU quota
     assert space["models"] == ["sentence-transformers/all-MiniLM-L6-v2"]
     assert 0 < len(space["short_description"]) <= 60
     assert len(space["title"]) > 0 and space["emoji"]

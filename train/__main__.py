@@ -81,7 +81,7 @@ def _fit(options: argparse.Namespace, team: Team) -> tuple[dict[str, Any], int]:
     stop = Stop().on_signals()
     asked = None if options.resume else _request(options)  # wrong use leaves no folder behind
     if asked:  # nor does what is no embedding model, or data of too few questions for the folds
-        check_base(asked.base, asked.revision, asked.prompts)
+        check_base(asked.base, asked.revision, asked.prompts, asked.recipe)
         if asked.folds:
             check_folds(asked.folds, load_corpus(asked.data, asked.seed))
     settings = Settings.from_env()

@@ -136,7 +136,8 @@ def _introduce(services: Services, service: RunService) -> Callable[..., str]:
         title = services.uploads.title(run) if own else ""
         trained = bool(pair.run_id) if pair.tuned else not own and services.settings.train != "off"
         said = elements.introduction(pair.corpus, title, trained, pair.tuned is not None)
-        return elements.header(said, pair.about if pair.tuned else "")
+        about = [pair.about] if pair.tuned else []
+        return elements.header(said, " ".join([*about, *([pair.slow] if pair.slow else [])]))
 
     return introduce
 

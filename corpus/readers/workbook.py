@@ -22,6 +22,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
+from corpus.readers.opendocument import Merged, merged_cells
 from corpus.sandbox import bound_memory
 
 PEEKED = 25
@@ -52,16 +53,20 @@ def _print_sheets(path: str, wanted: tuple[str, ...]) -> None:
                  if sheet.visible == calamine.SheetVisibleEnum.Visible]
         hidden = [sheet.name for sheet in sheets if sheet.name not in shown]
         _print({"sheets": shown + hidden, "hidden": len(hidden)})
+        merged = merged_cells(path)
         for name in wanted or shown + hidden:
             _print({"sheet": name})
-            for row in islice(_rows(book.get_sheet_by_name(name)), None if wanted else PEEKED):
+            rows = _rows(book.get_sheet_by_name(name), merged.get(name))
+            for row in islice(rows, None if wanted else PEEKED):
                 _print(row)
 
 
-def _rows(sheet: Any) -> Iterator[tuple[int, dict[int, str], dict[int, tuple[str, int]]]]:
-    """The rows of a sheet that are not empty."""
+def _rows(
+    sheet: Any, of_ods: list[Merged] | None = None
+) -> Iterator[tuple[int, dict[int, str], dict[int, tuple[str, int]]]]:
+    """The rows of a sheet that are not empty. of_ods: its merged cells, in an .ods."""
     merged: dict[int, list[tuple[int, int]]] = {}
-    for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
+    for (top, left), (bottom, _) in sheet.merged_cell_ranges or of_ods or ():
         if bottom > top:
             merged.setdefault(top + 1, []).append((left + 1, bottom + 1))
     open_cells: dict[int, tuple[str, int, int]] = {}

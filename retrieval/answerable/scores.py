@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from corpus.records import Corpus
 from retrieval.encoder import Encoder, Vectors
-from retrieval.index import Index, read_vectors, write_vectors
+from retrieval.fast.store import read_vectors, write_array
+from retrieval.index import Index
 
 FALSE_ALARMS = 0.05
 """The share of answered questions that are called weak matches."""
@@ -72,7 +73,7 @@ def question_vectors(
     if vectors is None:
         vectors = encoder.encode_queries(texts)
         if path:
-            write_vectors(path, vectors)
+            write_array(path, vectors)
     return vectors
 
 

@@ -8,12 +8,12 @@ from support.fakes import HashingEncoder
 
 @pytest.fixture
 def base(corpus):
-    return build_index(HashingEncoder("base", salt="other", dim=3), corpus)
+    return build_index(HashingEncoder("base", salt="other", dim=3), corpus, sentences=True)
 
 
 @pytest.fixture
 def tuned(corpus):
-    return build_index(HashingEncoder("tuned"), corpus)
+    return build_index(HashingEncoder("tuned"), corpus, sentences=True)
 
 
 def test_movement_is_base_rank_minus_tuned_rank_on_both_sides(corpus, base, tuned):

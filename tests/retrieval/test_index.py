@@ -43,7 +43,7 @@ def test_a_second_build_reads_the_cache_and_a_damaged_one_is_encoded_again(corpu
     again = HashingEncoder()
     assert np.array_equal(build_index(again, corpus, tmp_path).vectors, first.vectors)
     assert again.calls == 0
-    next(tmp_path.iterdir()).write_bytes(b"\x93NUMPY broken")
+    next(tmp_path.glob("*.npy")).write_bytes(b"\x93NUMPY broken")
     assert np.array_equal(build_index(again, corpus, tmp_path).vectors, first.vectors)
     assert again.calls > 0
 
@@ -87,14 +87,14 @@ def test_bm25_ranks_by_words_and_folds_endings():
 def test_vectors_that_cannot_be_written_whole_leave_nothing_behind(
     corpus, tmp_path, monkeypatch, caplog
 ):
-    from retrieval import index as room
+    from retrieval.fast import store as room
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(room.np, "save", full)
     with pytest.raises(OSError, match="No space left"):
-        room._write_vectors(tmp_path / "a.npy", build_index(HashingEncoder(), corpus).vectors)
+        room._write(tmp_path / "a.npy", build_index(HashingEncoder(), corpus).vectors)
     index = build_index(HashingEncoder(), corpus, tmp_path)
     assert len(index.ids) == len(corpus.passages) and "used from memory" in caplog.text
     assert list(tmp_path.iterdir()) == []

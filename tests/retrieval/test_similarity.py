@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from corpus.load import load_corpus
-from retrieval.compare import nearest_sentences
 from retrieval.encoder import comparable
 from retrieval.evaluation import evaluate, means
 from retrieval.explain import train_questions, why_moved
@@ -13,6 +12,7 @@ from retrieval.metrics import METRICS
 from retrieval.models import load_encoder
 from retrieval.truncation import quality_by_dim
 from support import kinds
+from support.marks import nearest_sentences
 from support.samples import write_beir
 
 

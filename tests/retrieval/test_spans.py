@@ -1,5 +1,7 @@
-from retrieval.compare import matching_spans, nearest_sentences, sentence_spans
+from retrieval.compare import matching_spans
+from retrieval.fast.sentences import sentence_spans
 from support.fakes import HashingEncoder
+from support.marks import nearest_sentences
 
 
 def marked(query, text):

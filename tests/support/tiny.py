@@ -19,6 +19,7 @@ def tiny_model(
     pooling: str = "mean",
     prompts: dict[str, str] | None = None,
     truncate_dim: int | None = None,
+    similarity: str | None = None,
     positions: int = POSITIONS,
     dropout: float = 0.1,
     seed: int = 0,
@@ -51,7 +52,7 @@ def tiny_model(
     transformer = Transformer(str(bert), max_seq_length=positions)
     made = SentenceTransformer(
         modules=[transformer, Pooling(HIDDEN, pooling_mode=pooling)],
-        prompts=prompts, truncate_dim=truncate_dim, device="cpu")
+        prompts=prompts, truncate_dim=truncate_dim, similarity_fn_name=similarity, device="cpu")
     made.save_pretrained(str(folder / "model"), create_model_card=False)
     shutil.rmtree(bert)
     return folder / "model"

@@ -17,6 +17,8 @@ from retrieval.models import (
     load_encoder,
     probe,
 )
+from train.fit.model import check_fits
+from train.recipe import Recipe
 
 
 def add_model(commands: Any) -> None:
@@ -95,15 +97,20 @@ def model_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     }, 0
 
 
-def check_base(base: str, revision: str | None, prompts: AskedPrompts) -> None:
+def check_base(
+    base: str, revision: str | None, prompts: AskedPrompts, recipe: Recipe
+) -> None:
     """Try a base model before a run is made.
 
-    ModelError with a sentence. The embedded one is known by its hash: nothing is loaded for that.
+    ModelError with a sentence, TrainingError where the recipe does not fit it. The embedded one is
+    known by its hash: nothing is loaded for that.
     """
     if base == EMBEDDED_MODEL and revision is None:
         return
     try:
-        probe(load_encoder(base, revision, prompts=prompts))
+        encoder = load_encoder(base, revision, prompts=prompts)
+        probe(encoder)
+        check_fits(encoder.model, recipe)
     except MemoryError:
         raise ModelError(f"The model {base} does not fit in this machine's memory.") from None
 

@@ -98,7 +98,7 @@ def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
             log.info("%s", error.diff.rstrip())
             raise PublishError(f"{error} Give --on-edited keep, replace or merge.", error.kind
                                ) from None
-        return result | _beside(run, request, hub, options), 0
+        return result | _beside(run, replace(request, to=result["repo"]), hub, options), 0
 
 
 def _published(

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from train.engines import EngineError
 from train.engines.jobs.protocol import plain
+from train.engines.quota import AskQuota, Quota, minutes, zero_gpu_quota
 from train.fit.checkpoints import Checkpoints
 from train.fit.runner import RunLimits, carry_out
 from train.fit.stopping import Stop
@@ -37,6 +38,9 @@ from train.settings import Settings
 STOP_FILE = "stop"
 LEFT_OVER = 0.2
 """The share of a piece's time that is kept for starting its worker and keeping the state."""
+SHORTEST = 20.0
+"""Seconds of quota below which no shorter piece is asked for: the platform says that it is used up,
+or takes what the visitor has paid for."""
 LONGEST = 300.0
 """Seconds that one call may ask for at most, of a visitor who has signed in."""
 ENDS_WITHIN = 5.0
@@ -117,7 +121,8 @@ class ZeroGpuEngine:
 
     gpu: the platform's decorator, `spaces.GPU`; the engine must be made before the app is
     launched, when the platform looks for decorated functions. seconds: of a piece. patience: how
-    long to wait for the owner's page to renew a visit.
+    long to wait for the owner's page to renew a visit. quota: asks what a run's owner has left, so
+    that no piece is longer.
     """
 
     gpu: Decorator
@@ -125,6 +130,7 @@ class ZeroGpuEngine:
     limits: RunLimits = field(default_factory=RunLimits)
     seconds: float = 60.0
     patience: float = 90.0
+    quota: AskQuota = zero_gpu_quota
     name: str = "zerogpu"
     _visits: dict[str, contextvars.Context] = field(default_factory=dict, repr=False)
     _threads: dict[str, threading.Thread] = field(default_factory=dict, repr=False)
@@ -214,7 +220,9 @@ class ZeroGpuEngine:
             if most is not None and time.monotonic() - started > 60 * most:
                 (run.folder / STOP_FILE).touch()  # a piece ends it, with its best checkpoint
             run.append(PhaseEvent(phase="machine"))
-            if problem := self._call(run, seconds, token):
+            quota = self.quota(token)
+            asked = within(quota, seconds)
+            if problem := self._call(run, asked, token):
                 self._interrupt(run, problem)
                 return
             if run.record().status != "running":
@@ -223,6 +231,11 @@ class ZeroGpuEngine:
             after = _progress(run)
             if after != before:
                 before = after
+            elif quota is not None and asked < seconds:
+                self._interrupt(run, f"The {minutes(quota.left)} of ZeroGPU quota that were left "
+                                "are not enough for one step of this run. What was trained so far "
+                                "is kept: resume it when there is quota again, or run it on Jobs.")
+                return
             elif seconds >= LONGEST:
                 self._interrupt(run, f"{LONGEST:.0f} seconds of ZeroGPU are not enough for one "
                                 "step of this run: run it on Jobs or a machine of your own.")
@@ -267,6 +280,16 @@ def engine_from(settings: Settings) -> ZeroGpuEngine | None:
 
     limits = RunLimits(settings.max_pairs, settings.max_minutes)
     return ZeroGpuEngine(spaces.GPU, settings.cache, limits)
+
+
+def within(quota: Quota | None, seconds: float) -> float:
+    """Seconds that a piece asks for, within a visitor's quota.
+
+    quota: None where nobody knows it.
+    """
+    if quota is None or quota.left < SHORTEST:
+        return seconds
+    return float(min(seconds, int(quota.left)))
 
 
 def is_expired(error: Exception) -> bool:

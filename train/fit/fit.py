@@ -36,7 +36,9 @@ from .card_facts import facts, optimizer_facts
 from .checkpoints import Checkpoints
 from .distributed import Team, order_for
 from .errors import is_out_of_memory
+from .gradient import score_scale
 from .loop import Loop
+from .loss import loss_on
 from .machine import device_name, memory_used, most_memory
 from .model import TrainingError, check_fits
 from .progress import Measure, Pace
@@ -120,6 +122,7 @@ class _Fit:
     judged: dict[str, dict[str, Judged]] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
+    scale: float = 1.0
     loop: Loop | None = None
 
     def __post_init__(self) -> None:
@@ -167,7 +170,9 @@ class _Fit:
             encoder = encoder.at(self.recipe.truncate_dim).cut_at(self.recipe.max_seq_length)
             about = facts(self.corpus, encoder.model.tokenizer)
         self.stored = {name: text or "" for name, text in encoder.model.prompts.items()}
+        self.scale, _ = score_scale(encoder.model, self.recipe)
         self.run.update(
+            loss_scale=self.scale,
             base_model=described(record.base_model, encoder),
             data=record.data.changed(**about),
             device=device_name(encoder.model.device))
@@ -177,7 +182,7 @@ class _Fit:
             self.prompts["base"] = choice
             self.run.update(prompts=self.prompts)
         self.judged = self.measure.judged(side[0], "dev", "test")
-        yield self._evaluated(0, 0, self.judged["dev"])
+        yield self._evaluated(0, 0, self.judged["dev"], side[0])
         return side
 
     def _train(self, base: Index, encoder: SentenceTransformerEncoder) -> Generator[
@@ -206,7 +211,7 @@ class _Fit:
         index = yield from self.measure.index(
             encoder, "evaluate", progress=partial(self._progress, loop))
         dev = self.measure.judged(index, "dev")["dev"]
-        yield self._evaluated(loop.epoch, loop.step, dev)
+        yield self._evaluated(loop.epoch, loop.step, dev, index)
         value = means(dev)[PRIMARY]
         if self.recipe.keep == "last" or value > self.best:
             self.best = value
@@ -269,7 +274,7 @@ class _Fit:
     def _progress(self, loop: Loop, encoded: float | None = None) -> dict[str, Any]:
         return self.pace.progress(loop.step, loop.steps, loop.epoch, encoded)
 
-    def _memory(self, loop: Loop) -> dict[str, int]:
+    def _memory(self, loop: Loop) -> dict[str, Any]:
         if time.monotonic() - self.looked < MEMORY_EVERY:
             return {}
         self.looked = time.monotonic()
@@ -332,9 +337,11 @@ class _Fit:
         steps = self.loop.step if self.loop else 0
         return ending(self.run, self.spent, status, ended_by, steps)
 
-    def _evaluated(self, epoch: int, step: int, dev: dict[str, Judged]) -> Event:
+    def _evaluated(self, epoch: int, step: int, dev: dict[str, Judged], index: Index) -> Event:
         metrics = means(dev)
-        at = {"epoch": epoch, "step": step, PRIMARY: metrics[PRIMARY]}
+        with self.stop.interrupts():
+            dev_loss = loss_on(index, self.corpus, "dev", self.recipe.batch_size, self.scale)
+        at = {"epoch": epoch, "step": step, PRIMARY: metrics[PRIMARY], "dev_loss": dev_loss}
         loss = {"loss": float(np.mean(self.losses))} if self.losses else {}
-        self.history.append(at | loss)
-        return EvalEvent(split="dev", epoch=epoch, step=step, metrics=metrics)
+        self.history.append({key: value for key, value in (at | loss).items() if value is not None})
+        return EvalEvent(split="dev", epoch=epoch, step=step, metrics=metrics, loss=dev_loss)

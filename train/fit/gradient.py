@@ -74,7 +74,8 @@ class Gradient:
         of_queries = team.gather(_in_order(parts[0]), len(queries)).requires_grad_()
         of_passages = team.gather(_in_order(parts[1]), len(passages)).requires_grad_()
         with self.team.together(), memory_watched(self.recipe, step):
-            recipe, dims, (scale, cosine) = self.recipe, self._dims(), self._scores()
+            recipe, dims, (scale, cosine) = (
+                self.recipe, self._dims(), score_scale(self.model, self.recipe))
             loss = ranking_loss(
                 of_queries, of_passages, scale, dims, known, recipe.symmetric, cosine=cosine
             )
@@ -110,19 +111,6 @@ class Gradient:
     def _twice(self) -> bool:
         """Whether the texts are encoded in parts, once for the loss and once for the gradient."""
         return self.recipe.mini_batch_size is not None
-
-    def _scores(self) -> tuple[float, bool]:
-        """What scores are multiplied with, and whether they are cosines: as the model is compared.
-
-        The recipe's scale is of a cosine. Dot products of vectors of any length are larger by
-        themselves; the library's own advice for those is 1.
-        """
-        from sentence_transformers.sentence_transformer.modules import Normalize
-
-        if self.model.similarity_fn_name != DOT:
-            return self.recipe.scale, True
-        of_length_1 = any(isinstance(module, Normalize) for module in self.model)
-        return self.recipe.scale if of_length_1 else 1.0, False
 
     def _dims(self) -> set[int]:
         full = full_dim(self.model)
@@ -169,3 +157,18 @@ def _in_order(parts: list[_Part]) -> "torch.Tensor":
     rows = [row for part in parts for row in part.rows]
     vectors = torch.cat([part.vectors.detach() for part in parts])
     return vectors[torch.argsort(torch.tensor(rows)).to(vectors.device)]
+
+
+def score_scale(model: "SentenceTransformer", recipe: Recipe) -> tuple[float, bool]:
+    """What scores in the loss are multiplied with.
+
+    And whether they are cosines: as the model is compared. The recipe's scale is of a cosine. Dot
+    products of vectors of any length are larger by themselves; the library's own advice for those
+    is 1.
+    """
+    from sentence_transformers.sentence_transformer.modules import Normalize
+
+    if model.similarity_fn_name != DOT:
+        return recipe.scale, True
+    of_length_1 = any(isinstance(module, Normalize) for module in model)
+    return recipe.scale if of_length_1 else 1.0, False

@@ -13,8 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from corpus.records import Corpus, Pair
 from corpus.text import folded
+from retrieval.index import Index
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +67,35 @@ def ranking_loss(
             loss = (loss + cross_entropy(scores[:, answers].T, each)) / 2
         total = total + loss
     return total
+
+
+def loss_on(index: Index, corpus: Corpus, split: str, batch_size: int, scale: float
+            ) -> float | None:
+    """Multiple negatives ranking loss of a split, nothing trained.
+
+    Its pairs in their order, in batches as in training; passages that are judged relevant to a
+    query beside its own are left out. Over the dimensions that the index has. None for fewer pairs
+    than a loss needs.
+    """
+    from scipy.special import logsumexp
+
+    pairs, place = corpus.pairs(split), {name: row for row, name in enumerate(index.ids)}
+    if len(pairs) < 2:
+        return None
+    relevant = corpus.qrels[split]
+    queries = index.encoder.encode_queries([pair.query.text for pair in pairs])
+    total = 0.0
+    for start in range(0, len(pairs), batch_size):
+        batch = pairs[start : start + batch_size]
+        ids = [pair.passage.id for pair in batch]
+        passages = index.vectors[[place[name] for name in ids]]
+        scores = queries[start : start + batch_size] @ passages.T * scale
+        for row, pair in enumerate(batch):
+            for column, name in enumerate(ids):
+                if column != row and relevant[pair.query.id].get(name, 0) > 0:
+                    scores[row, column] = -np.inf
+        total += float((logsumexp(scores, axis=1) - np.diag(scores)).sum())
+    return total / len(pairs)
 
 
 class Answers:

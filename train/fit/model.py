@@ -19,6 +19,11 @@ FUSED = ("cuda", "cpu")
 """Devices whose AdamW updates a weight in one pass over memory: the same figures, sooner."""
 
 
+LEAST_STATIC, USUAL_STATIC = 1e-3, 1e-2
+"""Learning rates of a static embedding, of which a step moves only the vectors of its words: the
+least at which it learns, and a good one (bench/RESULTS.md)."""
+
+
 class TrainingError(ValueError):
     """Training that cannot go on: the message says why."""
 
@@ -33,6 +38,11 @@ def check_fits(model: "SentenceTransformer", recipe: Recipe) -> None:
     if recipe.max_seq_length and not _is_transformer(model):
         raise TrainingError("max_seq_length is set, but the model is a static embedding, which "
                             "reads a text whole: set it to none.")
+    if recipe.learning_rate < LEAST_STATIC and not _is_transformer(model):
+        raise TrainingError(
+            f"learning_rate is {recipe.learning_rate:g}, and the model is a static embedding, "
+            f"whose vectors hardly move at that: set it to {LEAST_STATIC:g} or more, such as "
+            f"{USUAL_STATIC:g}.")
     positions = _positions(model)
     if recipe.max_seq_length and positions and recipe.max_seq_length > positions:
         raise TrainingError(

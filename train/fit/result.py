@@ -9,7 +9,7 @@ import json
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from corpus.records import Corpus
 from corpus.split import leaked_queries
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.evaluation import Evidence, Judged, evaluate
+from retrieval.fast.load import make_fast
 from retrieval.index import Index, build_index, store_index
 from retrieval.models import fingerprint, load_encoder
 from retrieval.prompts import as_other, fairer
@@ -53,6 +54,7 @@ class Spent:
     earlier: float = 0.0
     earlier_cpu: float = 0.0
     _start: float = field(default_factory=time.monotonic)
+    _start_cpu: float = field(default_factory=cpu_seconds)
 
     @property
     def here(self) -> float:
@@ -67,7 +69,7 @@ class Spent:
     @property
     def cpu_seconds(self) -> float:
         """Processor time the run has taken."""
-        return self.earlier_cpu + cpu_seconds()
+        return self.earlier_cpu + cpu_seconds() - self._start_cpu
 
 
 def write_beginning(
@@ -135,15 +137,16 @@ def prompted_best(
     model.prompts = dict(prompts)
     one = SentenceTransformerEncoder(model, index.name, index.encoder.fingerprint, prompted=used)
     other = one.with_prompts(not used)
-    sides = (Index(one, index.ids, index.vectors), one), (
-        as_other(Index(one, index.ids, index.vectors), other) or build_index(other, corpus), other)
+    first = replace(index, encoder=one)
+    sides = (first, one), (
+        as_other(first, other) or build_index(other, corpus), other)
     (chosen, _), choice = fairer(*sides, corpus)
     if choice["used"] != used:
         path = run.model / SETTINGS
         settings = json.loads(path.read_text("utf-8"))
         settings["prompts"] = dict(prompts) if choice["used"] else {"query": "", "document": ""}
         write_json(path, settings)
-    return Index(load_encoder(str(run.model)), chosen.ids, chosen.vectors), choice
+    return replace(chosen, encoder=load_encoder(str(run.model))), choice
 
 
 def write_result(
@@ -159,8 +162,9 @@ def write_result(
     On dev and test; returns the record. base: how the base did, by split. changes: what else the
     record is to say.
     """
-    if cache:  # so that nobody encodes the corpus again
+    if cache:  # so that nobody encodes the corpus again, and both forms are compared
         store_index(tuned, corpus, cache)
+        make_fast(tuned.encoder, run.model, cache, corpus)
     passages = len(corpus.passages)
     sides = {split: Evidence(split, passages, base[split], evaluate(tuned, corpus, split),
                              leaked=leaked_queries(corpus, split))

@@ -194,12 +194,17 @@ def _public(value: Any) -> Any:
 
 
 def metrics_csv(record: RunRecord) -> str:
-    """Every figure of dev and test as CSV."""
+    """Every figure of dev and test as CSV.
+
+    Where an earlier split gives questions away, those of the others too, as `test unseen`.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["split", "metric", "base", "tuned", "difference", "low", "high", "p"])
-    for split in ("test", "dev"):
-        figures = record.metrics[split]
+    sides = {split: record.metrics[split] for split in ("test", "dev")}
+    unseen = {f"{split} unseen": figures.unseen for split, figures in sides.items()
+              if figures.unseen}
+    for split, figures in (sides | unseen).items():
         for name in METRICS:
             gap = figures.difference[name]
             writer.writerow([split, name, figures.base[name], figures.tuned[name],

@@ -94,20 +94,36 @@ def send(
 def _upload(
     hub: Hub, target: Target, adds: list[Any], meter: Meter, pull_request: bool
 ) -> Generator[Event, None, None]:
-    watched = hub.watch(lambda: hub.api.preupload_lfs_files(
-        target.repo_id, adds, repo_type=target.repo_type, num_threads=2, free_memory=False,
-        create_pr=pull_request), meter)
+    def upload() -> None:
+        for add in adds:
+            add.path_or_fileobj.seek(0)  # the client leaves a file where it failed
+        hub.api.preupload_lfs_files(
+            target.repo_id, adds, repo_type=target.repo_type, num_threads=2, free_memory=False,
+            create_pr=pull_request)
+
+    for number in range(1, hub.patience.tries + 1):
+        found = yield from _followed(hub.watch(upload, meter), meter)
+        # 400: what arrived is not what was announced, as when it was cut off on the way.
+        if not isinstance(found, Failure) or found.status != 400 or meter.given_up:
+            break
+        if number < hub.patience.tries:
+            hub.rest(hub.patience.pause * 2**number)
+    if isinstance(found, Failure):
+        raise PublishError.of(found, "uploading", KEPT.format(target.repo_id))
+    yield {"type": "progress", "phase": "upload", "done": meter.total, "total": meter.total}
+
+
+def _followed(
+    watched: Generator[None, None, Failure | None], meter: Meter
+) -> Generator[Event, None, Failure | None]:
     while True:
         try:
             next(watched)
         except StopIteration as finished:
-            found = finished.value
-            break
+            found: Failure | None = finished.value
+            return found
         at = meter.progress
         yield {"type": "progress", "phase": "upload", "done": at.done, "total": at.total}
-    if isinstance(found, Failure):
-        raise PublishError.of(found, "uploading", KEPT.format(target.repo_id))
-    yield {"type": "progress", "phase": "upload", "done": meter.total, "total": meter.total}
 
 
 NEWEST = 20

@@ -26,6 +26,8 @@ SAFE = (".json", ".jsonl", ".txt", ".md", ".csv", ".model", ".jinja", ".safetens
 CHECKPOINTS = "checkpoints"
 LOOK_EVERY, RETRY_AFTER = 10.0, 60.0
 """Seconds between two looks at the runs, and after one that failed."""
+END_WITHIN = 8.0
+"""Seconds to write what is over when the app ends."""
 log = logging.getLogger("tandem")
 
 Stamp = tuple[int, int]
@@ -52,9 +54,14 @@ class HomeRepo:
         threading.Thread(target=self._go_on, daemon=True, name="home").start()
 
     def close(self) -> None:
-        """Write runs that are over, as the app ends."""
+        """Write runs that are over, as the app ends.
+
+        As far as that can be done in some seconds.
+        """
         self._closed.set()
-        self._safely(self.keep)
+        last = threading.Thread(target=self._safely, args=(self.keep,), daemon=True)
+        last.start()
+        last.join(END_WITHIN)
 
     def restore(self, tell: Callable[[str], None] = lambda text: None) -> int:
         """Fetch the runs that are not here.

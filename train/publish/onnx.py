@@ -1,8 +1,8 @@
 """A tuned model as int8 ONNX for CPUs.
 
-Offered only when it ranks as well. Needs `onnxruntime` and `onnxscript`, which Tandem itself does
-not: they are installed by themselves (requirements-onnx.txt), since the extra of
-sentence-transformers downgrades it.
+Offered only when it ranks as well. Needs `onnxscript`, which Tandem itself does not: it is
+installed by itself (requirements-onnx.txt), since the extra of sentence-transformers downgrades
+that.
 """
 
 import importlib.util

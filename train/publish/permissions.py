@@ -79,13 +79,13 @@ def check_may_write(
         raise PublishError(
             "This token may only read. Make one with write access at huggingface.co/settings/"
             "tokens, or sign in on the page.", "forbidden")
-    target = look(hub, repo_id, repo_type)
+    target = look(hub, as_spelled(repo_id, account), repo_type)
     if pull_request:
         if not target.exists:
             raise PublishError(f"There is no {repo_id} to make a pull request to. Publish a commit "
                                "instead, or check the name.", "not_found")
         return target
-    if not account.may_write(repo_id):
+    if not account.may_write(target.repo_id):
         raise PublishError(_not_there(repo_id, account), "forbidden")
     if target.exists:
         _check_existing(hub, target, private)
@@ -99,7 +99,20 @@ def look(hub: Hub, repo_id: str, repo_type: str = "model") -> Target:
         if found.kind == "not_found":
             return Target(repo_id, repo_type=repo_type)
         raise PublishError.of(found, f"looking at {repo_id}")
-    return Target(repo_id, str(found.sha), bool(found.private), repo_type)
+    there = str(found.id or repo_id)
+    named = there if there.lower() == repo_id.lower() else repo_id
+    return Target(named, str(found.sha), bool(found.private), repo_type)
+
+
+def as_spelled(repo_id: str, account: Account) -> str:
+    """A repository id as the Hub spells its owner.
+
+    To the Hub, names that differ in case are one.
+    """
+    owner, _, name = repo_id.partition("/")
+    known = next((place for place in account.namespaces if place.lower() == owner.lower()), owner)
+    return next((place for place in account.repositories if place.lower() == repo_id.lower()),
+                f"{known}/{name}")
 
 
 def _check_existing(hub: Hub, target: Target, private: bool) -> None:

@@ -7,7 +7,7 @@ commit whose answer was lost is found.
 
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,19 +62,21 @@ def publish(
     edits: CardEdits | None = None,
     corpus: Callable[[], Corpus | None] = lambda: None,
     cache: Path | None = None,
+    device: str | None = None,
 ) -> Iterator[Event]:
     """Publish a run, yielding events.
 
     `phase`, `progress` in bytes, `log`, and last `done`. edits: what somebody changed on the card;
     kept in the record. corpus: gives the run's data, to ask test questions again; None when it is
-    gone. `done` has what `python -m train publish` prints and is in the record under `published`.
-    Raises PublishError: its `published` says whether anything is on the Hub.
+    gone. device: where they are asked, None for the best there is. `done` has what `python -m train
+    publish` prints and is in the record under `published`. Raises PublishError: its `published`
+    says whether anything is on the Hub.
     """
     if edits is not None:
         run.update(card=edits.as_record())
     with tempfile.TemporaryDirectory(prefix="tandem-publish-") as folder:
         try:
-            yield from _Publish(run, request, hub, corpus, cache, Path(folder)).events()
+            yield from _Publish(run, request, hub, corpus, cache, device, Path(folder)).events()
         except HubError as error:
             if getattr(error, "published", False) is not False or NOTHING in str(error):
                 raise
@@ -113,6 +115,7 @@ class _Publish:
     hub: Hub
     corpus: Callable[[], Corpus | None]
     cache: Path | None
+    device: str | None
     folder: Path
     private: bool | None = None
     stays: str = ""
@@ -122,6 +125,7 @@ class _Publish:
         request, hub = self.request, self.hub
         yield {"type": "phase", "phase": "check"}
         target = check_may_write(hub, request.to, request.private, request.pull_request)
+        request = self.request = replace(request, to=target.repo_id)  # as the Hub spells it
         if target.private and not request.private and not request.pull_request:
             self.stays = (f"{request.to} is private and stays so: make it public in its settings "
                           "on the Hub.")
@@ -203,7 +207,9 @@ class _Publish:
         folder = self.folder / "again"
         for at in download(self.hub, self.request.to, revision, bundle.items, folder):
             yield {"type": "progress", "phase": "verify", "done": at.done, "total": at.total}
-        return ask_again(self.run, folder / "model", len(bundle.items), self.corpus(), self.cache)
+        yield {"type": "phase", "phase": "ask"}
+        return ask_again(self.run, folder / "model", len(bundle.items), self.corpus(), self.cache,
+                         self.device)
 
     def _entry(self, bundle: Bundle, revision: str, pull: str | None) -> Published:
         url = f"{self.hub.endpoint}/{self.request.to}"

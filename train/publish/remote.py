@@ -102,7 +102,7 @@ class RemoteRepo:
     def has(self, item: Item) -> bool:
         """Whether a file is there as it is here."""
         found = self.files.get(item.path)
-        return found is not None and found in (item.sha256, item.blob_id())
+        return found is not None and (found == item.sha256 or found == item.blob_id())
 
     def changed(self, items: Iterable[Item]) -> set[str]:
         """Paths of files that are new or changed there."""

@@ -1,6 +1,5 @@
 """Files in a private repository or bucket of the Hub."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -129,9 +128,7 @@ class DatasetStorage:
             place = folder / path
             place.parent.mkdir(parents=True, exist_ok=True)
             sha256 = self._fetched(target, path, place)
-            blob = hashlib.sha1(b"blob %d\0" % place.stat().st_size + place.read_bytes(),
-                                usedforsecurity=False) if sha256 != remote.files[path] else None
-            if blob is not None and blob.hexdigest() != remote.files[path]:
+            if not remote.has(Item(path, place, sha256, place.stat().st_size)):
                 raise PublishError(f"{path} of {self.repo_id} came other than it is there.",
                                    "differs")
 

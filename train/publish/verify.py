@@ -87,16 +87,17 @@ def _reported(
 
 
 def ask_again(
-    run: Run, model: Path, hashes: int, corpus: Corpus | None, cache: Path | None
+    run: Run, model: Path, hashes: int, corpus: Corpus | None, cache: Path | None,
+    device: str | None = None,
 ) -> Verified:
     """Rank test queries with the downloaded model, as before.
 
     model: its folder. hashes: how many files were compared. corpus: None when it is not at hand;
-    then the model is only loaded. cache: where the vectors of its passages may be kept.
-    PublishError when it cannot be loaded or ranks otherwise.
+    then the model is only loaded. cache: where the vectors of its passages may be kept. device:
+    None for the best there is. PublishError when it cannot be loaded or ranks otherwise.
     """
     try:
-        encoder = load_encoder(str(model))
+        encoder = load_encoder(str(model), device=device)
     except ModelError as error:
         raise PublishError(f"What is on the Hub does not load: {error}", "differs", True) from None
     recorded = run.record().fingerprints.corpus

@@ -15,7 +15,7 @@ from retrieval.metrics import METRICS, PRIMARY
 from train.run.parts import RecordedDifference, RecordedEvidence, RecordedRecipe
 from train.run.record import RunError, RunRecord
 
-from .card_claims import chosen_by_dev, heading, limits, longest, use_of
+from .card_claims import chosen_by_dev, heading, limits, listed, longest, use_of
 from .card_metadata import CardEdits, front_matter, is_repo_id, loss_names, title_of
 from .reproduce import base_name, command, data_argument, download, plain_script
 from .templates import template
@@ -211,6 +211,8 @@ def _training(record: RunRecord) -> dict[str, Any]:
     prints = {"data": record.fingerprints.corpus, "base model": record.fingerprints.base,
               "this model": record.fingerprints.tuned}
     settings = recipe.hyperparameters | {"loss": _loss(recipe), "seed": record.seed}
+    if "scale" in settings:
+        settings["scale"] = _scale(record, settings["scale"])
     if record.precision:
         settings["precision"] = record.precision
     if record.optimizer:
@@ -221,6 +223,9 @@ def _training(record: RunRecord) -> dict[str, Any]:
         "log_header": header,
         "log": log,
         "by_step": bool(record.log),
+        "dev_loss_over": record.dim if any(at.dev_loss is not None for at in record.history) else 0,
+        "batch_size": recipe.batch_size,
+        "loss_adds": _loss_adds(record, recipe),
         "seconds": record.seconds,
         "cpu_seconds": record.cpu_seconds,
         "device": record.device,
@@ -237,6 +242,27 @@ def _training(record: RunRecord) -> dict[str, Any]:
         "versions": [[name, version] for name, version in record.versions.items()],
         "kept_last": not chosen_by_dev(record),
     }
+
+
+def _scale(record: RunRecord, asked: object) -> str:
+    """What scores were multiplied with in the loss, and what those are."""
+    if record.base_model.similarity != "dot":
+        return f"{asked}, of the cosine"
+    if record.loss_scale in (None, asked):
+        return f"{asked}, of the dot product"
+    return (f"{record.loss_scale}, of the dot product; the recipe's {asked} is for vectors of "
+            "length 1, and these have any")
+
+
+def _loss_adds(record: RunRecord, recipe: RecordedRecipe) -> str:
+    """What the training loss is a sum of; empty where it is none."""
+    memory, parts = recipe.cross_batch_memory, ["the loss of the batch"]
+    if recipe.truncate_dim and record.base_model.full_dim:
+        parts = [f"the losses over {record.base_model.full_dim} and {recipe.truncate_dim} "
+                 "dimensions"]
+    if memory:
+        parts.append(f"{memory:g} times that among the remembered passages")
+    return listed(parts) if memory or recipe.truncate_dim else ""
 
 
 def _fence(text: str) -> str:

@@ -60,16 +60,17 @@ def _values(record: RunRecord) -> dict[str, Any]:
     return {
         "run": record.data.name or "a run",
         "packages": " ".join(_packages(record)),
-        "base": base.name, "revision": base.revision,
+        "base": base.name, "revision": base.revision, "similarity": base.similarity,
         "max_seq_length": recipe.max_seq_length or base.max_seq_length or 512,
         "prompts": prompts, "trained_prompts": trained, "seed": record.seed,
         "loss": ("Cached" if recipe.mini_batch_size else "") + "MultipleNegativesRankingLoss",
+        "scale": record.loss_scale or recipe.scale,
         "scheduler": SCHEDULERS[recipe.schedule], "keep_best": recipe.keep == "best",
         "bf16": bf16, "on_cpu": bf16 and not record.device.startswith("cuda"),
         "left_out": textwrap.wrap(_left_out(recipe, retired_values(kept)), WIDTH),
         **{name: getattr(recipe, name) for name in (
             "epochs", "batch_size", "learning_rate", "warmup", "weight_decay", "max_grad_norm",
-            "scale", "dropout", "truncate_dim", "patience", "symmetric", "mini_batch_size")},
+            "dropout", "truncate_dim", "patience", "symmetric", "mini_batch_size")},
     }
 
 

@@ -113,13 +113,17 @@ class LossEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class EvalEvent(Event):
-    """The metrics of a split after an epoch."""
+    """The metrics of a split after an epoch.
+
+    loss: of its pairs, None where it was not computed.
+    """
 
     kind = "eval"
     split: str = "dev"
     epoch: int
     step: int = 0
     metrics: Mapping[str, float]
+    loss: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,8 +72,8 @@ class RunRecord(JsonObject):
     `test`), by side (`base`, `tuned`). retention: on the general collection. memory_bytes: the most
     that training took. folds: that were asked for; cross_validation: what they found. merge_curve:
     merges with the base that were measured; merged: of a run that is one. log: the loss by step.
-    loads_with: the least version of sentence-transformers that reads the model. Times are UTC in
-    ISO 8601.
+    loss_scale: of the scores in the loss, None in older records. loads_with: the least version of
+    sentence-transformers that reads the model. Times are UTC in ISO 8601.
     """
 
     schema: int
@@ -107,6 +107,7 @@ class RunRecord(JsonObject):
     history: tuple[DevPoint, ...] = ()
     log: tuple[LossPoint, ...] = ()
     optimizer: RecordedOptimizer | None = None
+    loss_scale: float | None = None
     tandem: RecordedTandem | None = None
     loads_with: str | None = None
     prompts: Mapping[str, PromptChoice] = field(default_factory=dict)

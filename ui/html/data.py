@@ -131,10 +131,17 @@ def _range(seconds: Mapping[str, float] | None) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def engine_note(found: Sequence[Offer], chosen: str | None, why: str) -> str:
-    """The engine that `auto` takes, and why not others."""
+def engine_note(
+    found: Sequence[Offer], chosen: str | None, why: str, quota: str = ""
+) -> str:
+    """The engine that `auto` takes, and why not others.
+
+    quota: what is left of the visitor's, where the engine counts against one.
+    """
     parts = [f"<p>Automatic takes <b>{escape(_title(found, chosen))}</b>: {with_code(why)}.</p>"
              if chosen else f"<p>{with_code(why)}</p>"]
+    if quota:
+        parts.append(f"<p>{escape(quota)}</p>")
     if len(found) > 1:
         parts += [f'<p class="t-soft">{escape(offer.title)}: '
                   f"{with_code(offer.refusal or offer.about)}</p>" for offer in found]

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from corpus.load import load_corpus
 from corpus.records import Corpus
-from retrieval.encoder import Encoder, SentenceTransformerEncoder
+from retrieval.encoder import Encoder
 from retrieval.evaluation import Evidence
+from retrieval.fast.load import ServedEncoder
 from retrieval.index import Index, index_in_parts
 from retrieval.models import split_revision
 from train.run.parts import RecordedModel, SplitSizes
@@ -39,7 +40,7 @@ class Loads(Protocol):
 
     def __call__(
         self, model: str, *revision: str | None, **how: Any
-    ) -> SentenceTransformerEncoder:
+    ) -> ServedEncoder:
         """The model of a name, at a revision."""
 
 
@@ -103,7 +104,7 @@ def loaded_pair(
 def _index(
     encoder: Encoder, corpus: Corpus, side: str, settings: Settings
 ) -> Generator[Stage, None, Index]:
-    parts = index_in_parts(encoder, corpus, settings.cache)
+    parts = index_in_parts(encoder, corpus, settings.cache, sentences=True)
     return (yield from encoding(parts, f"{side} is reading the passages"))
 
 

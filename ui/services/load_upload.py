@@ -63,7 +63,8 @@ def pair_of_data(
         time.sleep(WAIT)
     yield Stage("encoding", READING, Progress(0, len(corpus.passages)), words)
     base = yield from encoding(
-        index_in_parts(opened.base.encoder, corpus, settings.cache), READING, words)
+        index_in_parts(opened.base.encoder, corpus, settings.cache, sentences=True), READING,
+        words)
     pair = ModelPair.of_words(words, base, f"Your data {title}, {len(corpus.passages):,} passages.")
     yield Stage("measuring", LEARNING, words=words, pair=pair)
     pair.learn_what_is_answered(settings.cache)

@@ -68,12 +68,26 @@ class ModelPair:
         return cls(words.corpus, base, about=about, _kept=_Kept(lexical=words.lexical))
 
     @property
+    def slow(self) -> str:
+        """Why a side is not answered in its fast form.
+
+        In a sentence; empty where both are.
+        """
+        sides = zip(SIDES, (self.base, self.tuned), strict=True)
+        said = [f"{name} ({why})" for name, side in sides
+                if side and (why := getattr(side.encoder, "plain", ""))]
+        return said and ("Answers take longer than they could: ONNX Runtime does not run "
+                         f"{' and '.join(said)}, so PyTorch does.") or ""
+
+    @property
     def bytes(self) -> int:
         """What the vectors and texts take of the memory, about.
 
         The models not counted.
         """
-        vectors = sum(side.vectors.nbytes for side in (self.base, self.tuned) if side)
+        sides = [side for side in (self.base, self.tuned) if side]
+        vectors = sum(side.vectors.nbytes for side in sides)
+        vectors += sum(side.sentences.directions.nbytes for side in sides if side.sentences)
         return vectors + 4 * sum(len(passage.text) + 200 for passage in self.corpus.passages)
 
     def compare(

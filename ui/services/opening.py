@@ -19,10 +19,11 @@ from corpus.records import Corpus
 from corpus.split import leaked_queries
 from hub.progress import Progress
 from retrieval.compare import Comparison
-from retrieval.encoder import Encoder, SentenceTransformerEncoder
+from retrieval.encoder import Encoder
 from retrieval.evaluation import Evidence, evaluate
+from retrieval.fast.load import ServedEncoder, load_served, texts_to_try
 from retrieval.index import Index, build_index
-from retrieval.models import load_encoder, split_revision
+from retrieval.models import split_revision
 from train.engines.queue import Queue
 from train.recipe import first_start_recipe
 from train.run.files import sentence_of
@@ -174,11 +175,12 @@ class OpeningPair:
     def _tell(self, text: str) -> None:
         self._state = OpeningState("loading", text)
 
-    def _loaded(self, model: str, *revision: str | None, **how: Any) -> SentenceTransformerEncoder:
+    def _loaded(self, model: str, *revision: str | None, **how: Any) -> ServedEncoder:
         """A model that answers questions: on ZeroGPU this process only seems to have a GPU."""
         if self.settings.zero_gpu:
             how["device"] = "cpu"
-        return load_encoder(model, *revision, **how)
+        return load_served(model, *revision, cache=self.settings.cache,
+                           texts=texts_to_try(self.corpus) if self.corpus else (), **how)
 
     def _index(self, encoder: Encoder, corpus: Corpus, side: str) -> Index:
         start = time.monotonic()
@@ -187,7 +189,7 @@ class OpeningPair:
             self._state = _reading(f"{side} is reading the corpus",
                                    at.after(time.monotonic() - start))
 
-        return build_index(encoder, corpus, self.settings.cache, tell)
+        return build_index(encoder, corpus, self.settings.cache, tell, sentences=True)
 
     def _run_of_this_pair(self, corpus: Corpus) -> Run | None:
         """The owner's newest run of this base on this corpus, one with a model first."""

@@ -40,6 +40,7 @@ PHASES = {
     "upload": "Sending",
     "commit": "Committing",
     "verify": "Downloading it again to compare",
+    "ask": "Loading it, and asking test questions again",
     "onnx": "Exporting to ONNX, and measuring that",
 }
 
@@ -198,8 +199,10 @@ class Publishing:
         if extras.data_to:  # the card names where the data is
             edits = replace(edits or CardEdits.of(run.record()), datasets=(extras.data_to,))
         result: dict[str, Any] = {}
+        # On ZeroGPU this process only seems to have a GPU.
+        device = "cpu" if self.services.settings.zero_gpu else None
         for event in publish(run, asked, hub, edits=edits, corpus=lambda: corpus_of(run),
-                             cache=cache):
+                             cache=cache, device=device):
             if event["type"] == "done":
                 result = event
             self._tell(run, event)
@@ -208,7 +211,7 @@ class Publishing:
                 self._corpus(run), extras.data_to, hub, licence=extras.data_license,
                 private=asked.private, language=CardEdits.of(run.record()).language))
         if extras.collection:
-            add_to_collection(hub, extras.collection, asked.to)
+            add_to_collection(hub, extras.collection, result["repo"])
         self._now[run.id] = replace(self._now[run.id], kind="done", result=result)
         log.info("%s published to %s in %.0f s", run.id, asked.to, time.monotonic() - began)
 

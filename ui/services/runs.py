@@ -22,12 +22,14 @@ from corpus.check.power import ASSUMED_SD, POWER_FACTOR
 from corpus.load import load_corpus
 from corpus.records import Corpus
 from retrieval.evaluation import Evidence
+from retrieval.fast.load import forget_fast
 from retrieval.metrics import PRIMARY
 from retrieval.models import EMBEDDED_MODEL, split_revision
 from train.engines import EngineError, Flavor
 from train.engines.jobs import JobsEngine
 from train.engines.jobs.pricing import estimated_cost, guessed_seconds
 from train.engines.offers import Offer, automatic, offers
+from train.engines.zerogpu import ZeroGpuEngine
 from train.fit.fit import check_trainable
 from train.folds.cost import offer
 from train.folds.cut import check_folds
@@ -132,6 +134,15 @@ class RunService:
             return []
         return engine.flavors(visitor.token)
 
+    def quota_note(self, visitor: Visitor, engine: str) -> str:
+        """A visitor's ZeroGPU quota in a sentence.
+
+        Empty for other engines, and where the Hub does not say.
+        """
+        found = self.services.queue.engines.get(engine)
+        quota = found.quota(visitor.token) if isinstance(found, ZeroGpuEngine) else None
+        return quota.sentence if quota else ""
+
     def priced(
         self, visitor: Visitor, request: RunSpec, measured: Mapping[str, Any]
     ) -> tuple[Mapping[str, Any], str]:
@@ -141,6 +152,10 @@ class RunService:
         """
         flavors = {flavor.name: flavor for flavor in self._flavors(visitor, request.engine)}
         flavor = flavors.get(request.flavor or "")
+        if request.engine == "zerogpu" and "seconds" in measured:
+            low, high = guessed_seconds((measured["seconds"]["low"], measured["seconds"]["high"]))
+            return (dict(measured) | {"seconds": {"low": low, "high": high}},
+                    "your ZeroGPU quota; the time is a guess from this machine’s speed")
         if flavor is None or flavor.usd_per_hour is None:
             return measured, ""
         if "seconds" not in measured:
@@ -358,8 +373,10 @@ class RunService:
         if self.services.opening.opening_run == run.id:
             raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
                                "start.")
+        weights = run.record().fingerprints.tuned
         self.services.queue.delete(run)
         self.services.opening.pairs.forget(run.id)
+        forget_fast(self.services.settings.cache, weights)
 
     def _damaged(self, visitor: Visitor, run_id: str) -> Run | None:
         """A run whose record cannot be read, for the owner of this Tandem alone."""

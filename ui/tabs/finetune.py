@@ -215,7 +215,7 @@ def _engines(services: Services, service: RunService) -> Callable[..., Any]:
         names = [("Automatic", "auto"), *((offer.title, offer.engine) for offer in found)]
         chosen = chosen if chosen in {name for _, name in names} else "auto"
         takes = auto if chosen == "auto" else chosen
-        note = data_html.engine_note(found, auto, why)
+        note = data_html.engine_note(found, auto, why, service.quota_note(visitor, takes or ""))
         try:
             flavors, usual = service.flavors(visitor, takes or "")
         except ValueError as error:  # the Hub does not say which machines there are

@@ -156,7 +156,8 @@ def _fill(services: Services, service: RunService) -> Callable[..., Any]:
             run = service.own(visitor, run_id)
             record = run.record()
             kept = record.card
-            to = record.publish_to or _suggested(visitor, record)
+            before = record.published[-1].repo if record.published else record.publish_to
+            to = before or _suggested(visitor, record)
             return (to, kept.title or title_of(record), kept.license or AS_BASE,
                     ", ".join(kept.language), kept.description or "",
                     bool(CardEdits.of(record).private_data))

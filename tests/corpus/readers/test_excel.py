@@ -356,6 +356,26 @@ def test_an_opendocument_spreadsheet_is_read(tmp_path):
         ("a.ods sheet “Eins” row 3", {"Question": "How?", "Answer": "Thus.", "n": "0.25"})]
 
 
+def test_merged_cells_of_an_opendocument_spreadsheet_are_filled_down(tmp_path):
+    path = opened(tmp_path / "a.ods", ["Our questions", "", ""], ["Category", "Question", "Answer"],
+                  ["Pay", "Why?", "So."], ["", "How?", "Thus."], ["", "When?", "Now."],
+                  ["", "Who?", "You."])
+    with ZipFile(path) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    content = parts["content.xml"]
+    blank = '<table:table-cell office:value-type="string"><text:p></text:p></table:table-cell>'
+    content = content.replace(blank, "<table:covered-table-cell/>")
+    for said, way, count in (("Our questions", "columns", 3), ("Pay", "rows", 3)):
+        content = content.replace(f'office:value-type="string"><text:p>{said}<',
+                                  f'table:number-{way}-spanned="{count}" '
+                                  f'office:value-type="string"><text:p>{said}<')
+    with ZipFile(path, "w") as archive:
+        for name, part in (parts | {"content.xml": content}).items():
+            archive.writestr(name, part)
+    assert [(row["Category"], row["Question"]) for _, row in read(path)[0]] == [
+        ("Pay", "Why?"), ("Pay", "How?"), ("Pay", "When?"), ("", "Who?")]
+
+
 def test_a_spoilt_zip_is_refused_with_a_sentence(tmp_path):
     path = workbook(tmp_path / "a.xlsx", ("S", [["a"], *([f"text {n}"] for n in range(99))]))
     data = path.read_bytes()

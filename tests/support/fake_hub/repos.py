@@ -49,6 +49,8 @@ class Handler(JobAnswers, SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
             self.rfile.read(length // 2)
             return self.hang_up()
         self.body = self.rfile.read(length)
+        if self.fault and self.fault.drop == "short":
+            self.body = self.body[: length // 2]
         self.hub.bodies.append(self.body)
         if self.hub.down:
             return self.hang_up()
@@ -93,7 +95,7 @@ class Handler(JobAnswers, SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
         if not self.hub.may_write(owner, self.account, name):
             return self.error(403, "You don't have the rights to create a model under this "
                                    "namespace")
-        if (kind, name) in self.hub.repos:
+        if (kind, self.hub.spelled(kind, name)) in self.hub.repos:
             return self.json({"error": "You already created this model repo",
                               "url": f"{self.hub.endpoint}/{name}"}, 409)
         if no := self.refused_hardware(kind, asked.get("hardware")):
@@ -113,7 +115,7 @@ class Handler(JobAnswers, SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
         return self.json({})
 
     def find(self, kind, name):
-        repo = self.hub.repos.get((KINDS[kind], name))
+        repo = self.hub.repos.get((KINDS[kind], self.hub.spelled(KINDS[kind], name)))
         return repo if repo and self.hub.may_read(repo, self.account, name) else None
 
     def info(self, kind, name, revision=None):
@@ -123,6 +125,7 @@ class Handler(JobAnswers, SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
         commit = repo.at(revision or "main")
         if commit is None:
             return self.missing("RevisionNotFound")
+        name = self.hub.spelled(KINDS[kind], name)
         return self.json({"id": name, "modelId": name, "sha": commit.oid, "private": repo.private,
                           "tags": [], "downloads": 0, "likes": 0,
                           "siblings": [{"rfilename": path, "size": len(data)}

@@ -64,7 +64,8 @@ class Repo:
 class Fault:
     """What goes wrong with requests that match.
 
-    drop: `early` (no answer), `middle` (of a body), `late` (after it was carried out).
+    drop: `early` (no answer), `middle` (of a body), `short` (half of a body arrives as if it were
+    all of it), `late` (after it was carried out).
     """
 
     pattern: str
@@ -103,6 +104,11 @@ class LoopbackHub(JobLevers):
         made.commit("initial commit", content | {
             path: (data, path.endswith(LARGE)) for path, data in (files or {}).items()})
         return made
+
+    def spelled(self, kind, name):
+        """A name as it was first written: to the Hub, those that differ in case are one."""
+        return next((there for known, there in self.repos
+                     if known == kind and there.lower() == name.lower()), name)
 
     def fail(self, pattern, times=1, **what):
         """Let requests fail whose `METHOD /path` matches; times: how many of them."""

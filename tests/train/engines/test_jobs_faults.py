@@ -263,4 +263,20 @@ def test_the_repository_of_a_run_goes_when_its_result_is_here(play, keep, refuse
     assert play.run.has_model
     assert (("model", play.repo) in play.hub.repos) is (keep or refused)
     told = [event.text for event in play.run.events() if event.type == "log"]
-    assert any("stay in" in text and play.repo in text for text in told) is refused
+    assert any(f"{play.repo} is empty now" in text and "manage-repos" in text
+               for text in told) is refused
+    if refused:  # what may not be deleted has nothing in it, and no history
+        repository = play.hub.repos["model", play.repo]
+        assert set(repository.head.files) == {".gitattributes"}
+        assert len(repository.commits) == 1
+
+
+def test_where_a_token_may_neither_delete_nor_write_the_log_says_where_the_files_are(play):
+    job = play.start()
+    play.hub.refuse["DELETE", "/api/repos/delete"] = 403, "missing scope: manage-repos"
+    play.hub.refuse["POST", "/commit/"] = 403, "read only"
+    play.finish(job)
+    play.wait_for("done")
+    wait_until(lambda: not play.engine._watched(play.run))
+    told = [event.text for event in play.run.events() if event.type == "log"]
+    assert any("stay in" in text and play.repo in text for text in told)

@@ -44,7 +44,7 @@ def train(data, tmp_path, monkeypatch, capsys):
         return run("fit", "--data", data, "--base", base, "--out", tmp_path / "run",
                    "--set", "epochs=1", "--set", "batch_size=8", *more)
 
-    run.fit, run.folder = fit, tmp_path / "run"
+    run.fit, run.folder, run.data = fit, tmp_path / "run", data
     return run
 
 
@@ -94,6 +94,17 @@ def test_a_static_model_refuses_a_number_of_tokens(train, texts, tmp_path):
     status, answer = train.fit(base, "--set", "max_seq_length=16")
     assert status == 1
     assert "static embedding, which reads a text whole" in answer["error"]
+
+
+@pytest.mark.parametrize("make", [kinds.static, kinds.model2vec], ids=lambda make: make.__name__)
+def test_a_static_model_refuses_a_rate_at_which_it_does_not_learn(make, train, texts, tmp_path):
+    """The recipes' rates are of transformers: the sentence names one, before a run is made."""
+    base = make(tmp_path / "base", texts)
+    for status, answer in (train.fit(base), train("estimate", "--data", train.data, "--base",
+                                                  base)):
+        assert status == 1 and "hardly move at that" in answer["error"]
+        assert "set it to 0.001 or more, such as 0.01" in answer["error"]
+    assert not train.folder.exists()
 
 
 def test_a_dot_model_trains_by_dot_and_is_measured_recorded_and_published_so(

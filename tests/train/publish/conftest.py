@@ -41,4 +41,4 @@ def hub():
 def trusting(monkeypatch):
     """Do not load the model again: for tests of what comes before that."""
     monkeypatch.setattr("train.publish.publish.ask_again",
-                        lambda run, model, hashes, corpus, cache: Verified(hashes))
+                        lambda run, model, hashes, corpus, cache, device: Verified(hashes))

@@ -42,7 +42,7 @@ def test_a_first_publication_is_one_private_commit_with_everything_and_verified(
                                 "note": ""}
     assert entry["verified"] and entry["at"] and entry["commit_url"].endswith(repo.head.oid)
     assert [e["phase"] for e in events if e["type"] == "phase"] == [
-        "check", "prepare", "upload", "commit", "verify"]
+        "check", "prepare", "upload", "commit", "verify", "ask"]
     progress = [e["done"] for e in events if e.get("phase") == "upload" and "done" in e]
     assert progress == sorted(progress) and progress[-1] == sum(
         f["bytes"] for f in result["files"])

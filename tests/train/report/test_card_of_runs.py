@@ -102,7 +102,7 @@ def test_the_log_has_the_steps_between_evaluations_with_their_loss(brought):
     rows = [line for line in section(card, "## Training").splitlines() if line.startswith("| ")]
     at = next(point for point in record.log
               if point.step not in {one.step for one in record.history})
-    assert f"|  | {at.step:,} | {at.loss:.4f} | – |" in rows
+    assert f"|  | {at.step:,} | {at.loss:.4f} | – | – |" in rows
     for point in record.history:
         assert any(f"{point.ndcg:.4f}" in row and f" {point.step:,}" in row.replace("*", "")
                    for row in rows), point
@@ -163,3 +163,70 @@ def test_a_card_of_cut_vectors_says_how_long_they_are_and_from_what(cut):
     assert "**Output dimensions:** 16, the first of 32" in card
     assert "truncate_dim=16" in card and "with vectors of 16 dimensions" in card
     assert "gives all 32, which were not measured here" in card
+
+
+@pytest.fixture(scope="module")
+def dot(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("dot"), model={"similarity": "dot"})
+
+
+def test_a_card_of_a_dot_model_says_by_what_it_is_compared_and_the_scale_that_was_used(dot):
+    run, card = dot
+    record = run.record()
+    assert record.base_model.similarity == "dot" and record.loss_scale == 1.0
+    assert "compared by dot similarity" in card and "cosine_" not in card
+    assert "| scale | 1.0, of the dot product; the recipe's 20.0 is for vectors of length 1" in card
+    script = card.split("```python")[2]
+    assert "scale=1.0, similarity_fct=dot_score" in script
+    assert 'metric_for_best_model="dev_dot_ndcg@10"' in script and "cosine_" not in script
+    assert "dot_ndcg@10" in card
+
+
+def test_the_script_of_a_dot_model_runs_and_ends_above_where_it_began(dot, tmp_path):
+    import os
+    import subprocess
+    import sys
+
+    from train.report.plain_script import SCRIPT, write_script
+
+    run, _ = dot
+    write_script(run.record(), parts(), tmp_path)
+    ended = subprocess.run(
+        [sys.executable, str(tmp_path / SCRIPT)], cwd=tmp_path, capture_output=True, text=True,
+        timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"})
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    said = json.loads(ended.stdout.strip().splitlines()[-1])
+    assert said["base"] == pytest.approx(run.record().metrics["test"].base[PRIMARY], abs=1e-4)
+
+
+def test_the_dev_loss_is_in_events_record_and_card_and_falls_as_training_goes_on(brought):
+    run, card = brought
+    losses = [point.dev_loss for point in run.record().history]
+    assert losses == [event.loss for event in run.events() if event.type == "eval"]
+    assert len(losses) == 3 and losses[-1] < losses[0]
+    header = next(line for line in card.splitlines() if line.startswith("| epoch |"))
+    assert header == "| epoch | step | training loss | dev loss | dev ndcg@10 |"
+    assert f"| {losses[0]:.4f} |" in section(card, "## Training")
+    assert "ranking loss of the dev pairs in batches of 4, over 32 dimensions" in card
+
+
+def test_the_training_loss_says_what_it_adds(brought, cut):
+    assert "It adds" not in brought[1]
+    assert "It adds the losses over 32 and 16 dimensions." in cut[1]
+    memory = model_card(brought[0].record().changed(
+        recipe=brought[0].record().recipe.to_json() | {"cross_batch_memory": 0.5}))
+    assert "It adds the loss of the batch and 0.5 times that among the remembered" in memory
+
+
+def test_no_run_takes_more_processor_time_than_its_threads_have(brought):
+    record = brought[0].record()
+    assert 0 < record.cpu_seconds < 40 * record.seconds + 1
+
+
+def test_the_metadata_of_a_leaky_run_has_the_figures_of_the_other_questions(leaky):
+    run, card = leaky
+    test = run.record().metrics["test"]
+    model = yaml.safe_load(card.split("---")[1])["model-index"][0]["results"][0]
+    assert model["dataset"]["name"] == "parts, test, 7 of 12 questions"
+    found = {each["type"]: each["value"] for each in model["metrics"]}
+    assert found[f"cosine_{PRIMARY}"] == pytest.approx(test.unseen.tuned[PRIMARY])

@@ -71,7 +71,7 @@ def settings(porsche, tmp_path):
 def hashing(monkeypatch):
     monkeypatch.setattr(room, "WATCH_EVERY", 0.01)
     monkeypatch.setattr(waiting_room, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(room, "load_encoder", lambda name, revision=None, token=None:
+    monkeypatch.setattr(room, "load_served", lambda name, revision=None, **how:
                         HashingEncoder(name, salt="" if "model" in name else "untrained"))
 
 
@@ -244,7 +244,7 @@ def test_a_base_is_cut_to_the_dimensions_that_the_run_was_trained_for(
 ):
     opening = chosen(opened, settings)
     run = finished(settings)
-    monkeypatch.setattr(room, "load_encoder", lambda name, revision=None, token=None:
+    monkeypatch.setattr(room, "load_served", lambda name, revision=None, **how:
                         HashingEncoder(name, dim=16))
     pair = loaded(opening, run.id)
     assert pair.base.encoder.dim == pair.tuned.encoder.dim == 16
@@ -313,10 +313,10 @@ def test_a_run_without_a_model_that_the_owner_names_is_said(settings, opened):
 
 
 def test_what_nobody_foresaw_is_said_and_nobody_waits_for_it(settings, opened, monkeypatch):
-    def broken(name):
+    def broken(name, **how):
         raise KeyError("weights")
 
-    monkeypatch.setattr(room, "load_encoder", broken)
+    monkeypatch.setattr(room, "load_served", broken)
     opening = opened(settings, Machine(), "failed")
     assert "Something unforeseen went wrong" in opening.state.text
     with pytest.raises(ValueError, match="unforeseen"):
@@ -376,12 +376,12 @@ def test_a_new_run_of_the_pair_is_shown_after_the_first_one_failed(settings, ope
 def test_a_model_that_is_not_what_was_trained_is_said_and_the_one_before_it_shown(
     settings, opened, monkeypatch, caplog
 ):
-    def load(name, revision=None, token=None):
+    def load(name, revision=None, **how):
         encoder = HashingEncoder(name)
         encoder.weights_fingerprint = "flipped" if "-second" in name else "written"
         return encoder
 
-    monkeypatch.setattr(room, "load_encoder", load)
+    monkeypatch.setattr(room, "load_served", load)
     corpus = room.load_corpus(settings.data)
     for name in ("first", "second"):
         finish(create_run(settings.runs, name), corpus,

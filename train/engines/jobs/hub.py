@@ -119,6 +119,20 @@ class UserHub:
         """
         self.ask(f"deleting {repo}", lambda api: api.delete_repo(repo, missing_ok=True))
 
+    def empty(self, repo: str) -> None:
+        """Delete what is in a repository, and its history.
+
+        For a token that may write there and not delete it.
+        """
+        from huggingface_hub import CommitOperationDelete
+
+        names = {name.split("/")[0] + ("/" if "/" in name else "") for name in self.files(repo)[1]}
+        names -= {".gitattributes"}
+        if names:
+            self.commit(repo, [CommitOperationDelete(name) for name in sorted(names)],
+                        "Delete what has been taken over")
+            self.forget_history(repo)
+
     def forget_history(self, repo: str) -> None:
         """Keep the newest commit of a repository alone.
 

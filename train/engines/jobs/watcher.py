@@ -279,8 +279,16 @@ class Watch:
         try:
             self.hub.delete(repo)
         except EngineError as error:
-            self.run.append(LogEvent(text=f"The files of the job stay in {repo}, where you can "
-                                     f"delete them: {error}"))
+            self.run.append(LogEvent(text=self._emptied(repo, error)))
+
+    def _emptied(self, repo: str, error: EngineError) -> str:
+        """What is left where the token may not delete: nothing but a name, if it may write."""
+        try:
+            self.hub.empty(repo)
+        except EngineError:
+            return f"The files of the job stay in {repo}, where you can delete them: {error}"
+        return (f"{repo} is empty now, and yours to delete in its settings: this sign-in may write "
+                "to repositories, not delete them (the scope manage-repos would).")
 
     def _cancelled(self, repo: str) -> None:
         by = "It was stopped" if self.stop_asked else "Its job was cancelled on the Hub"

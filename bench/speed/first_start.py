@@ -2,7 +2,7 @@
 
 Until Base answers, until both do, a question meanwhile.
 
-    python -m bench.first_start --data porsche --out FILE.json
+    python -m bench.speed.first_start --data porsche --out FILE.json
 
 Starts the app in a process of its own with an empty home, asks through `/compare` once a second,
 and compares the time of a question while training with the time when nothing else runs.
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from gradio_client import Client
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS = ("does the boxster have a frunk", "how quick off the line is the base 718",
              "flappy paddle gearbox jerks when cold", "what does the electric one tow")
 

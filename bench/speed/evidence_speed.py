@@ -2,7 +2,7 @@
 
 10,000 queries, 10,000 resamples, 15 metrics, and the plain way.
 
-    python -m bench.evidence_speed --out bench/evidence_speed.json
+    python -m bench.speed.evidence_speed --out bench/speed/evidence_speed.json
 
 The plain way draws the queries of each resample and averages their rows, one resample at a time;
 a hundred of those are timed and the rest reckoned.
