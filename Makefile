@@ -34,14 +34,16 @@ space: $(VENV)/.demo
 		$(if $(HOME_REPO),--home-repo "$(HOME_REPO)") $(if $(BUCKET),--bucket "$(BUCKET)") \
 		$(if $(PUBLIC),--public) $(if $(DRY_RUN),--dry-run)
 
-# torch goes first: its build for CPUs, where pip is given one, does without NVIDIA's libraries.
+# torch goes first: where pip is given a folder with its build for CPUs (PIP_FIND_LINKS), that is
+# taken, and NVIDIA's libraries are left out.
 $(VENV)/.demo: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Tandem needs Python 3.11 or newer: make demo PYTHON=python3.12"; exit 1; }
 	@echo "Installing what requirements.lock pins into $(VENV) (once, some minutes) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@awk '/^torch==/ {on = 1} on {print} on && !/\\$$/ {exit}' $< > $(VENV)/torch.lock
-	@$(PIP) --no-deps --require-hashes -r $(VENV)/torch.lock
+	@$(PIP) --no-index --no-deps --require-hashes -r $(VENV)/torch.lock 2>/dev/null || \
+		$(PIP) --no-deps --require-hashes -r $(VENV)/torch.lock
 	@if $(BIN)/python -c 'import sys; from importlib.metadata import requires; \
 			sys.exit(not any(name.startswith(("nvidia", "cuda")) for name in requires("torch")))'; \
 		then cp $< $(VENV)/all.lock; \

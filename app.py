@@ -6,10 +6,9 @@ Start it with `python app.py`.
 import atexit
 import logging
 import os
+import shutil
 import socket
 import sys
-import tempfile
-from pathlib import Path
 
 # Nothing is told to anyone: both libraries read these when they are imported.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -29,7 +28,7 @@ from ui.services.process import end_all  # noqa: E402
 from ui.services.uploads import Uploads  # noqa: E402
 from ui.serving.caches import MODELS, sweep_indexes, sweep_models  # noqa: E402
 from ui.serving.queue import MOST_WAITING  # noqa: E402
-from ui.serving.received import sweep_arrivals  # noqa: E402
+from ui.serving.received import fresh_folder, sweep_arrivals  # noqa: E402
 from ui.serving.server import serve  # noqa: E402
 from ui.theme import look  # noqa: E402
 
@@ -53,8 +52,9 @@ def main() -> int:
         print(f"Tandem cannot start: port {settings.port} is taken by another program. Set PORT to "
               "a free one, for example PORT=7861.", file=sys.stderr)
         return 1
-    # A folder of our own: what lies in it is swept.
-    arrivals = Path(os.environ.setdefault("GRADIO_TEMP_DIR", _temporary(settings.port)))
+    # A folder of our own, also where one is named: what lies in it is swept.
+    arrivals = fresh_folder(os.environ.get("GRADIO_TEMP_DIR"))
+    os.environ["GRADIO_TEMP_DIR"] = str(arrivals)
     queue = Queue(settings.runs, engines_from(settings), settings.max_disk)
     atexit.register(queue.close)  # should it not come to be served
     opening = OpeningPair(settings, queue, home and home.restore)
@@ -75,6 +75,7 @@ def main() -> int:
         end_all()
         if home is not None:
             home.close()
+        shutil.rmtree(arrivals, ignore_errors=True)
 
     uploads.open(sweep)
     queue.open()
@@ -100,11 +101,6 @@ def main() -> int:
         app_kwargs={"middleware": middleware(settings)},
     )
     return 0
-
-
-def _temporary(port: int) -> str:
-    """A folder for what is uploaded, until it is taken over."""
-    return str(Path(tempfile.gettempdir()) / f"tandem-{os.getuid()}-{port}")
 
 
 def _taken(host: str, port: int) -> bool:

@@ -45,7 +45,7 @@ def test_make_demo_installs_by_hash_and_the_space_by_name():
     recipe = (HOUSE / "Makefile").read_text("utf-8").partition("$(VENV)/.demo: ")[2]
     recipe = recipe.partition("touch $@")[0]
     assert recipe.startswith("requirements.lock") and "requirements.txt" not in recipe
-    assert recipe.count("--require-hashes -r") == recipe.count("$(PIP)") == 2
+    assert recipe.count("--require-hashes -r") == recipe.count("$(PIP)") == 3
     from train.publish.space import NEEDED
 
     assert "requirements.txt" in NEEDED

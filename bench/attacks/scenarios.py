@@ -99,7 +99,7 @@ def junk(home: Path, count: int) -> dict:
         return found
 
     asyncio.run(some(500))  # each thread has its own buffers from its first work on
-    time.sleep(90)
+    time.sleep(75)
     before = target.megabytes
     answers = asyncio.run(some(count))
     peak = target.megabytes

@@ -104,6 +104,11 @@ class App:
         text = Path(f"/proc/{self.process.pid}/status").read_text("utf-8")
         return int(text.split("VmRSS:")[1].split()[0]) / 1024
 
+    def cpu_s(self) -> float:
+        """Processor time of the process in seconds."""
+        text = Path(f"/proc/{self.process.pid}/stat").read_text("utf-8").rpartition(")")[2]
+        return sum(map(int, text.split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """End the process."""
         self.process.terminate()

@@ -37,6 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     memory: dict[str, list[float]] = {"empty home": [], "prepared home": []}
+    cpu: dict[str, list[float]] = {"empty home": [], "prepared home": []}
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
         tuned = model_folder(None, Path(folder))
         prepared = Path(folder) / "prepared"
@@ -50,13 +51,15 @@ def main() -> None:
                     if f"{what}, {name}" in seconds:
                         seconds[f"{what}, {name}"].append(found[what])
                 memory[name].append(found["memory_mb"])
+                cpu[name].append(found["cpu_s"])
     first = statistics.median(seconds[WAYS[0]])
     result: dict[str, Any] = {
         "load": load(), "rounds": options.rounds,
         "ways": {way: {"median_s": statistics.median(times), "least_s": min(times),
                        "times_gradio": statistics.median(times) / first}
                  for way, times in seconds.items()},
-        "memory_mb": {name: max(found) for name, found in memory.items()}}
+        "memory_mb": {name: max(found) for name, found in memory.items()},
+        "cpu_s": {name: statistics.median(found) for name, found in cpu.items()}}
     finish(Part("start", "From the start to the first answer", shown(result), result), options.out)
 
 
@@ -86,7 +89,8 @@ def started(home: Path, tuned: Path | None) -> dict[str, float]:
                     time.sleep(0.05)
                     continue
                 if answer:
-                    found.setdefault("answer", time.monotonic() - start)
+                    if "answer" not in found:
+                        found |= {"answer": time.monotonic() - start, "cpu_s": app.cpu_s()}
                     if answer["tuned"] or tuned is None:
                         found["both models"] = time.monotonic() - start
                 else:
@@ -102,9 +106,10 @@ def shown(result: dict[str, Any]) -> str:
     rows = [[way, f"{found['median_s']:.1f}", f"{found['least_s']:.1f}",
              f"{found['times_gradio']:.2f}"] for way, found in result["ways"].items()]
     memory = ", ".join(f"{name} {value:.0f} MB" for name, value in result["memory_mb"].items())
+    cpu = ", ".join(f"{name} {value:.1f} s" for name, value in result["cpu_s"].items())
     return "\n\n".join([
         f"{result['rounds']} rounds, load {result['load']:.1f}. Resident memory after the first "
-        f"answer: {memory}.",
+        f"answer: {memory}. Processor time until then: {cpu}.",
         table(["until", "median s", "least s", "times that of importing gradio"], rows)])
 
 

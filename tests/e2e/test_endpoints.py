@@ -270,7 +270,8 @@ def test_an_app_that_ends_takes_its_training_with_it(sample_folder, tmp_path):
     runs = tmp_path / "home" / "runs"
     try:
         for _ in range(200):
-            if list(runs.glob("*/events.jsonl")):
+            if [path for path in runs.glob("*/run.json")
+                    if json.loads(path.read_text()).get("process")]:
                 break
             time.sleep(0.2)
         (record,) = runs.glob("*/run.json")

@@ -22,6 +22,7 @@ from corpus.check.power import ASSUMED_SD, POWER_FACTOR
 from corpus.load import load_corpus
 from corpus.records import Corpus
 from retrieval.evaluation import Evidence
+from retrieval.fast.load import forget_fast
 from retrieval.metrics import PRIMARY
 from retrieval.models import EMBEDDED_MODEL, split_revision
 from train.engines import EngineError, Flavor
@@ -372,8 +373,10 @@ class RunService:
         if self.services.opening.opening_run == run.id:
             raise RefusedError(f"{run.id} is what Compare opens with: it is kept until the next "
                                "start.")
+        weights = run.record().fingerprints.tuned
         self.services.queue.delete(run)
         self.services.opening.pairs.forget(run.id)
+        forget_fast(self.services.settings.cache, weights)
 
     def _damaged(self, visitor: Visitor, run_id: str) -> Run | None:
         """A run whose record cannot be read, for the owner of this Tandem alone."""

@@ -9,6 +9,7 @@ minutes when none does. What somebody sent in these minutes is the most that the
 import contextlib
 import os
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, MutableSet
@@ -28,6 +29,7 @@ SHOWN = 3600.0
 """Seconds for which a file waits that was made to be downloaded."""
 FILES_OF_VISITOR, FILES_OF_ALL = 6, 40
 """How many of the largest files may arrive within `UNUSED`, from an address and in all."""
+PREFIX = "tandem-arrivals-"
 LEFT_FREE = 500_000_000
 """Bytes of the disk that no upload may take."""
 
@@ -118,6 +120,31 @@ def is_upload(scope: Scope) -> bool:
     """Whether a request brings files."""
     return bool(scope["type"] == "http" and scope["method"] == "POST"
                 and scope["path"].rstrip("/") == UPLOAD)
+
+
+def fresh_folder(within: str | Path | None = None) -> Path:
+    """A folder for arrivals that nobody else can name.
+
+    Those of processes that are gone are removed: one that was killed left it. within: the system's
+    for temporary files, where it is not another.
+    """
+    place = Path(within or tempfile.gettempdir())
+    place.mkdir(parents=True, exist_ok=True)
+    for left in place.glob(f"{PREFIX}*"):
+        pid = left.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
 
 
 def sweep_arrivals(folder: Path, uploaded: MutableSet[str]) -> None:

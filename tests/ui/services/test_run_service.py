@@ -287,8 +287,12 @@ def test_a_deleted_run_is_let_go_of(home, data):
     with pytest.raises(NotReadyError):
         home.pair(OWNER, run.id)
     assert chosen.stage(run.id)
+    form = home.services.settings.cache / "forms" / "abc"
+    form.mkdir(parents=True)
+    run.update(fingerprints={"tuned": "abc"})
     home.delete(OWNER, run.id)
     assert chosen.stage(run.id) is None
+    assert not form.exists() and form.parent.exists()
 
 
 def test_a_run_deleted_while_the_runs_are_listed_is_left_out(home, data, monkeypatch):

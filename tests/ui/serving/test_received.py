@@ -1,6 +1,8 @@
 """Room for files before they are written, and what becomes of those that nobody takes."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -12,7 +14,13 @@ from starlette.testclient import TestClient
 
 from ui.serving import received as room
 from ui.serving.address import LOOPBACK
-from ui.serving.received import UPLOAD, Arrivals, LimitUploads, sweep_arrivals
+from ui.serving.received import (
+    UPLOAD,
+    Arrivals,
+    LimitUploads,
+    fresh_folder,
+    sweep_arrivals,
+)
 
 ONE, OTHER = "93.184.216.34", "93.184.216.35"
 
@@ -87,3 +95,15 @@ def test_what_nobody_takes_over_goes_within_minutes_and_downloads_later(tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new-upload", "report"]
     assert uploaded == {str(tmp_path / "new-upload" / "file.csv")}
     sweep_arrivals(tmp_path / "nowhere", uploaded)
+
+
+def test_the_folder_of_arrivals_is_ours_alone_and_what_a_killed_process_left_goes(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    gone.wait()
+    left, others = (tmp_path / f"{room.PREFIX}{pid}-x" for pid in (gone.pid, os.getppid()))
+    for folder in (left, others):
+        folder.mkdir()
+        (folder / "file.csv").write_text("x")
+    folder = fresh_folder(tmp_path)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.name for path in tmp_path.iterdir()} == {folder.name, others.name}
