@@ -176,5 +176,6 @@ class Alternatives:
 
 def fusion_note(fusion: Fusion, corpus: Corpus) -> str:
     """How the weight of a fusion came about."""
-    how = "chosen on dev" if corpus.qrels.get("dev") else "without dev questions to choose it on"
-    return f"weight of the model {fusion.weight:.1f}, {how}"
+    how = "chosen on" if corpus.qrels.get("dev") else "without"
+    rest = "kept-out questions" if corpus.qrels.get("dev") else "kept-out questions to choose it on"
+    return f"weight of the model {fusion.weight:.1f}, {how} {rest}"
