@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-LOADS = 8
+LOADS = 5
 QUESTIONS = ("does the boxster have a frunk", "how quick off the line is the base 718",
              "flappy paddle gearbox jerks when cold", "what does the electric one tow",
              "which tyres for the snow", "how long does the battery last")

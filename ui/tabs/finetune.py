@@ -87,12 +87,17 @@ def finetune_tab(
             run_panel(services, service, publishing, shared)
     # What is wrong is said at once; what must be measured comes after.
     key = gr.Textbox(visible="hidden")
+    told = gr.Textbox(visible="hidden")
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
+                             "api_visibility": "private"}
     planned = {"fn": _plan(services, service, planner), "inputs": [shared.nonce, *form.inputs],
-               "outputs": [plan, key, start], "queue": False, "show_progress": "hidden",
-               "api_visibility": "private"}
-    gr.on([tab.select, *(field.change for field in form.inputs[1:])], trigger_mode="always_last",
-          **planned)
-    form.data.change(trigger_mode="multiple", **planned)  # the check is what is put off there
+               "outputs": told, **quiet}
+    for event in (
+        gr.on([tab.select, *(field.change for field in form.inputs[1:])],
+              trigger_mode="always_last", **planned),
+        form.data.change(trigger_mode="multiple", **planned),  # the check is what is put off there
+    ):
+        event.then(_of_the_form, [told, *form.inputs], [plan, key, start], **quiet)
     measured = gr.Textbox(visible="hidden")
     key.change(_measure(services, service, planner), [shared.nonce, key, *form.inputs], measured,
                trigger_mode="always_last", concurrency_limit=2, show_progress="hidden",
@@ -273,18 +278,30 @@ def _plan(services: Services, service: RunService, planner: Planner) -> Callable
     """What can be said at once: what is wrong, or how many pairs and steps there are."""
     def plan(request: gr.Request, nonce: str, *values: Any) -> Any:
         visitor = services.auth.looks(request, nonce)
+        wish = json.dumps(values)
         if values[0] == NO_DATA:
-            return data_html.note(BRING_FIRST), "", gr.Button(interactive=False)
+            return json.dumps([wish, data_html.note(BRING_FIRST), ""])
         try:
             asked = service.request(visitor, _asked(values))
             services.auth.check_start(visitor, asked.engine)
             known = planner.known(asked)
             planned = _planned(service, visitor, asked, known or service.counts(asked))
         except (ValueError, OSError) as error:
-            return elements.error(sentence_of(error)), "", gr.Button(interactive=False)
-        return planned, _key(asked), gr.Button(interactive=True)
+            return json.dumps([wish, elements.error(sentence_of(error)), ""])
+        return json.dumps([wish, planned, _key(asked)])
 
     return plan
+
+
+def _of_the_form(told: str, *values: Any) -> Any:
+    """The plan, unless the form says something else by now.
+
+    Answers overtake each other on a busy machine. Without a key there is nothing to start.
+    """
+    wish, html, key = json.loads(told or '["", "", ""]')
+    if wish != json.dumps(values):
+        return gr.skip(), gr.skip(), gr.skip()
+    return html, key, gr.Button(interactive=bool(key))
 
 
 def _measure(services: Services, service: RunService, planner: Planner) -> Callable[..., Any]:
