@@ -34,7 +34,7 @@ ALIASES = {
         answers answertext bestanswer acceptedanswer response responses reply replies output
         completion expectedoutput passagetext contexts documenttext documents passages doc docs
         chunk paragraph question2 query2 sentence2 sentenceb text2 textb q2 s2 hypothesis relevant
-        target targets outputs reference solution resolution losung antworttext text content body
+        target targets outputs reference solution resolution losung text content body
         description abstract article beschreibung inhalt story producttitle sentence 2string
         ans""".split(), *OTHER_ANSWERS),
     "score": tuple("""score scores similarity similarityscore sim simscore cosine cosinesimilarity

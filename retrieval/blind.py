@@ -74,9 +74,9 @@ class VoteTally:
         base, tuned = self.counts["base"], self.counts["tuned"]
         if not base + tuned:
             return "Nobody has preferred a side yet."
-        said = (f"Fine-tuned was preferred {tuned:,} times, Base {base:,} times (sign test, "
+        said = (f"Fine-tuned was preferred {_times(tuned)}, Base {_times(base)} (sign test, "
                 f"p = {self.p:.3f})")
-        rest = f"{self.counts['tie']:,} ties, {self.counts['neither']:,} times neither"
+        rest = f"a tie {_times(self.counts['tie'])}, neither {_times(self.counts['neither'])}"
         verdict = "No clear preference"
         if self.p < LEVEL:
             verdict = f"{'Fine-tuned' if tuned > base else 'Base'} is preferred"
@@ -167,6 +167,10 @@ def fleiss_kappa(rated: Sequence[Mapping[str, int]]) -> float | None:
 def _agreement(row: Mapping[str, int]) -> float:
     voters = sum(row.values())
     return sum(n * (n - 1) for n in row.values()) / (voters * (voters - 1))
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _agreed(kappa: float) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from corpus.check.power import POWER_FACTOR
+from corpus.check.power import shown_by
 from corpus.records import Corpus, Query
 from corpus.split import connected
 
@@ -234,7 +234,7 @@ class Evidence:
         """
         if len(self.gaps) < 2:
             return None
-        return POWER_FACTOR * standard_error(list(self.gaps.values()), self.groups)
+        return shown_by(standard_error(list(self.gaps.values()), self.groups))
 
     @property
     def verdict(self) -> str:

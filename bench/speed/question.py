@@ -25,6 +25,7 @@ import numpy as np
 
 from corpus.load import load_corpus
 from corpus.records import Corpus
+from retrieval.index import build_index
 from retrieval.metrics import PRIMARY, query_metrics
 from retrieval.models import EMBEDDED_MODEL, load_encoder
 
@@ -60,7 +61,7 @@ def measured(options: argparse.Namespace, home: Path) -> dict[str, Any]:
     torch.set_num_threads(options.threads)
     corpus = load_corpus("porsche")
     tuned = model_folder(options.tuned, home)
-    plain = Plain(corpus, [EMBEDDED_MODEL, str(tuned)])
+    plain = Plain(corpus, [EMBEDDED_MODEL, str(tuned)], home / "cache")
     services, ask = handler(home, tuned)
     texts = [corpus.queries[query].text for query in sorted(corpus.qrels["test"])]
     timed = in_turn({"plain": plain.ask, "handler": ask}, texts[: options.questions + 3])
@@ -75,14 +76,13 @@ def measured(options: argparse.Namespace, home: Path) -> dict[str, Any]:
 class Plain:
     """What a user would write: encode with each model, multiply, sort."""
 
-    def __init__(self, corpus: Corpus, models: list[str]) -> None:
-        """Load the models; the passages' vectors are made once."""
-        self.models = [load_encoder(name).model for name in models]
+    def __init__(self, corpus: Corpus, models: list[str], cache: Path) -> None:
+        """Load the models; PyTorch makes the passages' vectors, once."""
+        encoders = [load_encoder(name) for name in models]
+        self.models = [encoder.model for encoder in encoders]
         self.ids = sorted(corpus.passage)
-        texts = [corpus.passage[name].content for name in self.ids]
-        self.vectors = [np.asarray(model.encode(texts, normalize_embeddings=True,
-                                                show_progress_bar=False), np.float32)
-                        for model in self.models]
+        self.vectors = [np.asarray(build_index(encoder, corpus, cache).vectors)
+                        for encoder in encoders]
 
     def scores(self, question: str) -> list[Vectors]:
         """Scores of all passages under each model."""

@@ -24,7 +24,7 @@ from .paired import LEAST, load
 from .question import ROOT, asked, model_folder
 
 QUESTION = "does the boxster have a frunk"
-PATIENCE = 300.0
+PATIENCE = 900.0
 WAYS = ("import gradio", "page, empty home", "answer, empty home", "page, prepared home",
         "answer, prepared home", "both models, prepared home")
 

@@ -15,6 +15,7 @@ from hub.progress import OnProgress, Progress, silent
 
 from . import rules
 from .findings import (
+    ACROSS,
     KINDS,
     LEFT_OUT,
     NO_PAIRS,
@@ -93,16 +94,16 @@ def check_corpus(
     cases = {
         "over_length": rules.over_length(corpus, tokens),
         "duplicate_pair": rules.duplicate_pairs(judged),
-        "near_duplicate_passage": rules.near_duplicate_passages(corpus, near),
         "shared_answer": rules.shared_answers(judged),
         "conflicting_answers": rules.conflicting_answers(judged, from_pairs),
         "split_leak": rules.split_leaks(judged, by_question),
-        "near_split_leak": () if by_question else rules.near_split_leaks(corpus, judged, near),
         "html": rules.with_html(corpus),
         "mojibake": rules.with_mojibake(corpus),
         "swapped_columns": rules.swapped_columns(judged),
     }
     found = [finding(kind, of_kind) for kind, of_kind in cases.items()]
+    found.append(_near(corpus, near, () if by_question else rules.across_splits(
+        corpus, judged, near)))
     stages.begin(WRITING)
     figures = writing(corpus, tokens)
     stages.begin(LANGUAGES)
@@ -170,6 +171,17 @@ def _too_few(corpus: Corpus, report: Report, no_pairs: bool) -> Finding | None:
         return finding("too_few_pairs", cases, severity="error", action=NO_PAIRS,
                        treatment=REFUSED)
     return finding("too_few_pairs", cases)
+
+
+def _near(corpus: Corpus, near: rules.Near, across: rules.Near) -> Finding | None:
+    """Near duplicates, those of different splits first."""
+    known = set(across)
+    first = [*across, *(places for places in near if places not in known)]
+    _, action = KINDS["near_duplicate_passage"]
+    if across:
+        action += ACROSS.format(count=len(across), are="is" if len(across) == 1 else "are")
+    return finding("near_duplicate_passage", rules.near_duplicate_passages(corpus, first),
+                   action=action)
 
 
 def _no_split(corpus: Corpus) -> Finding | None:

@@ -44,9 +44,6 @@ KINDS = {
                             "every answer is right, or make the questions differ."),
     "split_leak": ("warning", "Tandem keeps these splits as they are, and figures on what was "
                    "trained on flatter the model: keep each question and passage in one split."),
-    "near_split_leak": ("warning", "Tandem keeps these splits as they are, and counts such "
-                        "questions as new: their answers are known in other words. Merge the "
-                        "passages, or put both into one split, where they say the same."),
     "swapped_columns": ("warning", "Tandem takes the anchor for the question and the positive for "
                         "its answer: exchange the two columns if they are the wrong way round."),
     "no_split": ("error", "A fine-tune refuses such data, and so does this check: it needs train "
@@ -95,6 +92,10 @@ MENDED = {"html": "Tandem stripped HTML tags from these texts, as it was asked t
           "mojibake": "Tandem put right texts in UTF-8 that were read as another encoding once, as "
                       "it was asked to."}
 """Kind -> what was done to texts that were mended because it was asked for."""
+ACROSS = (" {count:,} of them {are} in another split than the one repeated, so that an answer of "
+          "dev or test was known in other words: the split keeps equal passages together, and no "
+          "others. Figures count such questions as new.")
+"""What is added where near duplicates stand in different splits."""
 MOST_LOST = ("More than half of the rows are lost: check which column is the question and which "
              "the answer, and how the file was written.")
 NO_PAIRS = "There is nothing to train on or to measure: add questions with their answers."

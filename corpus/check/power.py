@@ -83,13 +83,23 @@ class Spread:
                 "queries": self.queries, "passages": self.passages, "sampled": self.sampled}
 
 
+def shown_by(standard_error: float) -> float:
+    """The smallest difference that test queries show.
+
+    With 80 % power at 5 % two-sided, for a paired comparison. The one rule for it: before a
+    fine-tune its standard error is reckoned from base's spread, afterwards it is that of the pair's
+    own differences. standard_error: of the mean difference.
+    """
+    return POWER_FACTOR * standard_error
+
+
 def detectable_difference(queries: int, sd: float = ASSUMED_SD) -> float | None:
     """The smallest difference that so many test queries show.
 
-    In mean ndcg@10. With 80 % power at 5 % two-sided, for a paired comparison; `sd` is the standard
-    deviation of the difference from query to query. None without queries.
+    In mean ndcg@10. sd: standard deviation of the difference from query to query. None without
+    queries.
     """
-    return round(POWER_FACTOR * sd / math.sqrt(queries), 4) if queries else None
+    return round(shown_by(sd / math.sqrt(queries)), 4) if queries else None
 
 
 def queries_needed(difference: float, sd: float = ASSUMED_SD) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from corpus.html_text import has_html
 from corpus.readers.clean import without_mojibake
-from corpus.records import SPLITS, Corpus, Pair, Passage, Query
+from corpus.records import Corpus, Pair, Passage, Query
 from corpus.text import folded, shortened
 from hub.progress import OnProgress, silent
 
@@ -122,18 +122,17 @@ def split_leaks(judged: Judged, by_question: bool = False) -> Iterator[str]:
         yield from answers_in_splits(judged)
 
 
-def near_split_leaks(corpus: Corpus, judged: Judged, near: Near) -> Iterator[str]:
-    """Answers that nearly repeat one of an earlier split."""
+def across_splits(corpus: Corpus, judged: Judged, near: Near) -> Near:
+    """Near duplicates that answer in different splits."""
     splits: dict[str, set[str]] = defaultdict(set)
     for split, pair in judged:
         splits[pair.passage.id].add(split)
+    found = []
     for places in near:
-        one, other = (corpus.passages[place] for place in places)
-        if splits[one.id] and splits[other.id] and not splits[one.id] & splits[other.id]:
-            first, second = ("/".join(sorted(splits[passage.id], key=SPLITS.index))
-                             for passage in (one, other))
-            yield (f"{_place(one)} ({first}) and {_place(other)} ({second}): "
-                   f"“{shortened(one.text, 90)}”, and “{shortened(other.text, 90)}”")
+        one, other = (splits[corpus.passages[place].id] for place in places)
+        if one and other and not one & other:
+            found.append(places)
+    return found
 
 
 def answers_in_splits(judged: Judged) -> Iterator[str]:

@@ -86,10 +86,16 @@ def size_of(side: Searcher) -> int | None:
         return sum(part.nbytes for part in side.bm25.scores.values()
                    if isinstance(part, np.ndarray))
     if isinstance(side, Index):
-        model = getattr(side.encoder, "model", None)
-        weights = sum(p.numel() * p.element_size() for p in model.parameters()) if model else 0
-        return side.vectors.nbytes + int(weights)
+        return side.vectors.nbytes + _weights(side.encoder)
     return None
+
+
+def _weights(encoder: object) -> int:
+    """Bytes of a model's weights, or of its fast form; 0 where the encoder has neither."""
+    if (form := getattr(encoder, "form", None)) is not None:
+        return int(form.bytes)
+    model = getattr(encoder, "model", None)
+    return sum(p.numel() * p.element_size() for p in model.parameters()) if model else 0
 
 
 @dataclass(frozen=True)
@@ -116,15 +122,20 @@ class Alternatives:
 
         None for that one itself, and for what could not be measured.
         """
-        evidence = self._against_best(row)
-        return evidence.differences[PRIMARY] if evidence else None
+        return self._differences.get(row.name)
 
-    def _against_best(self, row: Alternative) -> Evidence | None:
-        best = self.best_free
-        if best is None or row is best or not row.judged:
-            return None
-        return Evidence(self.split, self.passages, best.judged, row.judged,
-                        leaked=self.leaked).unseen
+    @cached_property
+    def _differences(self) -> dict[str, Difference]:
+        """The difference of each row that has one, by its name: resampling takes a while."""
+        best, found = self.best_free, {}
+        for row in self.rows:
+            if best is None or row is best or not row.judged:
+                continue
+            evidence = Evidence(self.split, self.passages, best.judged, row.judged,
+                                leaked=self.leaked).unseen
+            if evidence:
+                found[row.name] = evidence.differences[PRIMARY]
+        return found
 
     def verdict_of(self, name: str) -> str:
         """What a trained one gives over the best free one.
@@ -135,12 +146,12 @@ class Alternatives:
         best, gap = self.best_free, self.difference(row) if row else None
         if best is None or gap is None:
             return ""
-        said = f"{gap.value:+.3f} {PRIMARY}, 95 % interval {gap.low:+.3f} to {gap.high:+.3f}"
+        said = f"{gap.value:+.3f} {PRIMARY} (95 % interval {gap.low:+.3f} to {gap.high:+.3f})"
         free = f"the best you can have without training, {best.name}"
         return {
-            "better": f"{name} beats {free}, by {gap.value:+.3f} ({said}).",
-            "worse": f"{name} is worse than {free} ({said}): ship {best.name}.",
-            NO_DIFFERENCE: f"{name} does not clearly beat {free} ({said}).",
+            "better": f"{name} beats {free}, by {said}.",
+            "worse": f"{name} is worse than {free}, by {said}: ship {best.name}.",
+            NO_DIFFERENCE: f"{name} does not clearly beat {free}: {said}.",
         }[gap.outcome]
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -165,5 +176,6 @@ class Alternatives:
 
 def fusion_note(fusion: Fusion, corpus: Corpus) -> str:
     """How the weight of a fusion came about."""
-    how = "chosen on dev" if corpus.qrels.get("dev") else "without dev questions to choose it on"
-    return f"weight of the model {fusion.weight:.1f}, {how}"
+    how = "chosen on" if corpus.qrels.get("dev") else "without"
+    rest = "kept-out questions" if corpus.qrels.get("dev") else "kept-out questions to choose it on"
+    return f"weight of the model {fusion.weight:.1f}, {how} {rest}"

@@ -32,7 +32,7 @@ class FastForm:
     max_tokens: how much of a text it reads. pooling: `mean` or `cls`. dim: of its vectors. lower:
     whether texts are put in lower case first. unit: whether vectors get length 1. threads: how many
     batches are encoded at a time; each is computed on one, so that questions asked at once do not
-    wait for each other.
+    wait for each other. bytes: of its graph and weights.
     """
 
     session: "InferenceSession"
@@ -43,6 +43,7 @@ class FastForm:
     lower: bool = False
     unit: bool = False
     threads: int = 1
+    bytes: int = 0
 
     @classmethod
     def of_folder(cls, model: Path, kept: Path) -> "FastForm":
@@ -62,7 +63,8 @@ class FastForm:
         tokenizer.no_padding()
         tokenizer.enable_truncation(facts["max_tokens"])
         return cls(_session(kept / FILE), tokenizer, facts["max_tokens"], facts["pooling"],
-                   facts["dim"], facts["lower"], facts["unit"], len(os.sched_getaffinity(0)))
+                   facts["dim"], facts["lower"], facts["unit"], len(os.sched_getaffinity(0)),
+                   sum(path.stat().st_size for path in kept.iterdir()))
 
     def cut_at(self, max_tokens: int) -> "FastForm":
         """The same form, reading fewer tokens of a text."""

@@ -22,6 +22,7 @@ from retrieval.models import (
     AskedPrompts,
     cached_folder,
     chosen_prompts,
+    file_sha256,
     fingerprint,
     load_encoder,
     local_folder,
@@ -29,7 +30,8 @@ from retrieval.models import (
 )
 from retrieval.prompts import names_of_folder
 
-from .bert import NoFastFormError
+from .bert import FILE as GRAPH
+from .bert import WEIGHTS, NoFastFormError
 from .encoder import FastEncoder
 from .form import FastForm
 from .shipped import shipped_sample
@@ -159,6 +161,9 @@ def _fast(
     if source.similarity not in (COSINE, DOT):
         raise NoFastFormError(f"it compares by {source.similarity}")
     kept = cache / FORMS / source.weights[:24]
+    if _is_damaged(kept):
+        log.warning("The fast form of %s in the cache is damaged: it is made again.", source.name)
+        shutil.rmtree(kept, ignore_errors=True)
     encoder = FastEncoder(
         FastForm.of_folder(source.folder, kept), source.name, source.weights, source.prompts,
         source.similarity, source.truncate_dim, revision=source.revision)
@@ -183,9 +188,21 @@ def _check(
         raise NoFastFormError("ONNX Runtime cannot run its graph") from error
     lengths = np.linalg.norm(wanted, axis=1)
     apart = np.linalg.norm(ours - wanted, axis=1) / np.where(lengths > 0, lengths, 1)
-    found = {"texts": len(given), "apart": float(apart.max()), "allowed": MOST_APART}
+    found = {"texts": len(given), "apart": float(apart.max()), "allowed": MOST_APART,
+             "files": {name: file_sha256(kept / name) for name in (GRAPH, WEIGHTS)}}
     (kept / CHECKED).write_text(json.dumps(found), "utf-8")
     _is_checked(kept)
+
+
+def _is_damaged(kept: Path) -> bool:
+    """Whether a fast form's files are not those that were compared."""
+    files = _json(kept / CHECKED).get("files")
+    if not isinstance(files, dict):
+        return (kept / CHECKED).exists()
+    try:
+        return any(file_sha256(kept / name) != files.get(name) for name in (GRAPH, WEIGHTS))
+    except OSError:
+        return True
 
 
 def _is_checked(kept: Path) -> bool:

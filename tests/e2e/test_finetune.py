@@ -70,12 +70,12 @@ def test_a_run_is_started_watched_reloaded_used_compared_and_deleted(page, brows
     expect(panel).to_contain_text("ndcg@10")
 
     page.get_by_role("button", name="Use in Compare").first.click()
-    expect(page.locator("#chosen")).to_contain_text(run)
+    expect(page.locator("#chosen")).to_contain_text("· quick · 20")
     expect(page).to_have_url(re.compile(f"run={run}"))
     expect(page.locator('#result ol[aria-label="Fine-tuned"] article').first).to_be_visible()
     page.reload()
-    expect(page.locator("#chosen")).to_contain_text(run)
-    page.get_by_role("button", name="Back to the opening pair").click()
+    expect(page.locator("#chosen")).to_contain_text("· quick · 20")
+    page.get_by_role("button", name="Back to the first models").click()
     expect(page.locator("#chosen-row")).to_be_hidden()
 
     page.get_by_role("tab", name="Runs", exact=True).click()

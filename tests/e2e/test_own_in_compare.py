@@ -107,7 +107,7 @@ def test_more_passages_than_are_read_here_are_refused_with_both_figures(page, ow
     said = re.compile(r"has 2,\d{3} passages; at most 2,000 are read")
     expect(page.locator("#chosen")).to_contain_text(said, timeout=LONG)
     expect(page.locator("#result [role=alert]")).to_contain_text(said)
-    page.get_by_role("button", name="Back to the opening pair").click()
+    page.get_by_role("button", name="Back to the first models").click()
     expect(page.locator(TUNED).first).to_be_visible()
 
 
@@ -115,7 +115,7 @@ def test_more_passages_than_are_read_here_are_refused_with_both_figures(page, ow
 def test_what_is_not_there_is_said_and_the_page_goes_on(page, own_app, shown):
     open_own(page, own_app, shown)
     expect(page.locator("#result [role=alert]")).to_be_visible()
-    page.get_by_role("button", name="Back to the opening pair").click()
+    page.get_by_role("button", name="Back to the first models").click()
     expect(page.locator(TUNED).first).to_be_visible()
     assert not page.errors
 

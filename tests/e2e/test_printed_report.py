@@ -57,7 +57,7 @@ def test_it_prints_on_a4_with_all_there_is(pages):
     assert all(tuple(map(round, page.get_size())) == A4 for page in pages)
     said = " ".join(page.get_textpage().get_text_bounded() for page in pages)
     for words in ("What got worse most", "What got better most", "How it was made", "recall@10",
-                  "Doors and locks", "above the line: better"):
+                  "Doors and locks", "below the line: better"):
         assert words in said, words
 
 

@@ -14,6 +14,7 @@ from train.recipe import RECIPES, RULES
 from train.run.events import event_of
 from train.run.spec import RunSpec
 from ui import api
+from ui.html.words import label_words
 from ui.services import uploads
 from ui.services.estimate import Planner
 from ui.services.importing import Importer
@@ -137,7 +138,9 @@ def test_a_deleted_run_is_neither_watched_nor_shown_any_more(services, service):
 def test_a_recipe_has_a_box_for_every_rule_and_its_own_values_are_shown():
     with gr.Blocks():
         boxes = recipe_form.recipe_fields()
-    assert [box.label for box in boxes] == [name for name, _, _ in RULES]
+    assert [box.label for box in boxes] == [label_words(name) for name, _, _ in RULES]
+    for (name, _, _), box in zip(RULES, boxes, strict=True):  # each in plain words, its id beside
+        assert box.label.endswith(f" ({name})") and box.info
     values = recipe_form.values_of("seed")
     assert list(values) == list(recipe_form.NAMES)
     for name, value in values.items():
@@ -172,7 +175,13 @@ def test_a_form_whose_upload_is_gone_has_no_other_data_in_its_place(services):
 
 def plans(services, service, measured):
     planner = Planner(services.settings.home, lambda request: measured.append(request) or ["false"])
-    return finetune._plan(services, service, planner), finetune._measure(services, service, planner)
+    told, measure = (make(services, service, planner) for make in (finetune._plan,
+                                                                   finetune._measure))
+
+    def plan(request, nonce, *values):
+        return finetune._of_the_form(told(request, nonce, *values), *values)
+
+    return plan, measure
 
 
 def test_a_plan_is_measured_for_nobody_who_may_not_start_it(services, service, data):
@@ -290,3 +299,24 @@ def test_a_cross_validation_is_asked_for_where_it_is_ticked():
     values[-1] = True
     assert finetune._asked(tuple(values)).folds == finetune.FOLDS
     assert finetune._asked(tuple(form("porsche"))).folds == 0
+
+
+def test_a_plan_of_what_the_form_said_before_is_not_shown():
+    from ui.tabs.finetune import _of_the_form
+
+    values = ("upload-1", "quick", 42, None)
+    told = json.dumps([json.dumps(values), "<p>nine steps</p>", "the wish"])
+    html, key, start = _of_the_form(told, *values)
+    assert (html, key) == ("<p>nine steps</p>", "the wish") and start.interactive
+    late = _of_the_form(told, NO_DATA, *values[1:])  # it comes when other data is chosen
+    assert all(isinstance(part, dict) for part in late)
+
+
+def test_a_plan_that_was_measured_for_another_wish_is_not_shown():
+    from ui.tabs.finetune import _still_asked
+
+    told = json.dumps(["the wish", "<p>nine steps</p>"])
+    assert _still_asked(told, "the wish") == "<p>nine steps</p>"
+    for now in ("another wish", ""):  # other data, or none yet
+        assert isinstance(_still_asked(told, now), dict)
+    assert isinstance(_still_asked("", ""), dict)

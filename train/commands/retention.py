@@ -5,10 +5,12 @@ What a run cost on questions that are not of its domain.
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hub.progress import Progress
+from corpus.sandbox import progress_printer
+from hub.progress import OnProgress, Progress, silent
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.metrics import PRIMARY
 from retrieval.models import load_encoder
@@ -19,6 +21,8 @@ from train.run.record import Run, RunError, RunRecord
 from train.settings import Settings
 
 log = logging.getLogger("train")
+READS = {"base": "Base reads passages about other things",
+         "tuned": "Fine-tuned reads passages about other things"}
 
 
 def add_retention(commands: Any) -> None:
@@ -35,10 +39,13 @@ def retention_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]
 
     Base and tuned model on the general collection.
     """
-    return measure_retention(Run(options.run), Settings.from_env().cache), 0
+    progress = progress_printer() if options.json else silent
+    return measure_retention(Run(options.run), Settings.from_env().cache, progress), 0
 
 
-def measure_retention(run: Run, cache: Path | None) -> dict[str, Any]:
+def measure_retention(
+    run: Run, cache: Path | None, progress: OnProgress = silent
+) -> dict[str, Any]:
     """The retention of a run, measured like its test split.
 
     Kept in `run.json`. RunError when the run has no model; ModelError when its base cannot be had.
@@ -51,6 +58,7 @@ def measure_retention(run: Run, cache: Path | None) -> dict[str, Any]:
 
     def tell(at: Progress) -> None:
         nonlocal last
+        progress(replace(at, text=READS[at.text]))
         if at.text != last or at.done == at.total:
             log.info("%s: %s of %s passages of the general collection", at.text, at.done, at.total)
         last = at.text

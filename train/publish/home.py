@@ -163,7 +163,12 @@ def home_repo(settings: Settings) -> HomeRepo | None:
     """
     if not settings.home_repo:
         return None
-    return HomeRepo(settings.runs, storage(Hub(local_token()), settings.home_repo))
+    token = local_token()
+    if token is None:
+        raise HubError(f"TANDEM_HOME_REPO is {settings.home_repo}, and there is no token to write "
+                       "there with: set HF_TOKEN (on a Space, as a secret in its settings) to one "
+                       "that may, or unset TANDEM_HOME_REPO.", "unauthorized")
+    return HomeRepo(settings.runs, storage(Hub(token), settings.home_repo))
 
 
 def run_of(path: str) -> str:

@@ -104,6 +104,7 @@ def publish_space(
     """
     setup = setup or SpaceSetup()
     target = check_may_write(hub, repo_id, False, repo_type="space")
+    repo_id = target.repo_id
     remote = RemoteRepo.at(hub, target) if target.exists else RemoteRepo()
     others = sorted(set(remote.files) - set(OF_THE_HUB) - set(EMPTY))
     if others and OURS not in remote.files and not over:

@@ -4,7 +4,9 @@ Each has a text equivalent. Pure functions, no script; colours are classes of `s
 colour schemes have them.
 """
 
+import json
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -137,8 +139,8 @@ def _thinned(points: Sequence[Point]) -> Sequence[Point]:
     return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
 
 
-ROW = 22
-"""Height of a row of a forest plot."""
+ROW, LINE = 22, 15
+"""Height of a row of a forest plot, and of a line of a name that stands above its bar."""
 FOREST, NAMES = 400, 142
 """Width of a forest plot, and of the names in it: narrow, so that a phone can show its letters."""
 SIDE, EDGE = 340, 54
@@ -147,8 +149,8 @@ STRIP = 24
 """Height above a square plot, for the words that say how to read it."""
 MOST_DOTS = 1_500
 """Different moves drawn one by one; more than that share dots."""
-LONGEST = 21
-"""Letters of a name that fit beside a forest plot."""
+BESIDE, ABOVE = 20, 58
+"""Letters of a name that fit beside a bar; and in a line above it, where one is longer."""
 
 
 @dataclass(frozen=True)
@@ -169,16 +171,25 @@ class Bar:
 def forest(title: str, bars: Sequence[Bar], said: str) -> str:
     """A chart of differences with their intervals.
 
-    One a row, about a line at no difference.
+    One a row, about a line at no difference. Names are whole: they stand above their bars where one
+    of them is too long to stand beside.
     """
     if not bars:
         return ""
     ticks = ticks_of([0.0, *(bar.low for bar in bars), *(bar.high for bar in bars)])
     low, high = ticks[0], ticks[-1]
-    height = ROW * len(bars) + 30
+    beside = all(len(bar.name) <= BESIDE for bar in bars)
+    names = [[bar.name] if beside else textwrap.wrap(bar.name, ABOVE) or [""] for bar in bars]
+    left = NAMES if beside else 22
+    rows, height = [], 4
+    for lines in names:
+        height += 0 if beside else LINE * len(lines)
+        rows.append(height + ROW // 2)
+        height += ROW
+    height += 26
 
     def x(value: float) -> float:
-        return round(NAMES + (FOREST - NAMES - 26) * (value - low) / (high - low), 1)
+        return round(left + (FOREST - left - 26) * (value - low) / (high - low), 1)
 
     digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0])))
     drawn = [
@@ -187,18 +198,21 @@ def forest(title: str, bars: Sequence[Bar], said: str) -> str:
         for tick in ticks
     ]
     drawn.append(f'<line class="t-zero" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{height - 24}"/>')
-    drawn += [_bar(bar, x(bar.low), x(bar.value), x(bar.high), ROW * row + ROW // 2 + 4)
-              for row, bar in enumerate(bars)]
+    for bar, lines, y in zip(bars, names, rows, strict=True):
+        first = y + 4 if beside else y - 10 - LINE * (len(lines) - 1)
+        drawn += [_name(line, first + LINE * n, bar.strong) for n, line in enumerate(lines)]
+        drawn.append(_bar(bar, x(bar.low), x(bar.value), x(bar.high), y))
     return _figure(title, FOREST, height, "".join(drawn), said)
 
 
+def _name(text: str, y: int, strong: bool) -> str:
+    return f'<text{" class=t-strong" if strong else ""} x="0" y="{y}">{escape(text)}</text>'
+
+
 def _bar(bar: Bar, low: float, value: float, high: float, y: int) -> str:
-    name = bar.name if len(bar.name) <= LONGEST else bar.name[: LONGEST - 1] + "…"
-    strong = ' class="t-strong"' if bar.strong else ""
     words = f"{bar.name}: {bar.value:+.3f} ({bar.low:+.3f} to {bar.high:+.3f})"
     return (
         f'<g data-way="{bar.way}"><title>{escape(words)}</title>'
-        f'<text{strong} x="0" y="{y + 4}">{escape(name)}</text>'
         f'<line class="t-range" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>'
         f'<line class="t-range" x1="{low}" x2="{low}" y1="{y - 4}" y2="{y + 4}"/>'
         f'<line class="t-range" x1="{high}" x2="{high}" y1="{y - 4}" y2="{y + 4}"/>'
@@ -207,12 +221,14 @@ def _bar(bar: Bar, low: float, value: float, high: float, y: int) -> str:
 
 
 def rank_scatter(
-    moves: Mapping[tuple[int, int], int], names: tuple[str, str], said: str
+    moves: Mapping[tuple[int, int], int], names: tuple[str, str], said: str,
+    queries: Mapping[tuple[int, int], Sequence[str]] | None = None,
 ) -> str:
     """A chart of answers' ranks in two models.
 
-    One across, one up, both axes logarithmic. moves: (rank in the first, in the second) -> queries.
-    Rank 1 stands at the top and the right: above the diagonal the second is better.
+    One across, one up, both axes logarithmic and rising. moves: (rank in the first, in the second)
+    -> queries. Below the diagonal the second is better. queries: ids of a move's queries, which the
+    page's script opens when a dot is pressed.
     """
     if not moves:
         return ""
@@ -222,39 +238,50 @@ def rank_scatter(
     foot = STRIP + span
 
     def x(rank: int) -> float:
-        return round(EDGE + span * (1 - math.log10(rank) / top), 1)
+        return round(EDGE + span * math.log10(rank) / top, 1)
 
     def y(rank: int) -> float:
-        return round(STRIP + span * math.log10(rank) / top, 1)
+        return round(STRIP + span * (1 - math.log10(rank) / top), 1)
 
     marks = [10**power for power in range(int(top) + 1)]
     base, tuned = names
     drawn = [
-        f'<line class="t-grid" x1="{x(worst)}" x2="{x(1)}" y1="{y(r)}" y2="{y(r)}"/>'
+        f'<line class="t-grid" x1="{x(1)}" x2="{x(worst)}" y1="{y(r)}" y2="{y(r)}"/>'
         f'<line class="t-grid" x1="{x(r)}" x2="{x(r)}" y1="{y(1)}" y2="{y(worst)}"/>'
         f'<text x="{EDGE - 6}" y="{y(r) + 4}" text-anchor="end">{r:,}</text>'
         f'<text x="{x(r)}" y="{foot + 18}" text-anchor="middle">{r:,}</text>'
         for r in marks
     ]
     drawn.append(f'<line class="t-zero" x1="{x(worst)}" y1="{y(worst)}" x2="{x(1)}" y2="{y(1)}"/>')
-    places: dict[tuple[int, int, str], int] = {}
+    places: dict[tuple[float, float, str], list[str]] = {}
+    counts: dict[tuple[float, float, str], int] = {}
     step = 1 if len(moves) < MOST_DOTS else 6  # a report stays below a megabyte
     for (before, after), count in moves.items():
         way = "up" if after < before else "down" if after > before else "same"
         place = step * round(x(before) / step), step * round(y(after) / step), way
-        places[place] = places.get(place, 0) + count
+        counts[place] = counts.get(place, 0) + count
+        places.setdefault(place, []).extend((queries or {}).get((before, after), ()))
     drawn += [
-        f'<circle data-way="{way}" cx="{at_x}" cy="{at_y}" r="{min(16, 2.2 + math.sqrt(n)):.1f}">'
-        f"<title>{n:,}</title></circle>"
-        for (at_x, at_y, way), n in sorted(places.items(), key=lambda item: -item[1])
+        f'<circle data-way="{way}" cx="{at_x}" cy="{at_y}" r="{min(16, 2.2 + math.sqrt(n)):.1f}"'
+        f"{_opens(places[at_x, at_y, way])}><title>{_questions(n)}"
+        f"{': press to open' if places[at_x, at_y, way] else ''}</title></circle>"
+        for (at_x, at_y, way), n in sorted(counts.items(), key=lambda item: -item[1])
     ]
     drawn += [
-        f'<text x="{x(worst)}" y="14">above the line: better</text>',
-        f'<text x="{x(1)}" y="{foot + 38}" text-anchor="end">rank in {escape(base)} →</text>',
-        f'<text transform="translate(11 {y(worst)}) rotate(-90)">rank in {escape(tuned)} →</text>',
+        f'<text x="{x(worst)}" y="14" text-anchor="end">below the line: better</text>',
+        f'<text x="{x(worst)}" y="{foot + 38}" text-anchor="end">rank in {escape(base)} →</text>',
+        f'<text transform="translate(11 {y(1)}) rotate(-90)">rank in {escape(tuned)} →</text>',
     ]
     return _figure(
         f"Rank of the answer in {base} and in {tuned}", SIDE, foot + 46, "".join(drawn), said)
+
+
+def _opens(query_ids: Sequence[str]) -> str:
+    return f" data-open='{escape(json.dumps(list(query_ids)))}'" if query_ids else ""
+
+
+def _questions(count: int) -> str:
+    return f"{count:,} {'question' if count == 1 else 'questions'}"
 
 
 def dim_lines(

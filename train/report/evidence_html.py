@@ -90,7 +90,7 @@ def metrics_table(evidence: Evidence, names: Names, about: str = "") -> str:
             "answer, so recall@k is accuracy@k, and precision@k is accuracy@k divided by k"
             f"</summary>{table(folded, 'Metrics that repeat')}</details>"
         )
-    questions = f"{len(evidence.base):,} {'question' if len(evidence.base) == 1 else 'questions'}"
+    questions = _questions(len(evidence.base))
     return (
         f"{table((name for name in order if name not in folded), 'Metrics')}{more}"
         f'<p class="t-key"><span>{PRIMARY} decides, as declared beforehand; the p of the 14 others '
@@ -111,13 +111,22 @@ def _metric_row(name: str, base: float, tuned: float, gap: Difference) -> str:
     )
 
 
+def _questions(count: int) -> str:
+    return f"{count:,} {'question' if count == 1 else 'questions'}"
+
+
 def p_text(p: float) -> str:
     """A p value, as exactly as resamples tell it."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def pictures(evidence: Evidence, names: Names, topics: Sequence[Topic]) -> str:
-    """Intervals, topics, and ranks before and after."""
+def pictures(
+    evidence: Evidence, names: Names, topics: Sequence[Topic], opens: bool = False
+) -> str:
+    """Intervals, topics, and ranks before and after.
+
+    opens: whether a dot opens its queries, which takes the page's script.
+    """
     folded = SAME if one_answer_each(evidence) else ()
     shown = [name for name in (PRIMARY, *(n for n in METRICS if n != PRIMARY))
              if name not in folded]
@@ -129,19 +138,30 @@ def pictures(evidence: Evidence, names: Names, topics: Sequence[Topic]) -> str:
             f"{clear[1]} clearly worse; the figures are in the table.")
     return (
         forest("Differences with 95 % intervals", bars, said)
+        + rank_scatter(rank_moves(evidence), names, _ranks_said(evidence, names, opens),
+                       _by_move(evidence) if opens else None)
         + topic_picture(topics, names)
-        + rank_scatter(rank_moves(evidence), names, _ranks_said(evidence, names))
     )
 
 
-def _ranks_said(evidence: Evidence, names: Names) -> str:
+def _by_move(evidence: Evidence) -> dict[tuple[int, int], list[str]]:
+    """The queries of each pair of ranks."""
+    found: dict[tuple[int, int], list[str]] = {}
+    for query in evidence.queries:
+        if query.base_rank is not None and query.tuned_rank is not None:
+            found.setdefault((query.base_rank, query.tuned_rank), []).append(query.query_id)
+    return found
+
+
+def _ranks_said(evidence: Evidence, names: Names, opens: bool) -> str:
     moves = rank_moves(evidence)
     up = sum(count for (before, after), count in moves.items() if after < before)
     down = sum(count for (before, after), count in moves.items() if after > before)
     first = [sum(count for pair, count in moves.items() if pair[side] == 1) for side in (0, 1)]
-    return (f"The answer rose for {up:,} questions, fell for {down:,}, stayed for "
-            f"{moves.total() - up - down:,}; it stood first {first[0]:,} times in {names[0]}, "
-            f"{first[1]:,} times in {names[1]}. A larger dot is more questions.")
+    press = "; press one to open it, again for the next" if opens else ""
+    return (f"The answer rose for {_questions(up)}, fell for {down:,}, stayed for "
+            f"{moves.total() - up - down:,}; it stood first for {first[0]:,} in {names[0]}, for "
+            f"{first[1]:,} in {names[1]}. A larger dot is more questions{press}.")
 
 
 def topic_picture(topics: Sequence[Topic], names: Names = SIDES) -> str:
@@ -173,7 +193,7 @@ def topic_picture(topics: Sequence[Topic], names: Names = SIDES) -> str:
 def outcomes(evidence: Evidence, winner: str) -> str:
     """Queries won, lost and tied, in words and bar."""
     found = evidence.outcomes
-    said = f"{found['won']:,} questions won, {found['lost']:,} lost, {found['tied']:,} tied"
+    said = f"{_questions(found['won'])} won, {found['lost']:,} lost, {found['tied']:,} tied"
     return (
         f'<p class="t-soft">{said} by {escape(winner)}, in {PRIMARY}.</p>'
         f'<div class="t-wins" role="img" aria-label="{said}">'

@@ -77,4 +77,4 @@ def figures(
 ) -> str:
     """The fifteen metrics and the pictures of them."""
     return (f'<div class="t t-board">{metrics_table(evidence, names, about)}'
-            f'<div class="t-charts">{pictures(evidence, names, topics)}</div></div>')
+            f'<div class="t-charts">{pictures(evidence, names, topics, opens=True)}</div></div>')

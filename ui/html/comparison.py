@@ -8,6 +8,7 @@ from retrieval.compare import WEAK, Comparison, Found, Hit, Span, matching_spans
 
 from .elements import SIDES
 
+VOTES = {"left": "Base", "right": "Fine-tuned", "tie": "Both alike", "neither": "Neither"}
 AREA = {"base": "b", "tuned": "t", "lexical": "x"}
 
 
@@ -54,7 +55,7 @@ def comparison(result: Comparison, alone: Alone | None = None) -> str:
         columns += _missing(alone)
     third = " data-third" if result.lexical else ""
     return (
-        f'<div class="t">{_headline(result, alone)}'
+        f'<div class="t">{_headline(result, alone)}{_helps(result)}'
         f'<div class="t-pair"{third}>{columns}{_lines(result, slots)}</div>{_key(result)}</div>'
     )
 
@@ -68,6 +69,16 @@ def _headline(result: Comparison, alone: Alone) -> str:
         said, more, mood = WEAK, [said, result.remark], "weak"
     rest = "".join(f'<p class="t-fits">{escape(text)}</p>' for text in more if text)
     return f'<p class="t-say" data-mood="{mood}" role="status">{escape(said)}</p>{rest}'
+
+
+def _helps(result: Comparison) -> str:
+    """A vote on the two lists, for a question whose answer nobody knows."""
+    if result.tuned is None or result.known or not result.base.hits:
+        return ""
+    buttons = "".join(f'<button type="button" class="t-chip" data-vote="{choice}">{label}</button>'
+                      for choice, label in VOTES.items())
+    return (f'<div class="t-helps" role="group" aria-label="Which list helps more?">'
+            f'<span>Which list helps more?</span>{buttons}<span role="status"></span></div>')
 
 
 def _mood(result: Comparison) -> str:

@@ -20,7 +20,7 @@ from corpus.check.check import Finding, Report
 from train.engines.offers import Offer
 from ui.services.progress import duration
 
-from .words import with_code
+from .words import split_words, with_code
 
 SEVERITY_WORDS = {"error": "Must be mended", "warning": "Look at this", "info": "For information"}
 
@@ -33,7 +33,7 @@ def report(found: Report, title: str = "data") -> str:
     sizes = " · ".join([
         f"<b>{found.pairs:,}</b> pairs", f"<b>{found.queries:,}</b> questions",
         f"<b>{found.passages:,}</b> passages",
-        *(f"{split} {count:,}" for split, count in found.splits.items()),
+        *(split_words(split, count) for split, count in found.splits.items()),
     ])
     findings = "".join(map(_finding, found.findings))
     nothing = "" if findings else "<p>Nothing found that needs mending.</p>"

@@ -5,8 +5,9 @@ from train.merging.curve import KEPT
 from train.report.charts import dim_lines
 from train.run.extra_parts import MergeCurve, MergePoint
 
-MEASURING = ('<div class="t"><p class="t-soft">Merges with Base are being measured, on dev and on '
-             "the general collection: each reads all passages, so this takes minutes …</p></div>")
+MEASURING = ('<div class="t"><p class="t-soft">Merges with Base are being measured, on kept-out '
+             "questions and on the general collection: each reads all passages, so this takes "
+             "minutes …</p></div>")
 
 
 def dial(found: MergeCurve) -> str:
@@ -15,12 +16,13 @@ def dial(found: MergeCurve) -> str:
     if not points:
         return ""
     series = {"elsewhere": [(at.alpha, at.general) for at in points],
-              "dev": [(at.alpha, at.dev) for at in points]}
+              "kept-out questions": [(at.alpha, at.dev) for at in points]}
     marked = [found.chosen] if found.chosen is not None else []
     chart = dim_lines(f"{PRIMARY} by alpha, the share of the fine-tuned weights", series, marked,
                       said(found))
     heads = "".join(f'<th scope="col">{head}</th>' for head in
-                    ("Alpha", f"{PRIMARY} on dev", "Elsewhere", "Against Base elsewhere"))
+                    ("Alpha", f"{PRIMARY} on kept-out questions", "Elsewhere",
+                     "Against Base elsewhere"))
     rows = "".join(_row(at, at.alpha == found.chosen) for at in points)
     return (
         f'<div class="t t-board"><h2>Merged with Base</h2>{chart}'
@@ -42,8 +44,8 @@ def said(found: MergeCurve) -> str:
         return (f"The fine-tuned model as it is keeps what Base could do elsewhere "
                 f"({at.retention:+.3f}): there is nothing to merge for.")
     return (f"Alpha {at.alpha:g} keeps what Base could do elsewhere ({at.retention:+.3f} where the "
-            f"fine-tuned model has {whole.retention:+.3f}) at the least loss: {at.dev:.3f} on dev "
-            f"instead of {whole.dev:.3f}.")
+            f"fine-tuned model has {whole.retention:+.3f}) at the least loss: {at.dev:.3f} on "
+            f"kept-out questions instead of {whole.dev:.3f}.")
 
 
 def _row(at: MergePoint, chosen: bool) -> str:

@@ -92,7 +92,7 @@ def empty() -> str:
 
 def sentence(text: str) -> str:
     """A sentence by itself."""
-    return f'<div class="t"><p role="status">{escape(text)}</p></div>'
+    return f'<div class="t"><p role="status">{with_code(text)}</p></div>'
 
 
 def waiting(what: str = "The base model is getting ready") -> str:

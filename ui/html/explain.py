@@ -19,18 +19,12 @@ def why_panel(why: Why, base_name: str, waiting: bool = False) -> str:
     Both standings, who stood against the answer, words, nearest training question. waiting: whether
     the nearest training question is still being looked for.
     """
-    rows = "".join(
-        _side(name, standing, wrong)
-        for name, standing, wrong in ((base_name, why.base, why.base_wrong),
-                                      ("Fine-tuned", why.tuned, why.wrong))
-    )
     return (
         f'<div class="t t-why"><h3>{escape(why.query.text)}</h3><p>{escape(why.sentence)}</p>'
         '<div class="t-scroll" tabindex="0" role="region" aria-label="Scores on both sides">'
-        '<table class="t-table"><thead><tr><th scope="col">Side</th><th scope="col">Answer’s rank'
-        '</th><th scope="col">Its score</th><th scope="col">Strongest wrong passage</th>'
-        '<th scope="col">Its score</th><th scope="col">Lead</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div><dl>"
+        '<table class="t-table t-sides"><thead><tr><td></td>'
+        f'<th scope="col">{escape(base_name)}</th><th scope="col">Fine-tuned</th></tr></thead>'
+        f"<tbody>{_standings(why)}</tbody></table></div><dl>"
         f"<dt>Answer</dt><dd>{_passage(why.answer)}</dd>"
         f"{_wrong(why)}"
         f"<dt>Shared words</dt><dd>{_words(why)}</dd>"
@@ -59,13 +53,23 @@ def regressions(found: Sequence[Why], base_name: str) -> str:
     )
 
 
-def _side(name: str, standing: Standing, wrong: Passage | None) -> str:
-    way = "up" if standing.margin > 0 else "down"
-    return (
-        f'<tr><th scope="row">{escape(name)}</th><td>{standing.rank:,}</td>'
-        f'<td>{standing.score:.3f}</td><td class="t-q">{_title(wrong)}</td>'
-        f'<td>{standing.wrong_score:.3f}</td><td data-way="{way}">{standing.margin:+.3f}</td></tr>'
-    )
+def _standings(why: Why) -> str:
+    """Where the answer stands on both sides, a row a figure: it fits beside the questions."""
+    sides = (why.base, why.base_wrong), (why.tuned, why.wrong)
+    rows = {
+        "The answer’s rank": [f"<td>{side.rank:,}</td>" for side, _ in sides],
+        "Its score": [f"<td>{side.score:.3f}</td>" for side, _ in sides],
+        "Strongest wrong passage": [f'<td class="t-words">{_title(wrong)}</td>'
+                                    for _, wrong in sides],
+        "That one’s score": [f"<td>{side.wrong_score:.3f}</td>" for side, _ in sides],
+        "The answer’s lead": [_lead(side) for side, _ in sides],
+    }
+    return "".join(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>'
+                   for name, cells in rows.items())
+
+
+def _lead(side: Standing) -> str:
+    return f'<td data-way="{"up" if side.margin > 0 else "down"}">{side.margin:+.3f}</td>'
 
 
 def _title(passage: Passage | None) -> str:

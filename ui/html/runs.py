@@ -51,7 +51,7 @@ def _head(state: RunState) -> str:
         f'<div class="t-runhead"><h2>{escape(state.data)} · {escape(state.recipe)}</h2>'
         f'<span class="t-chip t-status" data-kind="{kind}">'
         f"{STATUS_WORDS.get(state.status, escape(state.status))}</span>"
-        f'<small class="t-soft">{escape(state.id)}</small></div>'
+        f'<small class="t-soft">{escape(started(state.created))}</small></div>'
     )
 
 
@@ -168,12 +168,17 @@ def name_of(state: RunState) -> str:
 
     What, and when.
     """
-    return f"{state.data} · {state.recipe} · {started(state)}"
+    return named(state.data, state.recipe, state.created)
 
 
-def started(state: RunState) -> str:
+def named(data: str, recipe: str, created: str) -> str:
+    """The name of a run by what its record says."""
+    return f"{data} · {recipe} · {started(created)}"
+
+
+def started(created: str) -> str:
     """When a run was started, to the second."""
-    return state.created[:19].replace("T", " ")
+    return created[:19].replace("T", " ")
 
 
 def _against(row: RunRow) -> str:

@@ -16,8 +16,8 @@ from .data import sample_links
 
 FORMATS = (
     "From JSON lines, JSON, CSV of any delimiter and encoding (also as .gz), Parquet, Arrow, Excel "
-    "(.xlsx, .xls), .ods, or as .zip a folder in BEIR layout or of such files, one for each of "
-    "train, dev and test.")
+    "(.xlsx, .xls), .ods, or as .zip a folder of such files: one each for train, dev and test, or "
+    "corpus.jsonl, queries.jsonl and qrels.")
 MOST_SHOWN = 12
 """Columns of the preview: a person reads no more."""
 LONGEST_CELL = 160
@@ -46,8 +46,8 @@ def before(settings: Settings) -> str:
         "the answer of another counts as wrong: merge what says the same.</li>"
         "<li>Useful besides: passages that look right and are wrong (<code>negative</code>), how "
         "well each answer fits (<code>score</code>), what it is about (<code>topic</code>).</li>"
-        "<li>Questions, passages and judgements in three files: a folder in BEIR layout, as a "
-        "zip.</li></ul>"
+        "<li>Passages, questions and judgements in files of their own (corpus.jsonl, "
+        "queries.jsonl, qrels): that folder, as a zip.</li></ul>"
         "<p>More, with figures from real data: “Bring your own data” in the README.</p></details>"
         f"<p>To try it: a sample as {sample_links()}.</p></div>"
     )

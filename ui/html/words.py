@@ -35,11 +35,48 @@ FIELDS = {
     "symmetric": "Also look for the question from the answer",
     "lora_rank": "Train small added matrices of this rank, not the model",
     "lora_alpha": "How strongly the added matrices count",
-    "mini_batch_size": "Texts held in memory at once",
+    "mini_batch_size": "Texts encoded at a time; fewer take less memory",
     "precision": "How exactly the numbers are held",
     "query_prompt": "Text before each question",
     "passage_prompt": "Text before each passage",
 }
+
+
+LABELS = {
+    "epochs": "Epochs",
+    "batch_size": "Batch size",
+    "learning_rate": "Learning rate",
+    "schedule": "Course of the learning rate",
+    "warmup": "Warm-up",
+    "weight_decay": "Weight decay",
+    "max_grad_norm": "Largest gradient",
+    "scale": "Sharpness",
+    "dropout": "Dropout",
+    "batching": "Batches",
+    "max_seq_length": "Longest text",
+    "truncate_dim": "Dimensions",
+    "keep": "What is kept",
+    "patience": "Patience",
+    "given_negatives": "Wrong passages of your data",
+    "mask": "Spare possible answers",
+    "cross_batch_memory": "All answers as rivals",
+    "symmetric": "Both directions",
+    "mini_batch_size": "Texts at once",
+    "precision": "Precision",
+    "seed": "Random start",
+}
+"""Hyperparameters as they are called on the page; their ids stand beside them."""
+SPLITS = {"train": "to train on", "dev": "to choose by", "test": "to measure on"}
+
+
+def label_words(name: str) -> str:
+    """A hyperparameter by what it is, with its id."""
+    return f"{LABELS[name]} ({name})" if name in LABELS else name
+
+
+def split_words(name: str, count: int) -> str:
+    """How many questions a split has, and what for."""
+    return f"{count:,} {SPLITS[name]}" if name in SPLITS else f"{name} {count:,}"
 
 
 def recipe_words(name: str) -> str:
@@ -50,6 +87,14 @@ def recipe_words(name: str) -> str:
 def field_words(name: str, allowed: str) -> str:
     """What a hyperparameter does, and which values it may have."""
     return f"{FIELDS[name]}: {allowed}" if name in FIELDS else allowed
+
+
+def without_code(text: str) -> str:
+    """A sentence as plain text.
+
+    Without the backticks around commands.
+    """
+    return re.sub(r"`([^`]+)`", r"\1", text)
 
 
 def with_code(text: str) -> str:

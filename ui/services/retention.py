@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hub.progress import Progress, drained
 from train.run.record import Run
 
-from .process import NoAnswerError, answer_of
+from .process import NoAnswerError, follow
 
 WITHIN = 1800
 """Seconds that measuring may take: two models encode some hundred passages."""
@@ -44,11 +45,18 @@ class RetentionService:
 
         RetentionError.
         """
+        return drained(self.steps(run))
+
+    def steps(self, run: Run) -> Generator[Progress | None, None, Mapping[str, Any]]:
+        """Measure the retention of a run, yielding progress.
+
+        Returns it. RetentionError. Where the generator is closed the process is ended.
+        """
         with self._lock:
             if known := run.record().retention:  # somebody else has waited for it
                 return known.to_json()
             try:
-                found = answer_of(self.command(run), self.home, os.environ, WITHIN)
+                found = yield from follow(self.command(run), self.home, os.environ, WITHIN)
             except subprocess.TimeoutExpired:
                 raise RetentionError(f"Measuring took more than {WITHIN // 60} minutes and was "
                                      "ended.") from None

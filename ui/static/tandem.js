@@ -11,6 +11,9 @@ window.tandem = (() => {
     window.history.replaceState(null, '', url);
   };
 
+  const scrollTo = (selector) => document.querySelector(selector)
+    ?.scrollIntoView({ block: 'start', behavior: 'auto' });
+
   /** The question with its options stays in the address: a result can be shared, and reloaded. */
   const keepQuestion = (question, k, run, dims, lexical, ...rest) => {
     change((url) => {
@@ -68,6 +71,32 @@ window.tandem = (() => {
     const chip = event.target.closest?.('#result [data-go]');
     if (chip) follow(chip);
   });
+
+  /** A dot opens its question beside the table; pressed again, the next of those it stands for. */
+  document.addEventListener('click', (event) => {
+    const dot = event.target.closest?.('[data-open]');
+    const box = document.querySelector('#pressed :is(textarea, input)');
+    if (!dot || !box) return;
+    const questions = JSON.parse(dot.dataset.open);
+    const next = (Number(dot.dataset.next) || 0) % questions.length;
+    dot.dataset.next = next + 1;
+    box.value = questions[next];
+    box.dispatchEvent(new Event('input', { bubbles: true }));
+    scrollTo('#beside');
+  });
+
+  /** A vote on the two lists presses the button behind it; what is counted is said beside it. */
+  document.addEventListener('click', (event) => {
+    const vote = event.target.closest?.('#result [data-vote]');
+    if (!vote) return;
+    vote.parentElement.querySelectorAll('[data-vote]').forEach(
+      (one) => one.setAttribute('aria-pressed', String(one === vote)));
+    document.querySelector(`#vote-${vote.dataset.vote}`)?.click();
+  });
+  const counted = (said) => {
+    const place = document.querySelector('#result .t-helps [role=status]');
+    if (place) place.textContent = said;
+  };
 
   /** Pointing at a passage lights it up on the other side, with the line between. */
   const light = (event) => {
@@ -140,11 +169,10 @@ window.tandem = (() => {
   if (!watch()) waiting.observe(document.documentElement, { childList: true, subtree: true });
 
   /** The blind test is opened further down the page. */
-  const toBlindTest = () => document.querySelector('#blind-test')
-    ?.scrollIntoView({ block: 'start', behavior: 'auto' });
+  const toBlindTest = () => scrollTo('#blind-test');
 
   /** Example buttons hand on what they say. */
   const same = (text) => text;
 
-  return { keepQuestion, keepBoard, keepTab, saveReport, saveZip, saveVotes, toBlindTest, same };
+  return { keepQuestion, keepBoard, keepTab, saveReport, saveZip, saveVotes, toBlindTest, counted, same };
 })();

@@ -21,6 +21,7 @@ from train.run.files import sentence_of, write_text
 from train.run.record import now
 from ui.auth import Visitor
 from ui.html import elements
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.model_pair import ModelPair
 from ui.services.runs import RunService
@@ -112,6 +113,37 @@ def votes_on(services: Services, pair: ModelPair) -> Votes:
     return Votes(services.settings.home / "votes" / pair_key(pair))
 
 
+def session_for(votes: Votes, visitor: Visitor, identity: str) -> str:
+    """The name of a visitor's session.
+
+    ValueError where there are too many. identity: letters and digits of its own.
+    """
+    kind = "" if visitor.is_owner or visitor.account else UNKNOWN
+    known = [path.stem for path in votes.folder.glob(f"{kind}*.jsonl")]
+    if f"{kind}{identity}" in known:
+        return f"{kind}{identity}"
+    if len(known) >= MOST_SESSIONS[kind]:
+        raise ValueError(f"There are {MOST_SESSIONS[kind]:,} sessions on this pair already: the "
+                         "owner of this Tandem must take them away first"
+                         f"{', or sign in' if kind else ''}.")
+    if not SESSIONS.allows(visitor.shares) and visitor.shares:
+        raise ValueError("You have begun as many sessions as count within an hour: go on later.")
+    return f"{kind}{identity}"
+
+
+def check_pace(who: str) -> None:
+    """Refuse votes that are quicker than reading; ValueError."""
+    if who and not VOTES.allows(who):
+        raise ValueError("That was quicker than anybody reads: go on in a minute.")
+
+
+def kept_vote(session: str, voter: str, who: str, ballot: Ballot, choice: str) -> dict[str, str]:
+    """A vote as it is kept on disk."""
+    return {"voter": voter, "who": who, "unknown": "yes" if session.startswith(UNKNOWN) else "",
+            "query": ballot.query, "outcome": ballot.meant(choice), "choice": choice,
+            "tuned_on": "left" if ballot.swapped else "right", "time": now()}
+
+
 def begin(
     services: Services, visitor: Visitor, pair: ModelPair, run: str, count: int, name: str, own: str
 ) -> Session:
@@ -121,13 +153,9 @@ def begin(
     """
     if pair.tuned is None:
         raise ValueError("This needs a fine-tuned model: it is there when training is done.")
-    kind = "" if visitor.is_owner or visitor.account else UNKNOWN
-    if len(list(votes_on(services, pair).folder.glob(f"{kind}*.jsonl"))) >= MOST_SESSIONS[kind]:
-        raise ValueError(f"There are {MOST_SESSIONS[kind]:,} sessions on this pair already: the "
-                         "owner of this Tandem must take them away first"
-                         f"{', or sign in' if kind else ''}.")
-    if not SESSIONS.allows(visitor.shares) and visitor.shares:
-        raise ValueError("You have begun as many sessions as count within an hour: go on later.")
+    # A name is what a voter says, a session is what is known.
+    identity = secrets.token_hex(8)
+    named = session_for(votes_on(services, pair), visitor, identity)
     asked = [check_query(line) for line in own.splitlines() if line.strip()]
     if len(asked) > MOST_OWN:
         raise ValueError(f"At most {MOST_OWN} questions of your own fit, not {len(asked):,}.")
@@ -137,10 +165,8 @@ def begin(
         raise ValueError("The data has no test questions: write some of your own.")
     drawn = ballots(texts, len(texts) if asked else min(int(count), len(texts)),
                     secrets.randbits(32))
-    # A name is what a voter says, a session is what is known.
-    identity = secrets.token_hex(8)
     voter = shortened(name.strip(), LONGEST_NAME) or f"voter {identity[:4]}"
-    return Session(f"{kind}{identity}", voter, visitor.shares, run, pair_key(pair), tuple(drawn))
+    return Session(named, voter, visitor.shares, run, pair_key(pair), tuple(drawn))
 
 
 def vote(services: Services, session: Session, choice: str) -> Session:
@@ -150,13 +176,9 @@ def vote(services: Services, session: Session, choice: str) -> Session:
         return session
     if pair_key(pair) != session.pair:
         raise ValueError("Another model has taken this one's place: start again.")
-    if session.who and not VOTES.allows(session.who):
-        raise ValueError("That was quicker than anybody reads: go on in a minute.")
-    votes_on(services, pair).add(session.id, {
-        "voter": session.voter, "who": session.who,
-        "unknown": "yes" if session.id.startswith(UNKNOWN) else "",
-        "query": ballot.query, "outcome": ballot.meant(choice), "choice": choice,
-        "tuned_on": "left" if ballot.swapped else "right", "time": now()})
+    check_pace(session.who)
+    votes_on(services, pair).add(
+        session.id, kept_vote(session.id, session.voter, session.who, ballot, choice))
     return replace(session, at=session.at + 1)
 
 
@@ -193,7 +215,9 @@ def outcome(found: VoteTally) -> str:
     """What the votes say."""
     return elements.sentence(f"{found.sentence} {found.voters:,} "
                              f"{'voter' if found.voters == 1 else 'voters'}, "
-                             f"{found.questions:,} questions. {found.apart_sentence}".rstrip())
+                             f"{found.questions:,} "
+                             f"{'question' if found.questions == 1 else 'questions'}. "
+                             f"{found.apart_sentence}".rstrip())
 
 
 def exported(votes: Sequence[dict[str, str]], kind: str) -> str:
@@ -267,7 +291,7 @@ def _take(service: RunService, kind: str) -> Callable[..., Any]:
             place = report_place("votes", f".{kind}")
             write_text(place, exported(mine, kind))
         except (ValueError, OSError) as error:
-            raise gr.Error(sentence_of(error), print_exception=False) from error
+            raise gr.Error(without_code(sentence_of(error)), print_exception=False) from error
         return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name
 
     return take

@@ -3,25 +3,29 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 
+from hub.progress import Progress
 from train.report.evidence_html import dims_picture
 from train.report.findings import Findings, facts_of
 from train.report.write import write_report
 from train.run.files import sentence_of
 from train.run.record import Run
 from train.run.schema import as_json
-from ui.html import elements
+from ui.html import elements, upload
 from ui.html.retention import retention
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.model_pair import ModelPair
 from ui.services.retention import RetentionService
 from ui.services.runs import RunService
 
+ELSEWHERE = "Both models answer questions about other things"
+Result = TypeVar("Result")
 MOST_REPORTS = 20
 """Reports kept among the machine's temporary files: Gradio makes copies of its own."""
 
@@ -85,21 +89,32 @@ def measure_elsewhere(
     def measure(request: gr.Request, run_id: str, nonce: str) -> Iterator[Any]:
         try:
             visitor = auth.visitor(request, nonce)
-            run = run_of(service.services, service.pair(visitor, run_id))
+            pair = service.pair(visitor, run_id)
+            run = run_of(service.services, pair)
             if run is None:
                 raise ValueError("There is no run to measure: this fine-tuned model was given as "
                                  "it is.")
             auth.check_owns(visitor, run)
-            yield (gr.Button(interactive=False), elements.sentence(
-                "Both models answer questions about other things now: this takes some minutes "
-                "on a slow machine."))
-            found = worker.measure(run)
+            found = yield from _told(worker.steps(run))
+            yield gr.Button(visible=False), retention(found, pair.evidence)
         except (ValueError, OSError) as error:
             yield gr.Button(interactive=True), elements.error(sentence_of(error))
-        else:
-            yield gr.Button(visible=False), retention(found)
 
     return measure
+
+
+def _told(steps: Generator[Progress | None, None, Result]) -> Generator[Any, None, Result]:
+    """Show how far measuring is; returns what was found."""
+    drawn = ""
+    while True:
+        try:
+            html = upload.progress(next(steps), ELSEWHERE)
+        except StopIteration as finished:
+            result: Result = finished.value
+            return result
+        if html != drawn:
+            drawn = html
+            yield gr.Button(interactive=False), html
 
 
 def findings(services: Services, pair: ModelPair, against: str) -> Findings:
@@ -140,7 +155,7 @@ def give_report(service: RunService, ending: str) -> Callable[..., Any]:
             place = report_place(pair.run_id or pair.corpus.name, ending)
             write_report(findings(service.services, pair, against), place)
         except (ValueError, OSError) as error:
-            raise gr.Error(sentence_of(error), print_exception=False) from error
+            raise gr.Error(without_code(sentence_of(error)), print_exception=False) from error
         return gr.DownloadButton(f"Save {place.name}", value=str(place), visible=True), place.name
 
     return give

@@ -9,12 +9,14 @@ import gradio as gr
 from retrieval.compare import MAX_K, MAX_QUERY
 from ui.auth import Visitor
 from ui.html import comparison, elements, selection
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.load_upload import is_own
 from ui.services.model_pair import ModelPair
 from ui.services.pair_cache import NotReadyError
 from ui.services.runs import RunService, Selection
 
+from .helps import helps_buttons
 from .questions import (
     EXAMPLES,
     a_regression,
@@ -55,6 +57,7 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> list
     shared.reading[0].render()
     result = gr.HTML(elements.empty(), js_on_load=None, elem_id="result")
     shown = gr.State(None)
+    helps_buttons(service, shared, shown)
     gr.on(
         [question.change, question.submit, ask.click, k.release, k.change, dims.change,
          lexical.change, shared.version.change, shared.run.change, shared.stage.change],
@@ -238,6 +241,6 @@ def _chooser(
             words = views.words(visitor, run) if is_own(run) else None
             return choose(words or service.pair(visitor, run))
         except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(without_code(str(error)), print_exception=False) from error
 
     return chooser

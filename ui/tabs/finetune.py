@@ -4,6 +4,7 @@ Beside it, the run that is watched. The fields of a recipe, made from the rules 
 none is listed twice.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -20,7 +21,7 @@ from train.run.spec import RunSpec
 from ui.auth import Visitor
 from ui.html import data as data_html
 from ui.html import elements
-from ui.html.words import field_words, recipe_words
+from ui.html.words import field_words, label_words, recipe_words
 from ui.services.app import Services
 from ui.services.estimate import PlanError, Planner, is_here, plan_key
 from ui.services.importing import Importer
@@ -86,15 +87,23 @@ def finetune_tab(
             run_panel(services, service, publishing, shared)
     # What is wrong is said at once; what must be measured comes after.
     key = gr.Textbox(visible="hidden")
+    told = gr.Textbox(visible="hidden")
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
+                             "api_visibility": "private"}
     planned = {"fn": _plan(services, service, planner), "inputs": [shared.nonce, *form.inputs],
-               "outputs": [plan, key, start], "queue": False, "show_progress": "hidden",
-               "api_visibility": "private"}
-    gr.on([tab.select, *(field.change for field in form.inputs[1:])], trigger_mode="always_last",
-          **planned)
-    form.data.change(trigger_mode="multiple", **planned)  # the check is what is put off there
-    key.change(_measure(services, service, planner), [shared.nonce, key, *form.inputs], plan,
+               "outputs": told, **quiet}
+    for event in (
+        gr.on([tab.select, *(field.change for field in form.inputs[1:])],
+              trigger_mode="always_last", **planned),
+        form.data.change(trigger_mode="multiple", **planned),  # the check is what is put off there
+    ):
+        event.then(_of_the_form, [told, *form.inputs], [plan, key, start], **quiet)
+    measured = gr.Textbox(visible="hidden")
+    key.change(_measure(services, service, planner), [shared.nonce, key, *form.inputs], measured,
                trigger_mode="always_last", concurrency_limit=2, show_progress="hidden",
-               api_visibility="private")
+               api_visibility="private").then(
+        _still_asked, [measured, key], plan, queue=False, show_progress="hidden",
+        api_visibility="private")
     start.click(_start(services, service, publishing), [shared.nonce, to, private, *form.inputs],
                 [shared.watched, plan],
                 concurrency_limit=4, api_visibility="private")
@@ -135,9 +144,10 @@ def _form(
             prompts = [gr.Textbox(
                 label=f"{side} prompt", max_length=LONGEST_PROMPT, min_width=180,
                 placeholder="the model’s own", elem_id=f"{side}-prompt",
-                info=f"What is put before a {side}; `none` for nothing.",
+                info=f"What is put before a {side}; “none” for nothing.",
             ) for side in ("query", "passage")]
-        seed = gr.Number(42, label="seed", precision=0, minimum=0, maximum=2**31 - 1)
+        seed = gr.Number(42, label=label_words("seed"), info="The same number gives the same run",
+                         precision=0, minimum=0, maximum=2**31 - 1)
         texts = recipe_fields()
     gr.Markdown("## 3 · Where it runs")
     # All of them from the start: what a reload restores must be among the choices.
@@ -268,22 +278,34 @@ def _plan(services: Services, service: RunService, planner: Planner) -> Callable
     """What can be said at once: what is wrong, or how many pairs and steps there are."""
     def plan(request: gr.Request, nonce: str, *values: Any) -> Any:
         visitor = services.auth.looks(request, nonce)
+        wish = json.dumps(values)
         if values[0] == NO_DATA:
-            return data_html.note(BRING_FIRST), "", gr.Button(interactive=False)
+            return json.dumps([wish, data_html.note(BRING_FIRST), ""])
         try:
             asked = service.request(visitor, _asked(values))
             services.auth.check_start(visitor, asked.engine)
             known = planner.known(asked)
             planned = _planned(service, visitor, asked, known or service.counts(asked))
         except (ValueError, OSError) as error:
-            return elements.error(sentence_of(error)), "", gr.Button(interactive=False)
-        return planned, _key(asked), gr.Button(interactive=True)
+            return json.dumps([wish, elements.error(sentence_of(error)), ""])
+        return json.dumps([wish, planned, _key(asked)])
 
     return plan
 
 
+def _of_the_form(told: str, *values: Any) -> Any:
+    """The plan, unless the form says something else by now.
+
+    Answers overtake each other on a busy machine. Without a key there is nothing to start.
+    """
+    wish, html, key = json.loads(told or '["", "", ""]')
+    if wish != json.dumps(values):
+        return gr.skip(), gr.skip(), gr.skip()
+    return html, key, gr.Button(interactive=bool(key))
+
+
 def _measure(services: Services, service: RunService, planner: Planner) -> Callable[..., Any]:
-    """What takes some seconds: the time, by trying. A later wish is not overwritten."""
+    """What takes some seconds: the time, by trying. Says what it is the time of."""
     def measure(request: gr.Request, nonce: str, key: str, *values: Any) -> Any:
         visitor = services.auth.looks(request, nonce)
         if not key:
@@ -293,20 +315,28 @@ def _measure(services: Services, service: RunService, planner: Planner) -> Calla
             if _key(asked) != key:
                 return gr.skip()
             services.auth.check_start(visitor, asked.engine)  # measuring costs the owner too
-            if not is_here(asked, services.settings.base_model):
+            if is_here(asked, services.settings.base_model):
+                html = _planned(service, visitor, asked, planner.plan(asked, visitor.token))
+            else:
                 counts = service.counts(asked) | {"time": "not known before it begins: this model "
-                                                          "is not fetched to this machine"}
-                return _planned(service, visitor, asked, counts)
-            return _planned(service, visitor, asked, planner.plan(asked, visitor.token))
+                                                           "is not fetched to this machine"}
+                html = _planned(service, visitor, asked, counts)
         except PlanError as error:
+            html = elements.error(str(error))
             if asked.engine == "jobs":  # what is too slow here need not be there
                 counts = service.counts(asked) | {"time": f"not known: {error}"}
-                return _planned(service, visitor, asked, counts)
-            return elements.error(str(error)) if key else gr.skip()
+                html = _planned(service, visitor, asked, counts)
         except (ValueError, OSError) as error:
-            return elements.error(sentence_of(error)) if key else gr.skip()
+            html = elements.error(sentence_of(error))
+        return json.dumps([key, html])
 
     return measure
+
+
+def _still_asked(measured: str, key: str) -> Any:
+    """What was measured, unless the form asks for something else by now."""
+    of, html = json.loads(measured or '["", ""]')
+    return html if key and of == key else gr.skip()
 
 
 def _key(asked: RunSpec) -> str:
@@ -353,7 +383,7 @@ def recipe_fields() -> list[gr.Textbox]:
         with gr.Row():
             for name, allowed, _ in RULES[start : start + 3]:
                 boxes.append(gr.Textbox(
-                    label=name, info=field_words(name, allowed), max_length=60,
+                    label=label_words(name), info=field_words(name, allowed), max_length=60,
                     placeholder="the recipe’s own",
                     min_width=180,
                 ))

@@ -20,6 +20,7 @@ from ui.auth import Visitor
 from ui.html import elements
 from ui.html.card import previewed
 from ui.html.publish import publication
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.publishing import Extras, Publishing
 from ui.services.runs import RunService, named_files
@@ -269,7 +270,7 @@ def _stop(services: Services, service: RunService, publishing: Publishing) -> Ca
         try:
             service.own(services.auth.visitor(request, nonce), run_id)
         except (ValueError, OSError) as error:
-            raise gr.Error(sentence_of(error), print_exception=False) from error
+            raise gr.Error(without_code(sentence_of(error)), print_exception=False) from error
         publishing.stop(run_id)
         return gr.Button("Cancelling …", interactive=False)
 

@@ -13,6 +13,7 @@ from train.run.files import sentence_of
 from train.run.record import Run
 from ui.auth import Visitor
 from ui.html import elements, runs
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.publishing import Publishing
 from ui.services.run_state import LOST_AFTER, RunState
@@ -126,7 +127,7 @@ def _act(services: Services, service: RunService, name: str) -> Callable[..., An
             visitor = services.auth.visitor(request, nonce)
             getattr(service, name)(visitor, run_id)
         except (ValueError, OSError) as error:
-            raise gr.Error(sentence_of(error), print_exception=False) from error
+            raise gr.Error(without_code(sentence_of(error)), print_exception=False) from error
         return gr.Button("Stopping …" if name == "stop" else "Starting …",
                          interactive=False)
 

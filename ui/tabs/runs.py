@@ -11,8 +11,10 @@ import gradio as gr
 from retrieval.metrics import PRIMARY
 from train.report.evidence_html import scoreboard
 from train.run.files import sentence_of
+from ui.auth import Visitor
 from ui.html import elements, runs
 from ui.html.publish import publication
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.progress import duration
 from ui.services.run_state import RunState
@@ -31,7 +33,7 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
     table = gr.Dataframe(headers=HEADERS, interactive=False, wrap=True, max_height=420,
                          elem_id="runs", visible=False, show_search="search",
                          datatype=["str"] * 5 + ["number"] * 2 + ["str"],
-                         column_widths=[170, 110, 170, 200, 110, 110, 90, 100])
+                         column_widths=["16%", "10%", "16%", "18%", "11%", "11%", "8%", "10%"])
     with gr.Row(visible=False) as choose:
         chosen = gr.Dropdown([], label="Run", elem_id="run-chosen", scale=3)
         other = gr.Dropdown([], label="Beside it", elem_id="run-other", scale=3,
@@ -75,7 +77,7 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
     pack.click(_zip(services, service), [shared.nonce, chosen], save, concurrency_limit=1,
                api_visibility="private").success(None, None, None, js="tandem.saveZip")
     chosen.change(_published(services, service), [shared.nonce, chosen], [published, save], **quiet)
-    delete.click(_ask, chosen, [sure, question], **quiet)
+    delete.click(_ask(services, service), [shared.nonce, chosen], [sure, question], **quiet)
     no.click(lambda: gr.Row(visible=False), None, sure, **quiet)
     yes.click(_delete(services, service), [shared.nonce, chosen, shared.run, shared.watched],
               [sure, said, chosen, shared.run, shared.watched], queue=False,
@@ -120,7 +122,7 @@ def _row(state: RunState) -> list[Any]:
     """What the table shows of a run, and last its id, which it does not show."""
     before, after = state.test or (None, None)
     return [
-        runs.started(state), runs.STATUS_WORDS.get(state.status, ""),
+        runs.started(state.created), runs.STATUS_WORDS.get(state.status, ""),
         state.data, state.base.rsplit("/", 1)[-1], state.recipe,
         None if before is None else round(before, 3), None if after is None else round(after, 3),
         duration(state.seconds) if state.seconds else "", state.id,
@@ -172,7 +174,8 @@ def _told(left: RunState, right: RunState) -> tuple[str, str]:
     """Two runs by their recipes, and by when they began where that is the same."""
     if left.recipe != right.recipe:
         return left.recipe, right.recipe
-    return (f"{left.recipe} of {runs.started(left)}", f"{right.recipe} of {runs.started(right)}")
+    return (f"{left.recipe} of {runs.started(left.created)}",
+            f"{right.recipe} of {runs.started(right.created)}")
 
 
 def _alike(services: Services, service: RunService) -> Callable[..., str]:
@@ -193,7 +196,7 @@ def _resume(services: Services, service: RunService) -> Callable[..., Any]:
         try:
             run = service.resume(services.auth.visitor(request, nonce), chosen or "")
         except (ValueError, OSError) as error:
-            raise gr.Error(sentence_of(error), print_exception=False) from error
+            raise gr.Error(without_code(sentence_of(error)), print_exception=False) from error
         return run.id, gr.Tabs(selected="finetune")
 
     return resume
@@ -207,28 +210,42 @@ def _zip(services: Services, service: RunService) -> Callable[..., Any]:
             label = f"Save {place.name} ({place.stat().st_size / 1e6:.0f} MB)"
             return gr.DownloadButton(label, value=str(place), visible=True)
         except (ValueError, OSError) as error:
-            raise gr.Error(sentence_of(error), print_exception=False) from error
+            raise gr.Error(without_code(sentence_of(error)), print_exception=False) from error
 
     return archive
 
 
-def _ask(chosen: str | None) -> Any:
-    if not chosen:
-        return gr.Row(visible=False), ""
-    return gr.Row(visible=True), elements.sentence(
-        f"Delete {chosen} with its model, record and checkpoints? It cannot be undone.")
+def _ask(services: Services, service: RunService) -> Callable[..., Any]:
+    def ask(request: gr.Request, nonce: str, chosen: str | None) -> Any:
+        if not chosen:
+            return gr.Row(visible=False), ""
+        name = run_name(service, services.auth.looks(request, nonce), chosen)
+        return gr.Row(visible=True), elements.sentence(
+            f"Delete {name} with its model, record and checkpoints? It cannot be undone.")
+
+    return ask
+
+
+def run_name(service: RunService, visitor: Visitor, run_id: str) -> str:
+    """The name of a run, or its id."""
+    try:
+        record = service.run(visitor, run_id).record()
+    except ValueError:
+        return run_id
+    return runs.named(record.data.name, record.recipe_name, record.created)
 
 
 def _delete(services: Services, service: RunService) -> Callable[..., Any]:
     def delete(
         request: gr.Request, nonce: str, chosen: str | None, shown: str, watched: str
     ) -> Any:
+        name = run_name(service, services.auth.looks(request, nonce), chosen or "")
         try:
             service.delete(services.auth.visitor(request, nonce), chosen or "")
         except (ValueError, OSError) as error:
             skip = gr.skip()
             return gr.Row(visible=False), elements.error(sentence_of(error)), skip, skip, skip
-        return (gr.Row(visible=False), elements.sentence(f"{chosen} is deleted."), None,
+        return (gr.Row(visible=False), elements.sentence(f"{name} is deleted."), None,
                 "" if shown == chosen else gr.skip(), "" if watched == chosen else gr.skip())
 
     return delete

@@ -17,6 +17,7 @@ from ui.html import elements, explain, selection
 from ui.html.board import cross_validated, figures, verdict_head
 from ui.html.judging import added
 from ui.html.retention import retention
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.board.judging import JudgingService
 from ui.services.load_upload import is_own
@@ -90,6 +91,7 @@ def scoreboard_tab(
                 ask = gr.Button("Open in Compare", size="sm", visible=False, elem_id="why-ask")
                 asked = gr.Textbox("", label="Chosen question", elem_classes="t-hide")
                 judging(service, worker, shared, asked, against, [top, board])
+        pressed = gr.Textbox("", label="Pressed dot", elem_classes="t-hide", elem_id="pressed")
         with gr.Column() as more:
             with gr.Accordion("The 20 questions that lost most, and what outranked the answer",
                               open=False):
@@ -113,14 +115,14 @@ def scoreboard_tab(
                       trigger_mode="multiple", **HIDDEN)
     outcome.change(_rows(service), [outcome, shared.run, shared.nonce, against], table, queue=False,
                    **HIDDEN)
-    table.select(_chosen(service), [shared.run, shared.nonce, against], [asked, ask],
-                 queue=False, **HIDDEN).then(
-        _why(service),
-        [asked, shared.run, shared.nonce, against],
-        why,
-        concurrency_limit=2,
-        **HIDDEN,
-    )
+    for chosen in (
+        table.select(_chosen(service), [shared.run, shared.nonce, against], [asked, ask],
+                     queue=False, **HIDDEN),
+        pressed.change(lambda query_id: (query_id, gr.Button(visible=True)), pressed, [asked, ask],
+                      queue=False, **HIDDEN),
+    ):
+        chosen.then(_why(service), [asked, shared.run, shared.nonce, against], why,
+                    concurrency_limit=2, **HIDDEN)
     ask.click(_ask(service), [asked, shared.run, shared.nonce], [shared.tabs, shared.question],
               queue=False, **HIDDEN)
     look.click(_worst(service), [shared.run, shared.nonce, against], worst, concurrency_limit=1,
@@ -176,7 +178,8 @@ def _show(
         said += cross_validated(made.record().cross_validation if made else None)
         return [said, gr.Row(visible=shown), figures(evidence, about, names, topics)
                 if evidence else "", gr.Column(visible=evidence is not None), gr.Row(visible=True),
-                gr.Column(visible=True), gr.Radio(**QUESTIONS[SIDES[1]]), table, retention(cost),
+                gr.Column(visible=True), gr.Radio(**QUESTIONS[SIDES[1]]), table,
+                retention(cost, evidence),
                 gr.Button(visible=made is not None and not cost, interactive=True)]
 
     return show
@@ -305,7 +308,7 @@ def _ask(service: RunService) -> Callable[..., Any]:
         try:
             query = pair_seen(service, request, nonce, run).corpus.queries.get(query_id)
         except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(without_code(str(error)), print_exception=False) from error
         return gr.Tabs(selected="compare"), query.text if query else gr.skip()
 
     return ask

@@ -11,11 +11,13 @@ import gradio as gr
 
 from train.run.record import ACTIVE, Run
 from ui.html import elements, selection
+from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.load_upload import is_own
 from ui.services.runs import Selection
 from ui.services.worker import BusyError, Stage
 
+from .runs import run_name
 from .shared import Shared
 
 TICK = 1.0
@@ -49,7 +51,7 @@ def chosen_row() -> SelectionRow:
         tune = gr.Button("Fine-tune it", variant="primary", min_width=120, **hidden)
         again = gr.Button("Try again", min_width=110, **hidden)
         stop = gr.Button("Stop reading", min_width=120, elem_id="chosen-stop", **hidden)
-        back = gr.Button("Back to the opening pair", size="sm", scale=0, min_width=210)
+        back = gr.Button("Back to the first models", size="sm", scale=0, min_width=210)
     return SelectionRow(row, said, show, watch, tune, again, stop, back)
 
 
@@ -86,7 +88,7 @@ def listen(
         try:
             views.stop(services.auth.looks(request, nonce), run)
         except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(without_code(str(error)), print_exception=False) from error
         return leave(run)
 
     row.back.click(leave, shared.run, [shared.run, shared.question], **QUIET)
@@ -111,7 +113,8 @@ def _look(services: Services, views: Selection, anew: bool = False) -> Callable[
             stage = Stage("stopped", str(error))
         except ValueError as error:
             stage, said = None, str(error)
-        name = services.uploads.title(shown) if is_own(shown) else shown
+        name = services.uploads.title(shown) if is_own(shown) else run_name(
+            views.service, visitor, shown)
         chosen = services.opening.pairs
         told = _drawn(Seen(shown, name, stage, run, said, chosen.others(shown), views.trains))
         return gr.skip() if told[-1] == drawn else told

@@ -190,6 +190,7 @@ def test_answers_that_nearly_repeat_those_of_an_earlier_split_are_told(tmp_path)
             {"question": f"How do I clean the {part} ({split})?",
              "answer": said.format(part) + (end if part == "pump" else f" {split} {part} alone.")}
             for part in ("pump", "bell")])
-    (finding,) = [one for one in check_path(tmp_path).findings if one.kind == "near_split_leak"]
-    assert finding.severity == "warning" and finding.count >= 2
-    assert "train.jsonl line 1 (train) and dev.jsonl line 1 (dev)" in " ".join(finding.examples)
+    (finding,) = [one for one in check_path(tmp_path).findings
+                  if one.kind == "near_duplicate_passage"]
+    assert finding.count >= 2 and "known in other words" in finding.action
+    assert "dev.jsonl line 1 nearly repeats train.jsonl line 1" in finding.examples[0]

@@ -121,3 +121,13 @@ def test_what_is_left_out_is_said_in_the_preview_with_its_count(tmp_path):
                                "empty") for note in seen.notes)
     assert seen.as_json()["counted"] == {"rows": 200, "whole": True, "pairs": 150,
                                          "questions": 150, "left_out": {"empty_text": 50}}
+
+
+def test_texts_in_a_wrong_encoding_are_counted_wherever_they_stand(tmp_path):
+    rows = [flat(number, "good") for number in range(400)]
+    for row in rows[300:]:
+        row["answer"] += " Für Türen.".encode().decode("cp1252")
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    said = "100 of the 800 texts of a.jsonl were in UTF-8"
+    assert any(note.startswith(said) for note in look(path).notes)
+    assert any(note.startswith(said) for note in convert(path, tmp_path / "out")["notes"])

@@ -1,13 +1,14 @@
 """What could ship: fusion, the table of alternatives, vectors of few bits."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from retrieval.alternatives.fusion import EVEN, WEIGHTS, Fusion, fuse, fused, scaled
 from retrieval.alternatives.quantization import quantized
-from retrieval.alternatives.table import Alternative, Alternatives, measured
+from retrieval.alternatives.table import Alternative, Alternatives, measured, size_of
 from retrieval.bm25 import build_lexical_index
 from retrieval.evaluation import Judged, evaluate, means
 from retrieval.index import Ranking, build_index
@@ -65,6 +66,12 @@ def test_a_row_is_measured_with_its_time_and_size(parts):
     assert rows["Base"].bytes == base.vectors.nbytes
     assert rows["BM25+Base"].bytes == rows["BM25"].bytes + rows["Base"].bytes
     assert all(row.ms_per_query > 0 for row in rows.values())
+
+
+def test_a_model_in_its_fast_form_takes_what_that_takes(parts):
+    _, _, base = parts
+    fast = replace(base, encoder=SimpleNamespace(form=SimpleNamespace(bytes=5_000)))
+    assert size_of(fast) == base.vectors.nbytes + 5_000
 
 
 def side(*values):

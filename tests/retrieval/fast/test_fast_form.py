@@ -56,6 +56,24 @@ def test_the_second_time_the_model_itself_is_not_loaded(model, tmp_path, monkeyp
     assert isinstance(load_served(str(model), cache=tmp_path), FastEncoder)
 
 
+@pytest.mark.parametrize("name", ["weights.bin", "model.onnx", "checked.json"])
+def test_a_flipped_bit_in_a_fast_form_is_said_and_it_is_made_again(
+    model, tmp_path, caplog, name
+):
+    whole = load_served(str(model), cache=tmp_path).encode_queries(["x"])
+    (path,) = tmp_path.glob(f"forms/*/{name}")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    again = load_served(str(model), cache=tmp_path)
+    assert "is damaged: it is made again" in caplog.text
+    assert isinstance(again, FastEncoder)
+    assert (again.encode_queries(["x"]) == whole).all()
+    caplog.clear()
+    load_served(str(model), cache=tmp_path)
+    assert not caplog.text
+
+
 def test_a_model_that_was_trained_is_checked_when_its_run_ends(model, data, tmp_path, monkeypatch):
     make_fast(load_encoder(str(model)), model, tmp_path, data)
     (found,) = tmp_path.glob("forms/*/checked.json")

@@ -1,4 +1,6 @@
+import json
 import re
+from html import unescape
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from retrieval.metrics import PRIMARY, query_metrics
 from support.evidence import side
 from support.markup import HOSTILE, Tags
 from train.report.charts import Bar, dim_lines, forest, rank_scatter
-from train.report.evidence_html import p_text, scoreboard
+from train.report.evidence_html import p_text, pictures, scoreboard
 
 
 def two_answers(ranks):
@@ -63,14 +65,39 @@ def test_the_forest_has_a_row_a_metric_with_its_figures_as_text():
     assert 'aria-label="said"' in picture and ">said</p>" in picture
 
 
-def test_wins_stand_above_the_diagonal_and_losses_below():
+def test_wins_stand_below_the_diagonal_and_losses_above():
     moves = rank_moves(Evidence("test", 99, side([50, 1, 3]), side([1, 50, 3])))
     html = rank_scatter(moves, ("Base", "Fine-tuned"), "said")
     dots = {way: (float(x), float(y)) for way, x, y in
             re.findall(r'circle data-way="(\w+)" cx="([\d.]+)" cy="([\d.]+)"', html)}
     middle = dots["same"]
-    assert dots["up"][0] < middle[0] and dots["up"][1] < middle[1]
-    assert dots["down"][0] > middle[0] and dots["down"][1] > middle[1]
+    assert dots["up"][0] > middle[0] and dots["up"][1] > middle[1]
+    assert dots["down"][0] < middle[0] and dots["down"][1] < middle[1]
+
+
+def test_ranks_run_the_usual_way_from_first_to_last():
+    html = rank_scatter({(1, 100): 1, (100, 1): 1}, ("Base", "Fine-tuned"), "said")
+    across = [float(x) for x in re.findall(r'<text x="([\d.]+)"[^>]*middle">(?:1|10|100)<', html)]
+    up = [float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="end">(?:1|10|100)<', html)]
+    assert across == sorted(across) and up == sorted(up, reverse=True)
+    assert len(across) == len(up) == 3
+
+
+def test_a_dot_knows_the_questions_it_opens():
+    found = Evidence("test", 99, side([50, 50, 3]), side([1, 1, 3]))
+    html = pictures(found, ("Base", "Fine-tuned"), (), opens=True)
+    opened = [json.loads(unescape(ids)) for ids in re.findall(r"data-open='([^']+)'", html)]
+    assert sorted(map(sorted, opened)) == [["q0", "q1"], ["q2"]]
+    assert "data-open" not in pictures(found, ("Base", "Fine-tuned"), ())
+
+
+@pytest.mark.parametrize("longest", [12, 21, 40, 75, 200])
+def test_names_stand_whole_in_a_forest_and_leave_neither_side(longest):
+    words = ("infotainment and connectivity " * 9)[:longest].strip()
+    picture = forest("T", [Bar("a", 0.1, -0.1, 0.3), Bar(words, 0.1, -0.1, 0.3)], "said")
+    lines = [text for text in re.findall(r'<text x="0" y="\d+">([^<]+)<', picture)]
+    assert "".join(lines[1:]).replace(" ", "") == words.replace(" ", "")
+    assert all(len(line) * 6.9 < 400 for line in lines) and "…" not in picture
 
 
 def test_ten_thousand_questions_make_a_picture_of_bounded_size():
@@ -81,7 +108,7 @@ def test_ten_thousand_questions_make_a_picture_of_bounded_size():
 
 def test_the_board_says_the_ranks_in_words():
     html = scoreboard(Evidence("test", 99, side([50, 1, 3]), side([1, 50, 3])), "")
-    assert "The answer rose for 1 questions, fell for 1, stayed for 1" in html
+    assert "The answer rose for 1 question, fell for 1, stayed for 1" in html
 
 
 def test_pictures_escape_names_and_are_well_formed():

@@ -23,7 +23,7 @@ REPORT = Report("pairs", (FINDING,), 1797, 900, 1200, {"train": 1437, "dev": 180
 
 def test_a_report_says_sizes_what_can_be_shown_and_each_finding():
     html = data.report(REPORT)
-    for said in ("<b>1,797</b> pairs", "train 1,437", "test split of 180 questions",
+    for said in ("<b>1,797</b> pairs", "1,437 to train on", "test split of 180 questions",
                  "0.063 ndcg@10", "duplicate pair: <b>1,234</b>", "Look at this", "<li>one</li>",
                  "Remove the repetitions.", ">left out<"):
         assert said in html, said

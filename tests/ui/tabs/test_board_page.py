@@ -25,7 +25,7 @@ from train.run.record import create_run
 from train.settings import Settings
 from ui.auth import Visitor
 from ui.html import explain, runs
-from ui.html.retention import retention
+from ui.html.retention import per_cent, retention, sentence
 from ui.services.model_pair import LEXICAL, ModelPair
 from ui.services.retention import RetentionError, RetentionService
 from ui.serving.rates import Rate
@@ -176,11 +176,37 @@ def test_what_it_cost_elsewhere_is_what_the_process_says(tmp_path, pair):
     assert worker(tmp_path, "raise SystemExit(1)").measure(run) == kept
 
 
-def test_what_it_cost_elsewhere_has_a_verdict_of_its_own(pair):
+def test_how_far_measuring_is_is_told_meanwhile(tmp_path):
+    line = '{"progress": [3, 9], "text": "Base reads"}'
+    code = (f"import sys, time; print({line!r}, file=sys.stderr, flush=True);"
+            " time.sleep(1.5); print('{\"split\": \"general\"}')")
+    told = list(worker(tmp_path, code).steps(create_run(tmp_path, "r")))
+    assert any(at and (at.done, at.total, at.text) == (3, 9, "Base reads") for at in told)
+
+
+def test_what_it_cost_elsewhere_stands_on_the_scale_of_the_gain(pair):
     found = pair.evidence.as_json() | {"verdict": HOSTILE}
-    html = retention(found)
+    html = retention(found, pair.evidence)
     assert "img" not in {tag for tag, _ in Tags(html).opened}
+    assert html.count('class="t-mid"') == 2 and "t-say" not in html  # and no second headline
+    assert html.count(per_cent(found["difference"][PRIMARY]["value"], found["base"][PRIMARY])) >= 2
     assert "not measured yet" in retention(None)
+
+
+@pytest.mark.parametrize("change, base, said", [
+    (-0.018, 0.9, "2 % lower"), (0.213, 0.519, "41 % higher"), (0.0004, 0.9, "level"),
+    (0.1, 0.0, "level")])
+def test_a_change_is_said_in_per_cent_of_what_was(change, base, said):
+    assert per_cent(change, base) == said
+
+
+@pytest.mark.parametrize("low, high, p, said", [
+    (-0.03, -0.01, 0.001, "is 2 % lower (0.900 before, 0.880 after)"),
+    (-0.03, 0.01, 0.4, "most likely it is between 3 % lower and 1 % higher")])
+def test_a_cost_is_claimed_only_where_it_is_clear(low, high, p, said):
+    found = {"base": {PRIMARY: 0.9}, "tuned": {PRIMARY: 0.88},
+             "difference": {PRIMARY: {"value": -0.02, "low": low, "high": high, "p": p}}}
+    assert said in sentence(found)
 
 
 def test_a_blind_session_votes_to_its_end_and_is_counted(services, pair):

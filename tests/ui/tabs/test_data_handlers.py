@@ -152,6 +152,26 @@ def test_what_was_chosen_before_stays_when_another_file_is_refused(service, sent
     assert set(kept(service)) == {"raw"}
 
 
+def test_a_second_file_that_is_refused_leaves_nothing_of_the_first(service, sent):
+    first, _, _ = brought(service, sent())
+    assert first["data"].startswith("upload-")
+    for text, name in (("", "a.csv"), ("a,b\nNOTHING,x\n", "a.csv"), ("x", "a.exe")):
+        end, _ = became(service, service.receive(*page(service.services), sent(text, name),
+                                                 first["mine"]))
+        if "brought" in end:
+            end, went = became(service, service.bring(*page(service.services), end["brought"], "",
+                                                      first["mine"]))
+            assert went[0]["data"] == NO_DATA  # from the first moment on
+        assert end["data"] == NO_DATA and end["mine"] == "" and 'role="alert"' in end["said"]
+
+
+def test_a_second_file_takes_the_place_of_the_first(service, sent):
+    first, _, _ = brought(service, sent())
+    named = received(service, sent(CERTAIN.replace("how", "why")))["brought"]
+    end, _ = became(service, service.bring(*page(service.services), named, "", first["mine"]))
+    assert end["data"] == end["mine"] != first["data"] and end["data"].startswith("upload-")
+
+
 def test_columns_that_cannot_be_are_said_and_nothing_is_started(service, sent):
     _, _, named = brought(service, sent(UNSURE))
     for roles, said in ((["", "antwort", [], "", None, ""], "Choose the column"),

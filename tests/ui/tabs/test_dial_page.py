@@ -23,7 +23,7 @@ def test_the_curve_marks_the_alpha_that_is_chosen_and_says_why():
     Tags(html)
     assert "0.8*" in html and "-0.004 (-0.014 to +0.006)" in html
     assert said(curve).startswith("Alpha 0.8 keeps what Base could do elsewhere (-0.004 where")
-    assert "0.700 on dev instead of 0.720" in said(curve)
+    assert "0.700 on kept-out questions instead of 0.720" in said(curve)
     assert "nothing to merge for" in said(MergeCurve(points=POINTS, chosen=1.0))
     assert said(MergeCurve(points=POINTS)).startswith("No merge keeps")
     assert dial(MergeCurve()) == ""

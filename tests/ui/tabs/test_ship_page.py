@@ -43,7 +43,7 @@ def test_the_table_has_what_is_free_and_the_fine_tuned_model(pair, tmp_path):
     assert worker.table(pair).rows[2] is table.rows[2]  # measured once
     html = what_could_ship(table)
     Tags(html)
-    assert table.best_free.name in html and "chosen on dev" in html
+    assert table.best_free.name in html and "chosen on kept-out questions" in html
 
 
 def test_without_a_fine_tuned_model_the_table_is_of_what_is_free(pair, tmp_path):

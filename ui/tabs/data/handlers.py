@@ -69,13 +69,19 @@ class DataActs:
 
     # --- naming what is brought
 
-    def receive(self, request: gr.Request, nonce: str, file: object) -> Changes:
-        """Take over a file that was just uploaded."""
+    def receive(
+        self, request: gr.Request, nonce: str, file: object, mine: str = ""
+    ) -> Changes:
+        """Take over a file that was just uploaded.
+
+        mine: data that was taken before; it is let go of where this is refused.
+        """
         parts = self.parts
         try:
             raw = self.services.uploads.received(file, self.services.auth.visitor(request, nonce))
         except ValueError as error:
-            return {parts.file: None, parts.said: elements.error(str(error))}
+            return {parts.file: None, parts.said: elements.error(str(error)),
+                    **self._without(mine)}
         self.cancel(request)  # what is being made of an earlier one
         return {parts.file: None, parts.brought: marked(raw=raw.token), parts.said: ""}
 
@@ -116,6 +122,10 @@ class DataActs:
         """Leave out the file of more passages."""
         return self._with_more(None)
 
+    def _without(self, mine: str) -> Changes:
+        """No data any more, where there was some."""
+        return {self.parts.data: NO_DATA, self.parts.mine: ""} if mine else {}
+
     def _with_more(self, raw: Raw | None) -> Changes:
         parts = self.parts
         said = upload.passages_note(raw.title, raw.size) if raw else ""
@@ -136,7 +146,9 @@ class DataActs:
                 self.services.auth.visitor(request, nonce),
                 ImportRequest.from_json(brought),
             )
-            yield {self.parts.found: ""}  # with what was found of an earlier one its boxes go
+            # With what was found of an earlier one its boxes go, and with its data all that was
+            # said of it: where this one is refused, nothing may stand there that is not of it.
+            yield {self.parts.found: "", **({} if is_restored(brought) else self._without(mine))}
             look = yield from self._told(self.importer.look(visitor, what, cancel), LOOKING)
             certain, guess = certain_guess(look), look.get("guess")
             columns = restored_columns(brought) or (Columns.from_json(guess) if guess else None)

@@ -173,7 +173,8 @@ def _listen(
 
 def _listen_to_bringing(service: DataActs, parts: Parts, nonce: gr.Textbox) -> None:
     now: dict[str, Any] = {"queue": False, **QUIET}
-    parts.file.upload(service.receive, [nonce, parts.file], [parts.file, parts.brought, parts.said],
+    parts.file.upload(service.receive, [nonce, parts.file, parts.mine],
+                      [parts.file, parts.brought, parts.said, parts.data, parts.mine],
                       preprocess=False, **QUIET)
     gr.on([parts.hub_look.click, parts.hub.submit], service.name_hub, parts.hub,
           [parts.brought, parts.said], **now)

@@ -181,7 +181,7 @@ def test_the_setting_is_checked_and_needs_a_token(tmp_path, monkeypatch):
         Settings.from_env({"TANDEM_HOME_REPO": "/data"})
     assert home_repo(Settings()) is None
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
-    with pytest.raises(HubError, match="Nobody is signed in"):
+    with pytest.raises(HubError, match="TANDEM_HOME_REPO is me/runs, and there is no token"):
         home_repo(Settings(home_repo="me/runs"))
     monkeypatch.setattr("huggingface_hub.get_token", lambda: ME)
     assert home_repo(Settings(home=tmp_path, home_repo="hf://buckets/me/x")).place.name \
