@@ -158,7 +158,7 @@ async def _act(port: int, address: str, rng: random.Random) -> tuple[str, float]
         how = f"upload {status}"
         if status == 200:
             file = {"path": json.loads(said)[0], "meta": {"_type": "gradio.FileData"}}
-            how = await _call(port, "check", ["", file, None, None, None, None], address)
+            how = await _call(port, "check", ["", file, None, None, None, None, ""], address)
     elif kind == 7:
         status, _ = await raw(port, "GET", "/", address=address)
         how = f"page {status}"

@@ -269,7 +269,7 @@ def test_an_app_that_ends_takes_its_training_with_it(sample_folder, tmp_path):
     app = App(tmp_path / "home", TANDEM_DATA=str(sample_folder), TANDEM_RECIPE="tandem")
     runs = tmp_path / "home" / "runs"
     try:
-        for _ in range(200):
+        for _ in range(600):
             if [path for path in runs.glob("*/run.json")
                     if json.loads(path.read_text()).get("process")]:
                 break

@@ -21,7 +21,7 @@ PROMPT = "find the passage about the brakes : "
 
 @pytest.fixture(scope="module")
 def data(porsche, tmp_path_factory):
-    return write_beir(porsche, tmp_path_factory.mktemp("fair") / "data", passages=30)
+    return write_beir(porsche, tmp_path_factory.mktemp("fair") / "data", passages=45)
 
 
 @pytest.fixture(scope="module")

@@ -121,8 +121,9 @@ class OpeningPair:
             try:
                 what()
             except (ValueError, OSError) as error:
-                log.warning("%s", error)
-                self._state = OpeningState("failed", sentence_of(error))
+                said = sentence_of(error)
+                log.warning("%s", said)
+                self._state = OpeningState("failed", said)
             except Exception as error:
                 # The page must never wait for a thread that is gone.
                 log.exception("The page could not be made ready")
