@@ -15,7 +15,7 @@ from ui.services import uploads as uploads_room
 from ui.services.importing import Importer
 from ui.tabs.data import handlers, restore
 from ui.tabs.data.handlers import DataActs
-from ui.tabs.data.panel import _parts, _switch
+from ui.tabs.data.panel import _parts, _switch, _without_data
 from ui.tabs.data.restore import NO_DATA, OWN, ROLES, marked
 
 CERTAIN = "anchor,positive\nhow?,so\n"
@@ -420,6 +420,8 @@ def test_what_another_version_of_the_page_kept_does_no_harm(service, before):
 def test_who_comes_back_to_bring_finds_what_they_brought():
     assert _switch(OWN, "upload-x") == "upload-x"
     assert _switch(OWN, "") == NO_DATA  # and nothing of other data stays standing
+    assert restore.BRING_FIRST in _without_data(NO_DATA)
+    assert isinstance(_without_data("upload-1"), dict)
     assert _switch("porsche", "upload-x") == "porsche"
 
 

@@ -19,7 +19,7 @@ from ui.tabs.shared import Shared
 
 from .components import NONE, Parts, Roles
 from .handlers import DataActs
-from .restore import NO_DATA, OWN
+from .restore import BRING_FIRST, NO_DATA, OWN
 
 CHILDREN: dict[str, Any] = {"concurrency_id": "children", "concurrency_limit": 12}
 """How many may look, convert and check at a time; `Importer` has most of them wait their turn."""
@@ -152,6 +152,8 @@ def _listen(
     gr.on([parts.data.change, parts.begin.change, parts.again.click], service.check,
           [nonce, parts.data], parts.check, trigger_mode="always_last", **children)
     parts.data.change(service.stop_others, parts.data, None, trigger_mode="multiple", **now)
+    # At once, however many checks wait their turn: nothing of other data may stand there.
+    parts.data.change(_without_data, parts.data, parts.check, trigger_mode="multiple", **now)
     shared.tune.change(_asked_to_tune, shared.tune,
                        [parts.source, parts.mine, parts.data, shared.tune],
                        trigger_mode="multiple", **now)
@@ -187,6 +189,11 @@ def _listen_to_bringing(service: DataActs, parts: Parts, nonce: gr.Textbox) -> N
 def _asked_to_tune(data: str) -> Any:
     """Data that Compare shows, taken for the fine-tune; the wish is heard once."""
     return (OWN, data, data, "") if data else (gr.skip(),) * 4
+
+
+def _without_data(data: str) -> Any:
+    """What stands in place of a check while there is no data."""
+    return data_html.note(BRING_FIRST) if data == NO_DATA else gr.skip()
 
 
 def _switch(chosen: str, mine: str) -> Any:
