@@ -50,7 +50,9 @@ class BoundedQueue:
     async def _bounded(self, body: Any, request: Any, username: Any) -> Any:
         if said := self.why_not(body, request.scope):
             return False, said, "queue_full"
-        return await self._push(body, request, username)
+        pushed = await self._push(body, request, username)
+        self._finished.pop(body.session_hash, None)  # whoever asks again is there to read
+        return pushed
 
     def why_not(self, body: Any, scope: Any) -> str:
         """Why an event may not join the queue.

@@ -98,6 +98,23 @@ def test_answers_that_nobody_fetches_and_sessions_of_calls_go(page, monkeypatch)
     assert not states.session_data and not states.time_last_used
 
 
+def test_whoever_goes_on_asking_loses_no_answer(page, monkeypatch):
+    monkeypatch.setattr(room, "UNREAD", 0.2)
+
+    async def push(body, request, username):
+        return True, "event", "success"
+
+    page.bounds._push = push
+    page._queue.pending_messages_per_session["client"] = asyncio.Queue()
+    body = SimpleNamespace(fn_index=0, session_hash="client")
+    for _ in range(4):  # quick calls, none of which is at work when it is looked
+        page.bounds.sweep()
+        time.sleep(0.1)
+        asyncio.run(page._queue.push(body, asked(ONE).request, None))
+    page.bounds.sweep()
+    assert "client" in page._queue.pending_messages_per_session
+
+
 def run(page, *inputs, **named):
     return asyncio.run(page.process_api(page.fns[0], list(inputs), **named))
 
