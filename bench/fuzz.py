@@ -78,12 +78,13 @@ def main() -> None:
     if options.only:
         with tempfile.TemporaryDirectory() as folder:
             sys.exit(bring(options.only, Path(folder) / "out"))
-    files, start = good_files(), time.monotonic()
+    files = good_files()
     others = [data for made in files.values() for _, data in made]
     for made in files.values():  # here, so that no child loads a library of its own
         for suffix, data in made:
             bring_good(data, suffix)
     rows, number, failed = {name: Row() for name in files}, 0, []
+    start = time.monotonic()
     while time.monotonic() - start < options.seconds:
         number += 1
         rng = random.Random(f"{options.seed} {number}")

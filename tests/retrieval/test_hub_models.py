@@ -125,15 +125,19 @@ def test_a_revision_that_is_not_there_is_refused_with_a_sentence(tmp_path):
 
 
 def test_a_model_whose_size_nobody_says_is_not_fetched_where_size_is_limited(tmp_path):
-    with hub("acme/mini", embedded()) as (address, asked):
+    with hub("acme/mini", embedded()) as served:
+        said_sizes = command(["model", "--base", "acme/mini", "--refuse-over", "1000000", "--json"],
+                             served.endpoint, tmp_path)
+        served.sizes = False
         done = command(["model", "--base", "acme/mini", "--refuse-over", "1000000", "--json"],
-                       address, tmp_path)
+                       served.endpoint, tmp_path)
         estimated = command(["estimate", "--base", "acme/mini", "--refuse-over", "1000000",
-                             "--json"], address, tmp_path)
+                             "--json"], served.endpoint, tmp_path)
+    assert said_sizes.returncode == 1 and "does not say" not in said_sizes.stdout
     for said in (done, estimated):
         assert said.returncode == 1
         assert "The Hub does not say how large the model acme/mini is" in said.stdout + said.stderr
-    assert not [path for _, path, _ in asked if path.endswith(".safetensors")]
+    assert not [request for request, _ in served.asked if request.endswith(".safetensors")]
     assert not list(tmp_path.rglob("*.safetensors"))
 
 

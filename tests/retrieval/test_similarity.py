@@ -26,7 +26,8 @@ def models(data, tmp_path_factory):
     """One model twice: compared by cosine, and by dot product. Its vectors have many lengths."""
     texts = tuple(p.content for p in data.passages) + tuple(q.text for q in data.queries.values())
     return {name: load_encoder(str(kinds.compared_by(
-        tmp_path_factory.mktemp(name), name, texts, pooling="max"))) for name in ("cosine", "dot")}
+        tmp_path_factory.mktemp(name), name, texts, pooling="max", positions=128)))
+        for name in ("cosine", "dot")}
 
 
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])

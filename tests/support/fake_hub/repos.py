@@ -128,7 +128,8 @@ class Handler(JobAnswers, SpaceAnswers, BucketAnswers, BaseHTTPRequestHandler):
         name = self.hub.spelled(KINDS[kind], name)
         return self.json({"id": name, "modelId": name, "sha": commit.oid, "private": repo.private,
                           "tags": [], "downloads": 0, "likes": 0,
-                          "siblings": [{"rfilename": path, "size": len(data)}
+                          "siblings": [{"rfilename": path}
+                                       | ({"size": len(data)} if self.hub.sizes else {})
                                        for path, (data, _) in commit.files.items()]})
 
     def auth_check(self, kind, name, write):

@@ -82,7 +82,7 @@ class LoopbackHub(JobLevers):
 
     refuse: (method, pattern of a path) -> an answer (status, words), for good. lose_answer:
     (method, path) whose next answer does not arrive though it was done. before: pattern of a
-    request -> what happens just before it.
+    request -> what happens just before it. sizes: whether the files of a repository are sized.
     """
 
     def __init__(self):
@@ -94,7 +94,7 @@ class LoopbackHub(JobLevers):
             {"name": "team", "roleInOrg": "write"}, {"name": "readers", "roleInOrg": "read"}],
             "auth": {"type": "access_token", "accessToken": {"role": "write"}}}}
         self.plan, self.quota, self.buckets, self.xet = "free", None, {}, ""
-        self.over = threading.Event()
+        self.over, self.sizes = threading.Event(), True
         self.endpoint = ""
         self.before, self.refuse, self.lose_answer = {}, {}, []
 

@@ -70,7 +70,7 @@ def test_a_run_killed_in_mid_epoch_goes_on_to_the_very_same_result(start):
     assert child.wait() == 0, child.said
     assert run.record().status == "done"
     resumed = [event for event in run.events() if event.type == "started"][1]
-    assert resumed["resumed"] and resumed["step"] > 10  # after the state of the first epoch
+    assert resumed.resumed and resumed.step > 10  # after the state of the first epoch
     assert result(run) == result(whole)
     assert not run.checkpoints.exists()
 

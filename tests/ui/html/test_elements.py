@@ -19,8 +19,8 @@ from ui.services.progress import OpeningState, duration, time_left
 
 def compared(query="What are the yellow calipers?", k=5, lexical=False, corpus=None):
     corpus = corpus or small_corpus()
-    base = build_index(HashingEncoder("a/base", salt="other", dim=3), corpus)
-    tuned = build_index(HashingEncoder("tuned"), corpus)
+    base = build_index(HashingEncoder("a/base", salt="other", dim=3), corpus, sentences=True)
+    tuned = build_index(HashingEncoder("tuned"), corpus, sentences=True)
     return compare(query, corpus, base, tuned, k, build_lexical_index(corpus) if lexical else None)
 
 
