@@ -104,13 +104,15 @@ class Measure:
         phase: str,
         cache: Path | None = None,
         progress: Callable[[float], dict[str, Any]] = lambda encoded: {},
+        trained: bool = False,
     ) -> Generator[Event, None, Index]:
         """Encode the corpus, yielding how far it is.
 
-        progress: what the share that is encoded means for the whole run.
+        progress: what the share that is encoded means for the whole run. trained: whether the
+        weights have changed since they were loaded, so that their fingerprint is another model's.
         """
         start = time.monotonic()
-        parts = index_in_parts(encoder, self.corpus, cache)
+        parts = index_in_parts(encoder, self.corpus, cache, shipped=not trained)
         while True:
             try:
                 with self.stop.interrupts():

@@ -88,7 +88,7 @@ def export_int8(
     write_int8(full.model, file)
     small = load_encoder(str(run.model), device="cpu")
     run_by_onnx(small.model, file)
-    parts = index_in_parts(small, corpus)
+    parts = index_in_parts(small, corpus, shipped=False)
     while True:
         try:
             at = next(parts)

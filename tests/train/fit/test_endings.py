@@ -5,6 +5,10 @@ from dataclasses import replace
 import pytest
 
 from corpus.load import load_corpus
+from retrieval.evaluation import evaluate
+from retrieval.fast.store import PassageVectors
+from retrieval.index import build_index
+from retrieval.models import load_encoder
 from support.samples import write_beir
 from support.tiny import tiny_model_for
 from train.fit import fit as room
@@ -67,6 +71,29 @@ def kept_epochs(monkeypatch):
 
     monkeypatch.setattr(room.Checkpoints, "keep_best", keep)
     return kept
+
+
+def test_vectors_shipped_for_the_base_are_none_of_the_model_in_training(
+    fitted, data, monkeypatch
+):
+    made = {}
+
+    def shipped(encoder, corpus):
+        key = encoder.fingerprint, corpus.fingerprint
+        if key not in made:
+            passages = sorted(corpus.passages, key=lambda passage: passage.id)
+            made[key] = PassageVectors(encoder.encode_passages([p.content for p in passages]))
+        return made[key]
+
+    monkeypatch.setattr("retrieval.index.shipped_vectors", shipped)
+    run = fitted(replace(SMALL, epochs=1))
+    assert made
+    monkeypatch.undo()
+    corpus = load_corpus(str(data))
+    again = evaluate(build_index(load_encoder(str(run.model)), corpus), corpus, "dev")
+    said = run.record()
+    assert said.history[-1].ndcg == pytest.approx(room.means(again)["ndcg@10"], abs=1e-6)
+    assert said.history[-1].ndcg != said.history[0].ndcg
 
 
 def test_the_checkpoint_that_is_best_on_dev_is_the_result(fitted, monkeypatch):
