@@ -18,7 +18,7 @@ def open_tab(page, app, name):
 
 
 def hyperparameter(page, name):
-    box = page.get_by_role("textbox", name=re.compile(rf"^{name}\b"))
+    box = page.get_by_role("textbox", name=re.compile(rf"\({name}\)"))
     if not box.is_visible():
         page.get_by_role("button", name="Advanced").click()
     return box
