@@ -186,7 +186,7 @@ def test_after_its_fine_tune_own_data_has_both_columns_and_a_board(page, own_app
     expect(page.get_by_label("Your question")).to_have_value(question)
     expect(page.get_by_role("button", name="A win")).to_be_visible()
     page.get_by_role("tab", name="Scoreboard").click()
-    expect(page.locator("#scoreboard thead").first).to_have_text(
+    expect(page.locator("#scoreboard thead", has_text="Metric").first).to_have_text(
         re.compile("Metric.*Base.*Fine-tuned", re.S))
     expect(page.get_by_role("button", name="Quality by dimensions")).to_be_visible()
     corpus = load_corpus("porsche")
