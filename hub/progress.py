@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -48,6 +49,20 @@ OnProgress = Callable[[Progress], None]
 
 def silent(progress: Progress) -> None:
     """Progress that nobody wants to see."""
+
+
+def mapped(steps: Generator[S, None, T], show: Callable[[S], R]) -> Generator[R, None, T]:
+    """A generator of progress whose steps are shown otherwise.
+
+    Returns what it returns.
+    """
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as finished:
+            result: T = finished.value
+            return result
+        yield show(step)
 
 
 def drained(steps: Generator[S, None, T], tell: Callable[[S], Any] = lambda step: None) -> T:

@@ -1,6 +1,6 @@
 import pytest
 
-from hub.progress import Progress, drained, silent
+from hub.progress import Progress, drained, mapped, silent
 
 
 @pytest.mark.parametrize(("done", "total", "share"), [
@@ -33,3 +33,14 @@ def test_a_drained_generator_gives_its_result_and_tells_each_step():
     told = []
     assert drained(steps(), told.append) == "done"
     assert told == [1, 2]
+
+
+def test_a_mapped_generator_shows_its_steps_otherwise_and_gives_its_result():
+    def steps():
+        yield 1
+        yield 2
+        return "done"
+
+    shown = []
+    assert drained(mapped(steps(), lambda step: 10 * step), shown.append) == "done"
+    assert shown == [10, 20]

@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.client import Hub, Meter, MeteredFile
 from hub.errors import PASSING, Failure, HubError
+from hub.progress import Progress, mapped
 
 from .bundle import Item
 from .errors import PublishError
@@ -102,7 +103,7 @@ def _upload(
             create_pr=pull_request)
 
     for number in range(1, hub.patience.tries + 1):
-        found = yield from _followed(hub.watch(upload, meter), meter)
+        found = yield from mapped(hub.watch(upload, meter), lambda _: _sent(meter.progress))
         # 400: what arrived is not what was announced, as when it was cut off on the way.
         if not isinstance(found, Failure) or found.status != 400 or meter.given_up:
             break
@@ -110,20 +111,11 @@ def _upload(
             hub.rest(hub.patience.pause * 2**number)
     if isinstance(found, Failure):
         raise PublishError.of(found, "uploading", KEPT.format(target.repo_id))
-    yield {"type": "progress", "phase": "upload", "done": meter.total, "total": meter.total}
+    yield _sent(Progress(meter.total, meter.total))
 
 
-def _followed(
-    watched: Generator[None, None, Failure | None], meter: Meter
-) -> Generator[Event, None, Failure | None]:
-    while True:
-        try:
-            next(watched)
-        except StopIteration as finished:
-            found: Failure | None = finished.value
-            return found
-        at = meter.progress
-        yield {"type": "progress", "phase": "upload", "done": at.done, "total": at.total}
+def _sent(at: Progress) -> Event:
+    return {"type": "progress", "phase": "upload", "done": at.done, "total": at.total}
 
 
 NEWEST = 20

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpus.records import Corpus
+from hub.progress import mapped
 from retrieval.evaluation import evaluate, means
 from retrieval.index import build_index, index_in_parts
 from retrieval.metrics import PRIMARY
@@ -88,14 +89,8 @@ def export_int8(
     write_int8(full.model, file)
     small = load_encoder(str(run.model), device="cpu")
     run_by_onnx(small.model, file)
-    parts = index_in_parts(small, corpus, shipped=False)
-    while True:
-        try:
-            at = next(parts)
-        except StopIteration as finished:
-            index = finished.value
-            break
-        yield {"type": "progress", "phase": "onnx", "done": at.done, "total": at.total}
+    index = yield from mapped(index_in_parts(small, corpus, shipped=False), lambda at: {
+        "type": "progress", "phase": "onnx", "done": at.done, "total": at.total})
     try:
         figures.append(means(evaluate(index, corpus, "dev"))[PRIMARY])
     except ValueError as error:  # it gives no vectors that could be measured

@@ -12,7 +12,7 @@ from typing import Any
 from corpus.records import Corpus
 from hub.client import Hub, Meter
 from hub.errors import Failure
-from hub.progress import Progress
+from hub.progress import Progress, mapped
 from retrieval.index import build_index
 from retrieval.models import ModelError, load_encoder
 from train.run.record import Run
@@ -60,7 +60,7 @@ def download(
         for number in range(hub.patience.tries):
             watched = hub.watch(partial(hub.fetch, repo, revision, item.path, place, meter),
                                 meter)
-            found = yield from _reported(watched, meter)
+            found = yield from mapped(watched, lambda _: meter.progress)
             if not isinstance(found, Failure) or found.kind == "cancelled":
                 break
             if number + 1 < hub.patience.tries:
@@ -71,18 +71,6 @@ def download(
             raise PublishError(
                 f"{item.path} came back from the Hub other than it was sent (SHA-256 "
                 f"{found[:12]}…, not {item.sha256[:12]}…). Publish again.", "differs", True)
-        yield meter.progress
-
-
-def _reported(
-    watched: Generator[None, None, str | Failure], meter: Meter
-) -> Generator[Progress, None, str | Failure]:
-    while True:
-        try:
-            next(watched)
-        except StopIteration as finished:
-            found: str | Failure = finished.value
-            return found
         yield meter.progress
 
 

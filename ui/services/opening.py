@@ -17,7 +17,7 @@ from typing import Any
 from corpus.load import load_corpus
 from corpus.records import Corpus
 from corpus.split import leaked_queries
-from hub.progress import Progress
+from hub.progress import Progress, drained
 from retrieval.compare import Comparison
 from retrieval.encoder import Encoder
 from retrieval.evaluation import Evidence, evaluate
@@ -35,6 +35,7 @@ from .load_run import DamagedModelError, is_on, is_opening_base, loaded_pair
 from .model_pair import ModelPair
 from .pair_cache import NotReadyError, PairCache
 from .progress import OpeningState, progress_of
+from .worker import Stage
 
 log = logging.getLogger("tandem")
 
@@ -248,13 +249,10 @@ class OpeningPair:
 
     def _show_run(self, run: Run) -> None:
         self.run = run
-        parts = loaded_pair(run, self._opened(), self._loaded, self.settings)
-        try:
-            while True:
-                stage = next(parts)
-                self._state = _reading(stage.text, stage.progress)
-        except StopIteration as finished:
-            self._show(finished.value)
+        def tell(stage: Stage) -> None:
+            self._state = _reading(stage.text, stage.progress)
+
+        self._show(drained(loaded_pair(run, self._opened(), self._loaded, self.settings), tell))
 
     def _show_model(self, model: str) -> None:
         folder, pair = Path(model), self._opened()

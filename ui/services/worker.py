@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
-from hub.progress import Progress
+from hub.progress import Progress, mapped
 from retrieval.index import Index
 from train.run.files import sentence_of
 
@@ -170,10 +170,5 @@ def encoding(
     Returns the index.
     """
     start = time.monotonic()
-    while True:
-        try:
-            at = next(parts)
-        except StopIteration as finished:
-            index: Index = finished.value
-            return index
-        yield Stage("encoding", text, at.after(time.monotonic() - start), words)
+    return (yield from mapped(parts, lambda at: Stage(
+        "encoding", text, at.after(time.monotonic() - start), words)))
