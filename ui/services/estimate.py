@@ -5,7 +5,6 @@ real batches on this machine; it is kept, so that looking again costs nothing.
 """
 
 import json
-import subprocess
 import sys
 import threading
 from collections import OrderedDict
@@ -18,7 +17,7 @@ from retrieval.models import EMBEDDED_MODEL, check_prompts
 from train.engines.local import environment
 from train.run.spec import RunSpec
 
-from .process import NoAnswerError, answer_of
+from .process import answer_of, said_as
 
 MEASURE_WITHIN = 120
 """Seconds that measuring may take; a large model on a slow machine needs most of them."""
@@ -64,14 +63,10 @@ class Planner:
             return self._kept[key]
 
     def _measured(self, request: RunSpec, token: str | None) -> dict[str, Any]:
-        try:
-            command = [*self.command(request), *_size_limit(request, self.max_model)]
+        command = [*self.command(request), *_size_limit(request, self.max_model)]
+        with said_as(PlanError, f"A few steps took more than {MEASURE_WITHIN} s on this machine: "
+                     "it is too slow for this model.", "It could not be estimated"):
             said = answer_of(command, self.home, environment(request, token), MEASURE_WITHIN)
-        except subprocess.TimeoutExpired:
-            raise PlanError(f"A few steps took more than {MEASURE_WITHIN} s on this machine: it "
-                            "is too slow for this model.") from None
-        except NoAnswerError as error:
-            raise PlanError(f"It could not be estimated: {error}") from None
         if "error" in said:
             raise PlanError(str(said["error"]))
         return said
@@ -106,15 +101,11 @@ class ModelCheck:
         if key in self._good or (request.base == EMBEDDED_MODEL and request.revision is None):
             check_prompts(request.prompts)
             return
-        try:
-            command = [*self.command(request), *_size_limit(request, self.max_model)]
+        command = [*self.command(request), *_size_limit(request, self.max_model)]
+        with said_as(PlanError, f"{request.base} could not be fetched and tried within "
+                     f"{TRY_WITHIN} s: what was fetched is kept, so try again, or take a smaller "
+                     "model.", f"{request.base} could not be tried"):
             said = answer_of(command, self.home, environment(request, token), TRY_WITHIN)
-        except subprocess.TimeoutExpired:
-            raise PlanError(f"{request.base} could not be fetched and tried within {TRY_WITHIN} s: "
-                            "what was fetched is kept, so try again, or take a smaller model."
-                            ) from None
-        except NoAnswerError as error:
-            raise PlanError(f"{request.base} could not be tried: {error}") from None
         if "error" in said:
             raise PlanError(str(said["error"]))
         self._good[key] = None

@@ -8,7 +8,6 @@ What somebody brings and which column of it holds what, as a page or a program s
 
 import json
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -27,7 +26,7 @@ from train.settings import Settings
 from ui.auth import Visitor
 from ui.serving.turns import LARGE, Turns
 
-from .process import LOOK_EVERY, CancelledError, NoAnswerError, follow
+from .process import LOOK_EVERY, CancelledError, follow, said_as
 from .uploads import Raw, Uploads, mark_of, name_of
 
 MOST_NAMED = 1_000
@@ -358,14 +357,10 @@ class Importer:
             # What one may read, and another may not, is kept for nobody.
             environment["HF_HOME"] = str(passing / "hub")
         try:
-            said = yield from follow([*self.command, *arguments, "--progress", "--json"],
-                                     self.settings.home, environment, within, cancel)
-        except subprocess.TimeoutExpired:
-            raise ImportFailedError(
-                f"This took more than {within / 60:g} minutes and was ended: bring less of it."
-            ) from None
-        except NoAnswerError as error:
-            raise ImportFailedError(f"This could not be read: {error}") from None
+            with said_as(ImportFailedError, f"This took more than {within / 60:g} minutes and was "
+                         "ended: bring less of it.", "This could not be read"):
+                said = yield from follow([*self.command, *arguments, "--progress", "--json"],
+                                         self.settings.home, environment, within, cancel)
         finally:
             shutil.rmtree(passing, ignore_errors=True)
         if "error" in said:

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -36,6 +36,20 @@ class NoAnswerError(ValueError):
 
     The message is the last line it logged.
     """
+
+
+@contextlib.contextmanager
+def said_as(kind: type[ValueError], late: str, failed: str) -> Iterator[None]:
+    """Turn a command without an answer into another error.
+
+    late: the sentence where it was ended; failed: what goes before the last line it logged.
+    """
+    try:
+        yield
+    except subprocess.TimeoutExpired:
+        raise kind(late) from None
+    except NoAnswerError as error:
+        raise kind(f"{failed}: {error}") from None
 
 
 class CancelledError(ValueError):

@@ -4,7 +4,6 @@ Measured in a process of its own, so that the page stays quick.
 """
 
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 from hub.progress import Progress, drained
 from train.run.record import Run
 
-from .process import NoAnswerError, follow
+from .process import follow, said_as
 
 WITHIN = 1800
 """Seconds that measuring may take: two models encode some hundred passages."""
@@ -55,13 +54,10 @@ class RetentionService:
         with self._lock:
             if known := run.record().retention:  # somebody else has waited for it
                 return known.to_json()
-            try:
+            with said_as(RetentionError,
+                         f"Measuring took more than {WITHIN // 60} minutes and was ended.",
+                         "It could not be measured"):
                 found = yield from follow(self.command(run), self.home, os.environ, WITHIN)
-            except subprocess.TimeoutExpired:
-                raise RetentionError(f"Measuring took more than {WITHIN // 60} minutes and was "
-                                     "ended.") from None
-            except NoAnswerError as error:
-                raise RetentionError(f"It could not be measured: {error}") from None
         if "error" in found:
             raise RetentionError(str(found["error"]))
         return found

@@ -4,7 +4,6 @@ In a process of its own, so that the page stays quick.
 """
 
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 from train.merging.weights import check_alpha
 from train.run.extra_parts import MergeCurve
 from train.run.record import Run
-from ui.services.process import NoAnswerError, answer_of
+from ui.services.process import answer_of, said_as
 
 WITHIN = 3600
 """Seconds that six merges may take: each encodes all passages."""
@@ -67,13 +66,9 @@ class MergingService:
         return made
 
     def _asked(self, run: Run, more: Sequence[str]) -> Mapping[str, Any]:
-        try:
+        with said_as(MergingError, f"Merging took more than {WITHIN // 60} minutes and was ended.",
+                     "It could not be merged"):
             found = answer_of(self.command(run, more), self.home, os.environ, WITHIN)
-        except subprocess.TimeoutExpired:
-            raise MergingError(f"Merging took more than {WITHIN // 60} minutes and was "
-                               "ended.") from None
-        except NoAnswerError as error:
-            raise MergingError(f"It could not be merged: {error}") from None
         if "error" in found:
             raise MergingError(str(found["error"]))
         return found
