@@ -4,6 +4,7 @@ The protocol everything else speaks, and the one adapter behind it.
 """
 
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -122,12 +123,18 @@ class SentenceTransformerEncoder:
         """
         return self if max_tokens is None else self._with(max_tokens=max_tokens)
 
+    def in_training(self) -> "SentenceTransformerEncoder":
+        """The same model with weights that changed since loading.
+
+        Its fingerprint is no other model's: vectors that were made before are not its own.
+        """
+        return self._with(fingerprint=secrets.token_hex(32))
+
     def _with(self, **changes: Any) -> "SentenceTransformerEncoder":
-        now: dict[str, Any] = {"truncate_dim": self.truncate_dim, "revision": self.revision,
-                               "prompted": self.prompted, "max_tokens": self.max_tokens,
-                               "plain": self.plain}
-        return SentenceTransformerEncoder(
-            self.model, self.name, self.weights_fingerprint, **now | changes)
+        now: dict[str, Any] = {"fingerprint": self.weights_fingerprint, "revision": self.revision,
+                               "truncate_dim": self.truncate_dim, "prompted": self.prompted,
+                               "max_tokens": self.max_tokens, "plain": self.plain}
+        return SentenceTransformerEncoder(self.model, self.name, **now | changes)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors of queries, with the model's query prompt.

@@ -209,7 +209,7 @@ class _Fit:
         """Measure on dev after an epoch, and keep what the recipe keeps."""
         yield PhaseEvent(phase="evaluate", **self._progress(loop, 0.0))
         index = yield from self.measure.index(
-            encoder, "evaluate", progress=partial(self._progress, loop), trained=True)
+            encoder.in_training(), "evaluate", progress=partial(self._progress, loop))
         dev = self.measure.judged(index, "dev")["dev"]
         yield self._evaluated(loop.epoch, loop.step, dev, index)
         value = means(dev)[PRIMARY]

@@ -104,15 +104,13 @@ class Measure:
         phase: str,
         cache: Path | None = None,
         progress: Callable[[float], dict[str, Any]] = lambda encoded: {},
-        trained: bool = False,
     ) -> Generator[Event, None, Index]:
         """Encode the corpus, yielding how far it is.
 
-        progress: what the share that is encoded means for the whole run. trained: whether the
-        weights have changed since they were loaded, so that their fingerprint is another model's.
+        progress: what the share that is encoded means for the whole run.
         """
         start = time.monotonic()
-        parts = index_in_parts(encoder, self.corpus, cache, shipped=not trained)
+        parts = index_in_parts(encoder, self.corpus, cache)
         while True:
             try:
                 with self.stop.interrupts():
