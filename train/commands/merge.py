@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from corpus.records import Corpus
 from corpus.sandbox import progress_printer
 from hub.progress import silent
 from retrieval.metrics import PRIMARY
@@ -18,7 +17,7 @@ from retrieval.models import load_encoder
 from train.merging.curve import KEPT, measure_curve
 from train.merging.run import merged_run
 from train.merging.weights import LEAST, MOST, check_alpha
-from train.run.data import corpus_of
+from train.run.data import same_corpus_of
 from train.run.extra_parts import MergePoint
 from train.run.lock import held
 from train.run.record import Run, RunError
@@ -61,7 +60,7 @@ def merge_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     if record.merged:
         raise RunError(f"{parent.folder} is a merge already (of {record.merged.run}): merge that "
                        "run with another alpha.")
-    corpus = _corpus(parent)
+    corpus = same_corpus_of(parent, "a merge is measured on it")
     base, tuned = base_of(record), load_encoder(str(parent.model))
     if options.alpha is None:
         told = progress_printer() if options.json else silent
@@ -80,17 +79,6 @@ def merge_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
         record.base_model.name, parent.id], "metrics": {
             split: found.to_json() for split, found in record.metrics.items()},
         "retention": record.retention.to_json() if record.retention else None}, 0
-
-
-def _corpus(run: Run) -> Corpus:
-    corpus, record = corpus_of(run), run.record()
-    if corpus is None:
-        raise RunError(f"The data of {run.folder} is not where it was, and a merge is measured on "
-                       f"it: put it back to {record.data.source}.")
-    if record.fingerprints.corpus not in ("", corpus.fingerprint):
-        raise RunError(f"{run.folder} was trained on other data: what is at "
-                       f"{record.data.source} has changed since.")
-    return corpus
 
 
 def _text(result: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from train.report.plain_script import SCRIPT, write_script
-from train.run.data import corpus_of
+from train.run.data import same_corpus_of
 from train.run.record import Run, RunError
 
 
@@ -28,13 +28,7 @@ def script_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     record = run.record()
     if record.recipe is None:
         raise RunError(f"{run.folder} was not asked to train anything yet: it has no recipe.")
-    corpus = corpus_of(run)
-    if corpus is None:
-        raise RunError(f"The data of {run.folder} is not where it was, and the script needs it: "
-                       f"put it back to {record.data.source}.")
-    if record.fingerprints.corpus not in ("", corpus.fingerprint):
-        raise RunError(f"{run.folder} was trained on other data: what is at "
-                       f"{record.data.source} has changed since.")
+    corpus = same_corpus_of(run, "the script needs it")
     out = options.out or run.folder / "script"
     return {"run": str(run.folder), "out": str(out),
             "files": write_script(record, corpus, out)}, 0
