@@ -142,15 +142,20 @@ def _session(file: Path) -> "InferenceSession":
         raise NoFastFormError("ONNX Runtime cannot load its graph") from error
 
 
+def object_in(path: Path) -> dict[str, Any]:
+    """The JSON object of a model's file.
+
+    Empty where it is missing or damaged.
+    """
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
 def _facts(model: Path) -> dict[str, Any]:
     """What the files of a model say of how it is run."""
-    def read(path: Path) -> dict[str, Any]:
-        try:
-            known = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return known if isinstance(known, dict) else {}
-
     try:
         modules = json.loads((model / "modules.json").read_text("utf-8"))
         kinds = [module["type"].rpartition(".")[2] for module in modules]
@@ -159,7 +164,7 @@ def _facts(model: Path) -> dict[str, Any]:
         raise NoFastFormError("its modules.json cannot be read") from error
     if kinds not in MODULES:
         raise NoFastFormError(f"it is made of {', '.join(kinds)}")
-    pooling = read(folders[1] / "config.json")
+    pooling = object_in(folders[1] / "config.json")
     if pooling.get("pooling_mode") in POOLED:
         modes = [pooling["pooling_mode"]]
     else:
@@ -170,8 +175,9 @@ def _facts(model: Path) -> dict[str, Any]:
         raise NoFastFormError("its pooling is neither mean nor that of the first token")
     if pooling.get("include_prompt") is False:
         raise NoFastFormError("it leaves its prompt out when pooling")
-    config, own = read(folders[0] / "config.json"), read(folders[0] / "sentence_bert_config.json")
-    known = read(folders[0] / "tokenizer_config.json")
+    config = object_in(folders[0] / "config.json")
+    own = object_in(folders[0] / "sentence_bert_config.json")
+    known = object_in(folders[0] / "tokenizer_config.json")
     lengths = [own.get("max_seq_length")] if own.get("max_seq_length") else [
         known.get("model_max_length"), config.get("max_position_embeddings")]
     tokens = min((int(length) for length in lengths if isinstance(length, int | float)), default=0)

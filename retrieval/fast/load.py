@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,7 @@ from retrieval.prompts import names_of_folder
 from .bert import FILE as GRAPH
 from .bert import WEIGHTS, NoFastFormError
 from .encoder import FastEncoder
-from .form import FastForm
+from .form import FastForm, object_in
 from .shipped import shipped_sample
 
 log = logging.getLogger("tandem")
@@ -147,10 +146,10 @@ class _Source:
 
     @classmethod
     def of_folder(cls, name: str, folder: Path, asked: AskedPrompts) -> "_Source":
-        known = _json(folder / "config_sentence_transformers.json")
+        known = object_in(folder / "config_sentence_transformers.json")
         prompts = chosen_prompts(
             known.get("prompts") or {}, known.get("default_prompt_name"),
-            names_of_folder(folder, _json(folder / "config.json")), asked)
+            names_of_folder(folder, object_in(folder / "config.json")), asked)
         return cls(name, folder, fingerprint(folder), prompts,
                    str(known.get("similarity_fn_name") or COSINE), known.get("truncate_dim"))
 
@@ -196,7 +195,7 @@ def _check(
 
 def _is_damaged(kept: Path) -> bool:
     """Whether a fast form's files are not those that were compared."""
-    files = _json(kept / CHECKED).get("files")
+    files = object_in(kept / CHECKED).get("files")
     if not isinstance(files, dict):
         return (kept / CHECKED).exists()
     try:
@@ -207,7 +206,7 @@ def _is_damaged(kept: Path) -> bool:
 
 def _is_checked(kept: Path) -> bool:
     """Whether a fast form was compared; NoFastFormError where it was found another model."""
-    found = _json(kept / CHECKED)
+    found = object_in(kept / CHECKED)
     if not isinstance(apart := found.get("apart"), float):
         return False
     if not apart <= MOST_APART:
@@ -221,14 +220,6 @@ def _why(error: Exception) -> str:
     if isinstance(error, NoFastFormError):
         return str(error)
     return "its files cannot be read or written here"
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 def has_cuda() -> bool:
