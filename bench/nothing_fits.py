@@ -167,7 +167,10 @@ def _without_answers(index: Index, corpus: Corpus, split: str) -> Scores:
 
 def _nonsense() -> list[str]:
     chance = random.Random(1)
-    word = lambda: "".join(chance.choices(string.ascii_lowercase, k=chance.randint(4, 12)))  # noqa: E731
+
+    def word() -> str:
+        return "".join(chance.choices(string.ascii_lowercase, k=chance.randint(4, 12)))
+
     return [f"{word()} {word()}" for _ in range(NONSENSE)]
 
 

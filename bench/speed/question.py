@@ -153,7 +153,8 @@ def same(services: "Services", plain: Plain, corpus: Corpus) -> dict[str, Any]:
     found: dict[str, Any] = {}
     plains = [plain.scores(corpus.queries[query].text) for query in queries]
     for side, name in enumerate(ours):
-        level, worth = 0, {"plain": [], "ours": []}  # type: ignore[var-annotated]
+        level = 0
+        worth: dict[str, list[float]] = {"plain": [], "ours": []}
         for query, ranking, scores in zip(queries, ours[name], plains, strict=True):
             order = [plain.ids[place] for place in np.argsort(-scores[side], kind="stable")]
             best = [passage for passage, _ in ranking.top(TOP)]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hub.client import Hub, Meter
 from hub.errors import Failure
@@ -16,6 +16,11 @@ from .errors import PublishError
 from .permissions import Target, check_may_write, check_repo_id, look
 from .remote import OF_THE_HUB, RemoteRepo
 
+if TYPE_CHECKING:
+    from huggingface_hub import BucketFile
+
+Adds = list[tuple[str | Path | bytes, str]]
+"""Files, each with its path in a bucket."""
 NAMED = re.compile(r"(?:hf://)?(?:(buckets|datasets)/)?([^/]+/[^/]+)")
 BUCKET = "buckets/"
 
@@ -197,20 +202,20 @@ class BucketStorage:
         """
         there = self.files()
         stale = [path for path in deleted if path in there]
-        first = [(str(file), path) for path, file in files.items() if path != last]
+        first: Adds = [(file, path) for path, file in files.items() if path != last]
         if last in stale:  # so that a half deleted run is none
             self._batch(delete=[last])
             stale.remove(last)
         if first:
             self._batch(add=first)
         if last in files:
-            self._batch(add=[(str(files[last]), last)])
+            self._batch(add=[(files[last], last)])
         if stale:
             self._batch(delete=stale)
 
-    def _batch(self, **changes: list[tuple[str, str]] | list[str]) -> None:
+    def _batch(self, add: "Adds | None" = None, delete: list[str] | None = None) -> None:
         found = self.hub.call(lambda: self.hub.api.batch_bucket_files(
-            self.bucket_id, **changes))  # type: ignore[arg-type]
+            self.bucket_id, add=add, delete=delete))
         if isinstance(found, Failure):
             raise PublishError.of(found, f"writing to {self.name}")
 
@@ -219,10 +224,11 @@ class BucketStorage:
 
         The client of xet checks what comes.
         """
-        wanted = [(path, folder / path) for path in paths]
-        for _, place in wanted:
-            place.parent.mkdir(parents=True, exist_ok=True)
+        wanted: list[tuple[str | BucketFile, str | Path]] = []
+        for path in paths:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            wanted.append((path, folder / path))
         found = self.hub.call(lambda: self.hub.api.download_bucket_files(
-            self.bucket_id, wanted, raise_on_missing_files=True))  # type: ignore[arg-type]
+            self.bucket_id, wanted, raise_on_missing_files=True))
         if isinstance(found, Failure):
             raise PublishError.of(found, f"reading from {self.name}")
