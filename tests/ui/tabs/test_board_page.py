@@ -13,12 +13,9 @@ import pytest
 
 from hub.account import Account
 from retrieval.blind import tally
-from retrieval.evaluation import Evidence, evaluate
-from retrieval.index import build_index
+from retrieval.evaluation import evaluate
 from retrieval.metrics import PRIMARY
-from support.fakes import HashingEncoder
 from support.markup import HOSTILE, Tags
-from support.runs.finished import questions
 from train.report.write import rendered
 from train.run.compare import RunRow
 from train.run.record import create_run
@@ -26,7 +23,7 @@ from train.settings import Settings
 from ui.auth import Visitor
 from ui.html import explain, runs
 from ui.html.retention import per_cent, retention, sentence
-from ui.services.model_pair import LEXICAL, ModelPair
+from ui.services.model_pair import LEXICAL
 from ui.services.retention import RetentionError, RetentionService
 from ui.serving.rates import Rate
 from ui.tabs import blind
@@ -42,16 +39,6 @@ from ui.tabs.scoreboard import (
 )
 
 OWNER = Visitor(None, True)
-
-
-@pytest.fixture(scope="module")
-def pair():
-    corpus = questions()
-    base = build_index(HashingEncoder("base", dim=8), corpus)
-    tuned = build_index(HashingEncoder("tuned"), corpus)
-    evidence = Evidence("test", len(corpus.passages), evaluate(base, corpus, "test"),
-                        evaluate(tuned, corpus, "test"))
-    return ModelPair(corpus, base).with_tuned(tuned, evidence, "about it")
 
 
 @pytest.fixture

@@ -7,25 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from retrieval.evaluation import Evidence, evaluate
-from retrieval.index import build_index
-from support.fakes import HashingEncoder
 from support.markup import HOSTILE, Tags
-from support.runs.finished import questions
 from train.run.record import create_run
 from ui.html.alternatives import what_could_ship
 from ui.services.board.alternatives import AlternativesService
 from ui.services.model_pair import ModelPair
 from ui.tabs.ship import named_base, shown_table, source_of
-
-
-@pytest.fixture(scope="module")
-def pair():
-    corpus = questions()
-    base = build_index(HashingEncoder("base", dim=8), corpus)
-    tuned = build_index(HashingEncoder("tuned"), corpus)
-    evidence = Evidence("test", len(corpus.passages), evaluate(base, corpus, "test"),
-                        evaluate(tuned, corpus, "test"))
-    return ModelPair(corpus, base).with_tuned(tuned, evidence, "about it")
 
 
 def printing(answer):

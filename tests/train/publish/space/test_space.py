@@ -7,7 +7,6 @@ import pytest
 
 from hub.client import Hub, Patience
 from hub.progress import drained
-from support.fake_hub.repos import loopback
 from support.fake_hub.state import ME
 from support.services import ROOT
 from train.publish.errors import PublishError
@@ -15,12 +14,6 @@ from train.publish.space import main, needed_files, publish_space
 
 QUICK = Patience(silence=5, tries=2, pause=0.01, longest_wait=2)
 TO = "me/tandem"
-
-
-@pytest.fixture
-def hub():
-    with loopback() as served:
-        yield served
 
 
 @pytest.fixture
