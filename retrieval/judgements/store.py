@@ -17,6 +17,7 @@ from typing import IO
 from urllib.parse import quote
 
 from corpus.records import Corpus
+from hub.lines import append_line
 
 GRADES = {"answers it": 2, "in part": 1, "does not": 0}
 """What can be said of a passage, and its grade."""
@@ -127,14 +128,9 @@ class Judgements:
     def _append(self, judgement: Judgement) -> Judgement:
         """Add a whole line, after whoever else is adding one just now."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        line = json.dumps(asdict(judgement), ensure_ascii=False).encode() + b"\n"
+        line = json.dumps(asdict(judgement), ensure_ascii=False).encode()
         with self.path.open("ab+") as file, _alone(file):
-            size = file.seek(0, os.SEEK_END)
-            if size:
-                file.seek(size - 1)
-                if file.read(1) != b"\n":  # half a line, of a process that was killed
-                    line = b"\n" + line
-            file.write(line)
+            append_line(file, line)
             file.flush()
             os.fsync(file.fileno())
         return judgement

@@ -6,13 +6,14 @@ come from a newer version, and nobody who watches a run stumbles over it.
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+
+from hub.lines import append_line
 
 from .schema import JsonObject, SchemaError
 
@@ -184,14 +185,8 @@ def event_of(value: Mapping[str, Any]) -> Event:
 def append_event(path: Path, event: Event) -> None:
     """Add an event to a file, with the time."""
     written = {"time": round(time.time(), 3), **event.to_json()}
-    line = json.dumps(written, ensure_ascii=False) + "\n"
     with path.open("ab+") as file:
-        size = file.seek(0, os.SEEK_END)
-        if size:
-            file.seek(size - 1)
-            if file.read(1) != b"\n":  # half a line, of a process that was killed
-                line = "\n" + line
-        file.write(line.encode())
+        append_line(file, json.dumps(written, ensure_ascii=False).encode())
 
 
 def read_events(path: Path) -> list[Event]:
