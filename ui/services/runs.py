@@ -1,16 +1,11 @@
 """Actions on runs, for page and programs: authorised, then done.
 
-A run as one file to take away.
-
-What somebody chose to see in Compare and Scoreboard: how far it is, and what they can do.
+And on what somebody chose to see in Compare and Scoreboard: how far it is, and what they can do.
 """
 
 import contextlib
 import math
-import os
-import tempfile
 import threading
-import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -445,46 +440,6 @@ def _machine(flavor: Flavor) -> str:
     if flavor.usd_per_hour is not None:
         parts.append(f"${flavor.usd_per_hour:.2f} an hour")
     return " – ".join(parts)
-
-
-LEFT_OUT = ("checkpoints", "process.log")
-"""What only resuming needs, and what the process said to this machine alone."""
-MOST_ARCHIVES = 3
-"""Archives kept: each is as large as a model."""
-
-
-def zipped(run: Run) -> Path:
-    """Write a run directory into a temporary zip file.
-
-    Gives its path. Written beside and renamed; an earlier archive of the same run is replaced.
-    Weights do not get smaller, so nothing is compressed but text.
-    """
-    folder = Path(tempfile.gettempdir()) / f"tandem-archives-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    kept = sorted(folder.glob("*.zip"), key=lambda path: path.stat().st_mtime)
-    for old in kept[: max(0, len(kept) - MOST_ARCHIVES + 1)]:
-        old.unlink(missing_ok=True)
-    place = folder / f"{run.id}.zip"
-    beside = place.with_suffix(".part")
-    try:
-        with zipfile.ZipFile(beside, "w") as archive:
-            _pack(run, archive)
-        beside.replace(place)
-    finally:
-        beside.unlink(missing_ok=True)  # what a full disk, or a run deleted meanwhile, leaves
-    return place
-
-
-def _pack(run: Run, archive: zipfile.ZipFile) -> None:
-    for path in sorted(run.folder.rglob("*")):
-        inside = path.relative_to(run.folder)
-        if path.is_symlink() or not path.is_file():
-            continue
-        if inside.parts[0] in LEFT_OUT or inside.parts[0].startswith("."):
-            continue
-        packed = zipfile.ZIP_DEFLATED if path.suffix in (".json", ".jsonl", ".txt", ".md") \
-            else zipfile.ZIP_STORED
-        archive.write(path, f"{run.id}/{inside.as_posix()}", packed)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, MutableSet
+from collections.abc import MutableSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,13 +63,10 @@ class Arrivals:
         return "" if self._free() - size > LEFT_FREE else \
             "There is no room for a file now: try again later."
 
-    @contextlib.contextmanager
-    def reserved(self, address: str, size: int) -> Iterator[None]:
-        """Count an upload from before it begins."""
-        part = (time.monotonic(), size)
+    def count(self, address: str, size: int) -> None:
+        """Count an upload that begins now."""
         with self._lock:
-            self._sent.setdefault(address, []).append(part)
-        yield
+            self._sent.setdefault(address, []).append((time.monotonic(), size))
 
     def _forget(self) -> None:
         since = time.monotonic() - UNUSED
@@ -106,8 +103,8 @@ class LimitUploads:
         if said := self.arrivals.why_not(address, size):
             await answer(send, 429, said)
             return
-        with self.arrivals.reserved(address, size):
-            await self.app(scope, receive, send)
+        self.arrivals.count(address, size)
+        await self.app(scope, receive, send)
 
     def _declared(self, scope: Scope) -> int:
         """Bytes that a body declares; where it does not, as many as it may have."""

@@ -10,6 +10,7 @@ import gradio as gr
 
 from retrieval.metrics import PRIMARY
 from train.report.evidence_html import scoreboard
+from train.run.archive import zipped
 from train.run.files import sentence_of
 from ui.auth import Visitor
 from ui.html import elements, runs
@@ -18,7 +19,7 @@ from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.progress import duration
 from ui.services.run_state import RunState
-from ui.services.runs import RunService, zipped
+from ui.services.runs import RunService
 
 from .shared import Shared
 

@@ -35,8 +35,7 @@ def arrivals(tmp_path, monkeypatch):
 def send(arrivals, address, size=1_000):
     said = arrivals.why_not(address, size)
     if not said:
-        with arrivals.reserved(address, size):
-            pass
+        arrivals.count(address, size)
     return said
 
 

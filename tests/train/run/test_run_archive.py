@@ -4,10 +4,10 @@ import zipfile
 
 import pytest
 
+from train.run import archive as room
+from train.run.archive import MOST_ARCHIVES, zipped
 from train.run.events import event_of
 from train.run.record import create_run
-from ui.services import runs as room
-from ui.services.runs import MOST_ARCHIVES, zipped
 
 
 @pytest.fixture(autouse=True)
