@@ -164,5 +164,11 @@ def playing(real, folder):
         engine = JobsEngine(endpoint=hub.endpoint, pace=QUICK)
         run = RunSpec(str(real.data), str(real.model), engine="jobs",
                       flavor="t4-small", owner="vera").create(folder / "runs")
-        yield Play(hub, real, run, engine)
-        engine.abandon()
+        play = Play(hub, real, run, engine)
+        try:
+            yield play
+        finally:
+            engine.abandon()
+            hub.fall()  # cuts the log a watch may be reading
+            for watch in engine._watches.values():
+                watch.join(20)  # nobody writes into the run directory any more

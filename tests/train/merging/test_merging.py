@@ -151,7 +151,7 @@ def test_the_command_measures_names_and_makes_merges(run, sides, tmp_path, monke
     loaded = {side.name: side for side in sides}
     monkeypatch.setattr(retention_command, "load_encoder", lambda name, *a, **k: loaded.get(
         name) or load_encoder(name))
-    monkeypatch.setattr(command, "corpus_of", lambda run: corpus)
+    monkeypatch.setattr(command, "same_corpus_of", lambda run, why: corpus)
     monkeypatch.setattr(curve, "load_corpus", lambda name: corpus)
     monkeypatch.setattr("retrieval.retention.load_corpus", lambda name: corpus)
     monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
