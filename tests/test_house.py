@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,18 @@ def files(room):
     return [HOUSE / "app.py"] if room == "app" else sorted((HOUSE / room).rglob("*.py"))
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def nodes(path):
+    return list(ast.walk(parsed(path)))
+
+
 def imported(path):
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -45,6 +56,7 @@ def test_nothing_in_a_room_imports_what_stands_at_its_door():
         assert path.parent.name != "corpus" or "from .__main__" not in text, path
 
 
+@cache
 def modules():
     """Every module of the product by its dotted name."""
     paths = [path for room in ROOMS for path in files(room)]
@@ -56,12 +68,14 @@ def dotted(path):
     return name.removesuffix(".__init__")
 
 
-def arrows(known):
+@cache
+def arrows():
     """Module -> the modules it imports, wherever in the file that is."""
+    known = modules()
     found = {name: set() for name in known}
     for name, path in known.items():
         package = dotted(path.parent / "__init__.py").split(".")
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Import):
                 found[name] |= {alias.name for alias in node.names} & set(known)
             elif isinstance(node, ast.ImportFrom):
@@ -84,13 +98,13 @@ def circle(graph):
 
 
 def test_no_files_import_each_other_in_a_circle():
-    assert circle(arrows(modules())) == []
+    assert circle(arrows()) == []
 
 
 @pytest.mark.parametrize("package", ["corpus", "train", "ui", "train.engines", "ui.tabs"])
 def test_no_folders_of_a_package_import_each_other_in_a_circle(package):
     inside = {}
-    for name, others in arrows(modules()).items():
+    for name, others in arrows().items():
         room = subpackage(package, name)
         if room:
             rooms = {subpackage(package, other) for other in others} - {room, ""}
@@ -128,7 +142,7 @@ def test_no_test_file_has_more_than_500_lines():
 def test_every_folder_of_the_product_says_what_it_is_for():
     for room in ROOMS[:-1]:
         for path in (HOUSE / room).rglob("*.py"):
-            assert ast.get_docstring(ast.parse((path.parent / "__init__.py").read_text("utf-8")))
+            assert ast.get_docstring(parsed(path.parent / "__init__.py"))
 
 
 def test_the_architecture_names_what_is_there():
@@ -145,7 +159,7 @@ def test_the_architecture_names_what_is_there():
 def first_lines():
     """(where, first line) of every public docstring of the product."""
     for path in (path for room in ROOMS for path in files(room)):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                 name = getattr(node, "name", "")
                 text = ast.get_docstring(node)
@@ -170,7 +184,7 @@ def product_files():
 
 def test_one_place_makes_a_client_of_the_hub():
     sites = [path.relative_to(HOUSE).as_posix() for path in product_files()
-             for node in ast.walk(ast.parse(path.read_text("utf-8")))
+             for node in nodes(path)
              if isinstance(node, ast.Call)
              and (getattr(node.func, "id", None) or getattr(node.func, "attr", "")) == "HfApi"]
     assert sites == ["hub/client.py"]
@@ -179,7 +193,7 @@ def test_one_place_makes_a_client_of_the_hub():
 def test_one_class_says_how_far_work_is():
     """Others that say more hold one: none of them counts by itself."""
     classes = [(path.relative_to(HOUSE).as_posix(), node) for path in product_files()
-               for node in ast.walk(ast.parse(path.read_text("utf-8")))
+               for node in nodes(path)
                if isinstance(node, ast.ClassDef)]
     counting = [where for where, node in classes
                 if {"done", "total"} <= {part.target.id for part in node.body
@@ -207,8 +221,8 @@ def test_only_the_room_of_the_hub_asks_it_or_looks_for_a_token():
     asking = re.compile(r"HfApi|HfFileSystem|InferenceClient|get_token|whoami|login|repo_info|"
                         r".*_(?:download|upload|repo)$|upload_|create_|list_|delete_|get_session")
     for path in product_files():
-        tree = ast.parse(path.read_text("utf-8"))
-        asked = [alias.name for node in set(ast.walk(tree)) - for_types_only(tree)
+        tree = parsed(path)
+        asked = [alias.name for node in set(nodes(path)) - for_types_only(tree)
                  if isinstance(node, ast.ImportFrom) and node.module == "huggingface_hub"
                  for alias in node.names if asking.match(alias.name)]
         assert path.parent == HOUSE / "hub" or not asked, (path, asked)
@@ -217,7 +231,7 @@ def test_only_the_room_of_the_hub_asks_it_or_looks_for_a_token():
 def test_one_pattern_tells_what_a_hub_token_looks_like():
     marks = re.compile(r"(?:hf|api_org)\)?_.*[\[(\\]|\b(?:hf|api_org)\|")
     found = [path.relative_to(HOUSE).as_posix() for path in product_files()
-             for node in ast.walk(ast.parse(path.read_text("utf-8")))
+             for node in nodes(path)
              if isinstance(node, ast.Call) and getattr(node.func, "value", None) is not None
              and getattr(node.func.value, "id", "") == "re"
              for given in node.args[:1]

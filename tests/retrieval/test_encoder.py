@@ -7,6 +7,8 @@ from retrieval import models as room
 from retrieval.models import EMBEDDED_MODEL, ModelError, fingerprint, load_encoder
 from support.tiny import embedded
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_embedded_model_needs_no_network(encoder, monkeypatch):
     import socket

@@ -7,6 +7,8 @@ from retrieval.models import ModelError, check_model, load_encoder, probe
 from support import kinds
 from support.tiny import tiny_model
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", kinds.REFUSED)
 def test_what_is_no_text_embedder_is_refused_by_name_with_the_way_out(kind, tmp_path):

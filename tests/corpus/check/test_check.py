@@ -220,6 +220,7 @@ def test_the_check_says_how_far_it_is(tmp_path):
     assert sum(SHARES.values()) == 100
 
 
+@pytest.mark.slow
 def test_the_command_says_how_far_it_is_on_standard_error(tmp_path):
     done = command("check", write_lines(tmp_path / "pairs.jsonl", CLEAN[:20]), "--json",
                    "--progress")
@@ -263,6 +264,7 @@ def command(*arguments):
                           capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_a_usable_file_exits_0_and_prints_one_object(tmp_path):
     done = command("check", write_lines(tmp_path / "pairs.jsonl", CLEAN), "--json", "--assume")
     assert done.returncode == 0, done.stderr
@@ -270,6 +272,7 @@ def test_a_usable_file_exits_0_and_prints_one_object(tmp_path):
     assert done.stdout.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, content, said", [
     ("a.jsonl", b'{"anchor": "a?"\n', "a.jsonl line 1 is not JSON"),
     ("a.jsonl", b'\n{"anchor": "\xc3\xa9 \xe9"}\n', "a.jsonl line 2 is not UTF-8 (byte 0xe9)"),
@@ -298,6 +301,7 @@ def test_a_path_to_nothing_exits_1(tmp_path, name, capsys):
     assert json.loads(capsys.readouterr().out)["findings"][0]["kind"] == "unreadable_row"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [[], ["check"], ["check", "porsche", "--nonsense"], ["x"],
                                        ["check", "porsche", "--memory", "-1"]])
 def test_wrong_use_exits_2_and_prints_nothing(arguments):
@@ -342,6 +346,7 @@ def test_a_line_of_5_mb_is_checked_and_not_repeated(tmp_path, huge):
     assert len(json.dumps(checked.as_json())) < 20_000
 
 
+@pytest.mark.slow
 def test_a_broken_line_of_5_mb_is_not_repeated(tmp_path):
     path = tmp_path / "huge.jsonl"
     path.write_text('{"anchor": "' + "x" * 5_000_000 + "\n", "utf-8")
@@ -480,6 +485,7 @@ def test_fingerprint_prints_what_identifies_corpus_and_splits(tmp_path, capsys):
     assert main(["fingerprint", str(tmp_path / "nothing")]) == 1
 
 
+@pytest.mark.slow
 def test_checking_loads_no_torch():
     code = ("import sys; from corpus.check.check import check_path; check_path('porsche');"
             "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)")

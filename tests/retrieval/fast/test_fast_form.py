@@ -14,6 +14,8 @@ from retrieval.index import build_index
 from retrieval.models import load_encoder
 from support.tiny import tiny_model_for
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = {"query": "find : ", "document": "passage : "}
 
 
@@ -115,7 +117,6 @@ def test_what_is_no_plain_bert_answers_as_it_is(model, tmp_path, file, key, valu
         FastForm.of_folder(copy, tmp_path / "kept")
 
 
-@pytest.mark.slow
 def test_the_embedded_model_answers_at_once_by_what_is_shipped(porsche, tmp_path, monkeypatch):
     from retrieval.models import EMBEDDED_MODEL
 

@@ -16,6 +16,8 @@ from train.__main__ import main
 from train.run.record import Run
 from train.run.spec import spec_of
 
+pytestmark = pytest.mark.slow
+
 QUERY, PASSAGE = "query : ", "passage : "
 
 

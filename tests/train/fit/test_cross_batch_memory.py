@@ -10,6 +10,8 @@ from retrieval.index import build_index
 from retrieval.models import load_encoder
 from train.fit.loop import Loop
 
+pytestmark = pytest.mark.slow
+
 RECIPE = replace(SMALL, cross_batch_memory=1.0)
 
 
@@ -77,7 +79,6 @@ def test_a_model_that_is_searched_with_fewer_dimensions_remembers_those(folder):
     assert all(loss > 0 for loss in epochs(made))
 
 
-@pytest.mark.slow
 def test_it_makes_a_difference_and_its_weight_too(loop):  # noqa: F811
     losses = [epochs(loop(replace(SMALL, cross_batch_memory=weight)))[-1]
               for weight in (0.0, 0.5, 1.0)]

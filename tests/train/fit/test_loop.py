@@ -14,6 +14,8 @@ from train.fit.gradient import PASSAGE_PROMPTS, QUERY_PROMPTS
 from train.fit.loop import Loop, TrainingError
 from train.recipe import Recipe, named_recipe
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(named_recipe("tandem"), batch_size=4, epochs=2, warmup=0.5, learning_rate=1e-3,
                 precision="fp32", cross_batch_memory=0.0)
 EVERYTHING = replace(SMALL, given_negatives=2, cross_batch_memory=0.5, symmetric=True,

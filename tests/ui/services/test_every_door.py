@@ -73,6 +73,7 @@ def asked(check, file):
     return check(FakeRequest(signed_in=BEN, browser="mark"), file=file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WILD)
 def test_each_layout_is_read_the_same_at_every_door(name, doors, tmp_path):
     case, (acts, check) = WILD[name], doors
@@ -112,6 +113,7 @@ def test_one_fault_is_one_sentence_at_every_door(name, doors, tmp_path):
     assert sentence in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_sheet_of_a_workbook_is_chosen_on_the_page_and_by_the_endpoint(doors, tmp_path):
     acts, check = doors
     case = WILD["sheets.xlsx"]

@@ -21,6 +21,8 @@ from ui.services.importing import Importer, ImportFailedError, ImportRequest
 from ui.services.process import CancelledError
 from ui.services.uploads import UPLOAD, UploadError, Uploads
 
+pytestmark = pytest.mark.slow
+
 OWNER = Visitor(None, True, token="hf_owner")
 BEN, CARL = Visitor("ben", token="hf_ben"), Visitor("carl")
 NOBODY = Visitor(None)

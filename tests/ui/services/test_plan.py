@@ -18,6 +18,8 @@ from ui.services.estimate import (
     plan_key,
 )
 
+pytestmark = pytest.mark.slow
+
 SAID = {"pairs": 9, "steps": 3, "seconds": {"low": 1, "high": 2}}
 
 

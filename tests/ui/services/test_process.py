@@ -16,6 +16,8 @@ from train.engines.local import hub_environment
 from ui.services import process as room
 from ui.services.process import CancelledError, NoAnswerError, answer_of, follow
 
+pytestmark = pytest.mark.slow
+
 TELLS = "import json, sys, time\n" \
         "tell = lambda *p, text='': print(json.dumps({'progress': p, 'text': text}), " \
         "file=sys.stderr, flush=True)\n"

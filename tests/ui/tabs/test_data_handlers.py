@@ -18,6 +18,8 @@ from ui.tabs.data.handlers import DataActs
 from ui.tabs.data.panel import _parts, _switch, _without_data
 from ui.tabs.data.restore import NO_DATA, OWN, ROLES, marked
 
+pytestmark = pytest.mark.slow
+
 CERTAIN = "anchor,positive\nhow?,so\n"
 UNSURE = "kundenfrage,antwort,falsch\nwie?,so,nein\n"
 ROLES_OF_UNSURE = ["kundenfrage", "antwort", ["falsch"], "", None, ""]

@@ -13,6 +13,8 @@ from support.services import ROOT
 from train.__main__ import main as train
 from train.publish.space import main as space
 
+pytestmark = pytest.mark.slow
+
 GUIDE = (ROOT / "docs" / "SPACE.md").read_text("utf-8")
 LINES = [line for block in re.findall(r"```\n(.*?)```", GUIDE, re.DOTALL)
          for line in block.splitlines()]
