@@ -27,13 +27,10 @@ from ui.tabs.questions import landing_question
 from ui.tabs.runs import runs_tab
 from ui.tabs.scoreboard import arrival, scoreboard_endpoint, scoreboard_on_endpoint, scoreboard_tab
 from ui.tabs.selection import chosen_row, listen
-from ui.tabs.shared import Shared
+from ui.tabs.shared import Shared, ticking
 
 from .api import add_endpoints
 from .serving.blocks import BoundedBlocks
-
-TICK = 1.0
-"""Seconds between two looks at how far things are."""
 
 
 def build_page(services: Services) -> BoundedBlocks:
@@ -93,8 +90,9 @@ def build_page(services: Services) -> BoundedBlocks:
         seen = gr.State(None)
         quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                                  "api_visibility": "private"}
-        gr.Timer(TICK).tick(_tick(services), seen,
-                            [state, watch, shared.version, shared.board, seen], **quiet)
+        timer = ticking(True)
+        timer.tick(_tick(services), seen,
+                   [state, watch, shared.version, shared.board, timer, seen], **quiet)
         watch.click(lambda: (opening.run.id if opening.run else "",
                              gr.Tabs(selected="finetune")),
                     None, [shared.watched, shared.tabs], **quiet)
@@ -109,7 +107,19 @@ def build_page(services: Services) -> BoundedBlocks:
               introduce, [shared.run, shared.nonce], head,
               trigger_mode="multiple", **quiet)
         shared.tabs.change(None, None, None, js="tandem.keepTab", api_visibility="private")
+        _keep_quiet(page)
     return page
+
+
+def _keep_quiet(page: gr.Blocks) -> None:
+    """Tell no component of the progress of an event that shows none.
+
+    Gradio's page tells all components of all events so far, at each step of each event, and looks
+    for each in the whole page: half a second of a browser's time per event, of a hundred.
+    """
+    for event in page.fns.values():
+        if event.show_progress == "hidden":
+            event.show_progress_on = []
 
 
 def _tick(services: Services) -> Callable[[Any], Any]:
@@ -120,7 +130,8 @@ def _tick(services: Services) -> Callable[[Any], Any]:
         busy = state.kind in ("training", "failed") and services.opening.run is not None
         newer = seen is None or seen.version != state.version
         return (elements.state(state), gr.Button(visible=busy), state.version,
-                f"version {state.version}" if newer else gr.skip(), state)
+                f"version {state.version}" if newer else gr.skip(),
+                ticking(state.kind in ("loading", "waiting", "training")), state)
 
     return tick
 

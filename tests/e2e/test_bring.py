@@ -170,7 +170,7 @@ def test_work_on_a_file_can_be_cancelled(page, trained, tmp_path):
     large = tmp_path / "large.csv"
     with large.open("w") as file:
         file.write("q1,text that answers\n")
-        file.writelines(f"how far is {n}?,{'it is very far ' * 20}{n}\n" for n in range(60_000))
+        file.writelines(f"how far is {n}?,{'it is very far ' * 4}{n}\n" for n in range(400_000))
     open_own(page, trained)
     send(page, large)
     expect(page.locator("#column-anchor input")).not_to_have_value("", timeout=LONG)

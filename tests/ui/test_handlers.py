@@ -25,6 +25,7 @@ from ui.tabs import finetune, runs
 from ui.tabs import finetune as recipe_form
 from ui.tabs import run as run_panel
 from ui.tabs.data.restore import NO_DATA
+from ui.tabs.shared import SLOW_TICK, TICK
 
 SKIPPED = gr.skip()
 
@@ -91,8 +92,10 @@ def test_who_owns_a_run_and_nobody_else_is_shown_what_acts_on_it(services, servi
     run = RunSpec(owner="ben").create(services.settings.runs)
     run.update(status="running")
     for token, shown in ((BEN, True), (ADA, True), (None, False)):
-        stop = look(services, service, token=token)[3]
-        assert stop.visible is shown
+        timer, stop = look(services, service, token=token)[3:5]
+        assert stop.visible is shown and timer.value == TICK
+    run.update(status="failed")
+    assert look(services, service)[3].value == SLOW_TICK
 
 
 def test_a_run_that_is_gone_is_said_once(services, service):

@@ -15,7 +15,7 @@ OURS = {"compare_on", "scoreboard_on"}
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
-    return build_page(services_in(tmp_path_factory.mktemp("home"))).get_config_file()
+    return build_page(services_in(tmp_path_factory.mktemp("home"))).config
 
 
 def test_the_endpoints_are_those_of_the_contract_by_their_very_names(config):
@@ -33,6 +33,13 @@ def test_what_ticks_waits_in_no_queue(config):
              if timers & {target for target, _ in event["targets"]}]
     assert len(ticks) == len(timers) >= 3
     assert not [event["api_name"] for event in ticks if event["queue"]]
+
+
+def test_what_shows_no_progress_tells_no_component_of_any(config):
+    """The page tells whatever was ever told anew at each step of each event."""
+    quiet = [event for event in config["dependencies"] if event["show_progress"] == "hidden"]
+    assert len(quiet) > 100
+    assert not [event["api_name"] for event in quiet if event["show_progress_on"] != []]
 
 
 def test_of_the_listeners_to_an_event_one_at_most_is_put_off(config):

@@ -25,9 +25,8 @@ from ui.services.app import Services
 from ui.services.publishing import Extras, Publishing
 from ui.services.runs import RunService, named_files
 
-from .shared import Shared
+from .shared import Shared, ticking
 
-TICK = 1.0
 ON_EDITED = [("Replace it with this one", "replace"), ("Keep it as it is there", "keep"),
              ("Put both together", "merge")]
 AS_BASE = "as the base model’s"
@@ -104,11 +103,15 @@ def publish_panel(
     filled.then(**drawing)  # of another run, though its fields may be the same
     gr.on([field.change for field in card], trigger_mode="always_last", **drawing)
     to.change(_check_name, to, name_said, trigger_mode="always_last", **quiet)
-    gr.Timer(TICK).tick(_look(services, service, publishing), [shared.nonce, current, drawn],
-                        [out, go, stop, edited, drawn], **quiet)
+    timer = ticking(False)
+    looking = {"fn": _look(services, service, publishing),
+               "inputs": [shared.nonce, current, drawn],
+               "outputs": [out, go, stop, edited, timer, drawn], **quiet}
+    timer.tick(**looking)
+    filled.then(**looking)
     go.click(_publish(services, service, publishing),
              [shared.nonce, current, to, private, pull, over, edited, *card, *extras], out,
-             concurrency_limit=4, api_visibility="private")
+             concurrency_limit=4, api_visibility="private").then(**looking)
     stop.click(_stop(services, service, publishing), [shared.nonce, current], stop, queue=False,
                api_visibility="private")
     return panel
@@ -240,7 +243,7 @@ def _look(services: Services, service: RunService, publishing: Publishing) -> Ca
                 gr.Button("Publishing …" if active else "Publish",
                           interactive=signed_in and not active),
                 gr.Button(visible=active, interactive=True),
-                gr.Radio(visible=at is not None and at.kind == "edited"), seen)
+                gr.Radio(visible=at is not None and at.kind == "edited"), ticking(active), seen)
 
     return look
 

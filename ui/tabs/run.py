@@ -20,10 +20,7 @@ from ui.services.run_state import LOST_AFTER, RunState
 from ui.services.runs import RunService
 
 from .publish import publish_panel
-from .shared import Shared
-
-TICK = 1.0
-"""Seconds between two looks at the run."""
+from .shared import Shared, ticking
 
 
 def run_panel(
@@ -43,17 +40,18 @@ def run_panel(
     current = gr.Textbox(visible="hidden", elem_id="run-current")
     panel_of = publish_panel(services, service, publishing, shared, current)
     buttons = [stop, resume, use, board, panel_of]
-    look = _look(services, service)
-    timer = gr.Timer(TICK)
+    timer = ticking(False)
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                              "api_visibility": "private"}
-    gr.on([timer.tick, shared.watched.change, shared.nonce.change, shared.run.change], look,
-          [shared.nonce, shared.watched, shared.run, drawn], [panel, drawn, current, *buttons],
-          trigger_mode="multiple", **quiet)
+    looking = {"fn": _look(services, service),
+               "inputs": [shared.nonce, shared.watched, shared.run, drawn],
+               "outputs": [panel, drawn, current, timer, *buttons], **quiet}
+    gr.on([timer.tick, shared.watched.change, shared.nonce.change, shared.run.change],
+          trigger_mode="multiple", **looking)
     stop.click(_act(services, service, "stop"), [shared.nonce, current], stop,
-               api_visibility="private", queue=False)
+               api_visibility="private", queue=False).then(**looking)
     resume.click(_act(services, service, "resume"), [shared.nonce, current], resume,
-                 api_visibility="private", queue=False)
+                 api_visibility="private", queue=False).then(**looking)
     use.click(_chosen("compare"), current, [shared.run, shared.tabs], **quiet)
     board.click(_chosen("scoreboard"), current, [shared.run, shared.tabs], **quiet)
 
@@ -64,8 +62,8 @@ def _look(services: Services, service: RunService) -> Callable[..., Any]:
         try:
             run = service.run(visitor, watched) if watched else service.newest(visitor)
             if run is None:
-                return (runs.no_run(), "", "", *_buttons(None, False)) if drawn \
-                    else gr.skip()
+                return (runs.no_run(), "", "", ticking(False), *_buttons(None, False)) \
+                    if drawn else gr.skip()
             status = run.record().status
             place = services.queue.place(run) if status == "queued" else 0
             if visitor.owns(run):
@@ -75,12 +73,12 @@ def _look(services: Services, service: RunService) -> Callable[..., Any]:
                 return gr.skip()
             state = service.state(run)
             showing = run.id in (shown, services.opening.opening_run if not shown else "")
-            return (runs.run_panel(state, showing), mark, run.id,
+            return (runs.run_panel(state, showing), mark, run.id, ticking(state.active),
                     *_buttons(state, visitor.owns(run), services.queue.is_stopping(run)))
         except ValueError as error:
             said = f"! {error}"
             return gr.skip() if drawn == said else (
-                elements.error(str(error)), said, "", *_buttons(None, False))
+                elements.error(str(error)), said, "", ticking(False), *_buttons(None, False))
 
     return look
 

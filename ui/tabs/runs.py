@@ -21,10 +21,9 @@ from ui.services.progress import duration
 from ui.services.run_state import RunState
 from ui.services.runs import RunService
 
-from .shared import Shared
+from .shared import SLOW_TICK, Shared
 
 HEADERS = ["Started", "Status", "Data", "Base", "Recipe", f"{PRIMARY} before", "after", "Took"]
-LOOK_EVERY = 3.0
 
 
 def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Tab) -> None:
@@ -59,7 +58,7 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
                              "api_visibility": "private"}
     listed = [empty, table, choose, buttons, chosen, other, drawn]
-    timer = gr.Timer(LOOK_EVERY)
+    timer = gr.Timer(SLOW_TICK)
     gr.on([tab.select, timer.tick, shared.nonce.change], _list(services, service),
           [shared.nonce, chosen, other, drawn], listed, trigger_mode="always_last", **quiet)
     tab.select(_kept(services), shared.nonce, kept, **quiet)

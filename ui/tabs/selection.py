@@ -18,12 +18,8 @@ from ui.services.runs import Selection
 from ui.services.worker import BusyError, Stage
 
 from .runs import run_name
-from .shared import Shared
+from .shared import TICK, Shared, ticking
 
-TICK = 1.0
-"""Seconds between two looks at something that is being made ready."""
-SLOW_TICK = 3.0
-"""Seconds between two looks at what is ready: a run on it may be done."""
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -186,6 +182,6 @@ def _drawn(seen: Seen | None) -> list[Any]:
         gr.Button(visible=own and seen.trains and bool(stage and stage.pair) and not status),
         gr.Button(visible=bool(stage and stage.kind in ("failed", "stopped"))),
         gr.Button(visible=own and not ended), above, above, seen.mark, seen.mark,
-        seen.run.id if seen.run else "", gr.Timer(SLOW_TICK if ended else TICK, active=True),
+        seen.run.id if seen.run else "", ticking(not ended),
         f"{seen.shown} {seen.mark} {seen.says} {seen.above}",
     ]

@@ -7,6 +7,16 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+TICK = 1.0
+"""Seconds between two looks at something that is being made."""
+SLOW_TICK = 5.0
+"""Seconds between two looks at what is at rest: each costs the browser a walk over the page."""
+
+
+def ticking(busy: bool) -> gr.Timer:
+    """A timer that looks often while something is being made."""
+    return gr.Timer(TICK if busy else SLOW_TICK, active=True)
+
 
 @dataclass(frozen=True)
 class Shared:

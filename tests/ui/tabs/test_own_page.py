@@ -164,10 +164,10 @@ def test_the_board_hears_of_a_new_version_and_not_of_every_tick(services):
     from dataclasses import replace
 
     tick = page._tick(services)
-    *_, board, seen = tick(None)
+    *_, board, _, seen = tick(None)
     assert board == "version 0"
     services.opening._state = replace(seen, text="step 3")
-    *_, board, seen = tick(seen)
+    *_, board, _, seen = tick(seen)
     assert board == SKIPPED and tick(seen) == SKIPPED
     services.opening.version = 1
     assert tick(seen)[3] == "version 1"
