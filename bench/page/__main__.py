@@ -2,10 +2,11 @@
 
     python -m bench.page --home HOME --out FILE.json [--against CHECKOUT --against-home HOME]
 
-From the page's address to its first result, and from the Enter key to the result of a question.
-HOME has a finished run and the vectors of the built-in corpus. With `--against` another checkout of
-Tandem is measured in turn with this one, load by load, so that other work on the machine weighs on
-both. It needs what the tests need: playwright and Chromium.
+From the page's address to its first result, and from the Enter key to the result of a question;
+from the address to where own data is brought; and what a page at rest still takes of the browser
+and asks of the app. HOME has a finished run and the vectors of the built-in corpus. With
+`--against` another checkout of Tandem is measured in turn with this one, load by load, so that
+other work on the machine weighs on both. It needs what the tests need: playwright and Chromium.
 """
 
 import argparse
@@ -27,8 +28,14 @@ LOADS = 5
 QUESTIONS = ("does the boxster have a frunk", "how quick off the line is the base 718",
              "flappy paddle gearbox jerks when cold", "what does the electric one tow",
              "which tyres for the snow", "how long does the battery last")
+KINDS = ("first_result", "question", "own_data", "busy_until_first", "busy_at_rest",
+         "requests_at_rest")
+"""Seconds, but for the last. `busy`: how long the page's thread was at work; at rest, and requests:
+in a minute."""
 ANSWERED = ("text => document.querySelector('#result [data-query]')?.dataset.query === text && "
             "document.querySelectorAll('#result .t-list').length === 2")
+REST = 20
+"""Seconds that a page at rest is watched."""
 BOTH = "() => document.querySelectorAll('#result .t-list').length === 2"
 WITHIN = 60_000
 """Milliseconds that anything may take."""
@@ -75,7 +82,7 @@ def measured(urls: Mapping[str, str]) -> dict[str, dict[str, list[float]]]:
     from playwright.sync_api import sync_playwright
 
     times: dict[str, dict[str, list[float]]] = {
-        name: {"first_result": [], "question": []} for name in urls}
+        name: {kind: [] for kind in KINDS} for name in urls}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"),
                                              args=["--no-sandbox", "--disable-gpu"])
@@ -111,6 +118,15 @@ def _one_load(browser: Any, url: str) -> dict[str, list[float]]:
     page.goto(url)
     page.wait_for_function(BOTH)
     first = time.monotonic() - start
+    metrics = page.context.new_cdp_session(page)
+    metrics.send("Performance.enable")
+    until_first = _busy(metrics)
+    page.wait_for_timeout(5_000)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    before = _busy(metrics)
+    page.wait_for_timeout(REST * 1_000)
+    at_rest, requests = _busy(metrics) - before, len(sent)
     asked = []
     box = page.get_by_label("Your question")
     for question in QUESTIONS:
@@ -122,13 +138,35 @@ def _one_load(browser: Any, url: str) -> dict[str, list[float]]:
         page.wait_for_function(ANSWERED, arg=question)
         asked.append(time.monotonic() - start)
     page.close()
-    return {"first_result": [first], "question": asked}
+    return {"first_result": [first], "question": asked, "own_data": [_own_data(browser, url)],
+            "busy_until_first": [until_first], "busy_at_rest": [at_rest * 60 / REST],
+            "requests_at_rest": [requests * 60 / REST]}
+
+
+def _busy(metrics: Any) -> float:
+    """Seconds the page's thread was at work since the page was opened."""
+    told = metrics.send("Performance.getMetrics")["metrics"]
+    return float(next(each["value"] for each in told if each["name"] == "TaskDuration"))
+
+
+def _own_data(browser: Any, url: str) -> float:
+    """Seconds from the address to where own data is brought, for who goes there at once."""
+    page = browser.new_page()
+    page.set_default_timeout(WITHIN)
+    start = time.monotonic()
+    page.goto(url)
+    page.get_by_role("tab", name="Fine-tune", exact=True).click()
+    page.get_by_role("radio", name="My own data").check()
+    page.locator("#before").wait_for()
+    seconds = time.monotonic() - start
+    page.close()
+    return seconds
 
 
 def _spread(seconds: list[float]) -> dict[str, float]:
     ranked = sorted(seconds)
-    return {"n": len(ranked), "median_s": round(statistics.median(ranked), 3),
-            "p95_s": round(ranked[int(0.95 * (len(ranked) - 1))], 3)}
+    return {"n": len(ranked), "median": round(statistics.median(ranked), 3),
+            "p95": round(ranked[int(0.95 * (len(ranked) - 1))], 3)}
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def finetune_tab(
     """Build the tab inside the current Blocks."""
     with gr.Row(elem_id="finetune"):
         with gr.Column(scale=5, min_width=320):
-            form, form_kept, data_chosen = _form(services, service, importer, shared)
+            form, form_kept, data_chosen = _form(services, service, importer, shared, tab)
             plan = gr.HTML(data_html.note("Open this tab to see what will happen."),
                            js_on_load=None, elem_id="plan")
             with gr.Accordion("Publish it when it is done", open=False):
@@ -117,10 +117,10 @@ def finetune_tab(
 
 
 def _form(
-    services: Services, service: RunService, importer: Importer, shared: Shared
+    services: Services, service: RunService, importer: Importer, shared: Shared, tab: gr.Tab
 ) -> tuple[Form, gr.BrowserState, list[Any]]:
     """The form, where it is kept, and what tells that data was chosen."""
-    panel = data_panel(services, importer, shared)
+    panel = data_panel(services, importer, shared, tab)
     gr.Markdown("## 2 · Recipe")
     recipe = gr.Radio(recipe_choices(), value="tandem", show_label=False, label="Recipe",
                       elem_id="recipe")
@@ -181,7 +181,8 @@ def _listen(
     quiet: dict[str, Any] = {"trigger_mode": "multiple", "show_progress": "hidden",
                              "api_visibility": "private"}
     gr.on([shared.nonce.change, form.engine.change], _engines(services, service),
-          [shared.nonce, form.engine], [form.engine, form.flavor, about], queue=True, **quiet)
+          [shared.nonce, form.engine, form.flavor], [form.engine, form.flavor, about], queue=True,
+          **quiet)
     shared.nonce.change(_restore(services), [shared.nonce, kept], form.inputs, queue=False, **quiet)
 
 
@@ -213,7 +214,7 @@ def _as_prescribed(base: str, dim: str | None) -> Any:
 
 
 def _engines(services: Services, service: RunService) -> Callable[..., Any]:
-    def engines(request: gr.Request, nonce: str, chosen: str) -> Any:
+    def engines(request: gr.Request, nonce: str, chosen: str, flavor: str | None) -> Any:
         visitor = services.auth.looks(request, nonce)
         found = service.offers(visitor)
         auto, why = automatic(found)
@@ -225,8 +226,10 @@ def _engines(services: Services, service: RunService) -> Callable[..., Any]:
             flavors, usual = service.flavors(visitor, takes or "")
         except ValueError as error:  # the Hub does not say which machines there are
             flavors, usual, note = [], None, elements.error(str(error))
-        return (gr.Radio(names, value=chosen),
-                gr.Dropdown(flavors, value=usual, visible=bool(flavors)), note)
+        # A machine that is set, even to none, is a change that the plan is made anew for.
+        machine = gr.Dropdown(flavors, value=usual, visible=bool(flavors)) \
+            if flavors or flavor else gr.skip()
+        return gr.Radio(names, value=chosen), machine, note
 
     return engines
 

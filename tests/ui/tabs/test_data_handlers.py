@@ -295,23 +295,30 @@ def test_a_check_is_shown_with_its_progress_and_where_to_go_from_there(
     visitor = service.services.auth.visitor(page(service.services)[0], page(service.services)[1])
     name = keep(service.services.uploads, write_lines(tmp_path / "p.jsonl", [
         {"anchor": "a", "positive": "b"}]), visitor)
-    end, went = became(service, service.check(*page(service.services), name))
+    end, went = became(service, service.check(*page(service.services), name, "opened"))
     assert "duplicate pair" in end["check"] and "fixed" in end["check"]
     assert end["check"].startswith('<div data-own="True">')
     assert any("<progress" in shown["check"] for shown in went) and "<progress" not in end["check"]
-    end, went = became(service, service.check(*page(service.services), name))
+    end, went = became(service, service.check(*page(service.services), name, "opened"))
     assert len(went) == 1  # at once
 
 
+def test_nothing_is_checked_for_who_never_opens_the_tab(service, monkeypatch):
+    monkeypatch.setattr(service.importer, "check", None)
+    request, nonce = page(service.services)
+    assert list(service.check(request, nonce, "porsche", "")) == [{}]
+    assert list(service.check(request, "", "porsche", "opened")) == [{}]
+
+
 def test_a_check_of_the_built_in_data_is_nobodys_own(service):
-    end, _ = became(service, service.check(*page(service.services, None), "porsche"))
+    end, _ = became(service, service.check(*page(service.services, None), "porsche", "opened"))
     assert "duplicate pair" in end["check"] and end["check"].startswith('<div data-own="False">')
 
 
 def test_a_check_that_was_cancelled_says_so(service, tmp_path, monkeypatch):
     monkeypatch.setenv("FAKE_CHECK", "SLEEP")
     request, nonce = page(service.services)
-    work = service.check(request, nonce, "porsche")
+    work = service.check(request, nonce, "porsche", "opened")
     next(work)
     service.cancel(request)  # what is made of a file is another thing
     next(work)
@@ -323,7 +330,7 @@ def test_a_check_that_was_cancelled_says_so(service, tmp_path, monkeypatch):
 def test_other_data_that_is_chosen_ends_the_check_of_the_former(service, monkeypatch):
     monkeypatch.setenv("FAKE_CHECK", "SLEEP")
     request, nonce = page(service.services)
-    work = service.check(request, nonce, "porsche")
+    work = service.check(request, nonce, "porsche", "opened")
     next(work)
     service.stop_others(request, "porsche")
     next(work)
@@ -335,7 +342,7 @@ def test_anothers_data_is_not_checked(service, tmp_path):
     ada = service.services.auth.visitor(FakeRequest(ADA))
     name = keep(service.services.uploads, write_lines(tmp_path / "p.jsonl", [
         {"anchor": "a", "positive": "b"}]), ada)
-    end, _ = became(service, service.check(*page(service.services), name))
+    end, _ = became(service, service.check(*page(service.services), name, "opened"))
     assert "not here any more" in end["check"] and "duplicate" not in end["check"]
 
 

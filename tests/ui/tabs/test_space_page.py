@@ -40,7 +40,18 @@ def page(services, token=BEN):
 
 
 def engine_note(services, token=BEN, chosen="auto"):
-    return finetune._engines(services, RunService(services))(*page(services, token), chosen)[2]
+    return engines(services, token, chosen)[2]
+
+
+def engines(services, token=BEN, chosen="auto", flavor=None):
+    asked = finetune._engines(services, RunService(services))
+    return asked(*page(services, token), chosen, flavor)
+
+
+def test_a_machine_is_set_only_where_there_is_one_or_was(space):
+    """What is set, even to nothing, starts an estimate: nobody may pay for one by a look."""
+    assert engines(space)[1] == gr.skip()
+    assert engines(space, flavor="t4-small")[1].visible is False
 
 
 def test_the_quota_that_is_left_stands_before_start(services):

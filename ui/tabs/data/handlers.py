@@ -234,8 +234,16 @@ class DataActs:
 
     # --- checking it
 
-    def check(self, request: gr.Request, nonce: str, data: str) -> Iterator[Changes]:
-        """Check the chosen data, with progress in place."""
+    def check(
+        self, request: gr.Request, nonce: str, data: str, opened: str
+    ) -> Iterator[Changes]:
+        """Check the chosen data, with progress in place.
+
+        Nothing before the tab was opened, and before the page knows its nonce.
+        """
+        if not (nonce and opened):
+            yield {}
+            return
         own = str(data).startswith("upload-")
 
         def shown(html: str) -> Changes:

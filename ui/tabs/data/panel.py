@@ -41,13 +41,19 @@ class DataPanel:
     chosen: list[Any]
 
 
-def data_panel(services: Services, importer: Importer, shared: Shared) -> DataPanel:
-    """Build the section inside the current Blocks."""
+def data_panel(
+    services: Services, importer: Importer, shared: Shared, tab: gr.Tab
+) -> DataPanel:
+    """Build the section inside the current Blocks.
+
+    tab: whose first selection lets the data be checked: who never comes here waits for no check.
+    """
     parts = _parts(services)
     kept = gr.BrowserState(None, storage_key="tandem-data", secret="tandem-data-1")
-    return DataPanel(
-        parts.data, _listen(DataActs(services, importer, parts), parts, kept, shared.nonce, shared)
-    )
+    opened = gr.Textbox("", visible="hidden")
+    tab.select(lambda: "opened", None, opened, queue=False, **QUIET)
+    acts = DataActs(services, importer, parts)
+    return DataPanel(parts.data, _listen(acts, parts, kept, shared.nonce, shared, opened))
 
 
 def _parts(services: Services) -> Parts:
@@ -121,7 +127,8 @@ def _roles() -> tuple[Roles, gr.Button, gr.Button]:
 
 
 def _listen(
-    service: DataActs, parts: Parts, kept: gr.BrowserState, nonce: gr.Textbox, shared: Shared
+    service: DataActs, parts: Parts, kept: gr.BrowserState, nonce: gr.Textbox, shared: Shared,
+    opened: gr.Textbox,
 ) -> list[Any]:
     """Say what happens; gives the events by which data is chosen."""
     now: dict[str, Any] = {"queue": False, **QUIET}
@@ -149,8 +156,8 @@ def _listen(
                 parts.more_out.click(service.without_more, None, parts.joining, **now))]
     parts.swap.click(lambda anchor, positive: (positive, anchor), roles[:2], roles[:2], **now)
     # Not when the nonce comes: what else waits for that would wait for the check.
-    gr.on([parts.data.change, parts.begin.change, parts.again.click], service.check,
-          [nonce, parts.data], parts.check, trigger_mode="always_last", **children)
+    gr.on([parts.data.change, parts.begin.change, parts.again.click, opened.change], service.check,
+          [nonce, parts.data, opened], parts.check, trigger_mode="always_last", **children)
     parts.data.change(service.stop_others, parts.data, None, trigger_mode="multiple", **now)
     # At once, however many checks wait their turn: nothing of other data may stand there.
     parts.data.change(_without_data, parts.data, parts.check, trigger_mode="multiple", **now)
