@@ -101,7 +101,7 @@ def publish_panel(
     drawing = {"fn": _preview(services, service), "inputs": [shared.nonce, current, to, *card],
                "outputs": [preview, raw], **quiet}
     filled.then(**drawing)  # of another run, though its fields may be the same
-    gr.on([field.input for field in card], trigger_mode="always_last", **drawing)
+    gr.on([field.change for field in card], trigger_mode="always_last", **drawing)
     to.change(_check_name, to, name_said, trigger_mode="always_last", **quiet)
     timer = ticking(False)
     looking = {"fn": _look(services, service, publishing),
