@@ -206,6 +206,8 @@ def test_the_questions_table_filters_says_why_and_leads_to_compare(
     expect(table).to_contain_text(shown[0])
     page.get_by_role("radio", name="won", exact=True).check()
     if outcomes["won"]:
+        expect(table.locator("tbody tr").filter(has_text=re.compile("[a-z]{3}"))).to_have_count(
+            outcomes["won"])
         cell = table.get_by_role("gridcell").filter(has_text=re.compile("[a-z]{3}")).first
     else:
         page.get_by_role("radio", name="all", exact=True).check()
