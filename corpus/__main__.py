@@ -8,14 +8,18 @@ error.
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from corpus.check.check import check_path
 from corpus.check.report import as_text
 from corpus.importing.commands import add_commands
 from hub.progress import silent
 from retrieval.sampling import base_spread
+from train.settings import Settings
 
 from .load import BUILT_IN, GENERAL, load_corpus
 from .records import SPLITS
@@ -44,7 +48,7 @@ def check_command(options: argparse.Namespace) -> tuple[str, int]:
     try:
         report = check_path(
             options.path, progress=progress_printer() if options.progress else silent,
-            measure=None if options.assume else base_spread,
+            measure=None if options.assume else partial(base_spread, cache=_cache()),
         )
     except MemoryError:
         said = out_of_memory(options.memory)
@@ -52,6 +56,11 @@ def check_command(options: argparse.Namespace) -> tuple[str, int]:
         return json.dumps({"error": said}) if options.json else "", 1
     text = json.dumps(report.as_json()) if options.json else as_text(report)
     return text, 0 if report.ok else 1
+
+
+def _cache() -> Path:
+    """Where an app of this home has the fast form of its models."""
+    return Settings.from_env({"TANDEM_HOME": os.environ.get("TANDEM_HOME", "")}).cache
 
 
 def fingerprint_command(options: argparse.Namespace) -> tuple[str, int]:

@@ -33,9 +33,17 @@ class Encoder(Protocol):
     passage is the dot product of two rows: those of a cosine model have length 1.
     """
 
-    name: str
-    fingerprint: str
-    similarity: str
+    @property
+    def name(self) -> str:
+        """What it was asked by: a folder, an id of the Hub."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What its vectors are told apart by."""
+
+    @property
+    def similarity(self) -> str:
+        """What it compares by."""
 
     @property
     def dim(self) -> int:

@@ -18,8 +18,9 @@ from corpus.records import Corpus, Passage, Query
 from retrieval import sampling
 from retrieval import sampling as spread_module
 from retrieval.evaluation import evaluate
+from retrieval.fast.load import load_served
 from retrieval.index import build_index
-from retrieval.models import ModelError
+from retrieval.models import EMBEDDED_MODEL, ModelError
 from retrieval.sampling import base_spread, measured_spread, small_pool
 from support.fakes import HashingEncoder, small_corpus
 
@@ -194,7 +195,7 @@ def test_the_command_judges_the_base_model_unless_told_to_assume(monkeypatch, ca
 
     asked = []
     monkeypatch.setattr("corpus.__main__.base_spread",
-                        lambda corpus, progress: asked.append(corpus.name) or WHOLE)
+                        lambda corpus, progress, cache: asked.append(corpus.name) or WHOLE)
     assert main(["check", "porsche", "--json"]) == 0
     shape = json.loads(capsys.readouterr().out)
     assert shape["detectable_from"] == "measured" and asked == ["porsche"]
@@ -214,6 +215,20 @@ def test_the_embedded_model_is_judged_on_the_built_in_corpus():
     assert spread.queries == 150 and spread.sampled and spread.passages <= 650
     assert 0.5 < spread.base_ndcg < 1 and 0.1 < spread.sd_base < 0.5
     assert told[-1][0] == told[-1][1] == spread.passages
+
+
+@pytest.mark.slow
+def test_beside_an_app_the_fast_form_judges_and_a_check_alone_makes_no_folder(
+    tmp_path, monkeypatch, encoder
+):
+    corpus = made_up()
+    alone = base_spread(corpus, cache=tmp_path)
+    assert not list(tmp_path.iterdir())
+    load_served(EMBEDDED_MODEL, cache=tmp_path)
+    monkeypatch.setattr(spread_module, "load_encoder", None)
+    beside = base_spread(corpus, cache=tmp_path)
+    assert beside.sd_base == pytest.approx(alone.sd_base, abs=1e-3)
+    assert beside.base_ndcg == pytest.approx(alone.base_ndcg, abs=1e-3)
 
 
 def test_a_report_of_a_child_is_restored_with_its_spread():

@@ -41,7 +41,7 @@ def doors(make_services, tmp_path, monkeypatch):
     """The page's handlers and the endpoint, over one home."""
     monkeypatch.setattr(uploads_room, "get_upload_folder", lambda: str(tmp_path / "gradio"))
     monkeypatch.setattr(room, "follow", run_here)
-    monkeypatch.setattr(command_line, "base_spread", lambda *_: None)
+    monkeypatch.setattr(command_line, "base_spread", lambda *_, **__: None)
     services = make_services(on_space=True, train="login", space_owner="ada")
     importer = Importer(services.settings, services.uploads)
     with gr.Blocks() as page:
