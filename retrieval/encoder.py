@@ -35,7 +35,7 @@ class Encoder(Protocol):
 
     @property
     def name(self) -> str:
-        """What it was asked by: a folder, an id of the Hub."""
+        """What it was asked by: a folder, or an id."""
 
     @property
     def fingerprint(self) -> str:

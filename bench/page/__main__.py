@@ -33,10 +33,10 @@ KINDS = ("first_result", "question", "own_data", "busy_until_first", "busy_at_re
 """Seconds, but for the last. `busy`: how long the page's thread was at work; at rest, and requests:
 in a minute."""
 ANSWERED = ("text => document.querySelector('#result [data-query]')?.dataset.query === text && "
-            "document.querySelectorAll('#result .t-list').length === 2")
+            "document.querySelector('#result ol[aria-label=Fine-tuned] article') !== null")
 REST = 20
 """Seconds that a page at rest is watched."""
-BOTH = "() => document.querySelectorAll('#result .t-list').length === 2"
+BOTH = "() => document.querySelector('#result ol[aria-label=Fine-tuned] article') !== null"
 WITHIN = 60_000
 """Milliseconds that anything may take."""
 

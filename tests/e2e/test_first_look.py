@@ -78,3 +78,21 @@ def test_on_a_phone_both_sides_are_seen_together_rank_by_rank(page, trained):
         assert 0 <= box["x"] and box["x"] + box["width"] <= 320 and box["height"] >= 40
     for button in page.locator("#examples button:visible, #result [data-go]").all():
         assert button.bounding_box()["height"] >= 40
+
+
+def test_who_wants_less_motion_sees_none_of_ours(browser, trained, sample_folder):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    query, _ = next(moved_questions(trained, sample_folder))
+    open_page(page, trained)
+    page.evaluate("""() => { window.moved = []; addEventListener("animationstart", event =>
+        { if (event.animationName.startsWith("t-")) moved.push(event.animationName); }, true); }""")
+    ask_and_see(page, query)
+    expect(page.locator("#result .t-lines path").first).to_be_attached()
+    page.wait_for_timeout(500)
+    assert page.evaluate("moved") == []
+    page.emulate_media(reduced_motion="no-preference")
+    page.evaluate("document.querySelector('#result .t-lines path').replaceWith("
+                  "document.querySelector('#result .t-lines path').cloneNode())")
+    page.wait_for_function("moved.includes('t-draw')")  # so that the test can fail
+    context.close()

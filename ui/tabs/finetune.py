@@ -188,7 +188,7 @@ def _listen(
 
 def _bases(services: Services) -> list[tuple[str, str]]:
     known = [
-        (f"{services.settings.base_model} (what Compare opens with)", services.settings.base_model)
+        (f"{services.settings.base_model} (as in Compare)", services.settings.base_model)
     ]
     if services.settings.base_model != EMBEDDED_MODEL:
         known.append((EMBEDDED_MODEL, EMBEDDED_MODEL))
