@@ -225,6 +225,8 @@ class OpeningPair:
 
     def _watch(self, run: Run) -> None:
         self.run = run
+        self._state = progress_of(run.record(), run.events())
+        self.version += 1  # the empty column says what becomes of it
         self._learn()  # meanwhile
         while (record := run.record()).is_active:
             self._state = progress_of(record, run.events())
@@ -234,6 +236,7 @@ class OpeningPair:
             return
         self._state = OpeningState("failed", f"The fine-tune ended: {_error(run)}",
                                    "The Fine-tune tab can start it again.")
+        self.version += 1
 
     def _watch_for_another(self, corpus: Corpus) -> None:
         """Show what comes of this pair yet: the run resumed, or a new one."""

@@ -184,9 +184,25 @@ def test_nothing_can_be_asked_before_it_is_there(settings):
     until(lambda: "base model is being loaded" in opening.pairs.stage(run.id).text)
 
 
-def test_the_version_rises_with_each_side_that_comes(settings, opened):
+def test_the_version_rises_with_each_side_that_comes_and_when_one_begins_to_be_made(
+    settings, opened
+):
     opening = opened(settings, Machine(), "ready")
-    assert opening.state.version == 2
+    assert opening.state.version == 3
+
+
+def test_an_empty_column_says_that_it_is_made_before_anything_else_is_learned(
+    settings, opened, monkeypatch
+):
+    """What was drawn while Base alone was there is drawn again, not left to say that none comes."""
+    seen = []
+
+    def learn(opening):
+        seen.append((opening.state.kind, opening.state.version))
+
+    monkeypatch.setattr(OpeningPair, "_learn", learn)
+    opened(settings, Machine(), "ready")
+    assert seen[0] == ("training", 2)
 
 
 def finished(settings, data=None, **changes):
