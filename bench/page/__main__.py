@@ -114,13 +114,12 @@ def _one_load(browser: Any, url: str) -> dict[str, list[float]]:
     """One visitor: the page, its first result, then a few questions."""
     page = browser.new_page()
     page.set_default_timeout(WITHIN)
+    metrics = page.context.new_cdp_session(page)
+    metrics.send("Performance.enable")
     start = time.monotonic()
     page.goto(url)
     page.wait_for_function(BOTH)
-    first = time.monotonic() - start
-    metrics = page.context.new_cdp_session(page)
-    metrics.send("Performance.enable")
-    until_first = _busy(metrics)
+    first, until_first = time.monotonic() - start, _busy(metrics)
     page.wait_for_timeout(5_000)
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url))
