@@ -32,11 +32,12 @@ KINDS = ("first_result", "question", "own_data", "busy_until_first", "busy_at_re
          "requests_at_rest")
 """Seconds, but for the last. `busy`: how long the page's thread was at work; at rest, and requests:
 in a minute."""
+TUNED = "document.querySelector('#result ol[aria-label=Fine-tuned] article') !== null"
+BOTH = f"() => {TUNED}"
 ANSWERED = ("text => document.querySelector('#result [data-query]')?.dataset.query === text && "
-            "document.querySelector('#result ol[aria-label=Fine-tuned] article') !== null")
+            f"{TUNED}")
 REST = 20
 """Seconds that a page at rest is watched."""
-BOTH = "() => document.querySelector('#result ol[aria-label=Fine-tuned] article') !== null"
 WITHIN = 60_000
 """Milliseconds that anything may take."""
 
