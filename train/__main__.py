@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from corpus.load import BUILT_IN, load_corpus
+from corpus.sandbox import print_result
 from retrieval.metrics import PRIMARY
 from retrieval.models import EMBEDDED_MODEL, check_model, split_revision
 from train.commands.evaluate import add_evaluate, evidence_text
@@ -54,12 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         log.error("%s", error)
         if options.json:
-            sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+            print_result(json.dumps({"error": str(error)}))
         return 1
-    if options.json:
-        sys.stdout.write(json.dumps(result) + "\n")
-    else:
-        sys.stdout.write(options.as_text(result) + "\n")
+    print_result(json.dumps(result) if options.json else options.as_text(result))
     return int(status)
 
 

@@ -6,6 +6,7 @@ import pickle
 import pytest
 
 from hub.client import Hub, Patience
+from hub.progress import drained
 from train.publish.errors import PublishError
 from train.publish.publish import PublishRequest, publish
 
@@ -17,19 +18,22 @@ COMMIT = r"POST /api/models/\S+/commit/"
 UPLOAD = "PUT /_lfs/"
 
 
-def events_of(run, hub, token=ME, to=TO, patience=QUICK, should_stop=lambda: False, edits=None,
+def steps_of(run, hub, token=ME, to=TO, patience=QUICK, should_stop=lambda: False, edits=None,
               corpus=None, **asked):
     who = Hub(token, hub.endpoint, patience, should_stop)
-    return list(publish(run, PublishRequest(to, **asked), who, edits=edits, corpus=lambda: corpus))
+    steps = []
+    result = drained(publish(run, PublishRequest(to, **asked), who, edits=edits,
+                             corpus=lambda: corpus), steps.append)
+    return result, steps
 
 
 def done(run, hub, **options):
-    return events_of(run, hub, **options)[-1]
+    return steps_of(run, hub, **options)[0]
 
 
 def refused(run, hub, **options):
     with pytest.raises(PublishError) as caught:
-        events_of(run, hub, **options)
+        steps_of(run, hub, **options)
     error = caught.value
     assert error.__context__ is None or error.__suppress_context__
     check_no_token(run, hub, str(error), pickle.dumps(error), repr(error), repr(vars(error)))

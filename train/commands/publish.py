@@ -23,6 +23,7 @@ from train.publish.onnx import PATH, export_int8
 from train.publish.permissions import check_repo_id
 from train.publish.publish import ON_EDITED, PublishRequest, publish, write_dry
 from train.publish.remote import EditedCardError
+from train.publish.steps import Step
 from train.report.card_metadata import CardEdits, CardError
 from train.run.data import corpus_of
 from train.run.record import Run, RunRecord
@@ -104,15 +105,8 @@ def publish_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
 def _published(
     run: Run, request: PublishRequest, hub: Hub, edits: CardEdits
 ) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    teller = _Teller()
-    for event in publish(run, request, hub, edits=edits, corpus=lambda: corpus_of(run),
-                         cache=Settings.from_env().cache):
-        if event["type"] == "done":
-            result = {key: value for key, value in event.items() if key != "type"}
-        else:
-            teller.tell(event)
-    return result
+    return _Teller().drained(publish(run, request, hub, edits=edits, corpus=lambda: corpus_of(run),
+                                     cache=Settings.from_env().cache))
 
 
 @contextmanager
@@ -170,22 +164,21 @@ def _beside(
 
 @dataclass
 class _Teller:
-    """Logs events, a progress every tenth of the way."""
+    """Logs steps, a progress every tenth of the way."""
 
     last: str = ""
 
-    def tell(self, event: Mapping[str, Any]) -> None:
-        line = str(event.get("text") or event.get("phase"))
-        if event["type"] == "progress":
-            tenths = 10 * event["done"] // max(1, event["total"])
-            line += f" {10 * tenths} % of {event['total']:,} bytes"
+    def tell(self, step: Step) -> None:
+        line, at = step.text or step.phase, step.progress
+        if at.total:
+            line += f" {100 * at.done // at.total // 10 * 10} % of {at.total:,} bytes"
         if line != self.last:
             log.info("%s", line)
             self.last = line
 
-    def drained(self, events: Generator[dict[str, Any], None, T]) -> T:
+    def drained(self, steps: Generator[Step, None, T]) -> T:
         """Log all; returns what came of them."""
-        return drained(events, self.tell)
+        return drained(steps, self.tell)
 
 
 def _repo_id(text: str) -> str:

@@ -16,8 +16,8 @@ from .bundle import Item
 from .errors import PublishError
 from .permissions import Target, look
 from .remote import RemoteRepo
+from .steps import Step
 
-Event = dict[str, Any]
 KEPT = ("Nothing was published. What the Hub has already, {} itself included, is kept for the next "
         "try.")
 MADE = (*PASSING, "conflict", "not_the_hub")
@@ -64,11 +64,11 @@ def send(
     stale: Iterable[str],
     message: str,
     pull_request: bool = False,
-) -> Generator[Event, None, tuple[str, str | None]]:
+) -> Generator[Step, None, tuple[str, str | None]]:
     """Upload what the Hub lacks, then commit all.
 
-    Deletes what is stale. Yields `phase` and `progress` events; returns the commit's id and the
-    pull request's address. PublishError says that nothing is published, or that it is not known.
+    Deletes what is stale. Yields steps; returns the commit's id and the pull request's address.
+    PublishError says that nothing is published, or that it is not known.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
@@ -78,11 +78,11 @@ def send(
         meter = Meter(total=sum(item.bytes for item in items))
         for file in files:
             file.meter = meter
-        yield {"type": "phase", "phase": "upload", "files": len(items), "total": meter.total}
+        yield Step("upload", Progress(0, meter.total))
         yield from _upload(hub, target, adds, meter, pull_request)
         if hub.should_stop():
             raise PublishError.of(Failure("cancelled"), "uploading", KEPT.format(target.repo_id))
-        yield {"type": "phase", "phase": "commit"}
+        yield Step("commit")
         for file in files:
             file.meter = None
         deletes = [CommitOperationDelete(path) for path in stale]
@@ -94,7 +94,7 @@ def send(
 
 def _upload(
     hub: Hub, target: Target, adds: list[Any], meter: Meter, pull_request: bool
-) -> Generator[Event, None, None]:
+) -> Generator[Step, None, None]:
     def upload() -> None:
         for add in adds:
             add.path_or_fileobj.seek(0)  # the client leaves a file where it failed
@@ -103,7 +103,8 @@ def _upload(
             create_pr=pull_request)
 
     for number in range(1, hub.patience.tries + 1):
-        found = yield from mapped(hub.watch(upload, meter), lambda _: _sent(meter.progress))
+        found = yield from mapped(hub.watch(upload, meter),
+                                  lambda _: Step("upload", meter.progress))
         # 400: what arrived is not what was announced, as when it was cut off on the way.
         if not isinstance(found, Failure) or found.status != 400 or meter.given_up:
             break
@@ -111,11 +112,7 @@ def _upload(
             hub.rest(hub.patience.pause * 2**number)
     if isinstance(found, Failure):
         raise PublishError.of(found, "uploading", KEPT.format(target.repo_id))
-    yield _sent(Progress(meter.total, meter.total))
-
-
-def _sent(at: Progress) -> Event:
-    return {"type": "progress", "phase": "upload", "done": at.done, "total": at.total}
+    yield Step("upload", Progress(meter.total, meter.total))
 
 
 NEWEST = 20

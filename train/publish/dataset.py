@@ -5,7 +5,7 @@ Its data as a repository of its own, a collection.
 
 import json
 import tempfile
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from .commit import create, send
 from .errors import PublishError
 from .permissions import check_may_write
 from .remote import OF_THE_HUB, RemoteRepo
+from .steps import PublishSteps
 
 PASSAGES, QUERIES = "corpus.jsonl", "queries.jsonl"
 
@@ -26,7 +27,7 @@ PASSAGES, QUERIES = "corpus.jsonl", "queries.jsonl"
 def publish_data(
     corpus: Corpus, to: str, hub: Hub, *, licence: str, private: bool = True,
     language: Iterable[str] = (), over: bool = False,
-) -> Generator[dict[str, Any], None, dict[str, Any]]:
+) -> PublishSteps:
     """Publish a corpus as a Hub data set.
 
     In BEIR layout, with a card; returns repo, url, revision. licence: an identifier of the Hub; it

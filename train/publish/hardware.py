@@ -14,6 +14,7 @@ from hub.errors import Failure
 from .commit import create
 from .errors import PublishError
 from .permissions import Target
+from .steps import Step
 
 FREE = "zero-a10g"
 """What a Space is made on unless somebody says otherwise: ZeroGPU."""
@@ -29,11 +30,11 @@ NOTHING = " Nothing was published."
 
 def create_space(
     hub: Hub, target: Target, private: bool, hardware: str, **options: Any
-) -> Generator[dict[str, Any], None, tuple[Target, str]]:
+) -> Generator[Step, None, tuple[Target, str]]:
     """Make a Space on the hardware asked for.
 
-    Or, where that is refused, on what costs nothing. options: of `create_repo`. Yields a `log`
-    event with the Hub's own reason when it falls back; returns the Space and its hardware.
+    Or, where that is refused, on what costs nothing. options: of `create_repo`. Yields a
+    step with the Hub's own reason when it falls back; returns the Space and its hardware.
     PublishError with that reason, what the hardware costs and what is free, when no Space can be
     had.
     """
@@ -49,8 +50,8 @@ def create_space(
             kind = error.kind
         else:
             if refused:
-                yield {"type": "log", "text": f"{refused[0]} {price(hub, hardware)}It was made on "
-                                              f"{flavor} instead, at no cost."}
+                yield Step(text=f"{refused[0]} {price(hub, hardware)}It was made on {flavor} "
+                                "instead, at no cost.")
             return made, flavor
     raise PublishError(f"{refused[0]} {price(hub, hardware)}{WHO}{NOTHING}", kind)
 

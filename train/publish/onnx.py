@@ -23,6 +23,7 @@ from retrieval.models import file_sha256, load_encoder
 from train.run.record import Run
 
 from .errors import PublishError
+from .steps import Step
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -69,10 +70,10 @@ def exported_before(run: Run) -> Exported | None:
 
 def export_int8(
     run: Run, corpus: Corpus, cache: Path | None = None
-) -> Generator[dict[str, Any], None, Exported]:
+) -> Generator[Step, None, Exported]:
     """Export a run's model as ONNX, and measure it.
 
-    Into its folder, on dev, yielding `progress` events. What was exported before is taken again.
+    Into its folder, on dev, yielding steps. What was exported before is taken again.
     cache: where the vectors of the fp32 model are. The result is in the record as `onnx`. Raises
     PublishError when it cannot be exported, or differs by more than `MOST_LOST`.
     """
@@ -81,7 +82,7 @@ def export_int8(
     if not can_export():
         raise PublishError("An ONNX export needs more packages: pip install -r "
                            "requirements-onnx.txt.", "onnx")
-    yield {"type": "phase", "phase": "onnx"}
+    yield Step("onnx")
     full = load_encoder(str(run.model), device="cpu")
     figures = [means(evaluate(build_index(full, corpus, cache), corpus, "dev"))[PRIMARY]]
     file = run.folder / PATH
@@ -89,8 +90,8 @@ def export_int8(
     write_int8(full.model, file)
     small = load_encoder(str(run.model), device="cpu")
     run_by_onnx(small.model, file)
-    index = yield from mapped(index_in_parts(small, corpus, shipped=False), lambda at: {
-        "type": "progress", "phase": "onnx", "done": at.done, "total": at.total})
+    index = yield from mapped(index_in_parts(small, corpus, shipped=False),
+                              lambda at: Step("onnx", at))
     try:
         figures.append(means(evaluate(index, corpus, "dev"))[PRIMARY])
     except ValueError as error:  # it gives no vectors that could be measured

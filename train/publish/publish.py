@@ -6,7 +6,7 @@ commit whose answer was lost is found.
 """
 
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from .commit import create, send
 from .errors import PublishError
 from .permissions import Target, check_may_write, check_repo_id
 from .remote import RemoteRepo, reconcile_card
+from .steps import PublishSteps, Step
 from .verify import Verified, ask_again, download
 
-Event = dict[str, Any]
 NOTHING = "Nothing was published"
 ON_EDITED = ("ask", "keep", "replace", "merge")
 
@@ -63,20 +63,20 @@ def publish(
     corpus: Callable[[], Corpus | None] = lambda: None,
     cache: Path | None = None,
     device: str | None = None,
-) -> Iterator[Event]:
-    """Publish a run, yielding events.
+) -> PublishSteps:
+    """Publish a run, yielding steps.
 
-    `phase`, `progress` in bytes, `log`, and last `done`. edits: what somebody changed on the card;
-    kept in the record. corpus: gives the run's data, to ask test questions again; None when it is
-    gone. device: where they are asked, None for the best there is. `done` has what `python -m train
-    publish` prints and is in the record under `published`. Raises PublishError: its `published`
-    says whether anything is on the Hub.
+    Returns what `python -m train publish` prints and the record has under `published`. edits: what
+    somebody changed on the card; kept in the record. corpus: gives the run's data, to ask test
+    questions again; None when it is gone. device: where they are asked, None for the best there is.
+    Raises PublishError: its `published` says whether anything is on the Hub.
     """
     if edits is not None:
         run.update(card=edits.as_record())
     with tempfile.TemporaryDirectory(prefix="tandem-publish-") as folder:
         try:
-            yield from _Publish(run, request, hub, corpus, cache, device, Path(folder)).events()
+            return (yield from _Publish(run, request, hub, corpus, cache, device,
+                                        Path(folder)).steps())
         except HubError as error:
             if getattr(error, "published", False) is not False or NOTHING in str(error):
                 raise
@@ -86,7 +86,7 @@ def publish(
 
 def write_dry(
     run: Run, request: PublishRequest, folder: Path, edits: CardEdits | None = None
-) -> Event:
+) -> dict[str, Any]:
     """Write what a publication would send to a folder.
 
     Asks nobody; the result as `publish` has.
@@ -121,26 +121,24 @@ class _Publish:
     stays: str = ""
     """What was asked for and is not changed on the Hub, as a sentence."""
 
-    def events(self) -> Iterator[Event]:
+    def steps(self) -> PublishSteps:
         request, hub = self.request, self.hub
-        yield {"type": "phase", "phase": "check"}
+        yield Step("check")
         target = check_may_write(hub, request.to, request.private, request.pull_request)
         request = self.request = replace(request, to=target.repo_id)  # as the Hub spells it
         if target.private and not request.private and not request.pull_request:
             self.stays = (f"{request.to} is private and stays so: make it public in its settings "
                           "on the Hub.")
-            yield {"type": "log", "text": self.stays}
-        yield {"type": "phase", "phase": "prepare"}
+            yield Step(text=self.stays)
+        yield Step("prepare")
         bundle = pack(self.run, request.to, self.folder / "bundle", request.extra, link=True)
         hub.ask("having the card checked",
                 lambda: hub.api._validate_yaml(bundle.card, repo_type="model"))
         remote = RemoteRepo.at(hub, target) if target.exists else RemoteRepo()
         replaces = request.on_edited == "replace" and remote.card not in (None, bundle.card)
         if not replaces and (last := self._unchanged_since(target, bundle)) is not None:
-            yield {"type": "log", "text": f"{request.to} has all of this already: nothing was "
-                                          "committed."}
-            yield {"type": "done", **result_of(last), "changed": False}
-            return
+            yield Step(text=f"{request.to} has all of this already: nothing was committed.")
+            return result_of(last) | {"changed": False}
         if target.exists:
             if not request.over and not request.pull_request:
                 remote.check_ours(request.to, self.run.record())
@@ -150,15 +148,14 @@ class _Publish:
         stale = remote.stale(bundle.items)
         if not changed and not stale:
             self.private = target.private
-            yield from self._finish(bundle, str(target.head), None, changed=False)
-            return
+            return (yield from self._finish(bundle, str(target.head), None, changed=False))
         if not target.exists:
             target = create(hub, target, request.private)
         self.private = target.private
         items = [item for item in bundle.items if item.path in changed]
         message = f"Publish {title_of(self.run.record())}"
         revision, pull = yield from send(hub, target, items, stale, message, request.pull_request)
-        yield from self._finish(bundle, revision, pull, changed=True)
+        return (yield from self._finish(bundle, revision, pull, changed=True))
 
     def _unchanged_since(self, target: Target, bundle: Bundle) -> Published | None:
         """The publication of this run that is there and verified, if this one would be the same.
@@ -180,10 +177,10 @@ class _Publish:
 
     def _finish(
         self, bundle: Bundle, revision: str, pull: str | None, changed: bool
-    ) -> Iterator[Event]:
+    ) -> PublishSteps:
         """Compare what is there with what was sent, and write it down whatever comes out."""
         entry = self._entry(bundle, revision, pull)
-        yield {"type": "phase", "phase": "verify", "revision": revision, "url": entry.url}
+        yield Step("verify")
         self._keep(entry)
         try:
             verified = yield from self._verify(bundle, revision)
@@ -200,14 +197,14 @@ class _Publish:
                               note=" ".join(filter(None, (verified.note, self.stays))))
         self._keep(entry)
         if verified.note:
-            yield {"type": "log", "text": verified.note}
-        yield {"type": "done", **result_of(entry), "changed": changed}
+            yield Step(text=verified.note)
+        return result_of(entry) | {"changed": changed}
 
-    def _verify(self, bundle: Bundle, revision: str) -> Generator[Event, None, Verified]:
+    def _verify(self, bundle: Bundle, revision: str) -> Generator[Step, None, Verified]:
         folder = self.folder / "again"
         for at in download(self.hub, self.request.to, revision, bundle.items, folder):
-            yield {"type": "progress", "phase": "verify", "done": at.done, "total": at.total}
-        yield {"type": "phase", "phase": "ask"}
+            yield Step("verify", at)
+        yield Step("ask")
         return ask_again(self.run, folder / "model", len(bundle.items), self.corpus(), self.cache,
                          self.device)
 
@@ -226,7 +223,7 @@ class _Publish:
         self.run.update(published=[*before, entry])
 
 
-def result_of(entry: Published) -> Event:
+def result_of(entry: Published) -> dict[str, Any]:
     """What the command line prints of an entry of `published`."""
     kept = entry.to_json()
     return {key: kept[key] for key in ("repo", "url", "revision", "pull_request", "verified",

@@ -29,6 +29,7 @@ from .hardware import FREE, create_space, hardware_of
 from .permissions import Target, check_may_write
 from .preload import preload_of, preloaded, with_preload
 from .remote import OF_THE_HUB, RemoteRepo
+from .steps import PublishSteps, Step
 from .storage import BUCKET, storage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,8 +96,8 @@ def needed_files(root: Path = ROOT) -> list[str]:
 def publish_space(
     repo_id: str, hub: Hub, *, private: bool = True, setup: SpaceSetup | None = None,
     over: bool = False, root: Path = ROOT,
-) -> Generator[dict[str, Any], None, dict[str, Any]]:
-    """Create or update a Space, yielding events as `publish` does.
+) -> PublishSteps:
+    """Create or update a Space, yielding steps as `publish` does.
 
     Returns what came of it. private: of a new Space; one that is there keeps its visibility, its
     hardware and its variables, and `note` says so where something else was asked for. over: also
@@ -135,7 +136,7 @@ def publish_space(
 
 def _make(
     hub: Hub, target: Target, private: bool, setup: SpaceSetup
-) -> Generator[dict[str, Any], None, tuple[Target, str]]:
+) -> Generator[Step, None, tuple[Target, str]]:
     from huggingface_hub import Volume
 
     for place in filter(None, (setup.home_repo, setup.bucket and BUCKET + setup.bucket)):
@@ -212,9 +213,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _tell(event: Mapping[str, Any]) -> None:
-    if event["type"] == "log":
-        log.info("%s", event["text"])
+def _tell(step: Step) -> None:
+    if step.text:
+        log.info("%s", step.text)
 
 
 def _parser() -> argparse.ArgumentParser:

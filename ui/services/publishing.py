@@ -19,6 +19,7 @@ from train.publish.onnx import PATH, export_int8
 from train.publish.permissions import check_may_write
 from train.publish.publish import PublishRequest, publish
 from train.publish.remote import EditedCardError
+from train.publish.steps import Step
 from train.report.card_metadata import CardEdits
 from train.run.data import corpus_of
 from train.run.files import sentence_of
@@ -198,14 +199,10 @@ class Publishing:
             asked = replace(asked, extra={PATH: exported.file})
         if extras.data_to:  # the card names where the data is
             edits = replace(edits or CardEdits.of(run.record()), datasets=(extras.data_to,))
-        result: dict[str, Any] = {}
         # On ZeroGPU this process only seems to have a GPU.
         device = "cpu" if self.services.settings.zero_gpu else None
-        for event in publish(run, asked, hub, edits=edits, corpus=lambda: corpus_of(run),
-                             cache=cache, device=device):
-            if event["type"] == "done":
-                result = event
-            self._tell(run, event)
+        result = self._told(run, publish(run, asked, hub, edits=edits, device=device, cache=cache,
+                                         corpus=lambda: corpus_of(run)))
         if extras.data_to:
             self._told(run, publish_data(
                 self._corpus(run), extras.data_to, hub, licence=extras.data_license,
@@ -222,17 +219,11 @@ class Publishing:
                                "extras that need it.")
         return corpus
 
-    def _told(self, run: Run, events: Generator[dict[str, Any], None, T]) -> T:
+    def _told(self, run: Run, steps: Generator[Step, None, T]) -> T:
         """Tell all of them; returns what came of them."""
-        return drained(events, lambda event: self._tell(run, event))
+        return drained(steps, lambda step: self._tell(run, step))
 
-    def _tell(self, run: Run, event: Mapping[str, Any]) -> None:
+    def _tell(self, run: Run, step: Step) -> None:
         at = self._now[run.id]
-        if event["type"] == "progress":
-            at = replace(at, phase=event["phase"],
-                         progress=Progress(event["done"], event["total"]))
-        elif event["type"] == "phase":
-            at = replace(at, phase=event["phase"], progress=Progress())
-        elif event["type"] == "log":
-            at = replace(at, text=str(event.get("text", "")))
-        self._now[run.id] = at
+        self._now[run.id] = replace(at, text=step.text) if step.text else \
+            replace(at, phase=step.phase, progress=step.progress)

@@ -293,4 +293,4 @@ def published(publishing: Publishing, run: Run, asked: PublishRequest, token: st
         time.sleep(0.2)
     if at is None or at.kind != "done":
         raise ValueError(at.text if at else "It was not published.")
-    return {key: value for key, value in named_files(at.result).items() if key != "type"}
+    return named_files(at.result)

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from support.publishing import TO, done, events_of
+from support.publishing import TO, done, steps_of
 from train.publish.remote import EditedCardError
 from train.report.card_metadata import CardEdits
 
@@ -18,7 +18,7 @@ def test_a_card_edited_on_the_hub_is_shown_as_a_difference_and_not_overwritten(r
     done(run, hub)
     edit_there(hub, lambda text: text + "\n## Contact\n\nAsk the parts desk.\n")
     with pytest.raises(EditedCardError) as caught:
-        events_of(run, hub)
+        steps_of(run, hub)
     assert "-Ask the parts desk." in caught.value.diff
     assert pickle.loads(pickle.dumps(caught.value)).diff == caught.value.diff
     assert "parts desk" in hub.repos["model", TO].text("README.md")
@@ -42,7 +42,7 @@ def test_changes_to_the_same_lines_are_not_merged_but_shown(run, hub, trusting):
     done(run, hub)
     edit_there(hub, lambda text: text.replace("# base fine-tuned on", "# My own title on"))
     with pytest.raises(EditedCardError, match="cannot be put together"):
-        events_of(run, hub, on_edited="merge", edits=CardEdits(title="New title"))
+        steps_of(run, hub, on_edited="merge", edits=CardEdits(title="New title"))
 
 
 def test_a_card_that_nobody_edited_is_replaced_without_asking(run, hub, trusting):

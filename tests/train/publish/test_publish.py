@@ -13,8 +13,8 @@ from support.publishing import (
     check_no_token,
     content,
     done,
-    events_of,
     refused,
+    steps_of,
     weights_sent,
 )
 from support.runs.finished import questions
@@ -25,8 +25,7 @@ from train.run.record import Run
 
 def test_a_first_publication_is_one_private_commit_with_everything_and_verified(run, hub):
     before = {path: path.read_bytes() for path in run.model.rglob("*") if path.is_file()}
-    events = events_of(run, hub, corpus=questions())
-    result = events[-1]
+    result, steps = steps_of(run, hub, corpus=questions())
     repo = hub.repos["model", TO]
     assert repo.private and len(repo.commits) == 2 and repo.head.oid == result["revision"]
     for path, data in before.items():  # the saved folder, byte for byte, and left as it was
@@ -41,21 +40,21 @@ def test_a_first_publication_is_one_private_commit_with_everything_and_verified(
     assert entry["checked"] == {"hashes": len(result["files"]), "questions": 20, "same": 20,
                                 "note": ""}
     assert entry["verified"] and entry["at"] and entry["commit_url"].endswith(repo.head.oid)
-    assert [e["phase"] for e in events if e["type"] == "phase"] == [
+    assert list(dict.fromkeys(step.phase for step in steps)) == [
         "check", "prepare", "upload", "commit", "verify", "ask"]
-    progress = [e["done"] for e in events if e.get("phase") == "upload" and "done" in e]
+    progress = [step.progress.done for step in steps if step.phase == "upload"]
     assert progress == sorted(progress) and progress[-1] == sum(
         f["bytes"] for f in result["files"])
-    check_no_token(run, hub, json.dumps(events))
+    check_no_token(run, hub, json.dumps(result), repr(steps))
 
 
 def test_publishing_again_unchanged_makes_no_commit_and_says_so(run, hub, trusting):
     first = done(run, hub)
-    events = events_of(run, hub)
-    assert events[-1]["changed"] is False and events[-1]["verified"]
-    assert events[-1]["revision"] == first["revision"]
+    result, steps = steps_of(run, hub)
+    assert result["changed"] is False and result["verified"]
+    assert result["revision"] == first["revision"]
     assert len(hub.repos["model", TO].commits) == 2 and hub.count(COMMIT) == 1
-    assert any("nothing was committed" in event.get("text", "") for event in events)
+    assert any("nothing was committed" in step.text for step in steps)
 
 
 def test_publishing_again_from_another_machine_finds_everything_there(run, hub, trusting):

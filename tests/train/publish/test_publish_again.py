@@ -4,7 +4,7 @@ import pytest
 
 from hub.client import Patience
 from support.fake_hub.state import ME
-from support.publishing import TO, UPLOAD, content, done, events_of, nothing_published, refused
+from support.publishing import TO, UPLOAD, content, done, nothing_published, refused, steps_of
 from support.publishing import weights_sent as taken
 
 PATIENT = Patience(10, 3, 0.01, 2)
@@ -79,5 +79,5 @@ def test_a_fine_grained_token_takes_its_repository_in_another_case(run, hub, tru
 
 
 def test_what_follows_the_download_is_not_called_downloading(run, hub, trusting):
-    phases = [event["phase"] for event in events_of(run, hub) if event["type"] == "phase"]
+    phases = list(dict.fromkeys(step.phase for step in steps_of(run, hub)[1]))
     assert phases == ["check", "prepare", "upload", "commit", "verify", "ask"]

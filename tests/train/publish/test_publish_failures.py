@@ -15,9 +15,9 @@ from support.publishing import (
     check_no_token,
     content,
     done,
-    events_of,
     nothing_published,
     refused,
+    steps_of,
     weights_sent,
 )
 from train.publish.errors import PublishError
@@ -106,11 +106,11 @@ def test_weights_that_the_hub_wants_in_parts_are_sent_in_parts_and_counted_once(
         run, hub, trusting):
     hub.part_size = 50_000
     hub.fail(UPLOAD + ".*part=1", times=1, drop="middle")
-    events = events_of(run, hub, patience=Patience(10, 2, 0.01, 2))
+    result, steps = steps_of(run, hub, patience=Patience(10, 2, 0.01, 2))
     size = (run.model / "model.safetensors").stat().st_size
     assert hub.count(UPLOAD) == 1 + -(-size // 50_000) and weights_sent(hub, run) == 1
-    sent = [e["done"] for e in events if e.get("phase") == "upload" and "done" in e]
-    assert max(sent) <= sum(f["bytes"] for f in events[-1]["files"]) and events[-1]["verified"]
+    sent = [step.progress.done for step in steps if step.phase == "upload"]
+    assert max(sent) <= sum(f["bytes"] for f in result["files"]) and result["verified"]
 
 
 def test_weights_that_are_cut_off_every_time_leave_nothing_published(run, hub, trusting):

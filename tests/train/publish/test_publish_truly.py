@@ -13,9 +13,9 @@ from support.publishing import (
     UPLOAD,
     content,
     done,
-    events_of,
     nothing_published,
     refused,
+    steps_of,
 )
 from train.publish.remote import EditedCardError
 from train.report.card_metadata import LICENSES, CardEdits
@@ -58,7 +58,7 @@ def test_the_command_shows_the_difference_and_names_the_flag(
 def test_a_card_of_somebody_else_was_not_edited(run, hub, trusting):
     hub.repo(TO, files={"README.md": b"---\nlicense: mit\n---\nMine.\n"})
     with pytest.raises(EditedCardError, match="a card that Tandem did not write") as caught:
-        events_of(run, hub, over=True)
+        steps_of(run, hub, over=True)
     assert "edited" not in str(caught.value)
 
 

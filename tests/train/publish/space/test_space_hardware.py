@@ -36,7 +36,7 @@ def hub(hub):
 def sent(hub, root, private=True, said=None, **setup):
     return drained(publish_space(TO, Hub(ME, hub.endpoint, QUICK), root=root, private=private,
                                  setup=SpaceSetup(**setup)),
-                   lambda event: said.append(event.get("text", "")) if said is not None else None)
+                   lambda step: said.append(step.text) if said is not None else None)
 
 
 def test_a_free_account_gets_a_space_on_zerogpu_named_as_it_is_made(hub, root):
