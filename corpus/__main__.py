@@ -23,7 +23,7 @@ from train.settings import Settings
 
 from .load import BUILT_IN, GENERAL, load_corpus
 from .records import SPLITS
-from .sandbox import bound_memory, out_of_memory, progress_printer
+from .sandbox import bound_memory, out_of_memory, print_result, progress_printer
 
 log = logging.getLogger("corpus")
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         log.error("%s", error)
         return 1
-    sys.stdout.write(text + "\n")
+    print_result(text)
     return int(status)
 
 

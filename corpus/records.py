@@ -3,6 +3,7 @@
 Passages, queries, and which passage answers which query.
 """
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,24 @@ class CorpusError(ValueError):
 
     kind = "unreadable_row"
     """What the data check calls it."""
+
+
+WHY_NOT = {
+    errno.ENOENT: "there is no such file", errno.ENOTDIR: "there is no such file",
+    errno.EACCES: "it is not allowed here", errno.EPERM: "it is not allowed here",
+    errno.EROFS: "this disk cannot be written to", errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk is full", errno.EISDIR: "it is a folder",
+    errno.ENAMETOOLONG: "its name is too long", errno.ELOOP: "its links run in a circle",
+}
+
+
+def not_possible(name: str, done: str, error: OSError) -> CorpusError:
+    """What to say of a file that cannot be read.
+
+    Or written: `done`. In our words: the system's may name folders of this machine.
+    """
+    why = WHY_NOT.get(error.errno or 0, "the disk or the system does not do it")
+    return CorpusError(f"{name} cannot be {done}: {why}.")
 
 
 @dataclass(frozen=True, slots=True)

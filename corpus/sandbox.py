@@ -4,6 +4,7 @@ Limits of memory, and progress for a reader.
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -99,3 +100,16 @@ def progress_printer() -> OnProgress:
         sys.stderr.flush()
 
     return printed
+
+
+def print_result(text: str) -> None:
+    """Print what a command found.
+
+    Whoever reads no further than they want (`| head`) is no error of the command's.
+    """
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        with open(os.devnull, "w") as nowhere:  # what Python itself still writes at its end
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())

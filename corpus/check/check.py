@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from corpus.load import BUILT_IN, GENERAL, load_with_kind
-from corpus.records import SPLITS, Corpus, CorpusError
+from corpus.records import SPLITS, Corpus, CorpusError, not_possible
 from corpus.split import untrainable
 from corpus.text import shortened
 from hub.progress import OnProgress, Progress, silent
@@ -66,7 +66,7 @@ def check_path(
     except CorpusError as error:
         refused.append(error)
     except OSError as error:  # a name that is too long, a folder without permission
-        refused.append(CorpusError(f"{source} cannot be read: {error.strerror}."))
+        refused.append(not_possible(shortened(Path(source).name), "read", error))
     else:
         return check_corpus(corpus, refused, from_pairs, brought=brought, progress=progress,
                             measure=measure, base_is_english=base_is_english)

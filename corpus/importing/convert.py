@@ -22,7 +22,7 @@ from corpus.readers.csv import longest_cell
 from corpus.readers.open import Source, opened
 from corpus.readers.rows import USUAL, OnBadRow, ReadLimits, Row, bounded, each
 from corpus.readers.text import TextFile
-from corpus.records import CorpusError, Passage, Query
+from corpus.records import CorpusError, Passage, Query, not_possible
 from corpus.split import BY_PASSAGE, with_missing_splits
 from corpus.text import shortened
 from hub.progress import OnProgress, Progress, silent
@@ -92,14 +92,14 @@ def _beside(out: Path) -> Iterator[Path]:
     try:
         folder.mkdir()
     except OSError as error:
-        raise CorpusError(f"{out} cannot be written: {error.strerror}.") from error
+        raise not_possible(out.name, "written", error) from error
     try:
         yield folder
         if out.exists():
             out.rmdir()
         folder.rename(out)
     except OSError as error:
-        raise CorpusError(f"{out} cannot be written: {error.strerror}.") from error
+        raise not_possible(out.name, "written", error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from corpus.records import CorpusError
+from corpus.records import CorpusError, not_possible
 from corpus.text import shortened
 
 from .folder import beir_name, layout_of, several, stem_of, suffix_of
@@ -63,7 +63,7 @@ def opened_zip(path: Path) -> Iterator[ZipFile]:
     try:
         bounded = _Bounded(path)
     except OSError as error:
-        raise CorpusError(f"{path.name} cannot be read: {error.strerror}.") from error
+        raise not_possible(path.name, "read", error) from error
     with bounded as file:
         try:
             archive = ZipFile(file)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from corpus.records import CorpusError
+from corpus.records import CorpusError, not_possible
 from corpus.sandbox import ChildError, lines_of_child
 from corpus.text import shortened
 
@@ -251,7 +251,7 @@ def _refuse_traps(path: Path, limits: ReadLimits) -> None:
         with open(path, "rb") as file:
             start = file.read(len(OLE))
     except OSError as error:
-        raise CorpusError(f"{path.name} cannot be read: {error.strerror}.") from error
+        raise not_possible(path.name, "read", error) from error
     if start == OLE:
         return
     if not start.startswith(ZIP):

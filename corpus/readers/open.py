@@ -11,7 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from corpus.columns import Columns, Guess, guess_columns
-from corpus.records import CorpusError
+from corpus.records import CorpusError, not_possible
 
 from .clean import HALF
 from .folder import BEIR_TEXTS, beir_name, files_in, layout_of, stem_of
@@ -145,11 +145,11 @@ def _start(path: Path) -> bytes | None:
         if path.is_dir():
             return None
         if path.exists() and not path.is_file():
-            raise CorpusError(f"{path} is not a file.")
+            raise CorpusError(f"{path.name[:80]} is not a file.")
         with path.open("rb") as file:
             return file.read(START)
     except OSError as error:
-        raise CorpusError(f"{path.name[:80]} cannot be read: {error.strerror}.") from error
+        raise not_possible(path.name[:80], "read", error) from error
 
 
 # --- containers
@@ -173,7 +173,7 @@ def _unpacked(path: Path, limits: ReadLimits, stack: ExitStack, beside: Path | N
         )
         return unpacked(path, Path(into) / "data", of_packed(limits), IN_FOLDERS)
     except OSError as error:
-        raise CorpusError(f"{path.name} cannot be unpacked: {error.strerror}.") from error
+        raise not_possible(path.name, "unpacked", error) from error
 
 
 def _of_folder(path: Path, name: str, where: str, how: _How) -> Source:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from corpus.records import CorpusError
+from corpus.records import CorpusError, not_possible
 from hub.progress import Progress
 
 from .rows import Meter, OnBadRow, OtherEncoding, ReadLimits, TooMuchError, of_packed
@@ -304,4 +304,4 @@ def _sentence(path: Path, fault: Fault, encoding: str) -> str:
 
 
 def _unreadable(path: Path, error: OSError) -> CorpusError:
-    return CorpusError(f"{path} cannot be read: {error.strerror}.")
+    return not_possible(path.name, "read", error)

@@ -1,6 +1,10 @@
+import errno
+import os
 from dataclasses import replace
 
-from corpus.records import Passage
+import pytest
+
+from corpus.records import Passage, not_possible
 
 
 def test_content_is_title_and_text():
@@ -28,3 +32,11 @@ def test_pairs_leave_out_what_is_judged_not_relevant(corpus):
 def test_a_known_question_is_recognised_whatever_its_case_spacing_and_question_mark(corpus):
     assert corpus.relevant("  towing WITH a cayenne? ") == {"p4", "p6"}
     assert corpus.relevant("towing with a Macan") == frozenset()
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.ENOSPC, errno.EIO])
+def test_what_a_machine_refuses_is_said_without_its_folders_and_its_words(number):
+    error = OSError(number, os.strerror(number), "/var/lib/secret/a.csv")
+    said = str(not_possible("a.csv", "read", error))
+    assert said.startswith("a.csv cannot be read: ")
+    assert "/var" not in said and os.strerror(number) not in said and "Errno" not in said

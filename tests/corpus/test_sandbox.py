@@ -45,3 +45,12 @@ def test_progress_is_json_lines_and_few_of_them(monkeypatch, capsys):
     assert lines[-2:] == [{"progress": [1000, 1000], "text": "Reading"},
                           {"progress": [0, 7], "text": "Counting"}]
     assert 5 <= len(lines) <= 9
+
+
+def test_who_reads_no_further_is_no_error_of_a_commands():
+    code = "from corpus.sandbox import print_result\nprint_result('x' * 1_000_000)\n"
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout.read(10) == "x" * 10
+    child.stdout.close()
+    assert (child.stderr.read(), child.wait(30)) == ("", 0)

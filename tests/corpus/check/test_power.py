@@ -188,6 +188,7 @@ def test_a_base_that_cannot_be_loaded_leaves_the_spread_assumed_and_says_why(
     assert str(error) in caplog.text
 
 
+@pytest.mark.slow
 def test_the_command_judges_the_base_model_unless_told_to_assume(monkeypatch, capsys, tmp_path):
     import json
 

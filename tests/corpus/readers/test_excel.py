@@ -244,7 +244,7 @@ def test_what_is_no_workbook_and_what_is_encrypted_is_said(tmp_path):
     other.write_bytes(b"a,b\n1,2\n")
     with pytest.raises(CorpusError, match="other.xlsx is no workbook, whatever it is called"):
         read(other)
-    with pytest.raises(CorpusError, match="gone.xlsx cannot be read: No such file"):
+    with pytest.raises(CorpusError, match="gone.xlsx cannot be read: there is no such file"):
         read(tmp_path / "gone.xlsx")
 
 
