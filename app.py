@@ -47,6 +47,8 @@ def main() -> int:
     except (SettingsError, HubError) as error:
         print(f"Tandem cannot start: {error}", file=sys.stderr)
         return 2
+    if settings.log == "errors":
+        logging.getLogger("tandem.errors").setLevel(logging.DEBUG)
     host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if settings.on_space else "127.0.0.1")
     if _taken(host, settings.port):
         print(f"Tandem cannot start: port {settings.port} is taken by another program. Set PORT to "

@@ -15,6 +15,7 @@ from .recipe import AUTO, RECIPES
 TRAINERS = ("open", "login", "owner", "off")
 SPACE_MODEL = 2_500_000_000
 """Bytes of weights that a visitor's base model may have on a Space: most embedders have fewer."""
+LOGS = ("lines", "errors")
 ENGINE_CHOICES = ("auto", *ENGINES)
 
 
@@ -42,7 +43,9 @@ class Settings:
     the Space belongs to; space_creator: the Hub's id of who made it. hosts: the names it is
     served under, beside `localhost` and addresses. source: the address where others find this
     Tandem, which cards name; a Space's own where none is given. home_repo: where finished runs are
-    kept on the Hub, `owner/name` of a private data set or `buckets/owner/name`.
+    kept on the Hub, `owner/name` of a private data set or `buckets/owner/name`. log: what the log
+    says of an error nobody foresaw: its `lines` of code alone, or all of it (`errors`), what a
+    visitor wrote included.
     """
 
     home: Path = Path(".tandem")
@@ -70,6 +73,7 @@ class Settings:
     space_creator: str | None = None
     source: str | None = None
     hosts: tuple[str, ...] = ()
+    log: str = LOGS[0]
 
     @property
     def runs(self) -> Path:
@@ -80,6 +84,11 @@ class Settings:
     def uploads(self) -> Path:
         """Where the data that visitors bring is kept."""
         return self.home / "uploads"
+
+    @property
+    def judgements(self) -> Path:
+        """Where judgements are kept, a folder an upload."""
+        return self.home / "judgements"
 
     @property
     def cache(self) -> Path:
@@ -119,6 +128,7 @@ class Settings:
             source=_address(given, "TANDEM_SOURCE", f"https://huggingface.co/spaces/{space}"
                             if on_space and (space := given.get("SPACE_ID")) else None),
             hosts=_hosts(given, on_space),
+            log=_choice(given, "TANDEM_LOG", LOGS, LOGS[0]),
         )
 
 

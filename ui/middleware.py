@@ -73,8 +73,9 @@ class _CheckHost:
             host = dict(scope["headers"]).get(b"host", b"")
             if not self._is_ours(host) and not (
                     self.on_space and scope["method"] in ("GET", "HEAD")):
-                await answer(send, 421, f"Tandem is not served as {host.decode('latin-1')!r:.80}: "
-                                        "name it in TANDEM_HOSTS if it is yours.")
+                said = f"Tandem is not served as {host.decode('latin-1')!r:.80}: name it in " \
+                       "TANDEM_HOSTS if it is yours."
+                await answer(scope, send, 421, said)
                 return
         await self.app(scope, receive, send)
 
@@ -97,9 +98,9 @@ class _OwnRoutes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/healthz":
-            await answer(send, 200, "ok")
+            await answer(scope, send, 200, "ok")
         elif scope["type"] == "http" and scope["path"].lower().startswith(CLOSED):
-            await answer(send, 404, "There is no such page.")
+            await answer(scope, send, 404, "There is no such page.")
         else:
             await self.app(scope, receive, send)
 

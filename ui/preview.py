@@ -75,7 +75,7 @@ def _metas(headers: Headers, scope: Scope) -> bytes:
     pictured = {"og:type": "website", "og:title": TITLE, "og:description": DESCRIPTION,
                 "og:url": f"{place}/", "og:image": f"{place}/{PICTURE}",
                 "og:image:width": str(SIZE[0]), "og:image:height": str(SIZE[1]),
-                "og:image:alt": "One question, two rankings: the answer rises from 49th to first."}
+                "og:image:alt": "One question, two rankings: the answer rises from 34th to first."}
     tags = [f'<meta name="{name}" content="{escape(text)}" />' for name, text in named.items()]
     tags += [f'<meta property="{name}" content="{escape(text)}" />'
              for name, text in pictured.items()]

@@ -63,7 +63,7 @@ class LimitBody:
         except _RefusedError as refused:
             if not started:
                 await body.drop()
-                await answer(send, refused.status, str(refused))
+                await answer(scope, send, refused.status, str(refused))
 
 
 class _RefusedError(Exception):

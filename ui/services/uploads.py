@@ -29,6 +29,7 @@ from train.run.files import write_text
 from train.run.record import ACTIVE, RunError, list_runs
 from train.settings import Settings
 from ui.auth import Visitor
+from ui.serving.clock import steady_time
 
 OWNER_FILE = "owner.json"
 """In each folder: whose it is, and what they called it."""
@@ -107,11 +108,14 @@ class UploadQuota:
 
         Since they were last used.
         """
-        hours, now, needed = self.settings.keep_hours, time.time(), self._needed()
+        hours, now, needed = self.settings.keep_hours, steady_time(), self._needed()
         for one in self._kept():
             lives = RAW_LIVES if one.kind != "upload-" else None if hours is None else hours * 3600
             if lives is not None and now - one.used > lives and one.path.name not in needed:
                 _remove(one.path)
+        for judged in self.settings.judgements.glob("upload-*"):  # on data that is gone
+            if not (self.settings.uploads / judged.name).exists():
+                _remove(judged)
 
     def clear_parts(self) -> None:
         """Remove what was being made when Tandem ended."""

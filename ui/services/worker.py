@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from hub.progress import Progress, mapped
 from retrieval.index import Index
 from train.run.files import sentence_of
+from ui.serving.traces import traced
 
 from .model_pair import LexicalOnly, ModelPair
 
@@ -148,7 +149,7 @@ def _next(job: Task) -> Stage:
     except MemoryError:
         return Stage("failed", "There is not enough memory here for so much data.")
     except Exception as error:
-        log.exception("What somebody chose could not be made ready")
+        log.error("What somebody chose could not be made ready: %s", traced(error))
         return Stage("failed", f"Something unforeseen went wrong: {type(error).__name__}.")
 
 

@@ -9,9 +9,15 @@ import gradio as gr
 from gradio.utils import run_coro_in_background
 
 from .queue import BoundedQueue
-from .requests import ID, REFUSED, frames_of_ours, last_frames, passed_through
+from .requests import ID, REFUSED
+from .sessions import keep_small
+from .traces import passed_through, traced
 
 log = logging.getLogger("tandem.requests")
+
+
+READS_WHAT_IS_SENT = ("preprocess_data", "special_args")
+"""Functions of Gradio that raise what they like at values they cannot read."""
 
 
 class BoundedBlocks(gr.Blocks):
@@ -21,6 +27,7 @@ class BoundedBlocks(gr.Blocks):
     """
 
     def __init__(self, *arguments: Any, on_space: bool = False, **named: Any) -> None:
+        keep_small()
         self.bounds = BoundedQueue(on_space)
         super().__init__(*arguments, **named)
 
@@ -35,6 +42,12 @@ class BoundedBlocks(gr.Blocks):
         super().run_startup_events()
         run_coro_in_background(self.bounds.keep_sweeping)
 
+    async def preprocess_data(self, block_fn: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+        """Read what was sent; no text is an empty one."""
+        read = await super().preprocess_data(block_fn, inputs, *rest, **named)
+        return ["" if value is None and isinstance(block, gr.Textbox) else value
+                for block, value in zip(block_fn.inputs, read, strict=True)]
+
     async def process_api(
         self, block_fn: Any, inputs: Any, *rest: Any, **named: Any
     ) -> dict[str, Any]:
@@ -48,22 +61,18 @@ class BoundedBlocks(gr.Blocks):
             error.print_exception = False
             raise
         except Exception as error:
-            if passed_through(error, "preprocess_data"):  # it is not what Gradio can read
+            # It is not what Gradio can read, or it is done in the browser alone.
+            if not event.is_ours or passed_through(error, *READS_WHAT_IS_SENT):
                 how = "not understood"
                 event.refused()
                 raise gr.Error("These are not the values that this takes: see /gradio_api/info.",
                                print_exception=False) from None
             how = "failed"
-            log.error("event %s failed: %s\n%s", event.id, type(error).__name__,
-                      frames_of_ours(error) or last_frames(error))
+            log.error("event %s failed: %s", event.id, traced(error))
             raise gr.Error(f"Something unforeseen went wrong (request {event.id}): try again, and "
                            "tell the owner of this Tandem if it stays so.",
                            print_exception=False) from None
         finally:
-            if (state := named.get("state")) is not None:
-                # A copy of the page's configuration, half a megabyte a session, that only deep
-                # links would read: they are closed.
-                state.config_values.clear()
             event.log(how, time.monotonic() - begun)
 
 
@@ -74,6 +83,7 @@ class _Event:
         fn = blocks.fns.get(block_fn) if isinstance(block_fn, int) else block_fn
         self.name = str(getattr(fn, "api_name", None) or getattr(fn, "name", None) or "event")
         self.is_queued = bool(getattr(fn, "queue", True))
+        self.is_ours = getattr(fn, "fn", None) is not None
         request = named.get("request")
         request = request[0] if isinstance(request, list) and request else request
         raw = getattr(request, "request", None)

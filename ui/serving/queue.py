@@ -37,6 +37,7 @@ class BoundedQueue:
     def __init__(self, on_space: bool) -> None:
         self.on_space, self.closing = on_space, False
         self._finished: dict[str, float] = {}
+        self._used: dict[str, tuple[Any, float]] = {}
 
     def attach(self, blocks: "Blocks") -> None:
         """Have a queue ask here before anything joins it."""
@@ -118,11 +119,14 @@ class BoundedQueue:
         states = getattr(self.blocks, "state_holder", None)
         if states is None:
             return
-        now = time.time()
-        for session, used in list(states.time_last_used.items()):
+        now, before = time.monotonic(), self._used
+        # By our own clock: that of the machine may be set while pages are open.
+        self._used = {session: known if (known := before.get(session)) and known[0] == used
+                      else (used, now) for session, used in list(states.time_last_used.items())}
+        for session, (_, since) in self._used.items():
             # A call has a session of its own, by the id of its event.
             lives = UNREAD if len(session) == 32 else FORGOTTEN
-            if session not in needed and now - used.timestamp() > lives:
+            if session not in needed and now - since > lives:
                 with states.lock:
                     states.session_data.pop(session, None)
                     states.time_last_used.pop(session, None)

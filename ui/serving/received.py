@@ -19,6 +19,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .address import LOOPBACK, address_of
+from .clock import steady_time
 from .requests import answer
 
 UPLOAD = "/gradio_api/upload"
@@ -101,7 +102,7 @@ class LimitUploads:
         address = address_of(scope, self.on_space)
         size = self._declared(scope)
         if said := self.arrivals.why_not(address, size):
-            await answer(send, 429, said)
+            await answer(scope, send, 429, said)
             return
         self.arrivals.count(address, size)
         await self.app(scope, receive, send)
@@ -149,7 +150,7 @@ def sweep_arrivals(folder: Path, uploaded: MutableSet[str]) -> None:
 
     folder: Gradio's. uploaded: the paths that were uploaded; what is gone is taken out.
     """
-    now = time.time()
+    now = steady_time()
     with contextlib.suppress(OSError):
         for place in folder.rglob("*"):
             lives = UNUSED if str(place) in uploaded or place.parent == folder else SHOWN

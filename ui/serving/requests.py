@@ -1,23 +1,22 @@
 """Each request: its id, its log line, its refusal.
 
 Gradio answers much of what it cannot read with a 500 and a traceback; here that is a 400 and a
-line. No line holds a question, a token, an address or anything else of a body.
+line. No line holds a question, a token, an address or anything else of a body, unless the owner
+asks for whole errors (TANDEM_LOG).
 """
 
 import logging
 import secrets
 import time
-import traceback
 from collections import Counter
-from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .address import LOOPBACK, address_of
+from .traces import passed_our_code, traced
 
 log = logging.getLogger("tandem.requests")
 
-ROOT = Path(__file__).resolve().parents[2]
 ID = "tandem_id"
 REFUSED = "tandem_refused"
 """Keys of a request's scope: its id, and whether its event was refused with a sentence."""
@@ -83,21 +82,21 @@ class _Reply:
         await self._send(message)
 
     async def refuse(self, status: int, sentence: str) -> None:
-        await answer(self.send, status, sentence)
+        await answer(self.scope, self.send, status, sentence)
 
     async def failed(self, error: Exception) -> None:
         """Say that a request could not be answered; nothing if its answer had begun."""
-        ours = frames_of_ours(error)
-        if ours:
-            log.error("request %s failed: %s\n%s", self.id, type(error).__name__, ours)
+        is_ours = passed_our_code(error)
+        if is_ours:
+            log.error("request %s failed: %s", self.id, traced(error))
         if self.status:
             return
-        if not ours and not isinstance(error, OF_THE_MACHINE):
+        if not is_ours and not isinstance(error, OF_THE_MACHINE):
             await self.refuse(400, "This request cannot be understood: see /gradio_api/info for "
-                                   f"what there is to ask (request {self.id}).")
+                                   "what there is to ask.")
         else:
-            await self.refuse(500, f"Something unforeseen went wrong (request {self.id}): try "
-                                   "again, and tell the owner of this Tandem if it stays so.")
+            await self.refuse(500, "Something unforeseen went wrong: try again, and tell the "
+                                   "owner of this Tandem if it stays so.")
 
     def log(self, seconds: float) -> None:
         path = self.scope["path"]
@@ -118,41 +117,10 @@ def _shown(path: str) -> str:
     return repr(name[:80])[1:-1]
 
 
-def frames_of_ours(error: BaseException) -> str:
-    """The lines of our code that an error passed.
-
-    Code only: the text of an error may hold what a visitor wrote. Empty where all of it happened in
-    Gradio, before anything of ours was asked.
-    """
-    stack = traceback.extract_tb(error.__traceback__)
-    here = Path(__file__).parent
-    return "".join(
-        f"  {Path(frame.filename).relative_to(ROOT).as_posix()}:{frame.lineno} {frame.line}\n"
-        for frame in stack
-        if (place := Path(frame.filename)).is_relative_to(ROOT) and not _is_installed(place)
-        and place.parent != here and place.name not in ("middleware.py", "request_limits.py",
-                                                        "preview.py"))
-
-
-def last_frames(error: BaseException, count: int = 4) -> str:
-    """The last lines of code that an error passed."""
-    stack = traceback.extract_tb(error.__traceback__)[-count:]
-    return "".join(f"  {Path(frame.filename).name}:{frame.lineno} {frame.line}\n"
-                   for frame in stack)
-
-
-def passed_through(error: BaseException, function: str) -> bool:
-    """Whether an error passed a function of this name."""
-    stack = traceback.extract_tb(error.__traceback__)
-    return any(frame.name == function for frame in stack)
-
-
-def _is_installed(place: Path) -> bool:
-    return "site-packages" in place.parts
-
-
-async def answer(send: Send, status: int, sentence: str) -> None:
-    """Answer a request with a sentence."""
+async def answer(scope: Scope, send: Send, status: int, sentence: str) -> None:
+    """Answer a request with a sentence; a refusal with its id."""
+    if status >= 400 and (name := scope.get(ID)):
+        sentence = f"{sentence} (request {name})"
     await send({"type": "http.response.start", "status": status,
                 "headers": [(b"content-type", b"text/plain; charset=utf-8"),
                             (b"connection", b"close")]})

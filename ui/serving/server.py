@@ -103,7 +103,7 @@ class KeepToOrigin:
             await self.app(scope, receive, send)
             return
         if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-            await answer(send, 403, "This was asked for by another site and is refused.")
+            await answer(scope, send, 403, "This was asked for by another site and is refused.")
             return
 
         async def bare(message: Message) -> None:

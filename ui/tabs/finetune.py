@@ -31,7 +31,7 @@ from ui.tabs.data.panel import data_panel
 from ui.tabs.data.restore import BRING_FIRST, NO_DATA
 
 from .run import run_panel
-from .shared import Shared
+from .shared import Shared, read_back
 
 FOLDS = 5
 """Folds of a cross-validation that the page offers; the command line takes any number."""
@@ -301,7 +301,7 @@ def _of_the_form(told: str, *values: Any) -> Any:
 
     Answers overtake each other on a busy machine. Without a key there is nothing to start.
     """
-    wish, html, key = json.loads(told or '["", "", ""]')
+    wish, html, key = read_back(told, ["", "", ""])
     if wish != json.dumps(values):
         return gr.skip(), gr.skip(), gr.skip()
     return html, key, gr.Button(interactive=bool(key))
@@ -338,7 +338,7 @@ def _measure(services: Services, service: RunService, planner: Planner) -> Calla
 
 def _still_asked(measured: str, key: str) -> Any:
     """What was measured, unless the form asks for something else by now."""
-    of, html = json.loads(measured or '["", ""]')
+    of, html = read_back(measured, ["", ""])
     return html if key and of == key else gr.skip()
 
 

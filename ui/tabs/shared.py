@@ -3,9 +3,13 @@
 Components that one fills and others listen to.
 """
 
+import json
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import gradio as gr
+
+T = TypeVar("T", list[str], dict[str, Any])
 
 TICK = 1.0
 """Seconds between two looks at something that is being made."""
@@ -16,6 +20,24 @@ SLOW_TICK = 5.0
 def ticking(busy: bool) -> gr.Timer:
     """A timer that looks often while something is being made."""
     return gr.Timer(TICK if busy else SLOW_TICK, active=True)
+
+
+def read_back(text: str, empty: T) -> T:
+    """JSON that a hidden component holds for us.
+
+    `empty` where it holds nothing of that type, with its length or its keys, if it has any: anybody
+    can send anything in its place.
+    """
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return empty
+    if not isinstance(read, type(empty)):
+        return empty
+    if isinstance(read, dict):
+        return read if read.keys() >= set(empty) else empty
+    is_like = len(read) == len(empty) or not empty
+    return read if is_like and all(isinstance(one, str) for one in read) else empty
 
 
 @dataclass(frozen=True)

@@ -420,3 +420,15 @@ def test_what_is_being_read_stays_and_more_is_refused_until_it_was(uploads, sent
     assert not uploads._used
     uploads.received(sent(), FORGER[2])
     assert len(kept(uploads)) == 2
+
+
+def test_judgements_on_data_that_is_gone_go_with_it(uploads):
+    judged = uploads.settings.judgements
+    kept_one, gone = f"upload-{'a' * 24}", f"upload-{'b' * 24}"
+    (uploads.settings.uploads / kept_one).mkdir(parents=True)
+    for place in (judged / kept_one, judged / gone):
+        place.mkdir(parents=True)
+        (place / "corpus.jsonl").write_text("{}\n")
+    (judged / "of-the-built-in.jsonl").write_text("{}\n")
+    uploads.sweep()
+    assert sorted(path.name for path in judged.iterdir()) == ["of-the-built-in.jsonl", kept_one]

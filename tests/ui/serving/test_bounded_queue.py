@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from datetime import datetime
 from types import SimpleNamespace
 
 import gradio as gr
@@ -98,6 +99,15 @@ def test_answers_that_nobody_fetches_and_sessions_of_calls_go(page, monkeypatch)
     assert not states.session_data and not states.time_last_used
 
 
+def test_a_clock_that_is_set_ahead_takes_no_page_its_state(page):
+    states = page.app.state_holder
+    _ = states["page"]
+    states.time_last_used["page"] = datetime(2001, 1, 1)
+    page.bounds.sweep()
+    page.bounds.sweep()
+    assert list(states.session_data) == ["page"]
+
+
 def test_whoever_goes_on_asking_loses_no_answer(page, monkeypatch):
     monkeypatch.setattr(room, "UNREAD", 0.2)
 
@@ -145,10 +155,11 @@ def test_values_that_fit_nowhere_are_said_to(page, inputs, caplog):
 
 def test_the_state_of_a_session_holds_no_copy_of_the_page(page):
     state = page.app.state_holder["page"]
-    assert state.config_values is not None
+    assert state.config_values == {}
     with pytest.raises(gr.Error):
         run(page, "refuse", state=state)
     assert state.config_values == {}
+    assert set(state.blocks_config.blocks) == set(page.blocks)
 
 
 def test_nothing_waits_in_a_queue_that_is_idle(page):

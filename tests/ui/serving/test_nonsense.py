@@ -1,6 +1,7 @@
 """The whole page, asked what no page asks."""
 
 import json
+import logging
 
 import pytest
 from gradio.routes import App
@@ -51,3 +52,18 @@ def test_no_body_is_a_fault_of_ours_wherever_it_is_sent(asking, place, caplog, c
 def test_no_address_is_a_fault_of_ours(asking, path, caplog, capsys):
     assert asking.get(path).status_code < 500
     assert "Traceback" not in caplog.text + capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [None, -1, {}, ["x"], "\ud800"], ids=repr)
+def test_no_value_is_a_fault_of_ours_whatever_of_the_page_it_is_sent_to(asking, value, caplog):
+    caplog.set_level(logging.ERROR)
+    page = asking.app.get_blocks()
+    failed = []
+    for number, fn in page.fns.items():
+        for data in ([value], [value] * len(fn.inputs)):
+            body = {"data": data, "fn_index": number, "session_hash": "nonsense"}
+            answer = asking.post("/gradio_api/run/predict", content=json.dumps(body),
+                                 headers={"content-type": "application/json"})
+            if answer.status_code >= 500:
+                failed.append((number, fn.api_name or fn.name, data, answer.text[:80]))
+    assert not failed, caplog.text

@@ -12,7 +12,9 @@ from starlette.testclient import TestClient
 from train.settings import Settings
 from ui.middleware import middleware
 from ui.serving import requests as room
-from ui.serving.requests import REFUSED, last_frames, passed_through
+from ui.serving import traces
+from ui.serving.requests import REFUSED
+from ui.serving.traces import passed_through, traced
 
 RUN = "/gradio_api/run/compare"
 
@@ -37,7 +39,7 @@ async def refused(request):
 @pytest.fixture
 def asking(monkeypatch):
     # What is raised here stands for what Gradio raises: these tests lie in the house, too.
-    monkeypatch.setattr(room, "ROOT", room.ROOT / "ui")
+    monkeypatch.setattr(traces, "ROOT", traces.ROOT / "ui")
     routes = [Route("/", fine), Route("/junk", junk), Route("/full", full),
               Route(RUN, refused, methods=["POST"]), Route("/config/{rest:path}", refused)]
     app = Starlette(routes=routes, middleware=middleware(Settings()))
@@ -82,7 +84,9 @@ def test_an_error_of_ours_shows_the_lines_it_went_through_and_no_values(caplog):
     try:
         raise ValueError("a secret " + "question")
     except ValueError as error:
-        assert "secret question" not in last_frames(error)
+        assert "secret question" not in traced(error) and traced(error).startswith("ValueError\n")
+        caplog.set_level(logging.DEBUG, "tandem.errors")
+        assert "a secret question" in traced(error)  # an owner asked for it
         assert passed_through(error, "test_an_error_of_ours_shows_the_lines_it_went_through_and"
                                      "_no_values")
 

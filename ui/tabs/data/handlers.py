@@ -3,7 +3,6 @@
 Each says by component what changes on the page.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from ui.services.importing import (
 )
 from ui.services.process import CancelledError
 from ui.services.uploads import Raw
+from ui.tabs.shared import read_back
 
 from .components import NONE, Parts
 from .restore import (
@@ -50,6 +50,8 @@ CONFIRM = "Choose which column holds the question and which its answer, and pres
 DRAW_EVERY, CLOSED_WITHIN = 0.5, 2.0
 """Seconds between two changes that the page is sent, each of which costs it something; and after
 which it is noticed that a page is gone."""
+NO_BOXES: dict[str, Any] = {"names": [], "columns": {}, "config": "", "configs": [], "split": "",
+                            "splits": [], "sheet": "", "sheets": []}
 CANCELLED = "This was cancelled, and nothing of it is kept."
 
 Changes = dict[Any, Any]
@@ -217,7 +219,7 @@ class DataActs:
         By itself, since a browser that is behind loses what a generator changes of a component
         besides its value.
         """
-        parts, roles, told = self.parts, self.parts.roles, json.loads(boxes)
+        parts, roles, told = self.parts, self.parts.roles, read_back(boxes, NO_BOXES)
         names, columns = told["names"], told["columns"]
         return {
             roles.anchor: gr.Dropdown(names, value=columns.get("anchor")),

@@ -12,6 +12,7 @@ from corpus.columns import Columns
 from ui.auth import Visitor
 from ui.services.importing import ImportRequest, chosen_columns
 from ui.services.uploads import UploadError, Uploads
+from ui.tabs.shared import read_back
 
 OWN = "own"
 """What the choice of data is where somebody brings their own."""
@@ -36,13 +37,13 @@ def marked(**what: Any) -> str:
 
 def is_restored(brought: str) -> bool:
     """Whether what was brought stood there before a reload."""
-    return "restored" in _read(brought)
+    return "restored" in read_back(brought, {})
 
 
 def restored_columns(brought: str) -> Columns | None:
     """The columns that were chosen before a reload."""
     try:
-        return chosen_columns(_read(brought)["restored"])
+        return chosen_columns(read_back(brought, {})["restored"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -87,11 +88,3 @@ def _is_here(find: Callable[[], object]) -> bool:
     except UploadError:
         return False
     return True
-
-
-def _read(brought: str) -> Mapping[str, Any]:
-    try:
-        read = json.loads(brought)
-    except (ValueError, RecursionError):
-        return {}
-    return read if isinstance(read, Mapping) else {}
