@@ -129,13 +129,14 @@ class LocalEngine:
             recorded = run.record().status
             if recorded == "queued" and run.id in self.asked:
                 run.update(status="stopped", error="It was stopped before it began.")
-            elif recorded == "queued" and not self.abandoned:
-                run.update(status="failed", error="Training could not be started: "
-                           + (_last_line(run) if status >= 0 else f"{_reason(status)}."))
+            elif recorded == "queued" and not self.abandoned and status >= 0:
+                run.update(status="failed",
+                           error=f"Training could not be started: {_last_line(run)}")
             elif recorded == "running" and self.abandoned and run.id not in self.asked:
                 # At the next start it is its turn again, and it goes on from its last checkpoint.
                 run.update(status="queued", process=None, error=None, note=AFTER_RESTART)
-            elif recorded == "running":
+            elif recorded == "running" or (recorded == "queued" and not self.abandoned):
+                # Also before it began: it may be one that is being resumed.
                 run.update(status="interrupted", process=None, error="Its process ended early "
                            f"({_reason(status)}). It can be resumed.")
 

@@ -71,6 +71,18 @@ def test_a_run_killed_from_outside_is_interrupted_and_can_be_resumed(engine, tmp
     assert not engine.stop(run)
 
 
+def test_a_run_killed_before_it_began_is_interrupted_too_and_goes_on_from_where_it_was(
+    engine, tmp_path
+):
+    run = RunSpec().create(tmp_path / "runs")
+    run.update(status="interrupted")  # by an earlier kill
+    engine.start(run)
+    assert run.record().status == "queued"
+    os.kill(engine.children[run.id].pid, signal.SIGKILL)
+    wait_for(run, "interrupted", 10)
+    assert "killed" in run.record().error and "resumed" in run.record().error
+
+
 def test_a_run_deleted_while_it_runs_harms_nobody(engine, tmp_path):
     run = RunSpec().create(tmp_path / "runs")
     engine.start(run)

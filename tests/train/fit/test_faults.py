@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -12,6 +13,7 @@ import pytest
 from corpus.load import load_corpus
 from support.runs.children import Child, wait_for
 from support.samples import write_beir, write_lines
+from support.services import ROOT
 from support.tiny import tiny_model_for
 from train.run.record import Run, mark_interrupted
 
@@ -201,6 +203,23 @@ def test_memory_that_runs_out_says_what_to_lower(tmp_path):
         assert "lower batch_size (it is 32), or set mini_batch_size" in sentence(
             error, run, Recipe())
         assert foreseen(error, run)
+
+
+def test_memory_that_really_runs_out_ends_the_run_with_what_to_lower(tmp_path):
+    resource = pytest.importorskip("resource")
+    data = write_lines(tmp_path / "long.jsonl", [
+        {"anchor": f"What is said of thing {n}? " * 8, "positive": f"Thing {n} has parts. " * 60}
+        for n in range(400)])
+    most = 3_000_000_000  # enough to load and measure, not for such batches
+    child = subprocess.run(
+        [sys.executable, "-m", "train", "fit", "--data", data, "--recipe", "seed", "--set",
+         "batch_size=512", "--set", "max_seq_length=256", "--out", tmp_path / "run"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (most, most)))
+    record = Run(tmp_path / "run").record()
+    assert child.returncode == 1 and record.status == "failed"
+    assert "Memory ran out" in record.error and "lower batch_size (it is 512)" in record.error
+    assert "Traceback" not in child.stderr
 
 
 def test_a_run_of_a_newer_tandem_is_refused_and_nothing_is_written(start, tmp_path):
