@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import statistics
 import subprocess
@@ -154,11 +155,7 @@ async def _act(port: int, address: str, rng: random.Random) -> tuple[str, float]
     if kind < 6:
         return await asked(port, f"Where is part {rng.randrange(999)}?", address)
     if kind == 6:
-        status, said = await _upload(port, ROWS.encode(), address)
-        how = f"upload {status}"
-        if status == 200:
-            file = {"path": json.loads(said)[0], "meta": {"_type": "gradio.FileData"}}
-            how = await _call(port, "check", ["", file, None, None, None, None, ""], address)
+        how = await _checked(port, address)
     elif kind == 7:
         status, _ = await raw(port, "GET", "/", address=address)
         how = f"page {status}"
@@ -213,16 +210,17 @@ def _unreadable(home: Path) -> list[str]:
 
 
 def _finished(target: Target) -> list[str]:
-    """How the runs of a home are at last, when one is done."""
-    end, statuses = time.monotonic() + 300, []
-    while time.monotonic() < end and "done" not in statuses:
-        statuses = sorted(json.loads(path.read_text())["status"]
-                          for path in target.home.glob("runs/*/run.json"))
-        if statuses == ["interrupted"]:  # its process was killed alone: the next start goes on
-            target.stop()
+    """How the runs of a home are at last, when one is done; with what ended those that failed."""
+    end, found = time.monotonic() + 300, []
+    while time.monotonic() < end and "done" not in found:
+        records = [json.loads(path.read_text()) for path in target.home.glob("runs/*/run.json")]
+        found = sorted(f"{one['status']}: {one['error']}" if one.get("error") else one["status"]
+                       for one in records)
+        if [one["status"] for one in records] == ["interrupted"]:
+            target.stop()  # its process was killed alone: the next start goes on
             target.start()
         time.sleep(1)
-    return statuses
+    return found
 
 
 def two_apps(home: Path, _: float) -> dict:
@@ -233,6 +231,38 @@ def two_apps(home: Path, _: float) -> dict:
     answers.append(len(ask(second.port)["base"]))
     return {"answers": answers, "first_exit": ended[0], "first_s": round(ended[1], 1)} | _ended(
         second)
+
+
+def clock(home: Path, seconds: float) -> dict:
+    """The clock set two days ahead, then five back, while a run trains."""
+    library, told = home.parent / "clock.so", home.parent / "clock"
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return {"left_out": "there is no C compiler"}
+    source = Path(__file__).with_name("clock.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(source)],
+                   check=True)
+    told.write_text("0")
+    days, answers, kept = (0, 2, -3), [], []
+    target = Target(home, TANDEM_TRAIN="open", TANDEM_RECIPE="quick", TANDEM_KEEP_HOURS="24",
+                    TANDEM_DATA=_small_data(home.parent), LD_PRELOAD=str(library),
+                    CLOCK_FILE=str(told))
+    check = asyncio.run(_checked(target.port, address_of(1)))
+    for ahead in days:
+        told.write_text(str(ahead * 86_400))
+        for _ in range(5):
+            time.sleep(seconds / 10 if ahead else 1)  # the run is at work when it moves
+            answers.append(len(ask(target.port)["base"]))
+        kept.append(len(list(home.glob("uploads/upload-*"))))
+    return {"check": check, "kept_data": kept, "answers": answers, "runs": _finished(target),
+            "days_seen": _days_seen(target)} | _ended(target)
+
+
+def _days_seen(target: Target) -> int:
+    """How many days apart the times of the run's events are: the clock did move for the app."""
+    times = [json.loads(line)["time"] for path in target.home.glob("runs/*/events.jsonl")
+             for line in path.read_text().splitlines()]
+    return round((max(times) - min(times)) / 86400) if times else 0
 
 
 def unwritable(home: Path, _: float) -> dict:
@@ -273,6 +303,15 @@ async def _upload(port: int, content: bytes, address: str) -> tuple[int, bytes]:
     return int(head[9:12] or b"0"), rest
 
 
+async def _checked(port: int, address: str) -> str:
+    """What becomes of a file that is uploaded and checked."""
+    status, said = await _upload(port, ROWS.encode(), address)
+    if status != 200:
+        return f"upload {status}"
+    file = {"path": json.loads(said)[0], "meta": {"_type": "gradio.FileData"}}
+    return await _call(port, "check", ["", file, None, None, None, None, ""], address)
+
+
 async def _call(port: int, name: str, data: list, address: str) -> str:
     place = f"/gradio_api/call/{name}"
     status, said = await raw(port, "POST", place, json.dumps({"data": data}).encode(), address)
@@ -299,6 +338,6 @@ def _ended(target: Target) -> dict:
 
 SCENARIOS = {"users": (users, 60), "connections": (connections, 0), "junk": (junk, 10_000),
              "soak": (soak, 600), "kills": (kills, 50), "two-apps": (two_apps, 0),
-             "unwritable": (unwritable, 0)}
+             "unwritable": (unwritable, 0), "clock": (clock, 140)}
 """Name -> (what is tried, for how many seconds or how often)."""
 
