@@ -44,6 +44,36 @@ def test_no_table_of_a_chosen_question_is_clipped(board, width):
         assert inside
 
 
+@pytest.mark.parametrize("width", [320, 360])
+def test_tables_fit_a_phone_with_their_heads_above_their_columns(page, trained, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    for tab, table in (("scoreboard", "#questions"), ("runs", "#runs")):
+        page.goto(f"{trained.url}/?tab={tab}")
+        expect(page.locator(f"{table} [role=gridcell]:visible").first).to_be_visible()
+        page.wait_for_timeout(500)  # the columns are laid out after the first rows
+        wrong = page.locator(table).evaluate("""table => {
+            const seen = role => [...table.querySelectorAll(`[role=${role}]`)]
+                .filter(cell => cell.offsetParent);
+            const left = cell => cell.getBoundingClientRect().left;
+            const heads = Object.fromEntries(seen("columnheader").map(
+                head => [head.ariaColIndex, head]));
+            return [
+                ...seen("gridcell").filter(cell => Math.abs(
+                    left(cell) - left(heads[cell.ariaColIndex])) > 3),
+                ...[...seen("columnheader"), ...seen("gridcell")].filter(cell =>
+                    cell.getBoundingClientRect().right > innerWidth
+                    || [...cell.querySelectorAll("span")].some(
+                        text => text.scrollWidth > text.clientWidth + 1 && text.clientWidth)),
+            ].map(cell => cell.innerText);
+        }""")
+        assert wrong == [], table
+    page.goto(f"{trained.url}/?tab=scoreboard")
+    ship = page.get_by_role("region", name="What could ship")
+    expect(ship).to_be_visible(timeout=60_000)
+    box = ship.locator("tbody td").first.bounding_box()
+    assert box["x"] + box["width"] <= width
+
+
 def test_ones_own_question_is_voted_on_with_one_click_and_counted(page, trained):
     open_page(page, trained)
     ask_and_see(page, "is it nice to drive at night in the rain")

@@ -134,6 +134,29 @@ def test_it_works_by_keyboard_alone(page, trained):
     expect(page.locator(f"{BASE} details").first).to_have_attribute("open", "")
 
 
+def test_wherever_the_keyboard_goes_on_any_tab_it_is_seen(page, trained):
+    open_page(page, trained)
+    for tab, least in (("Compare", 12), ("Scoreboard", 12), ("Fine-tune", 10), ("Runs", 4)):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(1500)  # what the tab shows comes in parts
+        page.get_by_role("tab", name=tab).focus()
+        stops = 0
+        while stops < 80:
+            page.keyboard.press("Tab")
+            said, is_seen = page.evaluate("""() => {
+                const at = document.activeElement;
+                const places = [at, at.closest("label")].filter(Boolean);
+                const ring = place => getComputedStyle(place).outlineStyle !== "none"
+                    && parseFloat(getComputedStyle(place).outlineWidth) >= 2;
+                return [at === document.body ? "" : at.outerHTML.slice(0, 200), places.some(ring)];
+            }""")
+            if not said:
+                break
+            assert is_seen, (tab, said)
+            stops += 1
+        assert stops >= least, tab
+
+
 def test_a_win_a_loss_and_a_surprise_ask_a_test_question(page, trained, sample_folder):
     corpus = load_corpus(sample_folder)
     tests = {corpus.queries[query_id].text for query_id in corpus.qrels["test"]}

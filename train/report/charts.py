@@ -149,6 +149,7 @@ STRIP = 24
 """Height above a square plot, for the words that say how to read it."""
 MOST_DOTS = 1_500
 """Different moves drawn one by one; more than that share dots."""
+MOST_RADIUS = 16
 BESIDE, ABOVE = 20, 58
 """Letters of a name that fit beside a bar; and in a line above it, where one is longer."""
 
@@ -192,17 +193,24 @@ def forest(title: str, bars: Sequence[Bar], said: str) -> str:
         return round(left + (FOREST - left - 26) * (value - low) / (high - low), 1)
 
     digits = max(0, -math.floor(math.log10(ticks[1] - ticks[0])))
+    # Lines are broken where names stand between the bars.
+    spans = [(4, height - 24)] if beside else [(y - 7, y + 9) for y in rows]
     drawn = [
-        f'<line class="t-grid" x1="{x(tick)}" x2="{x(tick)}" y1="4" y2="{height - 24}"/>'
+        f'<path class="t-grid" d="{_upright(x(tick), spans)}"/>'
         f'<text x="{x(tick)}" y="{height - 8}" text-anchor="middle">{tick:+.{digits}f}</text>'
         for tick in ticks
     ]
-    drawn.append(f'<line class="t-zero" x1="{x(0)}" x2="{x(0)}" y1="0" y2="{height - 24}"/>')
+    drawn.append(f'<path class="t-zero" d="{_upright(x(0), spans)}"/>')
     for bar, lines, y in zip(bars, names, rows, strict=True):
         first = y + 4 if beside else y - 10 - LINE * (len(lines) - 1)
         drawn += [_name(line, first + LINE * n, bar.strong) for n, line in enumerate(lines)]
         drawn.append(_bar(bar, x(bar.low), x(bar.value), x(bar.high), y))
     return _figure(title, FOREST, height, "".join(drawn), said)
+
+
+def _upright(x: float, spans: Sequence[tuple[int, int]]) -> str:
+    """The path of a vertical line in parts."""
+    return " ".join(f"M{x} {top}V{bottom}" for top, bottom in spans)
 
 
 def _name(text: str, y: int, strong: bool) -> str:
@@ -238,10 +246,10 @@ def rank_scatter(
     foot = STRIP + span
 
     def x(rank: int) -> float:
-        return round(EDGE + span * math.log10(rank) / top, 1)
+        return round(EDGE + MOST_RADIUS + (span - MOST_RADIUS) * math.log10(rank) / top, 1)
 
     def y(rank: int) -> float:
-        return round(STRIP + span * (1 - math.log10(rank) / top), 1)
+        return round(STRIP + (span - MOST_RADIUS) * (1 - math.log10(rank) / top), 1)
 
     marks = [10**power for power in range(int(top) + 1)]
     base, tuned = names
@@ -262,7 +270,8 @@ def rank_scatter(
         counts[place] = counts.get(place, 0) + count
         places.setdefault(place, []).extend((queries or {}).get((before, after), ()))
     drawn += [
-        f'<circle data-way="{way}" cx="{at_x}" cy="{at_y}" r="{min(16, 2.2 + math.sqrt(n)):.1f}"'
+        f'<circle data-way="{way}" cx="{at_x}" cy="{at_y}" '
+        f'r="{min(MOST_RADIUS, 2.2 + math.sqrt(n)):.1f}"'
         f"{_opens(places[at_x, at_y, way])}><title>{_questions(n)}"
         f"{': press to open' if places[at_x, at_y, way] else ''}</title></circle>"
         for (at_x, at_y, way), n in sorted(counts.items(), key=lambda item: -item[1])

@@ -24,7 +24,7 @@ FEW_BITS = (" int8 and binary: the passages’ vectors alone, by sentence-transf
 
 
 def scoreboard(
-    evidence: Evidence | None,
+    evidence: Evidence,
     about: str,
     names: Names = SIDES,
     topics: Sequence[Topic] = (),
@@ -34,11 +34,6 @@ def scoreboard(
 
     names: what the two sides are called. more: further pictures, as markup.
     """
-    if evidence is None:
-        return (
-            '<div class="t"><p class="t-empty">Nothing is measured yet: there is no fine-tuned '
-            f"model. {escape(about)}</p></div>"
-        )
     return (
         f'<div class="t t-board">{verdict(evidence, names)}{outcomes(evidence, names[1])}'
         f"{metrics_table(evidence, names, about)}"

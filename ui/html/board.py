@@ -13,6 +13,20 @@ from train.report.evidence_html import SIDES, WAYS, Names, metrics_table, pictur
 from train.run.extra_parts import CrossValidation
 
 
+def nothing_measured(kind: str, about: str) -> str:
+    """Why there is no verdict yet, in its place.
+
+    kind: of the opening state. about: what it is doing.
+    """
+    said = {"loading": "What was measured is being read.",
+            "waiting": "What was measured is being read.",
+            "training": "Nothing is measured yet: a fine-tuned model is being made.",
+            "ready": "Nothing is measured yet.",
+            }.get(kind, "Nothing is measured yet: there is no fine-tuned model.")
+    busy = ' aria-busy="true"' if kind in ("loading", "waiting") else ""
+    return f'<div class="t"><p class="t-empty"{busy}>{escape(f"{said} {about}".strip())}</p></div>'
+
+
 def verdict_head(evidence: Evidence, names: Names = SIDES, more: str = "") -> str:
     """The verdict for somebody who decides.
 

@@ -36,4 +36,5 @@ def _by(judgement: Judgement | None) -> str:
 
 def added(count: int) -> str:
     """How many judgements the verdict has; empty without."""
-    return f"With {count:,} added {'judgement' if count == 1 else 'judgements'}." if count else ""
+    many = "judgement" if count == 1 else "judgements"
+    return f"With {count:,} added {many}, which “What could ship” does without." if count else ""

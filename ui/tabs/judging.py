@@ -27,7 +27,7 @@ from ui.services.model_pair import ModelPair
 from ui.services.runs import RunService
 
 from .board_handlers import pair_seen, report_place, run_of
-from .shared import Shared
+from .shared import Shared, read_back
 
 PLACES = 2 * TOP + 2
 """Passages that can be shown at once: those on top of both sides, and some judged before."""
@@ -183,7 +183,7 @@ def _judged(service: RunService, worker: JudgingService, place: int) -> Callable
     ) -> Any:
         try:
             visitor, pair = _allowed(service, request, run, nonce)
-            shown = json.loads(ids or "[]")
+            shown = read_back(ids, [])
             if place >= len(shown) or word not in GRADES:
                 raise ValueError("That passage is not shown any more: choose the question again.")
             scope = scope_of(service, pair, run)

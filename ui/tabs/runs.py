@@ -35,8 +35,8 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
                          datatype=["str"] * 5 + ["number"] * 2 + ["str"],
                          column_widths=["16%", "10%", "16%", "18%", "11%", "11%", "8%", "10%"])
     with gr.Row(visible=False) as choose:
-        chosen = gr.Dropdown([], label="Run", elem_id="run-chosen", scale=3)
-        other = gr.Dropdown([], label="Beside it", elem_id="run-other", scale=3,
+        chosen = gr.Dropdown([], label="Run", elem_id="run-chosen", scale=3, min_width=260)
+        other = gr.Dropdown([], label="Beside it", elem_id="run-other", scale=3, min_width=260,
                             info="Measured on the same test questions. The earlier stands left.")
     with gr.Row(visible=False, elem_id="runs-acts") as buttons:
         watch = gr.Button("Open", variant="primary", size="sm")

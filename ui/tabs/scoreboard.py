@@ -12,9 +12,9 @@ from pandas import DataFrame
 
 from retrieval.evaluation import Evidence, by_topic
 from retrieval.explain import worst_regressions
-from train.report.evidence_html import SIDES, scoreboard
+from train.report.evidence_html import SIDES
 from ui.html import elements, explain, selection
-from ui.html.board import cross_validated, figures, verdict_head
+from ui.html.board import cross_validated, figures, nothing_measured, verdict_head
 from ui.html.judging import added
 from ui.html.retention import retention
 from ui.html.words import without_code
@@ -57,10 +57,10 @@ def scoreboard_tab(
     It follows the version and the chosen run. Choosing a question says why its answer moved, and
     leads to Compare. Gives what `arrival` fills.
     """
-    worker = JudgingService(services.settings.home / "judgements")
+    worker = JudgingService(services.settings.judgements)
     shared.reading[1].render()
     with gr.Column(elem_id="scoreboard"):
-        top = gr.HTML(scoreboard(None, ""), js_on_load=None)
+        top = gr.HTML(nothing_measured("loading", ""), js_on_load=None)
         with gr.Row(elem_id="board-acts", visible=False) as acts:
             reports = {ending: gr.Button(name, size="sm") for ending, name in
                        ((".html", "Report"), (".csv", "CSV"), (".json", "JSON"))}
@@ -149,7 +149,7 @@ def _show(
     service: RunService, judgements: JudgingService | None = None
 ) -> Callable[..., list[Any]]:
     opening = service.services.opening
-    worker = judgements or JudgingService(service.services.settings.home / "judgements")
+    worker = judgements or JudgingService(service.services.settings.judgements)
 
     def show(request: gr.Request, run: str, nonce: str, against: str, wanted: str) -> list[Any]:
         try:
@@ -160,7 +160,8 @@ def _show(
             if is_own(run):
                 return _nothing(selection.no_board("Base is read and measured first: the board "
                                                     "stands here as soon as that is done."))
-            return _nothing(scoreboard(None, str(error) if run else opening.state.text))
+            return _nothing(nothing_measured("loading", str(error)) if run else
+                            nothing_measured(opening.state.kind, opening.state.text))
         except ValueError as error:
             return _nothing(elements.error(str(error)))
         table = styled(headed(question_rows(pair, wanted, against), names))
@@ -174,7 +175,8 @@ def _show(
         kept = made.record().retention if made else None
         cost = kept.to_json() if kept else None
         shown = evidence is not None
-        said = verdict_head(evidence, names, added(judged)) if evidence else scoreboard(None, about)
+        said = verdict_head(evidence, names, added(judged)) if evidence else \
+            nothing_measured("ready" if pair.tuned else opening.state.kind, about)
         said += cross_validated(made.record().cross_validation if made else None)
         return [said, gr.Row(visible=shown), figures(evidence, about, names, topics)
                 if evidence else "", gr.Column(visible=evidence is not None), gr.Row(visible=True),
@@ -332,7 +334,7 @@ def scoreboard_on_endpoint(
     services: Services, service: RunService
 ) -> Callable[..., dict[str, Any]]:
     """The function behind `/scoreboard_on`."""
-    worker = JudgingService(services.settings.home / "judgements")
+    worker = JudgingService(services.settings.judgements)
 
     def scoreboard_on(request: gr.Request, run: str) -> dict[str, Any]:
         """The evidence of a run's two models, with verdict.

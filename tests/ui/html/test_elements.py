@@ -14,6 +14,7 @@ from support.fakes import HashingEncoder, small_corpus
 from support.markup import HOSTILE, Tags
 from train.report.evidence_html import scoreboard
 from ui.html import comparison, elements
+from ui.html.board import nothing_measured
 from ui.services.progress import OpeningState, duration, time_left
 
 
@@ -77,10 +78,19 @@ def test_nothing_of_the_data_becomes_markup(where):
 
 
 def test_errors_states_and_the_board_escape_what_they_are_given():
-    for html in (elements.error(HOSTILE), scoreboard(None, HOSTILE),
+    for html in (elements.error(HOSTILE), nothing_measured("off", HOSTILE),
                  elements.state(OpeningState("failed", HOSTILE, HOSTILE, Progress(1, 2))),
                  scoreboard(Evidence("test", 3, side([1]), side([2])), HOSTILE)):
         assert "img" not in {tag for tag, _ in Tags(html).opened}
+
+
+@pytest.mark.parametrize("kind, said", [
+    ("loading", "is being read"), ("waiting", "is being read"), ("training", "is being made"),
+    ("ready", "Nothing is measured yet."), ("off", "there is no fine-tuned model"),
+    ("failed", "there is no fine-tuned model")])
+def test_a_board_without_a_verdict_says_there_is_no_model_only_where_there_is_none(kind, said):
+    html = nothing_measured(kind, "")
+    assert said in html and ("no fine-tuned" in html) == (kind in ("off", "failed"))
 
 
 def test_markup_is_well_formed():

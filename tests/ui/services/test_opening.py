@@ -85,7 +85,7 @@ def opened(settings):
         queues[-1].open()
         opening = OpeningPair(settings, queues[-1])
         opening.open()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while opening.state.kind != kind:
             assert time.monotonic() < end, opening.state
             time.sleep(0.01)
@@ -97,7 +97,7 @@ def opened(settings):
 
 
 def until(is_so):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.01)

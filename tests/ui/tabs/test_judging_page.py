@@ -62,11 +62,11 @@ def test_the_verdict_says_how_many_judgements_it_has(pair, worker):
     evidence, _, count = worker.evidence(pair)
     assert count == 2 and evidence.base[QUERY] != pair.evidence.base[QUERY]
     said, head, board = judging.scored(worker, pair)
-    assert said.count("With 2 added judgements.") == head.count("With 2 added judgements.") == 1
+    assert said.count("With 2 added judgements") == head.count("With 2 added judgements") == 1
     assert "ndcg@10" in board
     against, names, _ = worker.evidence(pair, LEXICAL)
     assert names == (LEXICAL, "Fine-tuned") and against.tuned == evidence.tuned
-    assert added(1) == "With 1 added judgement." and added(0) == ""
+    assert added(1).startswith("With 1 added judgement, ") and added(0) == ""
 
 
 def test_candidates_are_the_tops_of_both_and_what_was_judged_before(pair, worker):
@@ -94,7 +94,7 @@ def test_the_panel_is_filled_judged_and_undone(pair, worker, service):
     assert len(filled) == 2 + 2 * judging.PLACES and 0 < len(ids) <= judging.PLACES
     said, head, _ = judging._judged(service, worker, 0)(
         None, QUERY, filled[1], "answers it", "", "", "Base")
-    assert "With 1 added judgement." in said and "With 1 added judgement." in head
+    assert "With 1 added judgement" in said and "With 1 added judgement" in head
     grades = judging._filled(service, worker)(None, QUERY, "", "")[2 + judging.PLACES:]
     assert grades[0].value == "answers it"
     said, head, _ = judging._undone(service, worker)(None, "", "", "Base")
