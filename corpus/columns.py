@@ -17,7 +17,7 @@ from .names import (
     ranked,
 )
 from .records import CorpusError
-from .text import shortened
+from .text import listed, shortened
 
 FOR_EXTRA = ("text", "passage", "document", "content", "body", "chunk", "paragraph", "context",
              "positive", "answer", "description", "doc", "dokument", "inhalt", "absatz")
@@ -273,7 +273,7 @@ def check_columns(
         asked += [*columns.negatives, columns.score, columns.topic]
     for name in asked:
         if name and name not in names:
-            raise CorpusError(f"{source} has no column “{name:.80}”: it has {_listed(names)}.")
+            raise CorpusError(f"{source} has no column “{name:.80}”: it has {_all_of(names)}.")
     if columns.anchor == columns.positive:
         raise CorpusError(f"{source}: anchor and positive are both “{columns.anchor:.80}”: name "
                           "two columns.")
@@ -294,22 +294,14 @@ def no_columns(
     """
     anchors = ranked(names, "anchor")
     lacking = POSITIVE_NAMES if anchors else ANCHOR_NAMES
+    lacks = f"{source} has no {' or '.join(lacking)}: it has {_all_of(names)}"
     if len(names) < 2:
-        return CorpusError(
-            f"{source} has no {' or '.join(lacking)}: it has {_listed(names)} alone, and a pair "
-            f"takes two: {EXAMPLE}"
-        )
+        return CorpusError(f"{lacks} alone, and a pair takes two: {EXAMPLE}")
     if hopeless:
-        return CorpusError(
-            f"{source} has no {' or '.join(lacking)}: it has {_listed(names)}, of which no two "
-            f"look like question and answer: {EXAMPLE}"
-        )
+        return CorpusError(f"{lacks}, of which no two look like question and answer: {EXAMPLE}")
     if anchors and ranked(names, "positive") and notes:
         return CorpusError(f"{source}: {notes[0]} Else {HOW_TO_NAME}.")
-    return CorpusError(
-        f"{source} has no {' or '.join(lacking)}: it has {_listed(names)}. If it holds pairs, "
-        f"{HOW_TO_NAME}."
-    )
+    return CorpusError(f"{lacks}. If it holds pairs, {HOW_TO_NAME}.")
 
 
 def _by_values(
@@ -355,5 +347,5 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float)
 
 
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(shortened(str(name)) for name in names[:20]) or 'no columns':.300}"
+def _all_of(names: Sequence[str]) -> str:
+    return f"{listed(names) or 'no columns':.300}"

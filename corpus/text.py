@@ -4,6 +4,7 @@ Which of them say what it is about, and when two are one.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -67,3 +68,12 @@ def shortened(text: str, length: int = 80) -> str:
     if not line.isprintable():
         line = "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in line)
     return line if len(line) <= length and len(text) <= 4 * length else line[: length - 1] + "…"
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names fit for a sentence.
+
+    The first of them, each cut, and how many more there are.
+    """
+    found = ", ".join(shortened(name) for name in names[:most])
+    return found + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -27,7 +27,7 @@ from ui.tabs.questions import landing_question
 from ui.tabs.runs import runs_tab
 from ui.tabs.scoreboard import arrival, scoreboard_endpoint, scoreboard_on_endpoint, scoreboard_tab
 from ui.tabs.selection import chosen_row, listen
-from ui.tabs.shared import Shared, ticking
+from ui.tabs.shared import QUIET, Shared, ticking
 
 from .api import add_endpoints
 from .serving.blocks import BoundedBlocks
@@ -88,24 +88,22 @@ def build_page(services: Services) -> BoundedBlocks:
             with gr.Tab("Runs", id="runs") as tab:
                 runs_tab(services, service, shared, tab)
         seen = gr.State(None)
-        quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
-                                 "api_visibility": "private"}
         timer = ticking(True)
         timer.tick(_tick(services), seen,
-                   [state, watch, shared.version, shared.board, timer, seen], **quiet)
+                   [state, watch, shared.version, shared.board, timer, seen], **QUIET)
         watch.click(lambda: (opening.run.id if opening.run else "",
                              gr.Tabs(selected="finetune")),
-                    None, [shared.watched, shared.tabs], **quiet)
+                    None, [shared.watched, shared.tabs], **QUIET)
         listen(services, Selection(service), shared, row, lambda: landing_question(opening))
         introduce = _introduce(services, service)
         page.load(_arrive(services, introduce), None,
                   [shared.question, shared.run, shared.watched, shared.nonce, shared.tabs, head],
-                  **quiet)
-        page.load(arrival, None, filters, **quiet)
-        page.load(addressed, None, options, **quiet)
+                  **QUIET)
+        page.load(arrival, None, filters, **QUIET)
+        page.load(addressed, None, options, **QUIET)
         gr.on([shared.version.change, shared.run.change, shared.stage.change],
               introduce, [shared.run, shared.nonce], head,
-              trigger_mode="multiple", **quiet)
+              trigger_mode="multiple", **QUIET)
         shared.tabs.change(None, None, None, js="tandem.keepTab", api_visibility="private")
         _keep_quiet(page)
     return page

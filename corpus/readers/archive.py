@@ -15,7 +15,7 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from corpus.records import CorpusError, not_possible
-from corpus.text import shortened
+from corpus.text import listed, shortened
 
 from .folder import beir_name, layout_of, several, stem_of, suffix_of
 from .rows import Meter, ReadLimits, TooMuchError
@@ -144,7 +144,7 @@ def _wanted(path: Path, archive: ZipFile, suffixes: Collection[str]) -> dict[str
                 for number, (split, name) in enumerate(files, 1)}
     packed = [name for name in members if name.lower().endswith(PACKED_SUFFIXES)]
     if packed:
-        raise CorpusError(f"{path.name} holds a packed file again ({_listed(packed)}): unpack it "
+        raise CorpusError(f"{path.name} holds a packed file again ({listed(packed, 5)}): unpack it "
                           "first.")
     raise CorpusError(f"{path.name} holds no data: put corpus.jsonl, queries.jsonl and qrels in "
                       f"it, or files of pairs ({', '.join(suffixes)}).")
@@ -176,11 +176,6 @@ def _own_name(member: ZipInfo, split: str, number: int | None) -> str:
     if number is not None:
         return f"{split or 'part'}-{number:05d}{suffix}"
     return (re.sub(r"[^\w-]+", "_", stem_of(member.filename))[:60].strip("_") or "data") + suffix
-
-
-def _listed(names: "Iterator[str] | list[str]") -> str:
-    found = [shortened(name) or "the top" for name in names]
-    return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
 def _said(error: BaseException) -> str:

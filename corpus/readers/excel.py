@@ -13,7 +13,7 @@ from typing import Any
 
 from corpus.records import CorpusError, not_possible
 from corpus.sandbox import ChildError, lines_of_child
-from corpus.text import shortened
+from corpus.text import listed, shortened
 
 from .archive import opened_zip
 from .header import column_names, header_of, numbered_names, say_titles
@@ -107,9 +107,9 @@ def _table(found: tuple[list[Sheet], list[str]]) -> Table:
     names = tuple(dict.fromkeys(name for sheet in sheets for name in sheet.columns.values()))
     if not others and len(sheets) == 1:
         return Table(names)
-    read = f"Sheet {_listed([sheet.name for sheet in sheets])} is read" if len(sheets) == 1 else (
-        f"{len(sheets)} sheets are read ({_listed([sheet.name for sheet in sheets])})")
-    unread = f"; not read: {_listed(others)}. Another, or all, is read with --sheet" \
+    read = f"Sheet {_names([sheet.name for sheet in sheets])} is read" if len(sheets) == 1 else (
+        f"{len(sheets)} sheets are read ({_names([sheet.name for sheet in sheets])})")
+    unread = f"; not read: {_names(others)}. Another, or all, is read with --sheet" \
         if others else ""
     return Table(names, notes=(f"{read}{unread}.",))
 
@@ -125,7 +125,7 @@ def _sheets(
         first = _first_rows(lines)
     visible = names[: len(names) - listed["hidden"]]
     if part and part != ALL and part not in names:
-        raise CorpusError(f"{path.name} has no sheet {_quoted(part)}: it has {_listed(names)}.")
+        raise CorpusError(f"{path.name} has no sheet {_quoted(part)}: it has {_names(names)}.")
     asked = visible if part == ALL else [part] if part else names
     said: dict[str, list[CorpusError]] = {name: [] for name in asked}
     tables = [sheet for name in asked
@@ -263,9 +263,8 @@ def _refuse_traps(path: Path, limits: ReadLimits) -> None:
             meter.more(size)
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(_quoted, names[:10])) + (
-        f" and {len(names) - 10} more" if len(names) > 10 else "")
+def _names(names: Sequence[str]) -> str:
+    return listed([f"“{shortened(name, 60)}”" for name in names], 10)
 
 
 def _quoted(name: str) -> str:

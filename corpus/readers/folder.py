@@ -6,12 +6,12 @@ are looked at here, with `/` between folders.
 
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from corpus.records import SPLITS, CorpusError
-from corpus.text import shortened
+from corpus.text import listed
 
 from .rows import TooMuchError
 
@@ -72,7 +72,8 @@ def layout_of(names: Iterable[str], title: str, suffixes: Collection[str]) -> La
     beir = {top: files for top, files in _beir_folders(names, title).items()
             if any(name.startswith(BEIR_TEXTS[0]) for name in files)}
     if len(beir) > 1:
-        raise CorpusError(f"{title} holds several BEIR folders ({_listed(beir)}): keep one.")
+        tops = listed([top or "the top" for top in beir], LISTED)
+        raise CorpusError(f"{title} holds several BEIR folders ({tops}): keep one.")
     for top, files in beir.items():
         return Layout(top, beir=files)
     data = [name for name in names if suffix_of(name) in suffixes]
@@ -172,11 +173,11 @@ def _tables(data: list[str], title: str) -> dict[str, tuple[str, ...]]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def several(title: str, names: Iterable[str]) -> CorpusError:
+def several(title: str, names: Sequence[str]) -> CorpusError:
     """The sentence for files that seem several tables."""
     return CorpusError(
-        f"{title} holds several data files ({_listed(names)}): keep one file of pairs, or one for "
-        "each of train, dev and test called so, or corpus.jsonl, queries.jsonl and qrels.")
+        f"{title} holds several data files ({listed(names, LISTED)}): keep one file of pairs, or "
+        "one for each of train, dev and test called so, or corpus.jsonl, queries.jsonl and qrels.")
 
 
 def _split_of_path(name: str) -> str:
@@ -201,7 +202,3 @@ def _in_order(name: str) -> list[tuple[int, str]]:
             for part in re.split(r"(\d{1,18})", name)]
 
 
-def _listed(names: Iterable[str]) -> str:
-    found = [shortened(name) or "the top" for name in names]
-    return ", ".join(found[:LISTED]) + (
-        f" and {len(found) - LISTED} more" if len(found) > LISTED else "")

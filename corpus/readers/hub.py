@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from corpus.records import CorpusError
-from corpus.text import shortened
+from corpus.text import listed, shortened
 from hub.client import Hub
 from hub.errors import failure_of
 from hub.tokens import hide_tokens
@@ -287,7 +287,7 @@ def _configs(
         HF + source.id, revision=source.revision, **_how(token, folder)))
     if source.config is not None and source.config not in names:
         raise CorpusError(f"{source.id} has no config {source.config[:80]!r}: it has "
-                          f"{_listed(names)}.")
+                          f"{listed(names) or 'none'}.")
     if source.config is not None or len(names) == 1:
         return names, source.config or names[0]
     return names, next((name for name in held.default_configs() if name in names), None)
@@ -318,7 +318,7 @@ def _builder(source: HubData, token: str | bool, folder: str) -> Any:
 def _split(source: HubData, splits: tuple[str, ...]) -> str | None:
     if source.split is not None and source.split not in splits:
         raise CorpusError(f"{source.id} has no split {source.split[:80]!r}: it has "
-                          f"{_listed(splits)}.")
+                          f"{listed(splits) or 'none'}.")
     if source.split is not None or len(splits) == 1:
         return source.split or splits[0]
     return "train" if "train" in splits else None
@@ -358,13 +358,8 @@ def _kept_in(folder: str) -> Iterator[None]:
 def _ask(choices: Choices) -> str:
     name = choices.source.id
     if choices.source.config is None:
-        return f"{name} has several configs: choose one of {_listed(choices.configs)}."
-    return f"{name} has several splits: choose one of {_listed(choices.splits)}."
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    found = ", ".join(shortened(name) for name in names[:20])
-    return found + (f" and {len(names) - 20} more" if len(names) > 20 else "") or "none"
+        return f"{name} has several configs: choose one of {listed(choices.configs)}."
+    return f"{name} has several splits: choose one of {listed(choices.splits)}."
 
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from ui.services.runs import RunService
 from ui.serving.rates import Rate
 
 from .board_handlers import pair_seen, report_place
-from .shared import Shared
+from .shared import HIDDEN, QUIET, Shared
 
 UNKNOWN = "unknown-"
 """How sessions begin of voters who did not sign in where one can."""
@@ -42,7 +42,6 @@ VOTES, SESSIONS = Rate(60, 60), Rate(20, 3_600)
 LONGEST_NAME = 60
 LABELS = {"left": "Left is better", "right": "Right is better", "tie": "Equally good",
           "neither": "Neither helps"}
-HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,10 @@ def blind_tab(service: RunService, shared: Shared) -> None:
     for choice, button in votes.items():
         button.click(_vote(service.services, choice), session, [session, lists, row, result],
                      trigger_mode="once", concurrency_limit=4, **HIDDEN)
-    show.click(_result(service), [shared.run, shared.nonce], result, queue=False, **HIDDEN)
+    show.click(_result(service), [shared.run, shared.nonce], result, **QUIET)
     for kind, button in take.items():
         button.click(_take(service, kind), [shared.run, shared.nonce, session], [save, saved],
-                     queue=False, **HIDDEN).success(None, saved, None, js="tandem.saveVotes")
-
+                     **QUIET).success(None, saved, None, js="tandem.saveVotes")
 
 
 def pair_key(pair: ModelPair) -> str:

@@ -25,7 +25,7 @@ from .questions import (
     example_queries,
     first_question,
 )
-from .shared import Shared
+from .shared import HIDDEN, QUIET, Shared
 
 DEFAULT_K = 5
 ALL_DIMS = "all"
@@ -67,8 +67,7 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> list
         js="tandem.keepQuestion",
         trigger_mode="always_last",
         concurrency_limit=4,
-        show_progress="hidden",
-        api_visibility="private",
+        **HIDDEN,
     )
     gr.on(
         [shared.version.change, shared.run.change, shared.stage.change],
@@ -77,14 +76,13 @@ def compare_tab(services: Services, service: RunService, shared: Shared) -> list
         [question, dims, *(button for button, _ in choosers), *examples],
         queue=False,
         trigger_mode="multiple",
-        show_progress="hidden",
-        api_visibility="private",
+        **HIDDEN,
     )
     for button in examples:
         button.click(None, button, question, js="tandem.same", api_visibility="private")
     for button, choose in choosers:
         button.click(_chooser(services, service, choose), [shared.run, shared.nonce], question,
-                     queue=False, show_progress="hidden", api_visibility="private")
+                     **QUIET)
     return [k, dims, lexical]
 
 

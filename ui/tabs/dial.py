@@ -18,9 +18,7 @@ from ui.services.board.merging import MergingService
 from ui.services.runs import RunService
 
 from .board_handlers import pair_seen, run_of
-from .shared import Shared
-
-HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+from .shared import HIDDEN, QUIET, Shared
 
 
 def retention_dial(services: Services, service: RunService, shared: Shared) -> None:
@@ -38,7 +36,7 @@ def retention_dial(services: Services, service: RunService, shared: Shared) -> N
         said = gr.HTML(js_on_load=None)
     outputs = [panel, measure, shown, taking, alpha, said]
     shared.board.change(_known(service), [shared.run, shared.nonce], outputs,
-                        trigger_mode="multiple", queue=False, **HIDDEN)
+                        trigger_mode="multiple", **QUIET)
     measure.click(_measured(service, worker), [shared.run, shared.nonce], outputs,
                   concurrency_limit=1, **HIDDEN)
     take.click(_taken(service, worker), [shared.run, shared.nonce, alpha],

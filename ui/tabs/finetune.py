@@ -31,7 +31,7 @@ from ui.tabs.data.panel import data_panel
 from ui.tabs.data.restore import BRING_FIRST, NO_DATA
 
 from .run import run_panel
-from .shared import Shared, read_back
+from .shared import HIDDEN, QUIET, Shared, read_back
 
 FOLDS = 5
 """Folds of a cross-validation that the page offers; the command line takes any number."""
@@ -88,32 +88,27 @@ def finetune_tab(
     # What is wrong is said at once; what must be measured comes after.
     key = gr.Textbox(visible="hidden")
     told = gr.Textbox(visible="hidden")
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
-                             "api_visibility": "private"}
     planned = {"fn": _plan(services, service, planner), "inputs": [shared.nonce, *form.inputs],
-               "outputs": told, **quiet}
+               "outputs": told, **QUIET}
     for event in (
         gr.on([tab.select, *(field.change for field in form.inputs[1:])],
               trigger_mode="always_last", **planned),
         form.data.change(trigger_mode="multiple", **planned),  # the check is what is put off there
     ):
-        event.then(_of_the_form, [told, *form.inputs], [plan, key, start], **quiet)
+        event.then(_of_the_form, [told, *form.inputs], [plan, key, start], **QUIET)
     measured = gr.Textbox(visible="hidden")
     key.change(_measure(services, service, planner), [shared.nonce, key, *form.inputs], measured,
-               trigger_mode="always_last", concurrency_limit=2, show_progress="hidden",
-               api_visibility="private").then(
-        _still_asked, [measured, key], plan, queue=False, show_progress="hidden",
-        api_visibility="private")
+               trigger_mode="always_last", concurrency_limit=2, **HIDDEN).then(
+        _still_asked, [measured, key], plan, **QUIET)
     start.click(_start(services, service, publishing), [shared.nonce, to, private, *form.inputs],
                 [shared.watched, plan],
                 concurrency_limit=4, api_visibility="private")
     # Kept when somebody types or chooses, never when the page fills the form by itself: what it
     # fills in while it loads would overwrite what is about to be restored, and that what is typed.
     for chosen in data_chosen:
-        chosen.success(_kept, [shared.nonce, *form.inputs], form_kept, queue=False,
-                       show_progress="hidden", api_visibility="private")
+        chosen.success(_kept, [shared.nonce, *form.inputs], form_kept, **QUIET)
     gr.on([field.input for field in form.inputs[1:]], _kept, [shared.nonce, *form.inputs],
-          form_kept, queue=False, show_progress="hidden", api_visibility="private")
+          form_kept, **QUIET)
 
 
 def _form(
@@ -138,8 +133,7 @@ def _form(
         own_values = gr.HTML(data_html.recipe_values(values_of("tandem")), js_on_load=None,
                              elem_id="recipe-values")
         recipe.change(lambda name: data_html.recipe_values(values_of(name)), recipe, own_values,
-                      trigger_mode="multiple", queue=False, show_progress="hidden",
-                      api_visibility="private")
+                      trigger_mode="multiple", **QUIET)
         with gr.Row():
             prompts = [gr.Textbox(
                 label=f"{side} prompt", max_length=LONGEST_PROMPT, min_width=180,
@@ -165,8 +159,7 @@ def _form(
     kept = gr.BrowserState(None, storage_key="tandem-form", secret="tandem-form-1")
     _listen(services, service, shared, form, about, kept)
     dim = texts[NAMES.index("truncate_dim")]
-    base.change(_as_prescribed, [base, dim], [dim, base_said], trigger_mode="multiple",
-                queue=False, show_progress="hidden", api_visibility="private")
+    base.change(_as_prescribed, [base, dim], [dim, base_said], trigger_mode="multiple", **QUIET)
     return form, kept, panel.chosen
 
 
@@ -178,12 +171,11 @@ def _listen(
     about: gr.HTML,
     kept: gr.BrowserState,
 ) -> None:
-    quiet: dict[str, Any] = {"trigger_mode": "multiple", "show_progress": "hidden",
-                             "api_visibility": "private"}
     gr.on([shared.nonce.change, form.engine.change], _engines(services, service),
-          [shared.nonce, form.engine, form.flavor], [form.engine, form.flavor, about], queue=True,
-          **quiet)
-    shared.nonce.change(_restore(services), [shared.nonce, kept], form.inputs, queue=False, **quiet)
+          [shared.nonce, form.engine, form.flavor], [form.engine, form.flavor, about],
+          trigger_mode="multiple", **HIDDEN)
+    shared.nonce.change(_restore(services), [shared.nonce, kept], form.inputs,
+                        trigger_mode="multiple", **QUIET)
 
 
 def _bases(services: Services) -> list[tuple[str, str]]:

@@ -12,9 +12,9 @@ from retrieval.blind import Ballot, tally
 from train.run.files import sentence_of
 from ui.services.runs import RunService
 
-from .blind import HIDDEN, check_pace, kept_vote, session_for, votes_on
+from .blind import check_pace, kept_vote, session_for, votes_on
 from .board_handlers import pair_seen
-from .shared import Shared
+from .shared import HIDDEN, Shared
 
 MOST = 200
 """Votes of one view of the page: a public one must not fill the disk."""

@@ -27,12 +27,11 @@ from ui.services.model_pair import ModelPair
 from ui.services.runs import RunService
 
 from .board_handlers import pair_seen, report_place, run_of
-from .shared import Shared, read_back
+from .shared import HIDDEN, QUIET, Shared, read_back
 
 PLACES = 2 * TOP + 2
 """Passages that can be shown at once: those on top of both sides, and some judged before."""
 WORDS = {grade: word for word, grade in GRADES.items()}
-HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -89,9 +88,9 @@ def judging(
                  **HIDDEN)
     find.click(_suspects(service, worker), [shared.run, shared.nonce], [suspect, panel.said],
                concurrency_limit=1, api_visibility="private")
-    suspect.input(lambda query_id: query_id or "", suspect, asked, queue=False, **HIDDEN)
+    suspect.input(lambda query_id: query_id or "", suspect, asked, **QUIET)
     shared.run.change(lambda: gr.Dropdown([], value=None, visible=False), None, suspect,
-                      trigger_mode="multiple", queue=False, **HIDDEN)
+                      trigger_mode="multiple", **QUIET)
     judged = [shared.run, shared.nonce, against]
     for place, radio in enumerate(panel.grades):
         radio.input(_judged(service, worker, place), [asked, panel.ids, radio, *judged],

@@ -25,7 +25,7 @@ from ui.services.app import Services
 from ui.services.publishing import Extras, Publishing
 from ui.services.runs import RunService, named_files
 
-from .shared import Shared, ticking
+from .shared import HIDDEN, QUIET, Shared, ticking
 
 ON_EDITED = [("Replace it with this one", "replace"), ("Keep it as it is there", "keep"),
              ("Put both together", "merge")]
@@ -93,20 +93,17 @@ def publish_panel(
     card = [title, license_, language, description, hide]
     extras = [onnx, with_data, data_to, data_license, with_collection, collection]
     drawn = gr.State(None)
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
-                             "api_visibility": "private"}
-    filled = current.change(_fill(services, service), [shared.nonce, current], [to, *card], **quiet)
-    panel.expand(_who(services), shared.nonce, who, concurrency_limit=4, show_progress="hidden",
-                 api_visibility="private")
+    filled = current.change(_fill(services, service), [shared.nonce, current], [to, *card], **QUIET)
+    panel.expand(_who(services), shared.nonce, who, concurrency_limit=4, **HIDDEN)
     drawing = {"fn": _preview(services, service), "inputs": [shared.nonce, current, to, *card],
-               "outputs": [preview, raw], **quiet}
+               "outputs": [preview, raw], **QUIET}
     filled.then(**drawing)  # of another run, though its fields may be the same
     gr.on([field.change for field in card], trigger_mode="always_last", **drawing)
-    to.change(_check_name, to, name_said, trigger_mode="always_last", **quiet)
+    to.change(_check_name, to, name_said, trigger_mode="always_last", **QUIET)
     timer = ticking(False)
     looking = {"fn": _look(services, service, publishing),
                "inputs": [shared.nonce, current, drawn],
-               "outputs": [out, go, stop, edited, timer, drawn], **quiet}
+               "outputs": [out, go, stop, edited, timer, drawn], **QUIET}
     timer.tick(**looking)
     filled.then(**looking)
     go.click(_publish(services, service, publishing),

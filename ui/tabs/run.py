@@ -20,7 +20,7 @@ from ui.services.run_state import LOST_AFTER, RunState
 from ui.services.runs import RunService
 
 from .publish import publish_panel
-from .shared import Shared, ticking
+from .shared import QUIET, Shared, ticking
 
 
 def run_panel(
@@ -41,19 +41,17 @@ def run_panel(
     panel_of = publish_panel(services, service, publishing, shared, current)
     buttons = [stop, resume, use, board, panel_of]
     timer = ticking(False)
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
-                             "api_visibility": "private"}
     looking = {"fn": _look(services, service),
                "inputs": [shared.nonce, shared.watched, shared.run, drawn],
-               "outputs": [panel, drawn, current, timer, *buttons], **quiet}
+               "outputs": [panel, drawn, current, timer, *buttons], **QUIET}
     gr.on([timer.tick, shared.watched.change, shared.nonce.change, shared.run.change],
           trigger_mode="multiple", **looking)
     stop.click(_act(services, service, "stop"), [shared.nonce, current], stop,
                api_visibility="private", queue=False).then(**looking)
     resume.click(_act(services, service, "resume"), [shared.nonce, current], resume,
                  api_visibility="private", queue=False).then(**looking)
-    use.click(_chosen("compare"), current, [shared.run, shared.tabs], **quiet)
-    board.click(_chosen("scoreboard"), current, [shared.run, shared.tabs], **quiet)
+    use.click(_chosen("compare"), current, [shared.run, shared.tabs], **QUIET)
+    board.click(_chosen("scoreboard"), current, [shared.run, shared.tabs], **QUIET)
 
 
 def _look(services: Services, service: RunService) -> Callable[..., Any]:

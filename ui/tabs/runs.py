@@ -21,7 +21,7 @@ from ui.services.progress import duration
 from ui.services.run_state import RunState
 from ui.services.runs import RunService
 
-from .shared import SLOW_TICK, Shared
+from .shared import QUIET, SLOW_TICK, Shared
 
 HEADERS = ["Started", "Status", "Data", "Base", "Recipe", f"{PRIMARY} before", "after", "Took"]
 
@@ -55,19 +55,17 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
     said = gr.HTML(js_on_load=None, elem_id="runs-said")
     drawn = gr.State(None)
 
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden",
-                             "api_visibility": "private"}
     listed = [empty, table, choose, buttons, chosen, other, drawn]
     timer = gr.Timer(SLOW_TICK)
     gr.on([tab.select, timer.tick, shared.nonce.change], _list(services, service),
-          [shared.nonce, chosen, other, drawn], listed, trigger_mode="always_last", **quiet)
-    tab.select(_kept(services), shared.nonce, kept, **quiet)
-    table.select(_choose, drawn, chosen, **quiet).then(
-        _published(services, service), [shared.nonce, chosen], [published, save], **quiet)
+          [shared.nonce, chosen, other, drawn], listed, trigger_mode="always_last", **QUIET)
+    tab.select(_kept(services), shared.nonce, kept, **QUIET)
+    table.select(_choose, drawn, chosen, **QUIET).then(
+        _published(services, service), [shared.nonce, chosen], [published, save], **QUIET)
     watch.click(lambda run: (run or "", gr.Tabs(selected="finetune")), chosen,
-                [shared.watched, shared.tabs], **quiet)
+                [shared.watched, shared.tabs], **QUIET)
     use.click(lambda run: (run or "", gr.Tabs(selected="compare")), chosen,
-              [shared.run, shared.tabs], **quiet)
+              [shared.run, shared.tabs], **QUIET)
     compare.click(_beside(services, service), [shared.nonce, chosen, other], said,
                   concurrency_limit=2, api_visibility="private")
     alike.click(_alike(services, service), [shared.nonce, chosen], said, concurrency_limit=2,
@@ -76,13 +74,13 @@ def runs_tab(services: Services, service: RunService, shared: Shared, tab: gr.Ta
                  queue=False, api_visibility="private")
     pack.click(_zip(services, service), [shared.nonce, chosen], save, concurrency_limit=1,
                api_visibility="private").success(None, None, None, js="tandem.saveZip")
-    chosen.change(_published(services, service), [shared.nonce, chosen], [published, save], **quiet)
-    delete.click(_ask(services, service), [shared.nonce, chosen], [sure, question], **quiet)
-    no.click(lambda: gr.Row(visible=False), None, sure, **quiet)
+    chosen.change(_published(services, service), [shared.nonce, chosen], [published, save], **QUIET)
+    delete.click(_ask(services, service), [shared.nonce, chosen], [sure, question], **QUIET)
+    no.click(lambda: gr.Row(visible=False), None, sure, **QUIET)
     yes.click(_delete(services, service), [shared.nonce, chosen, shared.run, shared.watched],
               [sure, said, chosen, shared.run, shared.watched], queue=False,
               api_visibility="private").then(
-        _list(services, service), [shared.nonce, chosen, other, drawn], listed, **quiet)
+        _list(services, service), [shared.nonce, chosen, other, drawn], listed, **QUIET)
 
 
 def _list(services: Services, service: RunService) -> Callable[..., Any]:

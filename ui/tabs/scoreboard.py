@@ -32,7 +32,7 @@ from .board_handlers import pair_seen
 from .compare import WAIT
 from .dial import retention_dial
 from .judging import judging, scope_of
-from .shared import Shared
+from .shared import HIDDEN, QUIET, Shared
 from .ship import ship_table
 
 OUTCOMES = ("all", "won", "lost", "tied", "both miss")
@@ -46,7 +46,6 @@ QUESTIONS = {
 }
 """What is said of the questions, by the side that is judged."""
 SIDE_NAMES = (SIDES[0], LEXICAL)
-HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def scoreboard_tab(
@@ -100,7 +99,7 @@ def scoreboard_tab(
             with gr.Accordion("Blind test: judge without knowing which is which", open=False,
                               elem_id="blind-test") as blind:
                 blind_tab(service, shared)
-    to_blind.click(lambda: gr.Accordion(open=True), None, blind, queue=False, **HIDDEN).then(
+    to_blind.click(lambda: gr.Accordion(open=True), None, blind, **QUIET).then(
         None, None, None, js="tandem.toBlindTest", **HIDDEN)
 
     gr.on([shared.board.change, against.change], _show(service, worker),
@@ -109,7 +108,7 @@ def scoreboard_tab(
           trigger_mode="always_last", concurrency_limit=4, **HIDDEN)
     gr.on([shared.version.change, shared.run.change],
           lambda: ("", explain.CHOOSE, "", gr.Button(visible=False)), None,
-          [by_dim, why, worst, ask], trigger_mode="multiple", queue=False, **HIDDEN)
+          [by_dim, why, worst, ask], trigger_mode="multiple", **QUIET)
     for choice in (outcome, against):
         choice.change(None, [outcome, against], None, js="tandem.keepBoard",
                       trigger_mode="multiple", **HIDDEN)
@@ -117,14 +116,14 @@ def scoreboard_tab(
                    **HIDDEN)
     for chosen in (
         table.select(_chosen(service), [shared.run, shared.nonce, against], [asked, ask],
-                     queue=False, **HIDDEN),
+                     **QUIET),
         pressed.change(lambda query_id: (query_id, gr.Button(visible=True)), pressed, [asked, ask],
-                      queue=False, **HIDDEN),
+                      **QUIET),
     ):
         chosen.then(_why(service), [asked, shared.run, shared.nonce, against], why,
                     concurrency_limit=2, **HIDDEN)
     ask.click(_ask(service), [asked, shared.run, shared.nonce], [shared.tabs, shared.question],
-              queue=False, **HIDDEN)
+              **QUIET)
     look.click(_worst(service), [shared.run, shared.nonce, against], worst, concurrency_limit=1,
                **HIDDEN)
     dims.click(board_handlers.show_dims(service), [shared.run, shared.nonce], by_dim,

@@ -18,9 +18,7 @@ from ui.services.runs import Selection
 from ui.services.worker import BusyError, Stage
 
 from .runs import run_name
-from .shared import TICK, Shared, ticking
-
-QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+from .shared import QUIET, TICK, Shared, ticking
 
 
 @dataclass(frozen=True)

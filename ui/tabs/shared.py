@@ -15,6 +15,10 @@ TICK = 1.0
 """Seconds between two looks at something that is being made."""
 SLOW_TICK = 5.0
 """Seconds between two looks at what is at rest: each costs the browser a walk over the page."""
+HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+"""Of an event of the page that shows no progress of Gradio's and is no endpoint."""
+QUIET: dict[str, Any] = HIDDEN | {"queue": False}
+"""Of one that is answered at once, past the queue."""
 
 
 def ticking(busy: bool) -> gr.Timer:

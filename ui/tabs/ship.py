@@ -19,9 +19,7 @@ from ui.services.model_pair import ModelPair
 from ui.services.runs import RunService
 
 from .board_handlers import pair_seen, run_of
-from .shared import Shared
-
-HIDDEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+from .shared import HIDDEN, Shared
 
 
 def ship_table(services: Services, service: RunService, shared: Shared) -> None:

@@ -15,7 +15,7 @@ from ui.html import data as data_html
 from ui.html import upload
 from ui.services.app import Services
 from ui.services.importing import Importer
-from ui.tabs.shared import Shared
+from ui.tabs.shared import HIDDEN, QUIET, Shared
 
 from .components import NONE, Parts, Roles
 from .handlers import DataActs
@@ -23,11 +23,6 @@ from .restore import BRING_FIRST, NO_DATA, OWN
 
 CHILDREN: dict[str, Any] = {"concurrency_id": "children", "concurrency_limit": 12}
 """How many may look, convert and check at a time; `Importer` has most of them wait their turn."""
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-
-
-
-
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ def data_panel(
     parts = _parts(services)
     kept = gr.BrowserState(None, storage_key="tandem-data", secret="tandem-data-1")
     opened = gr.Textbox("", visible="hidden")
-    tab.select(lambda: "opened", None, opened, queue=False, **QUIET)
+    tab.select(lambda: "opened", None, opened, **QUIET)
     acts = DataActs(services, importer, parts)
     return DataPanel(parts.data, _listen(acts, parts, kept, shared.nonce, shared, opened))
 
@@ -131,16 +126,15 @@ def _listen(
     opened: gr.Textbox,
 ) -> list[Any]:
     """Say what happens; gives the events by which data is chosen."""
-    now: dict[str, Any] = {"queue": False, **QUIET}
-    children: dict[str, Any] = {**CHILDREN, **QUIET}
+    children: dict[str, Any] = {**CHILDREN, **HIDDEN}
     roles, made = parts.roles.all, [parts.data, parts.mine, parts.said, parts.progress]
-    switched = parts.source.change(_switch, [parts.source, parts.mine], parts.data, **now)
+    switched = parts.source.change(_switch, [parts.source, parts.mine], parts.data, **QUIET)
     _listen_to_bringing(service, parts, nonce)
     brought = parts.brought.change(
         service.bring, [nonce, parts.brought, parts.extra, parts.mine],
         [parts.found, parts.boxes, *made], trigger_mode="always_last", **children)
     filled = parts.boxes.change(
-        service.fill, parts.boxes, [*roles, parts.config, parts.split, parts.sheet], **now
+        service.fill, parts.boxes, [*roles, parts.config, parts.split, parts.sheet], **QUIET
     )
     used = parts.use.click(
         service.use, [nonce, parts.brought, parts.extra, *roles, parts.roles.options], made,
@@ -152,45 +146,44 @@ def _listen(
                 # Unprocessed: Gradio's way makes an empty file beside each, and nobody removes it.
                 parts.more.upload(service.receive_more, [nonce, parts.more],
                                   [parts.more, parts.said, *parts.joining], preprocess=False,
-                                  **QUIET),
-                parts.more_out.click(service.without_more, None, parts.joining, **now))]
-    parts.swap.click(lambda anchor, positive: (positive, anchor), roles[:2], roles[:2], **now)
+                                  **HIDDEN),
+                parts.more_out.click(service.without_more, None, parts.joining, **QUIET))]
+    parts.swap.click(lambda anchor, positive: (positive, anchor), roles[:2], roles[:2], **QUIET)
     # Not when the nonce comes: what else waits for that would wait for the check.
     gr.on([parts.data.change, parts.begin.change, parts.again.click, opened.change], service.check,
           [nonce, parts.data, opened], parts.check, trigger_mode="always_last", **children)
-    parts.data.change(service.stop_others, parts.data, None, trigger_mode="multiple", **now)
+    parts.data.change(service.stop_others, parts.data, None, trigger_mode="multiple", **QUIET)
     # At once, however many checks wait their turn: nothing of other data may stand there.
-    parts.data.change(_without_data, parts.data, parts.check, trigger_mode="multiple", **now)
+    parts.data.change(_without_data, parts.data, parts.check, trigger_mode="multiple", **QUIET)
     shared.tune.change(_asked_to_tune, shared.tune,
                        [parts.source, parts.mine, parts.data, shared.tune],
-                       trigger_mode="multiple", **now)
-    parts.cancel.click(service.cancel, None, None, **now)
-    parts.stop.click(service.stop_check, None, None, **now)
+                       trigger_mode="multiple", **QUIET)
+    parts.cancel.click(service.cancel, None, None, **QUIET)
+    parts.stop.click(service.stop_check, None, None, **QUIET)
     parts.compare.click(lambda data: (data, gr.Tabs(selected="compare")), parts.data,
-                        [shared.run, shared.tabs], **now)
+                        [shared.run, shared.tabs], **QUIET)
     # Kept when somebody chooses or brings: what the page fills in while it loads would overwrite
     # what is about to be restored.
     remembered = [parts.source, parts.mine, parts.brought, parts.extra, *roles, parts.begin]
     chosen = [switched, brought, used, *more]
     for event in (*chosen, filled):
-        event.success(lambda *values: list(values), remembered, kept, **now)
+        event.success(lambda *values: list(values), remembered, kept, **QUIET)
     gr.on([nonce.change, kept.change], service.restore, [nonce, kept, parts.brought, parts.begin],
           [parts.source, parts.mine, parts.begin, parts.brought, parts.said, *parts.joining],
-          trigger_mode="multiple", **now)
+          trigger_mode="multiple", **QUIET)
     return chosen
 
 
 def _listen_to_bringing(service: DataActs, parts: Parts, nonce: gr.Textbox) -> None:
-    now: dict[str, Any] = {"queue": False, **QUIET}
     parts.file.upload(service.receive, [nonce, parts.file, parts.mine],
                       [parts.file, parts.brought, parts.said, parts.data, parts.mine],
-                      preprocess=False, **QUIET)
+                      preprocess=False, **HIDDEN)
     gr.on([parts.hub_look.click, parts.hub.submit], service.name_hub, parts.hub,
-          [parts.brought, parts.said], **now)
+          [parts.brought, parts.said], **QUIET)
     gr.on([parts.config.input, parts.split.input], service.choose_part,
-          [parts.brought, parts.config, parts.split], [parts.brought, parts.said], **now)
+          [parts.brought, parts.config, parts.split], [parts.brought, parts.said], **QUIET)
     parts.sheet.input(service.choose_sheet, [parts.brought, parts.sheet],
-                      [parts.brought, parts.said], **now)
+                      [parts.brought, parts.said], **QUIET)
 
 
 def _asked_to_tune(data: str) -> Any:
