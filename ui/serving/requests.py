@@ -44,9 +44,8 @@ class LogRequests:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        reply = _Reply(scope, send)
+        reply = Reply(scope, send)
         address = scope[ADDRESS] = address_of(scope, self.on_space)
-        begun = time.monotonic()
         self.under_way[address] += 1
         try:
             if self.under_way[address] > MOST_AT_ONCE and address != LOOPBACK:
@@ -60,18 +59,19 @@ class LogRequests:
             self.under_way[address] -= 1
             if not self.under_way[address]:
                 del self.under_way[address]
-            reply.log(time.monotonic() - begun)
+            reply.log()
 
 
-class _Reply:
+class Reply:
     """The answer to one request, as it is sent."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.scope, self._send = scope, send
         self.id = scope[ID] = secrets.token_hex(4)
-        self.status = 0
+        self.status, self.begun = 0, time.monotonic()
 
     async def send(self, message: Message) -> None:
+        """Send a part of it, with the request's id."""
         if message["type"] == "http.response.start":
             if message["status"] == 500 and self.scope.get(REFUSED) and \
                     self.scope["path"].startswith(DIRECT):
@@ -82,6 +82,7 @@ class _Reply:
         await self._send(message)
 
     async def refuse(self, status: int, sentence: str) -> None:
+        """Answer with a sentence instead."""
         await answer(self.scope, self.send, status, sentence)
 
     async def failed(self, error: Exception) -> None:
@@ -98,13 +99,14 @@ class _Reply:
             await self.refuse(500, "Something unforeseen went wrong: try again, and tell the "
                                    "owner of this Tandem if it stays so.")
 
-    def log(self, seconds: float) -> None:
+    def log(self) -> None:
+        """Say that it was answered, and how."""
         path = self.scope["path"]
         is_quiet = self.status in (200, 304) and path.startswith(QUIET)
         is_tick = self.status == 200 and path.startswith(DIRECT)
         log.log(logging.DEBUG if is_quiet or is_tick else logging.INFO,
                 "request %s %s %s %d %.3f s", self.id, self.scope["method"], _shown(path),
-                self.status, seconds)
+                self.status, time.monotonic() - self.begun)
 
 
 def _shown(path: str) -> str:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .blocks import BoundedBlocks
-from .requests import answer
+from .requests import Reply
 
 log = logging.getLogger("tandem")
 
@@ -103,7 +103,9 @@ class KeepToOrigin:
             await self.app(scope, receive, send)
             return
         if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-            await answer(scope, send, 403, "This was asked for by another site and is refused.")
+            reply = Reply(scope, send)
+            await reply.refuse(403, "This was asked for by another site and is refused.")
+            reply.log()
             return
 
         async def bare(message: Message) -> None:

@@ -1,6 +1,7 @@
 """Connections that end in time, and other sites that get nothing."""
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from support.waiting import until
 from ui.serving import server as room
 from ui.serving.server import bound
 
@@ -105,9 +107,12 @@ def test_an_answer_that_nobody_reads_is_given_up(port, monkeypatch):
     ("null", "POST", 403, False), ("http://127.0.0.1:1", "POST", 403, False),
     ("http://[", "POST", 403, False), ("https://tandem.example.evil", "POST", 403, False)],
     ids=str)
-def test_a_foreign_origin_acts_nowhere_and_reads_nothing(port, origin, method, status, readable):
+def test_a_foreign_origin_acts_nowhere_and_reads_nothing(
+    port, origin, method, status, readable, caplog
+):
     import http.client
 
+    caplog.set_level(logging.INFO, "tandem.requests")
     asking = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     asking.request(method, "/", b"", {"origin": origin.format(port=port)} if origin else {})
     answer = asking.getresponse()
@@ -115,6 +120,8 @@ def test_a_foreign_origin_acts_nowhere_and_reads_nothing(port, origin, method, s
     assert (answer.status, allowed is not None) == (status, readable)
     assert allowed is None or allowed == origin.format(port=port)
     assert readable or "access-control-allow-credentials" not in answer.headers
+    if status == 403:  # refused with the id that is logged, once the answer is sent
+        until(lambda: f"{answer.headers['x-request-id']} POST / 403" in caplog.text)
 
 
 def test_a_foreign_preflight_is_not_allowed(port):
