@@ -23,6 +23,7 @@ PARTS = {
     "start": ["bench.speed.start"],
     "evidence": ["bench.speed.evidence_speed"],
     "check": ["bench.check_speed"],
+    "growth": ["bench.speed.growth"],
     "fuzz": ["bench.fuzz", "--seconds", "60"],
     "gpu": ["bench.gpu_scale"],
     "quality": ["bench.quality"],
