@@ -14,7 +14,8 @@ from ui.services.estimate import ModelCheck, Planner
 from ui.services.importing import Importer
 from ui.services.load_upload import is_own
 from ui.services.publishing import Publishing
-from ui.services.runs import RunService, Selection
+from ui.services.runs import RunService
+from ui.services.selection import Selection
 from ui.tabs.compare import (
     addressed,
     compare_endpoint,

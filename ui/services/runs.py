@@ -1,7 +1,4 @@
-"""Actions on runs, for page and programs: authorised, then done.
-
-And on what somebody chose to see in Compare and Scoreboard: how far it is, and what they can do.
-"""
+"""Actions on runs, for page and programs: authorised, then done."""
 
 import contextlib
 import math
@@ -40,10 +37,9 @@ from ui.auth import RefusedError, Visitor
 from .app import Services
 from .estimate import ModelCheck
 from .load_upload import is_own
-from .model_pair import LexicalOnly, ModelPair
+from .model_pair import ModelPair
 from .run_state import RunState, damaged_state, recorded_state, run_state
 from .uploads import UploadError
-from .worker import Stage
 
 MOST_WAITING = 3
 """Runs that one visitor may have queued or running at a time."""
@@ -440,64 +436,3 @@ def _machine(flavor: Flavor) -> str:
     if flavor.usd_per_hour is not None:
         parts.append(f"${flavor.usd_per_hour:.2f} an hour")
     return " – ".join(parts)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What is chosen.
-
-    The id of a run, or the name of data that somebody brought. Every refusal is a ValueError with a
-    sentence.
-    """
-
-    service: RunService
-
-    @property
-    def trains(self) -> bool:
-        """Whether anything is fine-tuned here."""
-        return self.service.services.settings.train != "off"
-
-    def choose(self, visitor: Visitor, shown: str) -> None:
-        """Begin to make a selection ready.
-
-        Anew if it was stopped or failed.
-        """
-        opening, begin = self.service.services.opening, self.service.seen(visitor, shown)
-        if not opening.is_opening(shown):
-            opening.pairs.again(shown)
-            if opening.pairs.stage(shown) is None:
-                begin()
-
-    def stage(self, visitor: Visitor, shown: str) -> Stage | None:
-        """How far it is.
-
-        None where it was not begun, or has been let go of.
-        """
-        self.service.seen(visitor, shown)
-        return self.service.services.opening.pairs.stage(shown)
-
-    def words(self, visitor: Visitor, shown: str) -> LexicalOnly | None:
-        """BM25 over uploaded data that Base has not read."""
-        stage = self.stage(visitor, shown)
-        return stage.words if stage else None
-
-    def stop(self, visitor: Visitor, shown: str) -> None:
-        """Stop reading somebody's data.
-
-        The pair of a run is loaded for whoever may see it.
-        """
-        self.service.seen(visitor, shown)
-        if is_own(shown):
-            self.service.services.opening.pairs.stop(shown)
-
-    def run_on(self, visitor: Visitor, data: str) -> Run | None:
-        """A visitor's newest run on their data.
-
-        One that has a model; where none has, an active one.
-        """
-        source = Path(self.service.source(visitor, data)).resolve()
-        runs = [run for run in self.service.runs(visitor) if visitor.owns(run) and
-                Path(run.record().data.source or "") == source]
-        usable = [run for run in runs if run.has_model and run.record().is_usable]
-        active = [run for run in runs if run.record().is_active]
-        return next(iter(usable or active), None)

@@ -20,8 +20,8 @@ from ui.html import elements, upload
 from ui.html.retention import retention
 from ui.html.words import without_code
 from ui.services.app import Services
+from ui.services.board.retention import RetentionService
 from ui.services.model_pair import ModelPair
-from ui.services.retention import RetentionService
 from ui.services.runs import RunService
 
 ELSEWHERE = "Both models answer questions about other things"

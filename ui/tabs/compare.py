@@ -14,7 +14,8 @@ from ui.services.app import Services
 from ui.services.load_upload import is_own
 from ui.services.model_pair import ModelPair
 from ui.services.pair_cache import NotReadyError
-from ui.services.runs import RunService, Selection
+from ui.services.runs import RunService
+from ui.services.selection import Selection
 
 from .helps import helps_buttons
 from .questions import (

@@ -20,10 +20,10 @@ from ui.html.retention import retention
 from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.board.judging import JudgingService
+from ui.services.board.retention import RetentionService
 from ui.services.load_upload import is_own
 from ui.services.model_pair import LEXICAL, ModelPair
 from ui.services.pair_cache import NotReadyError
-from ui.services.retention import RetentionService
 from ui.services.runs import RunService
 
 from . import board_handlers

@@ -14,7 +14,7 @@ from ui.html import elements, selection
 from ui.html.words import without_code
 from ui.services.app import Services
 from ui.services.load_upload import is_own
-from ui.services.runs import Selection
+from ui.services.selection import Selection
 from ui.services.worker import BusyError, Stage
 
 from .runs import run_name

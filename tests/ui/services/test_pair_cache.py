@@ -12,7 +12,8 @@ from train.run.record import list_runs
 from ui.auth import Visitor
 from ui.services import pair_cache as room
 from ui.services.pair_cache import NotReadyError
-from ui.services.runs import RunService, Selection
+from ui.services.runs import RunService
+from ui.services.selection import Selection
 from ui.services.uploads import UploadError
 from ui.services.worker import BusyError
 

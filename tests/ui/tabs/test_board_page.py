@@ -23,8 +23,8 @@ from train.settings import Settings
 from ui.auth import Visitor
 from ui.html import explain, runs
 from ui.html.retention import per_cent, retention, sentence
+from ui.services.board.retention import RetentionError, RetentionService
 from ui.services.model_pair import LEXICAL
-from ui.services.retention import RetentionError, RetentionService
 from ui.serving.rates import Rate
 from ui.tabs import blind
 from ui.tabs.board_handlers import findings, give_report, run_of, trained_dims

@@ -13,7 +13,8 @@ from support.own import OWNER, Gate, made_on, name_of, numbers, ready, with_own
 from support.waiting import until
 from ui import page
 from ui.html import selection as selection_html
-from ui.services.runs import RunService, Selection
+from ui.services.runs import RunService
+from ui.services.selection import Selection
 from ui.services.worker import Stage
 from ui.tabs import compare, scoreboard, selection
 from ui.tabs.board_handlers import findings

@@ -13,8 +13,7 @@ from typing import Any
 
 from hub.progress import Progress, drained
 from train.run.record import Run
-
-from .process import follow, said_as
+from ui.services.process import follow, said_as
 
 WITHIN = 1800
 """Seconds that measuring may take: two models encode some hundred passages."""
