@@ -209,7 +209,7 @@ def test_memory_that_really_runs_out_ends_the_run_with_what_to_lower(tmp_path):
     resource = pytest.importorskip("resource")
     data = write_lines(tmp_path / "long.jsonl", [
         {"anchor": f"What is said of thing {n}? " * 8, "positive": f"Thing {n} has parts. " * 60}
-        for n in range(400)])
+        for n in range(200)])
     most = 3_000_000_000  # enough to load and measure, not for such batches
     child = subprocess.run(
         [sys.executable, "-m", "train", "fit", "--data", data, "--recipe", "seed", "--set",
