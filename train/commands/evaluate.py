@@ -14,7 +14,9 @@ from typing import Any
 
 from corpus.load import BUILT_IN, load_corpus
 from corpus.records import SPLITS, Corpus
+from corpus.sandbox import progress_printer
 from corpus.split import leaked_queries
+from hub.progress import OnProgress, silent
 from retrieval.alternatives.fusion import fuse
 from retrieval.alternatives.table import Alternative, Alternatives, fusion_note, measured
 from retrieval.bm25 import build_lexical_index
@@ -52,7 +54,8 @@ def add_evaluate(commands: Any) -> None:
 def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Measure one model, or several on the same queries."""
     corpus = load_corpus(options.data)
-    evaluation = _Evaluation(corpus, options.split, Settings.from_env().cache)
+    evaluation = _Evaluation(corpus, options.split, Settings.from_env().cache,
+                             progress_printer() if options.json else silent)
     if options.against is None:
         result = _alone(evaluation, options.model, options.per_query)
     else:
@@ -102,6 +105,7 @@ class _Evaluation:
     corpus: Corpus
     split: str
     cache: Path
+    progress: OnProgress = silent
     prompts: dict[str, Any] = field(default_factory=dict)
 
     def index(self, side: str, model: str) -> Index:
@@ -109,8 +113,8 @@ class _Evaluation:
         encoder = load_encoder(model_of(model))
         probe(encoder)
         log.info("Measuring %s on %s …", model, self.split)
-        (index, _), choice = at_its_best(
-            encoder, self.corpus, lambda way: build_index(way, self.corpus, self.cache))
+        (index, _), choice = at_its_best(encoder, self.corpus, lambda way: build_index(
+            way, self.corpus, self.cache, self.progress))
         if choice:
             self.prompts[side] = choice
         return index

@@ -7,6 +7,7 @@ retention at the least loss is named; with it, that merge is written as a run of
 import argparse
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +63,17 @@ def merge_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
                        "run with another alpha.")
     corpus = same_corpus_of(parent, "a merge is measured on it")
     base, tuned = base_of(record), load_encoder(str(parent.model))
+    told = progress_printer() if options.json else silent
     if options.alpha is None:
-        told = progress_printer() if options.json else silent
         curve = measure_curve(base, tuned, corpus, cache, progress=told)
         with held(parent):  # somebody may be publishing it, which changes the record too
             parent.update(merge_curve=curve)
         return {"run": str(parent.folder), **curve.to_json(), "chosen": curve.chosen}, 0
     out = options.out or parent.folder.with_name(f"{parent.id}-merged")
-    run = merged_run(parent, base, tuned, corpus, options.alpha, out, cache)
+    run = merged_run(parent, base, tuned, corpus, options.alpha, out, cache,
+                     lambda at: told(replace(at, text="The merge reads the passages")))
     try:
-        measure_retention(run, cache)
+        measure_retention(run, cache, told)
     except ValueError as error:  # the merge stands without it
         log.warning("What it cost elsewhere was not measured: %s", error)
     record = run.record()

@@ -11,6 +11,7 @@ from typing import Any
 
 from corpus.records import Corpus
 from corpus.split import leaked_queries
+from hub.progress import OnProgress, silent
 from retrieval.encoder import SentenceTransformerEncoder
 from retrieval.evaluation import Evidence, evaluate
 from retrieval.index import Index, build_index, store_index
@@ -34,11 +35,13 @@ def merged_run(
     alpha: float,
     out: Path,
     cache: Path | None = None,
+    progress: OnProgress = silent,
 ) -> Run:
     """Write the merge of a run's model with its base.
 
     The record is written last: until then there is no run, and what was begun is removed when
-    something fails. RunError where something stands at `out` already.
+    something fails. progress: told how many passages are encoded. RunError where something stands
+    at `out` already.
     """
     check_alpha(alpha)
     if out.exists() and any(out.iterdir()):
@@ -50,7 +53,7 @@ def merged_run(
         made.model.truncate_dim = tuned.truncate_dim
         made.model.save_pretrained(str(run.model), create_model_card=False)
         loads_with = write_for_older(run.model, parent.record().base_model.max_seq_length)
-        index = build_index(load_encoder(str(run.model)), corpus)
+        index = build_index(load_encoder(str(run.model)), corpus, progress=progress)
         if cache:  # so that nobody encodes the corpus again
             store_index(index, corpus, cache)
         _measure(run, parent, index, corpus)

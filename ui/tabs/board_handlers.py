@@ -1,5 +1,6 @@
 """What the Scoreboard measures on demand, and exports."""
 
+import contextlib
 import os
 import tempfile
 import time
@@ -20,11 +21,15 @@ from ui.html import elements, upload
 from ui.html.retention import retention
 from ui.html.words import without_code
 from ui.services.app import Services
+from ui.services.board.measuring import Measuring
 from ui.services.board.retention import RetentionService
 from ui.services.model_pair import ModelPair
+from ui.services.process import CancelledError
 from ui.services.runs import RunService
 
 ELSEWHERE = "Both models answer questions about other things"
+NO_STOP: dict[str, Any] = gr.update(visible=False)
+"""Of the button that stops measuring, when it has ended."""
 Result = TypeVar("Result")
 MOST_REPORTS = 20
 """Reports kept among the machine's temporary files: Gradio makes copies of its own."""
@@ -84,37 +89,69 @@ def measure_elsewhere(
 
     For who may act on the run.
     """
-    auth = service.services.auth
-
     def measure(request: gr.Request, run_id: str, nonce: str) -> Iterator[Any]:
         try:
-            visitor = auth.visitor(request, nonce)
-            pair = service.pair(visitor, run_id)
-            run = run_of(service.services, pair)
-            if run is None:
-                raise ValueError("There is no run to measure: this fine-tuned model was given as "
-                                 "it is.")
-            auth.check_owns(visitor, run)
-            found = yield from _told(worker.steps(run))
-            yield gr.Button(visible=False), retention(found, pair.evidence)
+            run, pair = owned(service, request, run_id, nonce)
+            found = yield from told(
+                worker.steps(run), ELSEWHERE,
+                lambda html: (gr.Button(interactive=False), html, gr.Button(visible=True)))
+            yield gr.Button(visible=False), retention(found, pair.evidence), NO_STOP
         except (ValueError, OSError) as error:
-            yield gr.Button(interactive=True), elements.error(sentence_of(error))
+            yield gr.Button(interactive=True), ended(error), NO_STOP
 
     return measure
 
 
-def _told(steps: Generator[Progress | None, None, Result]) -> Generator[Any, None, Result]:
-    """Show how far measuring is; returns what was found."""
-    drawn = ""
+def owned(
+    service: RunService, request: gr.Request, run_id: str, nonce: str
+) -> tuple[Run, ModelPair]:
+    """The shown run and its pair, for its owner.
+
+    ValueError with a sentence otherwise.
+    """
+    auth = service.services.auth
+    visitor = auth.visitor(request, nonce)
+    pair = service.pair(visitor, run_id)
+    run = run_of(service.services, pair)
+    if run is None:
+        raise ValueError("There is no run behind this fine-tuned model: it was given as it is.")
+    auth.check_owns(visitor, run)
+    return run, pair
+
+
+def stop_measuring(service: RunService, measuring: Measuring) -> Callable[..., None]:
+    """End what is being measured of the shown run."""
+    def stop(request: gr.Request, run_id: str, nonce: str) -> None:
+        with contextlib.suppress(ValueError):  # then nothing of theirs is being measured
+            measuring.stop(owned(service, request, run_id, nonce)[0])
+
+    return stop
+
+
+def told(
+    steps: Generator[Progress | None, None, Result], what: str, drawn: Callable[[str], Any]
+) -> Generator[Any, None, Result]:
+    """Show how far something is; returns what came of it.
+
+    what: is done, where the steps do not say. drawn: the outputs that show some HTML.
+    """
+    before = ""
     while True:
         try:
-            html = upload.progress(next(steps), ELSEWHERE)
+            html = upload.progress(next(steps), what)
         except StopIteration as finished:
             result: Result = finished.value
             return result
-        if html != drawn:
-            drawn = html
-            yield gr.Button(interactive=False), html
+        if html != before:
+            before = html
+            yield drawn(html)
+
+
+def ended(error: ValueError | OSError) -> str:
+    """How something without a result ended: stopped, or failed."""
+    if isinstance(error, CancelledError):
+        return elements.sentence("This was stopped, and nothing of it is kept.")
+    return elements.error(sentence_of(error))
 
 
 def findings(services: Services, pair: ModelPair, against: str) -> Findings:

@@ -9,15 +9,13 @@ from typing import Any
 import gradio as gr
 
 from train.run.extra_parts import MergeCurve
-from train.run.files import sentence_of
-from train.run.record import Run
 from ui.html import dial as html
 from ui.html import elements
 from ui.services.app import Services
 from ui.services.board.merging import MergingService
 from ui.services.runs import RunService
 
-from .board_handlers import pair_seen, run_of
+from .board_handlers import NO_STOP, ended, owned, pair_seen, run_of, stop_measuring, told
 from .shared import HIDDEN, QUIET, Shared
 
 
@@ -34,13 +32,16 @@ def retention_dial(services: Services, service: RunService, shared: Shared) -> N
             take = gr.Button("Take it as the result", size="sm", variant="primary",
                              elem_id="take-merge")
         said = gr.HTML(js_on_load=None)
-    outputs = [panel, measure, shown, taking, alpha, said]
+        stop = gr.Button("Stop measuring", size="sm", variant="stop", visible=False,
+                         elem_id="stop-merges")
+    outputs = [panel, measure, shown, taking, alpha, said, stop]
     shared.board.change(_known(service), [shared.run, shared.nonce], outputs,
                         trigger_mode="multiple", **QUIET)
     measure.click(_measured(service, worker), [shared.run, shared.nonce], outputs,
                   concurrency_limit=1, **HIDDEN)
     take.click(_taken(service, worker), [shared.run, shared.nonce, alpha],
-               [take, said, shared.run], concurrency_limit=1, **HIDDEN)
+               [take, said, shared.run, stop], concurrency_limit=1, **HIDDEN)
+    stop.click(stop_measuring(service, worker.measuring), [shared.run, shared.nonce], None, **QUIET)
 
 
 def _known(service: RunService) -> Callable[..., list[Any]]:
@@ -51,8 +52,9 @@ def _known(service: RunService) -> Callable[..., list[Any]]:
         except ValueError:  # the board says it
             run = None
         if run is None or run.record().merged or not run.has_model:
-            return [gr.Accordion(visible=False), gr.skip(), "", gr.Row(visible=False), 1, ""]
-        return [gr.Accordion(visible=True), *shown_curve(run.record().merge_curve)]
+            return [gr.Accordion(visible=False), gr.skip(), "", gr.Row(visible=False), 1, "",
+                    gr.skip()]
+        return [gr.Accordion(visible=True), *shown_curve(run.record().merge_curve), gr.skip()]
 
     return known
 
@@ -70,45 +72,31 @@ def _measured(
     def measured(request: gr.Request, run_id: str, nonce: str) -> Iterator[list[Any]]:
         skip = gr.skip()
         try:
-            run = owned(service, request, run_id, nonce)
-            yield [skip, gr.Button(interactive=False), html.MEASURING, skip, skip, ""]
-            yield [skip, *shown_curve(worker.curve(run))]
+            run, _ = owned(service, request, run_id, nonce)
+            curve = yield from told(worker.curve_steps(run), html.MEASURING, lambda bar: [
+                skip, gr.Button(interactive=False), bar, skip, skip, "", gr.Button(visible=True)])
+            yield [skip, *shown_curve(curve), NO_STOP]
         except (ValueError, OSError) as error:
-            said = elements.error(sentence_of(error))
-            yield [skip, gr.Button(interactive=True), "", skip, skip, said]
+            yield [skip, gr.Button(interactive=True), "", skip, skip, ended(error), NO_STOP]
 
     return measured
 
 
 def _taken(
     service: RunService, worker: MergingService
-) -> Callable[..., Iterator[tuple[Any, Any, Any]]]:
+) -> Callable[..., Iterator[tuple[Any, ...]]]:
     def taken(
         request: gr.Request, run_id: str, nonce: str, alpha: float
-    ) -> Iterator[tuple[Any, Any, Any]]:
+    ) -> Iterator[tuple[Any, ...]]:
         try:
-            run = owned(service, request, run_id, nonce)
-            yield gr.Button(interactive=False), elements.sentence(
-                "The merge is made, and measured on the test split once: this takes a minute or "
-                "more."), gr.skip()
-            made = worker.take(run, float(alpha))
+            run, _ = owned(service, request, run_id, nonce)
+            made = yield from told(
+                worker.take_steps(run, float(alpha)), html.TAKING,
+                lambda bar: (gr.Button(interactive=False), bar, gr.skip(), gr.Button(visible=True)))
             yield gr.Button(interactive=True), elements.sentence(
-                "The merge is a run of its own now, and is shown."), made.id
+                "The merge is a run of its own now, and is shown."), made.id, NO_STOP
         except (ValueError, OSError, TypeError) as error:
-            yield gr.Button(interactive=True), elements.error(str(error)), gr.skip()
+            said = elements.error(str(error)) if isinstance(error, TypeError) else ended(error)
+            yield gr.Button(interactive=True), said, gr.skip(), NO_STOP
 
     return taken
-
-
-def owned(service: RunService, request: gr.Request, run_id: str, nonce: str) -> Run:
-    """The shown run, for who may act on it.
-
-    ValueError with a sentence otherwise.
-    """
-    auth = service.services.auth
-    visitor = auth.visitor(request, nonce)
-    run = run_of(service.services, service.pair(visitor, run_id))
-    if run is None:
-        raise ValueError("There is no run to merge: this fine-tuned model was given as it is.")
-    auth.check_owns(visitor, run)
-    return run

@@ -73,6 +73,8 @@ def scoreboard_tab(
                                info="BM25 matches words only.")
             dims = gr.Button("Quality by dimensions", size="sm")
             other = gr.Button("Measure what it cost elsewhere", size="sm", visible=False)
+            stop = gr.Button("Stop measuring", size="sm", variant="stop", visible=False,
+                             elem_id="stop-retention")
         retention_dial(services, service, shared)
         saved = gr.Textbox("", label="Saved as", elem_classes="t-hide")
         by_dim = gr.HTML(js_on_load=None, elem_id="by-dim")
@@ -128,8 +130,11 @@ def scoreboard_tab(
                **HIDDEN)
     dims.click(board_handlers.show_dims(service), [shared.run, shared.nonce], by_dim,
                concurrency_limit=1, api_visibility="private")
-    other.click(board_handlers.measure_elsewhere(service, RetentionService(services.settings.home)),
-                [shared.run, shared.nonce], [other, cost], concurrency_limit=1, **HIDDEN)
+    elsewhere = RetentionService(services.settings.home)
+    other.click(board_handlers.measure_elsewhere(service, elsewhere), [shared.run, shared.nonce],
+                [other, cost, stop], concurrency_limit=1, **HIDDEN)
+    stop.click(board_handlers.stop_measuring(service, elsewhere.measuring),
+               [shared.run, shared.nonce], None, **QUIET)
     for ending, button in reports.items():
         button.click(board_handlers.give_report(service, ending),
                      [shared.run, shared.nonce, against], [save, saved], concurrency_limit=2,

@@ -3,23 +3,23 @@
 With a box to add another base model to it.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
 from train.engines.local import hub_environment
-from train.run.files import sentence_of
 from ui.auth import Visitor
-from ui.html import alternatives, elements
+from ui.html import alternatives
 from ui.services.app import Services
 from ui.services.board.alternatives import AlternativesService
 from ui.services.load_upload import is_own
 from ui.services.model_pair import ModelPair
 from ui.services.runs import RunService
 
-from .board_handlers import pair_seen, run_of
-from .shared import HIDDEN, Shared
+from .board_handlers import NO_STOP, ended, pair_seen, run_of, told
+from .shared import HIDDEN, QUIET, Shared
 
 
 def ship_table(services: Services, service: RunService, shared: Shared) -> None:
@@ -31,12 +31,15 @@ def ship_table(services: Services, service: RunService, shared: Shared) -> None:
         named = gr.Textbox(label="Hub id or folder", placeholder="owner/name", max_lines=1,
                            elem_id="other-base")
         add = gr.Button("Measure it", size="sm", elem_id="add-base")
+        stop = gr.Button("Stop measuring", size="sm", variant="stop", visible=False,
+                         elem_id="stop-base")
     said = gr.HTML(js_on_load=None)
     show = shown_table(service, worker)
     shared.board.change(show, [shared.run, shared.nonce], [shown, adding],
                         trigger_mode="multiple", concurrency_limit=1, **HIDDEN)
     gr.on([add.click, named.submit], _add(service, worker), [shared.run, shared.nonce, named],
-          [shown, add, said], concurrency_limit=1, **HIDDEN)
+          [shown, add, said, stop], concurrency_limit=1, **HIDDEN)
+    stop.click(_stopped(service, worker), [shared.run, shared.nonce], None, **QUIET)
 
 
 def shown_table(
@@ -64,27 +67,37 @@ def _drawn(service: RunService, worker: AlternativesService, pair: ModelPair) ->
 
 def _add(
     service: RunService, worker: AlternativesService
-) -> Callable[..., Iterator[tuple[Any, Any, str]]]:
+) -> Callable[..., Iterator[tuple[Any, ...]]]:
     auth = service.services.auth
 
     def add(
         request: gr.Request, run: str, nonce: str, named: str
-    ) -> Iterator[tuple[Any, Any, str]]:
+    ) -> Iterator[tuple[Any, ...]]:
         try:
             visitor = auth.visitor(request, nonce)
             auth.check_start(visitor, "local")
             base, revision = service.base(visitor, named_base(named))
             pair = service.pair(visitor, run)
-            yield gr.skip(), gr.Button("It reads the passages now …", interactive=False), ""
-            worker.add_base(pair, f"{base}@{revision}" if revision else base,
-                            source_of(service, visitor, pair, run),
-                            hub_environment(visitor.is_owner, visitor.token))
-            yield _drawn(service, worker, pair), gr.Button("Measure it", interactive=True), ""
+            steps = worker.base_steps(pair, f"{base}@{revision}" if revision else base,
+                                      source_of(service, visitor, pair, run),
+                                      hub_environment(visitor.is_owner, visitor.token),
+                                      visitor.key or "")
+            yield from told(steps, f"{base} reads the passages", lambda bar: (
+                gr.skip(), gr.Button(interactive=False), bar, gr.Button(visible=True)))
+            yield _drawn(service, worker, pair), gr.Button(interactive=True), "", NO_STOP
         except (ValueError, OSError) as error:
-            said = elements.error(sentence_of(error))
-            yield gr.skip(), gr.Button("Measure it", interactive=True), said
+            yield gr.skip(), gr.Button(interactive=True), ended(error), NO_STOP
 
     return add
+
+
+def _stopped(service: RunService, worker: AlternativesService) -> Callable[..., None]:
+    def stop(request: gr.Request, run: str, nonce: str) -> None:
+        with contextlib.suppress(ValueError):  # then nothing of theirs is being measured
+            visitor = service.services.auth.visitor(request, nonce)
+            worker.stop(service.pair(visitor, run), visitor.key or "")
+
+    return stop
 
 
 def named_base(text: str) -> str:

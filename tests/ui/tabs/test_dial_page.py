@@ -10,6 +10,8 @@ from train.run.extra_parts import MergeCurve, MergePoint
 from train.run.record import create_run
 from ui.html.dial import dial, said
 from ui.services.board.merging import MergingError, MergingService
+from ui.services.process import CancelledError
+from ui.tabs.board_handlers import ended, told
 from ui.tabs.dial import shown_curve
 
 POINTS = tuple(MergePoint(alpha=alpha, dev=dev, general=0.6 + lost, retention=lost, low=lost - 0.01,
@@ -38,6 +40,24 @@ def test_the_slider_stands_at_the_chosen_alpha():
 def printing(answer):
     return lambda run, more: [sys.executable, "-c",
                               f"import sys; sys.stdout.write({json.dumps(answer)!r})"]
+
+
+def test_measuring_merges_says_how_far_it_is_and_can_be_stopped(tmp_path):
+    run = create_run(tmp_path / "runs", "r")
+    line = '{"progress": [3, 9], "text": "Alpha 0.5"}'
+    worker = MergingService(tmp_path, tmp_path / "runs", lambda run, more: [
+        sys.executable, "-c", (f"import sys, time; print({line!r}, file=sys.stderr, flush=True);"
+                               " time.sleep(60)")])
+    shown = told(worker.curve_steps(run), "Merges", lambda html: html)
+    while "Alpha 0.5" not in (html := next(shown)):
+        assert "Merges" in html
+    assert 'value="0.333"' in html
+    worker.measuring.stop(run)
+    with pytest.raises(CancelledError) as stopped:
+        list(shown)
+    assert "stopped, and nothing of it is kept" in ended(stopped.value)
+    assert "alert" in ended(MergingError("It is gone."))
+    worker.measuring.stop(run)  # nothing is measured any more
 
 
 def test_a_merge_is_made_once_and_what_went_wrong_is_said(tmp_path):

@@ -12,6 +12,7 @@ from train.run.record import create_run
 from ui.html.alternatives import what_could_ship
 from ui.services.board.alternatives import AlternativesService
 from ui.services.model_pair import ModelPair
+from ui.services.process import CancelledError
 from ui.tabs.ship import named_base, shown_table, source_of
 
 
@@ -64,6 +65,28 @@ def test_another_base_gets_a_row_and_one_that_cannot_be_had_says_why(pair, tmp_p
     worker.add_base(pair, "owner/4", "data", {})
     with pytest.raises(ValueError, match="in the table already"):
         worker.add_base(pair, "owner/5", "data", {})
+
+
+def test_another_base_is_measured_with_its_progress_and_stopped_by_whoever_began(pair, tmp_path):
+    line = '{"progress": [3, 9], "text": "Alpha 0.5"}'
+    worker = AlternativesService(tmp_path, lambda model, data: [sys.executable, "-c", (
+        f"import sys, time; print({line!r}, file=sys.stderr, flush=True); time.sleep(60)")])
+    steps = worker.base_steps(pair, "owner/slow", "data", {}, "ann")
+    while next(steps) is None:
+        pass
+    assert next(steps).done == 3
+    with pytest.raises(ValueError, match="being measured for this table"):
+        worker.add_base(pair, "owner/other", "data", {})
+    assert worker.table(pair).rows  # nobody else waits for it
+    worker.stop(pair, "bob")
+    next(steps)
+    worker.stop(pair, "ann")
+    with pytest.raises(CancelledError):
+        list(steps)
+    assert not [row for row in worker.table(pair).rows if row.name == "owner/slow"]
+    worker.command = printing({"error": "gone"})
+    worker.add_base(pair, "owner/slow", "data", {})
+    assert worker.table(pair).rows[-1].error == "gone"
 
 
 def test_measuring_comes_first_and_a_pair_that_is_not_there_leaves_no_table(pair, tmp_path):

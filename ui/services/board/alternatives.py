@@ -11,14 +11,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from corpus.records import Corpus
+from hub.progress import drained
 from retrieval.alternatives.fusion import fuse
 from retrieval.alternatives.table import Alternative, Alternatives, fusion_note, measured
 from retrieval.evaluation import Evidence, Judged
 from train.run.record import Run, list_runs
 from ui.services.model_pair import LEXICAL, ModelPair
-from ui.services.process import NoAnswerError, answer_of
+from ui.services.process import NoAnswerError, follow
+
+from .measuring import Steps
 
 BASE, FUSED, TUNED = "Base", "BM25+Base", "Fine-tuned"
 MERGED = "Fine-tuned merged with Base"
@@ -64,11 +68,19 @@ class AlternativesService:
     def add_base(
         self, pair: ModelPair, model: str, source: str, environment: Mapping[str, str]
     ) -> None:
+        """The same as `base_steps`, to its end."""
+        drained(self.base_steps(pair, model, source, environment))
+
+    def base_steps(
+        self, pair: ModelPair, model: str, source: str, environment: Mapping[str, str],
+        who: str = "",
+    ) -> Steps[None]:
         """Measure another base on a pair's test questions.
 
-        What cannot be had stands in the table with why. source: where the data is. environment: of
-        the process that measures, with the token of whoever asks. ValueError where there is no room
-        in the table.
+        Yields its progress. What cannot be had stands in the table with why. CancelledError when it
+        was stopped. source: where the data is. environment: of
+        the process that measures, with the token of whoever asks. who: they are, who alone may stop
+        it. ValueError where there is no room in the table, or another base is being measured.
         """
         evidence = pair.evidence or pair.of_base
         if evidence is None:
@@ -80,26 +92,33 @@ class AlternativesService:
                 return
             if known is None and len(kept.bases) >= MOST_BASES:
                 raise ValueError(f"There are {MOST_BASES} other bases in the table already.")
-            kept.bases[model] = self._measured(model, source, environment, evidence)
-
-    def _measured(
-        self, model: str, source: str, environment: Mapping[str, str], evidence: Evidence
-    ) -> Alternative:
+            if kept.stop is not None:
+                raise ValueError("Another base is being measured for this table: wait for it, or "
+                                 "stop it.")
+            stop = threading.Event()
+            kept.stop = who, stop
         try:
-            said = answer_of(self.command(model, source), self.home, environment, WITHIN)
+            said = yield from self._said(model, source, environment, stop)
+            kept.bases[model] = _as_row(model, said, evidence)
+        finally:
+            kept.stop = None
+
+    def stop(self, pair: ModelPair, who: str) -> None:
+        """End measuring another base, for whoever began it."""
+        began, stop = self._of(pair).stop or ("", None)
+        if stop is not None and began == who:
+            stop.set()
+
+    def _said(
+        self, model: str, source: str, environment: Mapping[str, str], stop: threading.Event
+    ) -> Steps[Mapping[str, Any]]:
+        try:
+            return (yield from follow(self.command(model, source), self.home, environment, WITHIN,
+                                      stop))
         except subprocess.TimeoutExpired:
-            said = {"error": f"It took more than {WITHIN // 60} minutes and was ended."}
+            return {"error": f"It took more than {WITHIN // 60} minutes and was ended."}
         except NoAnswerError as error:
-            said = {"error": f"It could not be measured: {error}"}
-        if "error" in said:
-            return Alternative(model, {}, error=str(said["error"]))
-        judged = {query_id: Judged(row["ranks"], row["metrics"])
-                  for query_id, row in said["per_query"].items()}
-        if not set(evidence.base) <= set(judged):
-            return Alternative(model, {}, error="The data has changed since: bring it again.")
-        return Alternative(model, {query_id: judged[query_id] for query_id in evidence.base},
-                           ms_per_query=said.get("ms_per_query"), bytes=said.get("bytes"),
-                           seconds=said.get("seconds"))
+            return {"error": f"It could not be measured: {error}"}
 
     def _of(self, pair: ModelPair) -> "_Kept":
         prints = [side.encoder.fingerprint for side in (pair.base, pair.tuned) if side]
@@ -115,11 +134,28 @@ class AlternativesService:
 
 @dataclass
 class _Kept:
-    """The rows of one pair, and those of other bases by name."""
+    """The rows of one pair, and those of other bases by name.
+
+    stop: while one is measured, who began it, and what ends it.
+    """
 
     rows: list[Alternative] = field(default_factory=list)
     bases: dict[str, Alternative] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    stop: tuple[str, threading.Event] | None = None
+
+
+def _as_row(model: str, said: Mapping[str, Any], evidence: Evidence) -> Alternative:
+    """What `train evaluate` said of another base, on the questions that were measured."""
+    if "error" in said:
+        return Alternative(model, {}, error=str(said["error"]))
+    judged = {query_id: Judged(row["ranks"], row["metrics"])
+              for query_id, row in said["per_query"].items()}
+    if not set(evidence.base) <= set(judged):
+        return Alternative(model, {}, error="The data has changed since: bring it again.")
+    return Alternative(model, {query_id: judged[query_id] for query_id in evidence.base},
+                       ms_per_query=said.get("ms_per_query"), bytes=said.get("bytes"),
+                       seconds=said.get("seconds"))
 
 
 def _rows(pair: ModelPair, evidence: Evidence, made: Run | None) -> list[Alternative]:

@@ -3,18 +3,18 @@
 In a process of its own, so that the page stays quick.
 """
 
-import os
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from hub.progress import drained
 from train.merging.weights import check_alpha
 from train.run.extra_parts import MergeCurve
 from train.run.record import Run
-from ui.services.process import answer_of, said_as
+
+from .measuring import Measuring, Steps
 
 WITHIN = 3600
 """Seconds that six merges may take: each encodes all passages."""
@@ -41,15 +41,23 @@ class MergingService:
         sys.executable, "-m", "train", "merge", str(run.folder.resolve()), *more, "--json"]
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        """Have commands followed."""
+        self.measuring = Measuring(self.home, MergingError, "Merging", "merged", WITHIN)
+
     def curve(self, run: Run) -> MergeCurve:
         """Quality and retention by alpha, recorded or measured now.
 
         MergingError.
         """
+        return drained(self.curve_steps(run))
+
+    def curve_steps(self, run: Run) -> Steps[MergeCurve]:
+        """The same, yielding progress; CancelledError when it was stopped."""
         with self._lock:
             if known := run.record().merge_curve:  # somebody else has waited for it
                 return known
-            self._asked(run, ())
+            yield from self.measuring.steps(run, self.command(run, ()))
             return run.record().merge_curve or MergeCurve()
 
     def take(self, run: Run, alpha: float) -> Run:
@@ -58,17 +66,14 @@ class MergingService:
         Made once: taken again, it is the same run. MergingError, ValueError for an alpha outside
         its range.
         """
+        return drained(self.take_steps(run, alpha))
+
+    def take_steps(self, run: Run, alpha: float) -> Steps[Run]:
+        """The same, yielding progress; CancelledError when it was stopped."""
         check_alpha(alpha)
         made = Run(self.runs / f"{run.id}-merged-{round(100 * alpha)}")
         with self._lock:
             if not (made.folder / "run.json").is_file():
-                self._asked(run, ("--alpha", f"{alpha:g}", "--out", str(made.folder.resolve())))
+                yield from self.measuring.steps(run, self.command(run, (
+                    "--alpha", f"{alpha:g}", "--out", str(made.folder.resolve()))))
         return made
-
-    def _asked(self, run: Run, more: Sequence[str]) -> Mapping[str, Any]:
-        with said_as(MergingError, f"Merging took more than {WITHIN // 60} minutes and was ended.",
-                     "It could not be merged"):
-            found = answer_of(self.command(run, more), self.home, os.environ, WITHIN)
-        if "error" in found:
-            raise MergingError(str(found["error"]))
-        return found

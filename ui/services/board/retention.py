@@ -3,17 +3,17 @@
 Measured in a process of its own, so that the page stays quick.
 """
 
-import os
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hub.progress import Progress, drained
+from hub.progress import drained
 from train.run.record import Run
-from ui.services.process import follow, said_as
+
+from .measuring import Measuring, Steps
 
 WITHIN = 1800
 """Seconds that measuring may take: two models encode some hundred passages."""
@@ -38,6 +38,10 @@ class RetentionService:
         sys.executable, "-m", "train", "retention", str(run.folder.resolve()), "--json"]
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        """Have commands followed."""
+        self.measuring = Measuring(self.home, RetentionError, "Measuring", "measured", WITHIN)
+
     def measure(self, run: Run) -> Mapping[str, Any]:
         """The retention of a run, recorded or measured now.
 
@@ -45,18 +49,12 @@ class RetentionService:
         """
         return drained(self.steps(run))
 
-    def steps(self, run: Run) -> Generator[Progress | None, None, Mapping[str, Any]]:
+    def steps(self, run: Run) -> Steps[Mapping[str, Any]]:
         """Measure the retention of a run, yielding progress.
 
-        Returns it. RetentionError. Where the generator is closed the process is ended.
+        Returns it. RetentionError; CancelledError when it was stopped.
         """
         with self._lock:
             if known := run.record().retention:  # somebody else has waited for it
                 return known.to_json()
-            with said_as(RetentionError,
-                         f"Measuring took more than {WITHIN // 60} minutes and was ended.",
-                         "It could not be measured"):
-                found = yield from follow(self.command(run), self.home, os.environ, WITHIN)
-        if "error" in found:
-            raise RetentionError(str(found["error"]))
-        return found
+            return (yield from self.measuring.steps(run, self.command(run)))
