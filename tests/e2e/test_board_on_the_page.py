@@ -113,3 +113,31 @@ def test_what_is_pressed_on_a_phone_is_as_high_as_a_finger(page, trained, width)
         assert not small, tab
         wide = page.locator("main").evaluate("e => e.getBoundingClientRect().width")
         assert wide <= width, tab
+
+
+def test_a_passage_is_judged_counted_where_it_stands_and_undone(board):
+    board.locator("#questions [role=gridcell]").first.click()
+    board.get_by_role("button", name="Judge its top passages").click()
+    panel = board.locator("#judge")
+    expect(panel).to_contain_text("Does each of these answer")
+    before = board.locator("#scoreboard").inner_text()
+    panel.locator("#judge-0").get_by_text("answers it", exact=True).click()
+    expect(panel.get_by_text("answers it, said owner")).to_be_in_viewport()
+    expect(board.locator("#judged")).to_contain_text("With 1 added judgement")
+    expect(board.locator("#scoreboard")).to_contain_text("With 1 added judgement")
+    board.locator("#judge-undo").click()
+    expect(board.locator("#judged")).to_contain_text("No judgement is added")
+    expect(board.locator("#scoreboard")).to_have_text(re.compile(re.escape(before[:60])))
+    assert not board.errors
+
+
+def test_measuring_merges_shows_how_far_it_is_and_stops(board):
+    board.get_by_role("button", name="Merge with Base").click()
+    board.locator("#measure-merges").click()
+    dial = board.locator("#retention-dial")
+    expect(dial.locator("progress")).to_be_visible()
+    board.locator("#stop-merges").click()
+    expect(dial).to_contain_text("stopped, and nothing of it is kept")
+    expect(board.locator("#stop-merges")).to_be_hidden()
+    expect(board.locator("#measure-merges")).to_be_enabled()
+    assert not board.errors

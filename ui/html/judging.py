@@ -8,13 +8,17 @@ from retrieval.judgements.store import GRADES, Judgement
 
 SHOWN = 600
 """Characters of a passage that are shown to judge it by."""
-ASK = ('<div class="t"><p class="t-soft">Does each of these answer the question? They stand on top '
-       "of one side or both, in an order drawn by lot. The answers that the data marks are left "
-       "out.</p></div>")
 NOTHING = ('<div class="t"><p class="t-soft">Both sides put only marked answers on top: there is '
            "nothing to judge here.</p></div>")
 REFUSED = ('<div class="t"><p class="t-soft">Judgements are made by whoever brought the data; on '
            "this one by the owner of this Tandem.</p></div>")
+
+
+def ask(query: str) -> str:
+    """What is to be judged."""
+    return (f'<div class="t"><p>Does each of these answer “{escape(query)}”?</p>'
+            '<p class="t-soft">They stand on top of one side or both, in an order drawn by lot. '
+            "The answers that the data marks are left out.</p></div>")
 
 
 def candidate(passage: Passage | None, judgement: Judgement | None) -> str:

@@ -94,7 +94,7 @@ def judging(
     judged = [shared.run, shared.nonce, against]
     for place, radio in enumerate(panel.grades):
         radio.input(_judged(service, worker, place), [asked, panel.ids, radio, *judged],
-                    [panel.said, *board], concurrency_limit=2, **HIDDEN)
+                    [panel.said, *board, panel.passages[place]], concurrency_limit=2, **HIDDEN)
     undo.click(_undone(service, worker), judged, [panel.said, *board], concurrency_limit=2,
                **HIDDEN).then(fill, [asked, shared.run, shared.nonce], panel.outputs,
                               concurrency_limit=2, **HIDDEN)
@@ -163,7 +163,8 @@ def _filled(service: RunService, worker: JudgingService) -> Callable[..., list[A
         grades = [gr.Radio(value=WORDS.get(one.judgement.grade or 0) if one.judgement else None,
                            visible=True) for one in found]
         empty = PLACES - len(found)
-        return [html.ASK if found else html.NOTHING, json.dumps([one.passage_id for one in found]),
+        asking = html.ask(pair.corpus.queries[query_id].text) if found else html.NOTHING
+        return [asking, json.dumps([one.passage_id for one in found]),
                 *shown, *[gr.HTML("", visible=False)] * empty,
                 *grades, *[gr.Radio(value=None, visible=False)] * empty]
 
@@ -186,10 +187,13 @@ def _judged(service: RunService, worker: JudgingService, place: int) -> Callable
             if place >= len(shown) or word not in GRADES:
                 raise ValueError("That passage is not shown any more: choose the question again.")
             scope = scope_of(service, pair, run)
-            worker.judge(pair, query_id, shown[place], GRADES[word], judge_name(visitor), scope)
-            return scored(worker, pair, against, scope)
+            judgement = worker.judge(pair, query_id, shown[place], GRADES[word],
+                                     judge_name(visitor), scope)
+            # What was said stands at the passage too: the verdict may be out of sight.
+            return *scored(worker, pair, against, scope), html.candidate(
+                pair.corpus.passage.get(shown[place]), judgement)
         except (ValueError, OSError) as error:
-            return elements.error(sentence_of(error)), gr.skip(), gr.skip()
+            return elements.error(sentence_of(error)), gr.skip(), gr.skip(), gr.skip()
 
     return judged
 
@@ -210,7 +214,7 @@ def _undone(service: RunService, worker: JudgingService) -> Callable[..., Any]:
 
 def scored(
     worker: JudgingService, pair: ModelPair, against: str = SIDES[0], scope: str = ""
-) -> Any:
+) -> tuple[Any, Any, Any]:
     """What is said of the judgements, verdict and figures."""
     evidence, names, count = worker.evidence(pair, against, scope)
     said = html.added(count) or "No judgement is added."
