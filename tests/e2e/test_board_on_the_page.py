@@ -119,7 +119,7 @@ def test_a_passage_is_judged_counted_where_it_stands_and_undone(board):
     board.locator("#questions [role=gridcell]").first.click()
     board.get_by_role("button", name="Judge its top passages").click()
     panel = board.locator("#judge")
-    expect(panel).to_contain_text("Does each of these answer")
+    expect(panel).to_contain_text("Does each of these answer it?")
     before = board.locator("#scoreboard").inner_text()
     panel.locator("#judge-0").get_by_text("answers it", exact=True).click()
     expect(panel.get_by_text("answers it, said owner")).to_be_in_viewport()

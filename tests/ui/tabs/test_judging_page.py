@@ -92,7 +92,7 @@ def test_the_panel_is_filled_judged_and_undone(pair, worker, service):
     filled = judging._filled(service, worker)(None, QUERY, "", "")
     ids = json.loads(filled[1])
     assert len(filled) == 2 + 2 * judging.PLACES and 0 < len(ids) <= judging.PLACES
-    assert "Does each of these answer “" in filled[0]
+    assert "Does each of these answer it?" in filled[0]
     said, head, _, passage = judging._judged(service, worker, 0)(
         None, QUERY, filled[1], "answers it", "", "", "Base")
     assert "answers it, said owner" in passage
