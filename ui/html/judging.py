@@ -17,8 +17,8 @@ REFUSED = ('<div class="t"><p class="t-soft">Judgements are made by whoever brou
 def ask(query: str) -> str:
     """What is to be judged."""
     return (f'<div class="t"><p><b>{escape(query)}</b></p><p class="t-soft">Does each of these '
-            "answer it? They stand on top of one side or both, in an order drawn by lot. The answers "
-            "that the data marks are left out.</p></div>")
+            "answer it? They stand on top of one side or both, in an order drawn by lot. The "
+            "answers that the data marks are left out.</p></div>")
 
 
 def candidate(passage: Passage | None, judgement: Judgement | None) -> str:
