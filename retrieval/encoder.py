@@ -6,7 +6,7 @@ The protocol everything else speaks, and the one adapter behind it.
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = NDArray[np.float32]
+Pool = dict[Literal["input", "output", "processes"], Any]
 
 QUERY_PROMPTS = ("query",)
 PASSAGE_PROMPTS = ("document", "passage", "corpus")
@@ -74,7 +75,8 @@ class SentenceTransformerEncoder:
     Its prompts and `truncate_dim` live here. revision: the commit of the Hub it is from, None for
     one that is not. prompts: what the model puts before a `query` and a `passage`, empty where it
     puts nothing. prompted: whether it does. max_tokens: how much of a text is read, None for what
-    the model is set to. plain: why ONNX Runtime does not run it, where somebody tried.
+    the model is set to. plain: why ONNX Runtime does not run it, where somebody tried. pool:
+    sentence-transformers' processes on several devices, if passages are spread over them.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class SentenceTransformerEncoder:
         prompted: bool = True,
         max_tokens: int | None = None,
         plain: str = "",
+        pool: Pool | None = None,
     ) -> None:
         """Wrap a loaded model; `truncate_dim` keeps that many dimensions of each vector."""
         self.model = model
@@ -103,6 +106,7 @@ class SentenceTransformerEncoder:
             model.max_seq_length = max_tokens
         self.weights_fingerprint = fingerprint
         self.plain = plain
+        self.pool = pool
         self.fingerprint = passages_fingerprint(
             fingerprint, self.prompts["passage"] if prompted else "", max_tokens, self.similarity,
             self.dim)
@@ -131,6 +135,15 @@ class SentenceTransformerEncoder:
         """
         return self if max_tokens is None else self._with(max_tokens=max_tokens)
 
+    def spread_over(self, pool: Pool) -> "SentenceTransformerEncoder":
+        """The same model with passages encoded by a pool's processes."""
+        return self._with(pool=pool)
+
+    @property
+    def processes(self) -> int:
+        """How many processes encode passages."""
+        return len(self.pool["processes"]) if self.pool else 1
+
     def in_training(self) -> "SentenceTransformerEncoder":
         """The same model with weights that changed since loading.
 
@@ -141,7 +154,8 @@ class SentenceTransformerEncoder:
     def _with(self, **changes: Any) -> "SentenceTransformerEncoder":
         now: dict[str, Any] = {"fingerprint": self.weights_fingerprint, "revision": self.revision,
                                "truncate_dim": self.truncate_dim, "prompted": self.prompted,
-                               "max_tokens": self.max_tokens, "plain": self.plain}
+                               "max_tokens": self.max_tokens, "plain": self.plain,
+                               "pool": self.pool}
         return SentenceTransformerEncoder(self.model, self.name, **now | changes)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
@@ -156,9 +170,11 @@ class SentenceTransformerEncoder:
 
         Where it has one.
         """
-        return self._encode(self.model.encode_document, texts, "passage")
+        return self._encode(self.model.encode_document, texts, "passage", pool=self.pool)
 
-    def _encode(self, encode: Callable[..., Any], texts: Sequence[str], side: str) -> Vectors:
+    def _encode(
+        self, encode: Callable[..., Any], texts: Sequence[str], side: str, **more: Any
+    ) -> Vectors:
         if not texts:  # encode([]) has no second axis
             return np.zeros((0, self.dim), np.float32)
         vectors = encode(
@@ -168,6 +184,7 @@ class SentenceTransformerEncoder:
             convert_to_numpy=True,
             truncate_dim=self.truncate_dim,
             prompt=self.prompts[side] if self.prompted else "",
+            **more,
         )
         return comparable(np.asarray(vectors, np.float32), self.similarity)
 

@@ -17,8 +17,9 @@ from .fast.sentences import SentenceVectors, sentences_to_mark
 from .fast.shipped import shipped_vectors
 from .fast.store import PassageVectors, Store, forget
 
-CHUNK = 64
-"""Passages encoded between two reports of progress."""
+CHUNK, CHUNK_EACH = 64, 2048
+"""Passages encoded between two reports of progress: by this process, and by each of several, to
+which they must be sent."""
 
 
 @dataclass(frozen=True)
@@ -209,8 +210,10 @@ def _encode(
     order = sorted(range(len(passages)), key=lambda place: -len(passages[place].content))
     vectors = np.empty((len(passages), encoder.dim), np.float32)
     parts = [_no_sentences(encoder)]
-    for start in range(0, len(order), CHUNK):
-        chunk = order[start : start + CHUNK]
+    processes = getattr(encoder, "processes", 1)
+    step = CHUNK if processes == 1 else CHUNK_EACH * processes
+    for start in range(0, len(order), step):
+        chunk = order[start : start + step]
         vectors[chunk] = encoder.encode_passages([passages[place].content for place in chunk])
         if sentences:
             parts.append(_sentences_of([passages[place] for place in chunk], encoder))

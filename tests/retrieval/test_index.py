@@ -3,7 +3,10 @@ import pytest
 
 from retrieval.bm25 import build_lexical_index
 from retrieval.index import Index, Ranking, build_index, store_index
+from retrieval.models import load_encoder
+from retrieval.spread import build_index_spread
 from support.fakes import HashingEncoder, small_corpus
+from support.tiny import tiny_model_for
 
 
 def ranking(scores):
@@ -130,3 +133,18 @@ def test_an_index_that_cannot_be_kept_is_used_from_memory(corpus, tmp_path, capl
     index = build_index(HashingEncoder(), corpus, tmp_path / "file" / "cache")
     assert len(index.ids) == len(corpus.passages)
     assert "used from memory" in caplog.text and str(tmp_path) not in caplog.text
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_vectors_of_one_and_say_how_far_they_are(tmp_path):
+    corpus = small_corpus()
+    encoder = load_encoder(str(tiny_model_for(corpus, tmp_path)), device="cpu")
+    told = []
+    spread = build_index_spread(encoder, corpus, progress=told.append, devices=["cpu", "cpu"])
+    alone = build_index(encoder, corpus)
+    assert spread.ids == alone.ids and spread.encoder is encoder and encoder.processes == 1
+    np.testing.assert_allclose(spread.vectors, alone.vectors, atol=1e-6)
+    assert told[-1].done == told[-1].total == len(corpus.passages)
+    encoder.model.start_multi_process_pool = None  # would fail: on one device nothing is spread
+    again = build_index_spread(encoder, corpus, tmp_path / "cache", devices=["cuda:0"])
+    np.testing.assert_array_equal(again.vectors, alone.vectors)

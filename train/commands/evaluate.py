@@ -5,10 +5,15 @@ decides it.
 """
 
 import argparse
+import contextlib
+import json
 import logging
+import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +22,21 @@ from corpus.records import SPLITS, Corpus
 from corpus.sandbox import progress_printer
 from corpus.split import leaked_queries
 from hub.progress import OnProgress, silent
+from hub.tokens import local_token
 from retrieval.alternatives.fusion import fuse
 from retrieval.alternatives.table import Alternative, Alternatives, fusion_note, measured
 from retrieval.bm25 import build_lexical_index
 from retrieval.evaluation import Evidence, means
-from retrieval.index import Index, build_index
+from retrieval.index import Index
 from retrieval.metrics import METRICS, PRIMARY
 from retrieval.models import load_encoder, probe
 from retrieval.prompts import at_its_best
+from retrieval.spread import build_index_spread
+from train.engines import EngineError
+from train.engines.jobs import JobsEngine
+from train.engines.jobs.evaluation import AskedEvaluation, evaluate_on_jobs
+from train.engines.jobs.hub import UserHub
+from train.engines.jobs.pricing import time_limit
 from train.run.record import Run, RunError
 from train.settings import Settings
 
@@ -33,6 +45,7 @@ log = logging.getLogger("train")
 LEXICAL, HYBRID = "bm25", "hybrid"
 """Alternatives by name that are no model."""
 TUNED = "Fine-tuned"
+LOCAL, JOBS = "local", "jobs"
 
 
 def add_evaluate(commands: Any) -> None:
@@ -47,12 +60,18 @@ def add_evaluate(commands: Any) -> None:
     command.add_argument("--split", default="test", choices=SPLITS)
     command.add_argument("--per-query", action="store_true",
                          help="give the figures of each question too")
+    command.add_argument("--engine", default=LOCAL, choices=(LOCAL, JOBS),
+                         help="here, or on Hugging Face Jobs with the token of this machine")
+    command.add_argument("--flavor", metavar="NAME",
+                         help="the machine of Jobs; a name it does not know is answered with all")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(command=evaluate_command, as_text=evidence_text)
 
 
 def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Measure one model, or several on the same queries."""
+    if options.engine == JOBS:
+        return _on_jobs(options), 0
     corpus = load_corpus(options.data)
     evaluation = _Evaluation(corpus, options.split, Settings.from_env().cache,
                              progress_printer() if options.json else silent)
@@ -61,6 +80,48 @@ def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     else:
         result = _compared(evaluation, options.model, alternatives_of(options.against))
     return result | ({"prompts": evaluation.prompts} if evaluation.prompts else {}), 0
+
+
+def _on_jobs(options: argparse.Namespace) -> dict[str, Any]:
+    """The same, measured by a job."""
+    settings, token = Settings.from_env(), local_token()
+    engine = JobsEngine(settings.max_minutes)
+    account = engine.check(token, options.flavor)
+    (flavor,) = [known for known in engine.flavors(token) if known.name == options.flavor]
+    limit = time_limit(None, settings.max_minutes)
+    log.info("%s pays for %s, at most %d minutes%s.", account, flavor.name, limit // 60,
+             f" at ${flavor.usd_per_hour:.2f} an hour" if flavor.usd_per_hour is not None else "")
+    against = alternatives_of(options.against) if options.against else []
+    asked = AskedEvaluation((options.model, *against), options.data, options.split,
+                            options.per_query)
+    mirror = {key: os.environ[key] for key in ("HF_ENDPOINT",) if key in os.environ}
+    try:
+        return checked(evaluate_on_jobs(
+            asked, UserHub(token or "", engine.endpoint), account, flavor.name, limit,
+            partial(_told, as_json=options.json), environment=mirror))
+    except KeyboardInterrupt:
+        raise EngineError("It was interrupted: its job is cancelled.") from None
+
+
+def checked(found: dict[str, Any]) -> dict[str, Any]:
+    """An evaluation from elsewhere; EngineError if it is none."""
+    try:
+        evidence_text(found)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise EngineError("What the job left is no evaluation.") from None
+    return found
+
+
+def _told(line: str, as_json: bool) -> None:
+    """Pass on what a job says.
+
+    Its progress as people read it, unless a program listens.
+    """
+    if line.startswith('{"progress"') and not as_json:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            done, total = json.loads(line)["progress"]
+            line = f"{done:,} of {total:,} passages encoded"
+    sys.stderr.write(line + "\n")
 
 
 def _alone(evaluation: "_Evaluation", model: str, per_query: bool) -> dict[str, Any]:
@@ -113,7 +174,7 @@ class _Evaluation:
         encoder = load_encoder(model_of(model))
         probe(encoder)
         log.info("Measuring %s on %s …", model, self.split)
-        (index, _), choice = at_its_best(encoder, self.corpus, lambda way: build_index(
+        (index, _), choice = at_its_best(encoder, self.corpus, lambda way: build_index_spread(
             way, self.corpus, self.cache, self.progress))
         if choice:
             self.prompts[side] = choice

@@ -11,11 +11,11 @@ from support.doors import PAIRS
 from support.samples import write_lines
 from support.services import ROOT
 from train.engines import EngineError
-from train.engines.jobs.bundle import _data, _source
+from train.engines.jobs.bundle import data_files, source_files
 
 
 def test_a_job_is_sent_the_templates_that_its_card_is_written_with():
-    sent = {place.removeprefix("tandem/") for place, _ in _source(with_corpus=False)}
+    sent = {place.removeprefix("tandem/") for place, _ in source_files(with_corpus=False)}
     files = {path.relative_to(ROOT).as_posix() for ending in ("py", "j2", "css")
              for path in (ROOT / "train").rglob(f"*.{ending}")}
     assert {"train/report/report.html.j2", "train/report/style.css"} <= files
@@ -65,7 +65,7 @@ def by_question(folder):
 def test_a_job_is_sent_every_layout_of_data_that_can_be_read(tmp_path, make):
     """And reads there what is read here, splits and all; nothing else of the folder is sent."""
     here = make(tmp_path / "here" / "set")
-    for name, path in _data(str(here)):
+    for name, path in data_files(str(here)):
         there = tmp_path / "there" / name.removeprefix("request/data/")
         there.parent.mkdir(parents=True, exist_ok=True)
         there.write_bytes(path.read_bytes())
@@ -81,4 +81,4 @@ def test_data_that_is_gone_or_is_several_tables_is_refused_before_a_job(tmp_path
     (tmp_path / "two.csv").write_text("question,answer\na,b\n")
     for place, said in ((tmp_path / "gone", "any more"), (tmp_path, "several data files")):
         with pytest.raises(EngineError, match=said):
-            list(_data(str(place)))
+            list(data_files(str(place)))

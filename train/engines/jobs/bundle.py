@@ -41,7 +41,7 @@ from huggingface_hub import snapshot_download
 folder = snapshot_download(sys.argv[1], revision=sys.argv[2], token=os.environ["HF_TOKEN"],
                            local_dir="tandem-job")
 sys.path.insert(0, os.path.join(folder, "tandem"))
-from train.engines.jobs.worker import main
+from train.engines.jobs.{main} import main
 sys.exit(main(folder, sys.argv[1]))
 """
 """All that a job is told: fetch the commit, and run what is in it."""
@@ -52,10 +52,14 @@ def repository(namespace: str, run: Run) -> str:
     return f"{namespace}/tandem-run-{run.id}"
 
 
-def command(repo: str, revision: str) -> list[str]:
-    """The command of a job that starts from a commit."""
+def command(repo: str, revision: str, main: str = "worker") -> list[str]:
+    """The command of a job that starts from a commit.
+
+    main: the module whose `main` it runs.
+    """
     libraries = [part for line in requirements() for part in ("--with", line)]
-    return ["uv", "run", "--no-project", *libraries, "python", "-c", START, repo, revision]
+    start = START.format(main=main)
+    return ["uv", "run", "--no-project", *libraries, "python", "-c", start, repo, revision]
 
 
 def requirements() -> list[str]:
@@ -72,7 +76,7 @@ def check_bundle(run: Run) -> RunSpec:
     EngineError if a file that the job needs is not there.
     """
     request = spec_of(run)
-    for _ in _data(request.data):
+    for _ in data_files(request.data):
         pass
     for _ in _base(request.base):
         pass
@@ -87,8 +91,8 @@ def bundle(run: Run, mark: str) -> "list[Operation]":
     from huggingface_hub import CommitOperationAdd
 
     request = check_bundle(run)
-    files = dict(_source(with_corpus=request.data == BUILT_IN))
-    files |= _data(request.data)
+    files = dict(source_files(with_corpus=request.data == BUILT_IN))
+    files |= data_files(request.data)
     files |= _base(request.base)
     record = json.dumps({"mark": mark, "record": _record(run, request).to_json()}, indent=1)
     return [
@@ -107,14 +111,15 @@ def _record(run: Run, request: RunSpec) -> RunRecord:
     if Path(request.base).exists():
         base = base.changed(name=_base_place(request.base))
     if request.data != BUILT_IN:
-        data = data.changed(source=_data_place(request.data))
+        data = data.changed(source=data_place(request.data))
     kept = {key: value for key, value in record.to_json().items()
             if key not in (*RESULT_KEYS, "owner", "note", "process", "published")}
     return RunRecord.from_json(kept | {"status": "queued"}).changed(
         base_model=base, data=data, engine={"name": "local", "flavor": None})
 
 
-def _source(with_corpus: bool) -> Iterator[tuple[str, Path]]:
+def source_files(with_corpus: bool) -> Iterator[tuple[str, Path]]:
+    """This source, and where it goes."""
     for room in ROOMS:
         for path in (ROOT / room).rglob("*"):
             code = path.suffix in CODE
@@ -123,19 +128,19 @@ def _source(with_corpus: bool) -> Iterator[tuple[str, Path]]:
                 yield f"{SOURCE}/{path.relative_to(ROOT).as_posix()}", path
 
 
-def _data(source: str) -> Iterator[tuple[str, Path]]:
-    """The run's data, and of a folder only what Tandem reads."""
+def data_files(source: str) -> Iterator[tuple[str, Path]]:
+    """The data; of a folder only what Tandem reads."""
     if source == BUILT_IN:
         return
-    path, place = Path(source), _data_place(source)
+    path, place = Path(source), data_place(source)
     if path.is_file():
         yield place, path
         return
-    for name in _data_files(path):
+    for name in _files_read(path):
         yield f"{place}/{name}", path / name
 
 
-def _data_files(folder: Path) -> list[str]:
+def _files_read(folder: Path) -> list[str]:
     """The files of a folder that reading it reads, under their own names.
 
     In BEIR layout, whatever its judgements are called and though they are packed; or files of
@@ -152,21 +157,25 @@ def _data_files(folder: Path) -> list[str]:
     return [*found, *([ABOUT] if (folder / ABOUT).is_file() else [])]
 
 
-def _base(base: str) -> Iterator[tuple[str, Path]]:
-    """The base model if it is a folder here; one of the Hub is fetched by the job."""
-    folder = Path(base)
-    if not folder.is_dir():
-        return
+def model_files(folder: Path, place: str) -> Iterator[tuple[str, Path]]:
+    """The files of a model's folder, and where they go."""
     files = [path for path in sorted(folder.rglob("*"))
              if path.is_file() and is_safe(path.relative_to(folder).as_posix())]
     if not any(path.suffix == ".safetensors" for path in files):
-        raise EngineError(f"The base model {folder.name} has no weights in safetensors: Tandem "
-                          "sends no others to a job.")
+        raise EngineError(f"The model {folder.name} has no weights in safetensors: Tandem sends no "
+                          "others to a job.")
     for path in files:
-        yield f"{_base_place(base)}/{path.relative_to(folder).as_posix()}", path
+        yield f"{place}/{path.relative_to(folder).as_posix()}", path
 
 
-def _data_place(source: str) -> str:
+def _base(base: str) -> Iterator[tuple[str, Path]]:
+    """The base model if it is a folder here; one of the Hub is fetched by the job."""
+    if Path(base).is_dir():
+        yield from model_files(Path(base), _base_place(base))
+
+
+def data_place(source: str) -> str:
+    """Where data of this machine goes."""
     return f"{REQUEST}/data/{Path(source).name}"
 
 
