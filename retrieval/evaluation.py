@@ -5,7 +5,7 @@ answer stood before and after.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,8 @@ from .statistics import (
     standard_error,
 )
 
+SCORES = 25_000_000
+"""Scores that are held at a time, 100 MB: of 10,000 queries and 100,000 passages all are 4 GB."""
 FEWEST = 6
 """Questions it takes before all of them won is more than chance: 2 / 2⁶ is below 0.05."""
 
@@ -82,13 +84,21 @@ def evaluate(side: Searcher, corpus: Corpus, split: str) -> dict[str, Judged]:
     if not qrels:
         raise ValueError(f"The {split} split of {corpus.name} has no queries: there is nothing to "
                          "measure.")
-    rankings = side.search_many([corpus.queries[query_id].text for query_id in qrels])
+    rankings = _in_parts(side, [corpus.queries[query_id].text for query_id in qrels],
+                         len(corpus.passages))
     judged: dict[str, Judged] = {}
     for (query_id, grades), ranking in zip(qrels.items(), rankings, strict=True):
         ranks = {pid: ranking.rank(pid) for pid, grade in grades.items() if grade > 0}
         _check_measurable(side, ranking, query_id, ranks)
         judged[query_id] = Judged(ranks, query_metrics(ranks, grades))
     return judged
+
+
+def _in_parts(side: Searcher, queries: Sequence[str], passages: int) -> Iterator[Ranking]:
+    """Rankings of many queries, few of them held at a time."""
+    step = max(1, SCORES // max(1, passages))
+    for start in range(0, len(queries), step):
+        yield from side.search_many(queries[start : start + step])
 
 
 def _check_measurable(

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from corpus.records import Corpus
+from retrieval import evaluation as room
 from retrieval.evaluation import Evidence, evaluate, means
 from retrieval.index import build_index
 from retrieval.metrics import PRIMARY
 from support.evidence import side
-from support.fakes import PASSAGES, QUERIES, HashingEncoder
+from support.fakes import PASSAGES, QUERIES, HashingEncoder, small_corpus
 
 
 def test_judged_ranks_and_metrics_of_a_split(corpus):
@@ -96,3 +97,20 @@ def test_three_queries_are_too_few_to_tell_even_when_all_are_won():
     assert few.verdict.startswith("No clear difference")
     assert "fewer than 6 questions" in few.verdict
     assert Evidence("test", 9, side([5] * 6), side([1] * 6)).verdict.startswith("Fine-tuned is b")
+
+
+def test_of_many_passages_few_rankings_are_held_at_a_time_and_nothing_changes(monkeypatch):
+    corpus = small_corpus()
+    index = build_index(HashingEncoder(), corpus)
+    whole = evaluate(index, corpus, "test")
+    asked = []
+
+    class Counting(type(index)):
+        def search_many(self, queries):
+            asked.append(len(queries))
+            return super().search_many(queries)
+
+    monkeypatch.setattr(room, "SCORES", 2 * len(corpus.passages))
+    side = Counting(index.encoder, index.ids, index.vectors)
+    assert evaluate(side, corpus, "test") == whole
+    assert max(asked) == 2 and sum(asked) == len(corpus.qrels["test"])
