@@ -100,7 +100,7 @@ def spent(arguments: Sequence[str], home: Path) -> dict[str, float]:
 def text(rows: Sequence[dict[str, Any]]) -> str:
     """What RESULTS.md shows.
 
-    The last column compares the largest with a straight line through the two before it.
+    The last column is how many times as much the largest takes as the one before it.
     """
     sizes = sorted({row["pairs"] for row in rows})
     lines = []
@@ -109,21 +109,11 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
         times = [by_size[size]["cpu_seconds"] for size in sizes]
         lines.append([step, *(f"{time:.1f} · {by_size[size]['megabytes']:,.0f}"
                               for size, time in zip(sizes, times, strict=True)),
-                      *([times_linear(sizes, times)] if len(sizes) > 2 else [])])
+                      f"{times[-1] / times[-2]:.1f}" if len(times) > 1 else "–"])
     return ("CPU seconds · most MB, on one thread, a model of 2 layers with random weights, pairs "
             f"of random words; load {os.getloadavg()[0]:.1f}.\n\n"
             + table(["step", *(f"{size:,} pairs" for size in sizes),
-                     *(["CPU s, times a straight line"] if len(sizes) > 2 else [])], lines))
-
-
-def times_linear(sizes: Sequence[int], costs: Sequence[float]) -> str:
-    """How the largest size's cost lies to a straight line through the two before it.
-
-    1 is linear growth: what any start takes is left out.
-    """
-    (first, second, third), (small, middle, large) = costs[-3:], sizes[-3:]
-    line = first + (second - first) * (large - small) / (middle - small)
-    return f"{third / line:.2f}"
+                     "CPU s, largest over the one before"], lines))
 
 
 if __name__ == "__main__":
