@@ -72,6 +72,8 @@ def evaluate_command(options: argparse.Namespace) -> tuple[dict[str, Any], int]:
     """Measure one model, or several on the same queries."""
     if options.engine == JOBS:
         return _on_jobs(options), 0
+    if options.flavor:
+        raise ValueError("--flavor names a machine of Jobs: add --engine jobs.")
     corpus = load_corpus(options.data)
     evaluation = _Evaluation(corpus, options.split, Settings.from_env().cache,
                              progress_printer() if options.json else silent)

@@ -93,7 +93,7 @@ def measure_elsewhere(
         try:
             run, pair = owned(service, request, run_id, nonce)
             found = yield from told(
-                worker.steps(run), ELSEWHERE,
+                worker.measure(run), ELSEWHERE,
                 lambda html: (gr.Button(interactive=False), html, gr.Button(visible=True)))
             yield gr.Button(visible=False), retention(found, pair.evidence), NO_STOP
         except (ValueError, OSError) as error:

@@ -73,7 +73,7 @@ def _measured(
         skip = gr.skip()
         try:
             run, _ = owned(service, request, run_id, nonce)
-            curve = yield from told(worker.curve_steps(run), html.MEASURING, lambda bar: [
+            curve = yield from told(worker.curve(run), html.MEASURING, lambda bar: [
                 skip, gr.Button(interactive=False), bar, skip, skip, "", gr.Button(visible=True)])
             yield [skip, *shown_curve(curve), NO_STOP]
         except (ValueError, OSError) as error:
@@ -91,7 +91,7 @@ def _taken(
         try:
             run, _ = owned(service, request, run_id, nonce)
             made = yield from told(
-                worker.take_steps(run, float(alpha)), html.TAKING,
+                worker.take(run, float(alpha)), html.TAKING,
                 lambda bar: (gr.Button(interactive=False), bar, gr.skip(), gr.Button(visible=True)))
             yield gr.Button(interactive=True), elements.sentence(
                 "The merge is a run of its own now, and is shown."), made.id, NO_STOP

@@ -78,7 +78,7 @@ def _add(
             auth.check_start(visitor, "local")
             base, revision = service.base(visitor, named_base(named))
             pair = service.pair(visitor, run)
-            steps = worker.base_steps(pair, f"{base}@{revision}" if revision else base,
+            steps = worker.add_base(pair, f"{base}@{revision}" if revision else base,
                                       source_of(service, visitor, pair, run),
                                       hub_environment(visitor.is_owner, visitor.token),
                                       visitor.key or "")

@@ -55,6 +55,10 @@ def test_a_fusion_needs_a_base_and_nothing_to_compare_with_is_said(evaluated):
     assert "Nothing to compare with" in said and "./a" in said and "./b" in said
 
 
+def test_a_machine_is_named_for_jobs_alone(evaluated):
+    assert "add --engine jobs" in evaluated("--flavor", "t4-small", status=1)["error"]
+
+
 @pytest.mark.slow
 def test_one_model_can_give_each_question(evaluated):
     found = evaluated("--per-query")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,8 +16,9 @@ from support.services import ROOT
 from support.tiny import tiny_model_for
 from train.__main__ import main
 from train.engines import EngineError
-from train.engines.jobs.evaluation import AskedEvaluation, evaluate_on_jobs
+from train.engines.jobs.evaluation import AskedEvaluation, _operations, evaluate_on_jobs
 from train.engines.jobs.hub import UserHub
+from train.run.record import create_run
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +114,24 @@ def test_a_job_gives_what_the_command_gives_here_and_nothing_stays_on_the_hub(
     assert main(["evaluate", "--model", "./one-model", "--against", "bm25,./two-model",
                  "--data", str(data), "--json"]) == 0
     assert figures(asking.result) == figures(json.loads(capsys.readouterr().out))
+
+
+def test_a_run_is_sent_with_its_model_and_without_whose_it_is(models, data, tmp_path):
+    run = create_run(tmp_path / "ours", "run")
+    asked = AskedEvaluation((str(run.folder), "bm25", str(run.folder)), str(data), "test", True)
+    with pytest.raises(EngineError, match="holds no model"):
+        list(_operations(asked, "mark"))
+    shutil.copytree(models[0], run.model)
+    run.update(status="done", owner="ada", seconds=60.0)
+    sent = {one.path_in_repo: one.path_or_fileobj for one in _operations(asked, "mark")}
+    request = json.loads(sent["request/evaluate.json"])
+    name = run.folder.name
+    assert request["arguments"] == ["--model", f"./{name}", "--split", "test", "--json",
+                                    "--against", f"bm25,./{name}-2", "--per-query"]
+    for place in (name, f"{name}-2"):
+        assert f"request/models/{place}/model/model.safetensors" in sent
+        record = json.loads(sent[f"request/models/{place}/run.json"])
+        assert record["seconds"] == 60.0 and "owner" not in record
 
 
 def test_what_the_job_finds_wrong_is_said_here(hub, models, data, tmp_path):

@@ -12,6 +12,7 @@ import gradio as gr
 import pytest
 
 from hub.account import Account
+from hub.progress import drained
 from retrieval.blind import tally
 from retrieval.evaluation import evaluate
 from retrieval.metrics import PRIMARY
@@ -152,22 +153,22 @@ def worker(tmp_path, code):
 
 def test_what_it_cost_elsewhere_is_what_the_process_says(tmp_path, pair):
     run = create_run(tmp_path, "r")
-    assert worker(tmp_path, "print('{\"split\": \"general\"}')").measure(run) == {
+    assert drained(worker(tmp_path, "print('{\"split\": \"general\"}')").measure(run)) == {
         "split": "general"}
     with pytest.raises(RetentionError, match="no model"):
-        worker(tmp_path, "print('{\"error\": \"no model\"}')").measure(run)
+        drained(worker(tmp_path, "print('{\"error\": \"no model\"}')").measure(run))
     with pytest.raises(RetentionError, match="could not be measured: SystemExit|boom"):
-        worker(tmp_path, "raise SystemExit('boom')").measure(run)
+        drained(worker(tmp_path, "raise SystemExit('boom')").measure(run))
     kept = pair.evidence.as_json() | {"split": "kept"}
     run.update(retention=kept)
-    assert worker(tmp_path, "raise SystemExit(1)").measure(run) == kept
+    assert drained(worker(tmp_path, "raise SystemExit(1)").measure(run)) == kept
 
 
 def test_how_far_measuring_is_is_told_meanwhile(tmp_path):
     line = '{"progress": [3, 9], "text": "Base reads"}'
     code = (f"import sys, time; print({line!r}, file=sys.stderr, flush=True);"
             " time.sleep(1.5); print('{\"split\": \"general\"}')")
-    told = list(worker(tmp_path, code).steps(create_run(tmp_path, "r")))
+    told = list(worker(tmp_path, code).measure(create_run(tmp_path, "r")))
     assert any(at and (at.done, at.total, at.text) == (3, 9, "Base reads") for at in told)
 
 

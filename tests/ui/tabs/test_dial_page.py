@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from hub.progress import drained
 from support.markup import Tags
 from train.run.extra_parts import MergeCurve, MergePoint
 from train.run.record import create_run
@@ -48,7 +49,7 @@ def test_measuring_merges_says_how_far_it_is_and_can_be_stopped(tmp_path):
     worker = MergingService(tmp_path, tmp_path / "runs", lambda run, more: [
         sys.executable, "-c", (f"import sys, time; print({line!r}, file=sys.stderr, flush=True);"
                                " time.sleep(60)")])
-    shown = told(worker.curve_steps(run), "Merges", lambda html: html)
+    shown = told(worker.curve(run), "Merges", lambda html: html)
     while "Alpha 0.5" not in (html := next(shown)):
         assert "Merges" in html
     assert 'value="0.333"' in html
@@ -65,15 +66,15 @@ def test_a_merge_is_made_once_and_what_went_wrong_is_said(tmp_path):
     worker = MergingService(tmp_path, tmp_path / "runs", printing({"error": "It is gone."}))
     for act in (worker.curve, lambda run: worker.take(run, 0.8)):
         with pytest.raises(MergingError, match="It is gone"):
-            act(run)
+            drained(act(run))
     with pytest.raises(ValueError, match="alpha must be"):
-        worker.take(run, 0.2)
+        drained(worker.take(run, 0.2))
     worker.command = printing({"run": "x"})
-    made = worker.take(run, 0.8)
+    made = drained(worker.take(run, 0.8))
     assert made.id == f"{run.id}-merged-80"
     made.folder.mkdir()
     made.update(status="done")
     worker.command = printing({"error": "asked twice"})
-    assert worker.take(run, 0.8) == made
+    assert drained(worker.take(run, 0.8)) == made
     run.update(merge_curve=MergeCurve(points=POINTS, chosen=0.8))
-    assert worker.curve(run).chosen == 0.8
+    assert drained(worker.curve(run)).chosen == 0.8

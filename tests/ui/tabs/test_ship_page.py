@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hub.progress import drained
 from retrieval.evaluation import Evidence, evaluate
 from support.markup import HOSTILE, Tags
 from train.run.record import create_run
@@ -49,34 +50,34 @@ def test_another_base_gets_a_row_and_one_that_cannot_be_had_says_why(pair, tmp_p
               for query, row in pair.evidence.tuned.items()}
     worker = AlternativesService(
         tmp_path, printing({"per_query": judged, "bytes": 5e6, "ms_per_query": 2.0}))
-    worker.add_base(pair, "owner/other", "data", {})
+    drained(worker.add_base(pair, "owner/other", "data", {}))
     other = worker.table(pair).rows[-1]
     assert (other.name, other.free, other.judged) == ("owner/other", True, pair.evidence.tuned)
     worker.command = printing({"error": f"There is no such model {HOSTILE}."})
-    worker.add_base(pair, "owner/gone", "data", {})
+    drained(worker.add_base(pair, "owner/gone", "data", {}))
     row = worker.table(pair).rows[-1]
     assert not row.judged and "no such model" in row.error
     html = what_could_ship(worker.table(pair))
     Tags(html)
     assert "<img" not in html and "owner/other" in html
     worker.command = printing({"per_query": {}})
-    worker.add_base(pair, "owner/changed", "data", {})
+    drained(worker.add_base(pair, "owner/changed", "data", {}))
     assert "has changed" in worker.table(pair).rows[-1].error
-    worker.add_base(pair, "owner/4", "data", {})
+    drained(worker.add_base(pair, "owner/4", "data", {}))
     with pytest.raises(ValueError, match="in the table already"):
-        worker.add_base(pair, "owner/5", "data", {})
+        drained(worker.add_base(pair, "owner/5", "data", {}))
 
 
 def test_another_base_is_measured_with_its_progress_and_stopped_by_whoever_began(pair, tmp_path):
     line = '{"progress": [3, 9], "text": "Alpha 0.5"}'
     worker = AlternativesService(tmp_path, lambda model, data: [sys.executable, "-c", (
         f"import sys, time; print({line!r}, file=sys.stderr, flush=True); time.sleep(60)")])
-    steps = worker.base_steps(pair, "owner/slow", "data", {}, "ann")
+    steps = worker.add_base(pair, "owner/slow", "data", {}, "ann")
     while next(steps) is None:
         pass
     assert next(steps).done == 3
     with pytest.raises(ValueError, match="being measured for this table"):
-        worker.add_base(pair, "owner/other", "data", {})
+        drained(worker.add_base(pair, "owner/other", "data", {}))
     assert worker.table(pair).rows  # nobody else waits for it
     worker.stop(pair, "bob")
     next(steps)
@@ -85,7 +86,7 @@ def test_another_base_is_measured_with_its_progress_and_stopped_by_whoever_began
         list(steps)
     assert not [row for row in worker.table(pair).rows if row.name == "owner/slow"]
     worker.command = printing({"error": "gone"})
-    worker.add_base(pair, "owner/slow", "data", {})
+    drained(worker.add_base(pair, "owner/slow", "data", {}))
     assert worker.table(pair).rows[-1].error == "gone"
 
 

@@ -140,10 +140,13 @@ def _placed(models: tuple[str, ...]) -> tuple[list[str], dict[str, Path | bytes]
             name += "-2"
         place = f"{MODELS}/{name}"
         if (folder / "run.json").is_file():
-            record = Run(folder).record().to_json()
-            kept = {key: value for key, value in record.items() if key not in NOT_SENT}
+            run = Run(folder)
+            record = run.record()
+            if not run.has_model:
+                raise EngineError(f"{folder.name} is {record.status} and holds no model.")
+            kept = {key: value for key, value in record.to_json().items() if key not in NOT_SENT}
             files[f"{place}/run.json"] = json.dumps(kept).encode()
-            folder, place = Run(folder).model, f"{place}/model"
+            folder, place = run.model, f"{place}/model"
         files |= dict(model_files(folder, place))
         names.append(f"./{name}")
     return names, files

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from corpus.records import Corpus
-from hub.progress import drained
 from retrieval.alternatives.fusion import fuse
 from retrieval.alternatives.table import Alternative, Alternatives, fusion_note, measured
 from retrieval.evaluation import Evidence, Judged
@@ -66,12 +65,6 @@ class AlternativesService:
                                 [*kept.rows, *merged, *kept.bases.values()], leaked)
 
     def add_base(
-        self, pair: ModelPair, model: str, source: str, environment: Mapping[str, str]
-    ) -> None:
-        """The same as `base_steps`, to its end."""
-        drained(self.base_steps(pair, model, source, environment))
-
-    def base_steps(
         self, pair: ModelPair, model: str, source: str, environment: Mapping[str, str],
         who: str = "",
     ) -> Steps[None]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.progress import drained
 from train.merging.weights import check_alpha
 from train.run.extra_parts import MergeCurve
 from train.run.record import Run
@@ -45,31 +44,23 @@ class MergingService:
         """Have commands followed."""
         self.measuring = Measuring(self.home, MergingError, "Merging", "merged", WITHIN)
 
-    def curve(self, run: Run) -> MergeCurve:
+    def curve(self, run: Run) -> Steps[MergeCurve]:
         """Quality and retention by alpha, recorded or measured now.
 
-        MergingError.
+        Yields progress. MergingError; CancelledError when it was stopped.
         """
-        return drained(self.curve_steps(run))
-
-    def curve_steps(self, run: Run) -> Steps[MergeCurve]:
-        """The same, yielding progress; CancelledError when it was stopped."""
         with self._lock:
             if known := run.record().merge_curve:  # somebody else has waited for it
                 return known
             yield from self.measuring.steps(run, self.command(run, ()))
             return run.record().merge_curve or MergeCurve()
 
-    def take(self, run: Run, alpha: float) -> Run:
+    def take(self, run: Run, alpha: float) -> Steps[Run]:
         """An alpha's merge as a run of its own.
 
-        Made once: taken again, it is the same run. MergingError, ValueError for an alpha outside
-        its range.
+        Made once: taken again, it is the same run. Yields progress. MergingError, ValueError for an
+        alpha outside its range; CancelledError when it was stopped.
         """
-        return drained(self.take_steps(run, alpha))
-
-    def take_steps(self, run: Run, alpha: float) -> Steps[Run]:
-        """The same, yielding progress; CancelledError when it was stopped."""
         check_alpha(alpha)
         made = Run(self.runs / f"{run.id}-merged-{round(100 * alpha)}")
         with self._lock:

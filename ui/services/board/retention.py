@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hub.progress import drained
 from train.run.record import Run
 
 from .measuring import Measuring, Steps
@@ -42,17 +41,10 @@ class RetentionService:
         """Have commands followed."""
         self.measuring = Measuring(self.home, RetentionError, "Measuring", "measured", WITHIN)
 
-    def measure(self, run: Run) -> Mapping[str, Any]:
+    def measure(self, run: Run) -> Steps[Mapping[str, Any]]:
         """The retention of a run, recorded or measured now.
 
-        RetentionError.
-        """
-        return drained(self.steps(run))
-
-    def steps(self, run: Run) -> Steps[Mapping[str, Any]]:
-        """Measure the retention of a run, yielding progress.
-
-        Returns it. RetentionError; CancelledError when it was stopped.
+        Yields progress. RetentionError; CancelledError when it was stopped.
         """
         with self._lock:
             if known := run.record().retention:  # somebody else has waited for it
