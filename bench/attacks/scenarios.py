@@ -138,7 +138,7 @@ def soak(home: Path, seconds: float) -> dict:
         await asyncio.gather(watch(), *(visitor(number) for number in range(20)))
 
     asyncio.run(all_of_it())
-    thirds = [part for at in range(3)  # an empty one where it was that short
+    thirds = [part for at in range(3)  # none that is empty, where it was that short
               if (part := held[at * len(held) // 3:(at + 1) * len(held) // 3])]
     return {"minutes": round(seconds / 60, 1), "acts": _counted(seen), "honest": _counted(honest),
             "mb_by_third": [round(statistics.median(mb for mb, _ in part)) for part in thirds],

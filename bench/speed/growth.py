@@ -50,6 +50,8 @@ def main() -> None:
             target=prepare, args=(options.pairs, folder))
         making.start()
         making.join()
+        if making.exitcode:
+            sys.exit("The model and the pairs could not be made.")
         for pairs in options.pairs:
             rows += measured(pairs, folder)
     finish(Part("growth", "More data", text(rows), {"rows": rows}), options.out)

@@ -264,8 +264,8 @@ def _refuse_traps(path: Path, limits: ReadLimits) -> None:
 
 
 def _names(names: Sequence[str]) -> str:
-    return listed([f"“{shortened(name, 60)}”" for name in names], 10)
+    return listed([_quoted(name) for name in names], 10)
 
 
 def _quoted(name: str) -> str:
-    return f"“{shortened(name)}”"
+    return f"“{shortened(name, 78)}”"  # so that both marks stay where it stands in a list

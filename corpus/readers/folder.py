@@ -200,5 +200,3 @@ def _in_order(name: str) -> list[tuple[int, str]]:
     """Sorts `part-10` behind `part-9`."""
     return [(int(part), "") if part.isdigit() else (0, part)
             for part in re.split(r"(\d{1,18})", name)]
-
-

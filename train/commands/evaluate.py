@@ -96,11 +96,12 @@ def _on_jobs(options: argparse.Namespace) -> dict[str, Any]:
     against = alternatives_of(options.against) if options.against else []
     asked = AskedEvaluation((options.model, *against), options.data, options.split,
                             options.per_query)
-    mirror = {key: os.environ[key] for key in ("HF_ENDPOINT",) if key in os.environ}
+    mirror = os.environ.get("HF_ENDPOINT")
     try:
         return checked(evaluate_on_jobs(
             asked, UserHub(token or "", engine.endpoint), account, flavor.name, limit,
-            partial(_told, as_json=options.json), environment=mirror))
+            partial(_told, as_json=options.json), engine.pace,
+            {"HF_ENDPOINT": mirror} if mirror else None))
     except KeyboardInterrupt:
         raise EngineError("It was interrupted: its job is cancelled.") from None
 

@@ -147,7 +147,7 @@ def told(
             yield drawn(html)
 
 
-def ended(error: ValueError | OSError) -> str:
+def ended(error: Exception) -> str:
     """How something without a result ended: stopped, or failed."""
     if isinstance(error, CancelledError):
         return elements.sentence("This was stopped, and nothing of it is kept.")

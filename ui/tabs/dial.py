@@ -96,7 +96,6 @@ def _taken(
             yield gr.Button(interactive=True), elements.sentence(
                 "The merge is a run of its own now, and is shown."), made.id, NO_STOP
         except (ValueError, OSError, TypeError) as error:
-            said = elements.error(str(error)) if isinstance(error, TypeError) else ended(error)
-            yield gr.Button(interactive=True), said, gr.skip(), NO_STOP
+            yield gr.Button(interactive=True), ended(error), gr.skip(), NO_STOP
 
     return taken

@@ -79,9 +79,9 @@ def _add(
             base, revision = service.base(visitor, named_base(named))
             pair = service.pair(visitor, run)
             steps = worker.add_base(pair, f"{base}@{revision}" if revision else base,
-                                      source_of(service, visitor, pair, run),
-                                      hub_environment(visitor.is_owner, visitor.token),
-                                      visitor.key or "")
+                                    source_of(service, visitor, pair, run),
+                                    hub_environment(visitor.is_owner, visitor.token),
+                                    visitor.key or "")
             yield from told(steps, f"{base} reads the passages", lambda bar: (
                 gr.skip(), gr.Button(interactive=False), bar, gr.Button(visible=True)))
             yield _drawn(service, worker, pair), gr.Button(interactive=True), "", NO_STOP

@@ -105,7 +105,7 @@ def test_a_job_gives_what_the_command_gives_here_and_nothing_stays_on_the_hub(
     played(hub, job, tmp_path / "machine")
     asking.end()
     assert asking.result, (asking.error, asking.told)
-    assert not hub.repos
+    assert not hub.repos and asking.told[-1].endswith("is deleted.")
     assert any('{"progress"' in line for line in asking.told)
     assert TOKEN not in "".join(asking.told)
 
@@ -169,6 +169,16 @@ def test_a_hub_that_goes_away_for_a_while_loses_nothing(hub, models, data):
     hub.move(job, "COMPLETED")
     asking.end()
     assert asking.result == {"model": {}}
+
+
+def test_a_token_that_may_not_delete_leaves_an_empty_repository_and_says_so(hub, models, data):
+    hub.refuse["DELETE", "/api/repos/delete"] = 403, "missing scope: manage-repos"
+    asking = Asking(hub, models[:1], data)
+    hub.move(asking.job(), "ERROR")
+    asking.end()
+    [(_, name)] = hub.repos
+    assert f"{name} is empty now" in asking.told[-1]
+    assert not [path for path in hub.files(name) if path != ".gitattributes"]
 
 
 def command(hub, *arguments, token=TOKEN):

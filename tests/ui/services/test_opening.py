@@ -10,6 +10,7 @@ from retrieval.evaluation import Evidence, evaluate
 from retrieval.index import build_index
 from support.fakes import FakeEngine, HashingEncoder
 from support.samples import write_beir, write_lines
+from support.waiting import until
 from train.engines import queue as waiting_room
 from train.engines.queue import Queue
 from train.recipe import Recipe
@@ -94,13 +95,6 @@ def opened(settings):
     yield open_one
     for queue in queues:
         queue.close()
-
-
-def until(is_so):
-    end = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_first_start_trains_and_shows_both_sides_with_their_evidence(settings, opened):

@@ -35,7 +35,8 @@ from .bundle import (
 from .hub import LostContactError, UserHub
 from .protocol import plain
 from .result import result_place
-from .watcher import COMPLETED, ENDED, ENVIRONMENT, WAITS, JobPace
+from .watcher import ENDED, ENVIRONMENT, WAITS, JobPace, without_result
+from .worker import persistently
 
 if TYPE_CHECKING:
     from huggingface_hub import JobInfo
@@ -73,13 +74,14 @@ def evaluate_on_jobs(
     flavor: str,
     limit_s: int,
     told: Callable[[str], None],
-    pace: JobPace = JobPace(),  # noqa: B008 — it is frozen
+    pace: JobPace,
     environment: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run an evaluation as a job.
 
     Returns what `train evaluate --json` prints there. flavor: the machine. limit_s: seconds after
-    which the Hub ends the job. told: hears what happens, line by line. environment: of the job.
+    which the Hub ends the job. told: hears what happens, line by line. environment: more of the
+    job's.
     EngineError when there is no result. When this is interrupted the job is cancelled. The
     repository is deleted in any case.
     """
@@ -98,11 +100,14 @@ def evaluate_on_jobs(
         told(f"The job is {job.url}")
         ended = _followed(hub, namespace, job.id, told, pace)
         job = None
-        return _answer(hub, repo, mark, ended, told)
+        return _answer(hub, repo, mark, ended)
     finally:
         if job is not None:
-            _quietly(lambda: hub.cancel(namespace, str(job.id)))
-        _quietly(lambda: hub.delete(repo))
+            try:
+                hub.cancel(namespace, str(job.id))
+            except EngineError as error:
+                told(str(error))
+        told(hub.clear(repo) or f"{repo} is deleted.")
 
 
 def _operations(asked: AskedEvaluation, mark: str) -> "Iterator[Operation]":
@@ -181,17 +186,12 @@ def _followed(
             time.sleep(min(pace.retry_most, pace.retry * 2 ** lost))
 
 
-def _answer(
-    hub: UserHub, repo: str, mark: str, job: "JobInfo", told: Callable[[str], None]
-) -> dict[str, Any]:
+def _answer(hub: UserHub, repo: str, mark: str, job: "JobInfo") -> dict[str, Any]:
     """What a job left; EngineError if that is no answer."""
     place = f"{result_place(mark)}/{ANSWER}"
     revision, names = hub.files(repo)
     if place not in names:
-        said = plain(hub.hide_tokens(job.status.message or ""), 300).rstrip(".")
-        how = "ended without a result" if job.status.stage == COMPLETED else "failed"
-        raise EngineError(f"The job {how}{f' ({said})' if said else ''}: see what it said above, "
-                          f"or {job.url}.")
+        raise EngineError(f"{without_result(hub, job)}: see what it said above, or {job.url}.")
     with tempfile.TemporaryDirectory() as folder:
         hub.download(repo, revision, [place], Path(folder))
         file = Path(folder) / place
@@ -205,16 +205,7 @@ def _answer(
         raise EngineError("What the job left is no evaluation.")
     if "error" in found:
         raise EngineError(plain(hub.hide_tokens(str(found["error"])), 1000))
-    told("Its figures are here, and its repository is deleted.")
     return found
-
-
-def _quietly(act: Callable[[], object]) -> None:
-    """Do what only tidies up: its failure is not the evaluation's."""
-    try:
-        act()
-    except EngineError as error:
-        sys.stderr.write(f"{error}\n")
 
 
 # --- inside the job
@@ -242,5 +233,6 @@ def main(folder: str, repo: str) -> int:
         return done.returncode or 1
     hub = UserHub(os.environ["HF_TOKEN"], os.environ.get("HF_ENDPOINT"))
     place = f"{result_place(asked['mark'])}/{ANSWER}"
-    hub.commit(repo, [CommitOperationAdd(place, lines[-1].encode())], "Figures")
+    answer = CommitOperationAdd(place, lines[-1].encode())
+    persistently(lambda: hub.commit(repo, [answer], "Figures"))
     return done.returncode

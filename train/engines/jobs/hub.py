@@ -133,6 +133,23 @@ class UserHub:
                         "Delete what has been taken over")
             self.forget_history(repo)
 
+    def clear(self, repo: str) -> str:
+        """Delete a repository, or what is in it.
+
+        Says what is left where the token may not delete: nothing but a name, if it may write. Empty
+        where nothing is.
+        """
+        try:
+            self.delete(repo)
+        except EngineError as error:
+            try:
+                self.empty(repo)
+            except EngineError:
+                return f"The files of the job stay in {repo}, where you can delete them: {error}"
+            return (f"{repo} is empty now, and yours to delete in its settings: this sign-in may "
+                    "write to repositories, not delete them (the scope manage-repos would).")
+        return ""
+
     def forget_history(self, repo: str) -> None:
         """Keep the newest commit of a repository alone.
 

@@ -276,19 +276,8 @@ class Watch:
         """Delete the repository of a run that is done and here as a whole; else say where it is."""
         if self.keep or self.run.record().status != "done":
             return  # a run that was stopped can be resumed from what is there
-        try:
-            self.hub.delete(repo)
-        except EngineError as error:
-            self.run.append(LogEvent(text=self._emptied(repo, error)))
-
-    def _emptied(self, repo: str, error: EngineError) -> str:
-        """What is left where the token may not delete: nothing but a name, if it may write."""
-        try:
-            self.hub.empty(repo)
-        except EngineError:
-            return f"The files of the job stay in {repo}, where you can delete them: {error}"
-        return (f"{repo} is empty now, and yours to delete in its settings: this sign-in may write "
-                "to repositories, not delete them (the scope manage-repos would).")
+        if left := self.hub.clear(repo):
+            self.run.append(LogEvent(text=left))
 
     def _cancelled(self, repo: str) -> None:
         by = "It was stopped" if self.stop_asked else "Its job was cancelled on the Hub"
@@ -300,10 +289,8 @@ class Watch:
                          "no model to keep.")
 
     def _reason(self, job: "JobInfo") -> str:
-        said = plain(self.hub.hide_tokens(job.status.message or ""), 300).rstrip(".")
         last = self.last_lines[-1][:300] if self.last_lines else "it printed nothing"
-        how = "ended without a result" if job.status.stage == COMPLETED else "failed"
-        return f"The job {how}{f' ({said})' if said else ''}. Its last line: {last}"
+        return f"{without_result(self.hub, job)}. Its last line: {last}"
 
     def _lost(self, error: LostContactError, before: int) -> None:
         if not before and not self.run.record().note:
@@ -343,3 +330,10 @@ class Watch:
 def engine_of(run: Run) -> RecordedEngine:
     """Where a run's job is, by its record."""
     return run.record().engine or RecordedEngine()
+
+
+def without_result(hub: UserHub, job: "JobInfo") -> str:
+    """How a job ended that left no result."""
+    said = plain(hub.hide_tokens(job.status.message or ""), 300).rstrip(".")
+    how = "ended without a result" if job.status.stage == COMPLETED else "failed"
+    return f"The job {how}{f' ({said})' if said else ''}"

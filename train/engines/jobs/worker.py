@@ -177,7 +177,7 @@ class RemoteJob:
         for upload in self.uploads:
             upload.join()
         try:
-            _persistently(lambda: self.hub.commit(self.repo, self._result(record), "Result"))
+            persistently(lambda: self.hub.commit(self.repo, self._result(record), "Result"))
         except EngineError as error:
             _print(f"The result could not be uploaded. {error}")
             return 1
@@ -235,8 +235,11 @@ def _written(folder: Path) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def _persistently(call: Callable[[], object], pause: float = 5.0) -> None:
-    """Try again while the Hub does not answer: what was trained and paid for must get there."""
+def persistently(call: Callable[[], object], pause: float = 5.0) -> None:
+    """Try again while the Hub does not answer.
+
+    What was paid for must get there.
+    """
     for attempt in range(TRIES):
         try:
             call()

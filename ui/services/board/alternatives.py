@@ -70,10 +70,10 @@ class AlternativesService:
     ) -> Steps[None]:
         """Measure another base on a pair's test questions.
 
-        Yields its progress. What cannot be had stands in the table with why. CancelledError when it
-        was stopped. source: where the data is. environment: of
-        the process that measures, with the token of whoever asks. who: they are, who alone may stop
-        it. ValueError where there is no room in the table, or another base is being measured.
+        Yields its progress. What cannot be had stands in the table with why. source: where the data
+        is. environment: of the process that measures, with the token of whoever asks. who: they
+        are, who alone may stop it: CancelledError. ValueError where there is no room in the table,
+        or another base is being measured.
         """
         evidence = pair.evidence or pair.of_base
         if evidence is None:
