@@ -95,6 +95,7 @@ class Play:
     run: Run
     engine: JobsEngine
     said: list = field(default_factory=list)
+    later: list = field(default_factory=list)  # engines that were started after the first
 
     def __post_init__(self):
         mark = self.real.run.record().engine.mark
@@ -168,7 +169,9 @@ def playing(real, folder):
         try:
             yield play
         finally:
-            engine.abandon()
+            engines = [engine, play.engine, *play.later]
+            for each in engines:
+                each.abandon()
             hub.fall()  # cuts the log a watch may be reading
-            for watch in engine._watches.values():
+            for watch in [watch for each in engines for watch in each._watches.values()]:
                 watch.join(20)  # nobody writes into the run directory any more

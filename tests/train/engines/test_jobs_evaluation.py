@@ -181,6 +181,22 @@ def test_a_token_that_may_not_delete_leaves_an_empty_repository_and_says_so(hub,
     assert not [path for path in hub.files(name) if path != ".gitattributes"]
 
 
+def test_a_job_is_cancelled_though_it_was_interrupted_before_it_was_heard_of(
+    hub, models, data, monkeypatch
+):
+    start = UserHub.run_job
+
+    def interrupted(*arguments, **spec):
+        start(*arguments, **spec)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(UserHub, "run_job", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_on_jobs(AskedEvaluation((models[0],), str(data), "test"),
+                         UserHub(TOKEN, hub.endpoint), VERA, "t4-small", 1800, print, QUICK)
+    assert hub.only_job().stage == "CANCELED" and not hub.repos
+
+
 def command(hub, *arguments, token=TOKEN):
     return subprocess.Popen(
         [sys.executable, "-m", "train", "evaluate", "--engine", "jobs", *arguments], cwd=ROOT,

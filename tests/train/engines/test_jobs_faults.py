@@ -100,7 +100,8 @@ def restarted(play):
     play.hub.fall()  # the old watch ends with its connection
     wait_until(lambda: not play.engine._watched(play.run))
     play.hub.fall(False)
-    return JobsEngine(endpoint=play.hub.endpoint, pace=QUICK)
+    play.later.append(JobsEngine(endpoint=play.hub.endpoint, pace=QUICK))
+    return play.later[-1]
 
 
 def test_after_a_restart_a_run_waits_for_its_user_and_is_followed_on(play):

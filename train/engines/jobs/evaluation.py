@@ -86,28 +86,34 @@ def evaluate_on_jobs(
     repository is deleted in any case.
     """
     mark = secrets.token_hex(8)
-    repo = f"{namespace}/tandem-evaluation-{mark}"
+    name = f"evaluation-{mark}"
+    repo = f"{namespace}/tandem-{name}"
     told(f"Uploading to {repo}, which is private …")
     operations = list(_operations(asked, mark))  # what is not there is said before anything is sent
     hub.create_private(repo)
-    job: JobInfo | None = None
+    ended: JobInfo | None = None
     try:
         revision = hub.commit(repo, operations, "What the job needs")
         job = hub.run_job(
-            namespace, f"evaluation-{mark}", image=IMAGE,
+            namespace, name, image=IMAGE,
             command=command(repo, revision, "evaluation"), flavor=flavor, timeout=limit_s,
             env=ENVIRONMENT | (environment or {}), secrets=dict(hub.secrets))
         told(f"The job is {job.url}")
         ended = _followed(hub, namespace, job.id, told, pace)
-        job = None
         return _answer(hub, repo, mark, ended)
     finally:
-        if job is not None:
-            try:
-                hub.cancel(namespace, str(job.id))
-            except EngineError as error:
-                told(str(error))
+        if ended is None:
+            _cancel(hub, namespace, name, told)
         told(hub.clear(repo) or f"{repo} is deleted.")
+
+
+def _cancel(hub: UserHub, namespace: str, name: str, told: Callable[[str], None]) -> None:
+    """End the job of an evaluation, also one whose start nobody has heard of yet."""
+    try:
+        if left := hub.find_job(namespace, name):
+            hub.cancel(namespace, str(left.id))
+    except EngineError as error:
+        told(str(error))
 
 
 def _operations(asked: AskedEvaluation, mark: str) -> "Iterator[Operation]":
